@@ -1,0 +1,517 @@
+package anymail
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// Dispatcher receives webhooks. It is an [http.Handler] to be mounted on a chi
+// router (r.Mount("/anymail", d)) or, behind [http.StripPrefix], on anything
+// else. Register adapters, connect receivers to Tracking and Inbound, serve.
+// All methods may be called while requests run.
+type Dispatcher struct {
+	Signals
+
+	settings  settings
+	mux       *chi.Mux
+	mu        sync.Mutex // held by Register
+	endpoints atomic.Pointer[map[string]*endpoint]
+
+	load       load
+	closing    atomic.Bool
+	requests   sync.WaitGroup
+	warnedHTTP sync.Once
+}
+
+// New returns a Dispatcher without adapters. It returns an error that is
+// [ErrConfig] where an option does not make sense.
+func New(options ...Option) (*Dispatcher, error) {
+	s, err := newSettings().with(options)
+	if err != nil {
+		return nil, err
+	}
+	if s.store == nil {
+		s.store = NewMemoryStore(0)
+	}
+	d := &Dispatcher{settings: s, mux: chi.NewMux()}
+	d.load.max = int64(s.maxInFlight)
+	d.endpoints.Store(&map[string]*endpoint{})
+	for _, pattern := range []string{"/{name}", "/{name}/", "/{name}/{endpoint}", "/{name}/{endpoint}/"} {
+		d.mux.HandleFunc(pattern, d.route)
+	}
+	return d, nil
+}
+
+// Register serves an adapter below /{name}/. Several adapters of one ESP go
+// under several names. Names are compared without underscores: what is
+// registered as "amazonses" is reached at /amazon_ses/ too. It returns an error
+// that is [ErrConfig] where the name is taken or not made of letters, digits,
+// "-" and "_", where an option does not make sense, or where an endpoint would
+// be open to everybody.
+func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("anymail: %w: %s: %s", ErrConfig, name, fmt.Sprintf(format, args...))
+	}
+	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		return fail("a name has only letters, digits, - and _")
+	}
+	s, err := d.settings.with(options)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	guard, err := newGuard(&s)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	endpoints := map[string]*endpoint{}
+	for key, ep := range *d.endpoints.Load() {
+		endpoints[key] = ep
+	}
+	ownLoad := new(load)
+	if s.maxInFlight != d.settings.maxInFlight {
+		ownLoad.max = int64(s.maxInFlight)
+	}
+	for _, e := range adapter.Endpoints() {
+		key := routeKey(name, e.Path)
+		switch {
+		case endpoints[key] != nil:
+			return fail("endpoint %q is already registered", e.Path)
+		case e.Parser == nil:
+			return fail("endpoint %q has no parser", e.Path)
+		case e.Verifier == nil && s.secrets == nil && !s.insecure:
+			return fail("anybody could post to endpoint %q: give it a shared secret, a signature key, or say Insecure", e.Path)
+		}
+		ep := &endpoint{
+			Endpoint: e,
+			settings: s,
+			guard:    guard,
+			info:     RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path},
+			d:        d,
+			load:     ownLoad,
+			replay:   "replay " + name + "/" + e.Path,
+		}
+		ep.window = or(or(s.window, e.Window), DefaultTimestampWindow)
+		ep.limits = s.limits
+		ep.limits.Body = or(s.limits.Body, e.MaxBody)
+		ep.limits = ep.limits.withDefaults()
+		endpoints[key] = ep
+	}
+	d.endpoints.Store(&endpoints)
+	return nil
+}
+
+func routeKey(name, path string) string {
+	return strings.ReplaceAll(name, "_", "") + "/" + strings.ReplaceAll(path, "_", "")
+}
+
+// ServeHTTP implements [http.Handler].
+func (d *Dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mux.ServeHTTP(w, r)
+}
+
+// Shutdown answers new requests with 503 and waits until those under way have
+// ended, or until ctx is done. Call it before the server's own Shutdown where
+// the ESPs should go on to another process at once.
+func (d *Dispatcher) Shutdown(ctx context.Context) error {
+	d.closing.Store(true)
+	idle := make(chan struct{})
+	go func() { d.requests.Wait(); close(idle) }()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
+	ep := (*d.endpoints.Load())[routeKey(chi.URLParam(r, "name"), chi.URLParam(r, "endpoint"))]
+	if ep == nil {
+		http.NotFound(w, r)
+		return
+	}
+	ep.ServeHTTP(w, r)
+}
+
+// endpoint is one registered [Endpoint]: everything that a request to it meets.
+type endpoint struct {
+	Endpoint
+	settings settings
+	guard    *guard
+	limits   Limits
+	window   time.Duration
+	info     RequestInfo
+	d        *Dispatcher
+	load     *load  // of the adapter, beside the Dispatcher's own
+	replay   string // stands for the receiver's name where nonces are remembered
+}
+
+func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
+	rq := request{ep: ep, w: w, r: r}
+	reply, err := rq.handle(ctx)
+	status := rq.respond(ctx, reply, err)
+	end(Outcome{Status: status, Events: rq.events, Err: err})
+}
+
+// request is one request on its way.
+type request struct {
+	ep        *endpoint
+	w         http.ResponseWriter
+	r         *http.Request
+	origin    origin
+	payload   *Payload
+	authentic bool
+	events    []Event
+}
+
+// handle is a request's way through the program. Each step goes on only where
+// the one before it succeeded; an error ends the way and decides the answer.
+func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	switch method := rq.r.Method; {
+	case method == http.MethodPost:
+	case method == http.MethodHead, slices.Contains(rq.ep.Probes, method):
+		return &Reply{}, nil // ESPs try a URL this way before they take it
+	default:
+		return nil, errMethod
+	}
+	done, err := rq.admit()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, rq.ep.limits.RequestTime)
+	defer cancel()
+
+	if err := rq.stage(ctx, StageGuard, rq.receive); err != nil {
+		return nil, err
+	}
+	remember := func(bool) error { return nil }
+	if err := rq.stage(ctx, StageVerify, func(ctx context.Context) (err error) {
+		remember, err = rq.authenticate(ctx)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	err = rq.stage(ctx, StageParse, func(ctx context.Context) (err error) {
+		reply, err = rq.parse(ctx)
+		return err
+	})
+	if err == nil && len(rq.events) > 0 {
+		err = rq.stage(ctx, StageDeliver, rq.deliver)
+	}
+	return reply, errors.Join(err, remember(err == nil))
+}
+
+var (
+	errMethod   = errors.New("method not allowed")
+	errBusy     = Because(ErrUnavailable, "too many requests in flight", nil)
+	errShutdown = Because(ErrUnavailable, "shutting down", nil)
+)
+
+func (rq *request) stage(ctx context.Context, stage Stage, run func(context.Context) error) error {
+	ctx, end := rq.ep.settings.hooks.stage(ctx, rq.ep.info, stage)
+	err := run(ctx)
+	end(err)
+	return err
+}
+
+// admit counts the request in, unless there are too many or no more wanted.
+func (rq *request) admit() (done func(), err error) {
+	d := rq.ep.d
+	d.requests.Add(1)
+	switch {
+	case d.closing.Load():
+		d.requests.Done()
+		return nil, errShutdown
+	case !d.load.enter():
+		d.requests.Done()
+		return nil, errBusy
+	case !rq.ep.load.enter():
+		d.load.leave()
+		d.requests.Done()
+		return nil, errBusy
+	}
+	return func() {
+		rq.ep.load.leave()
+		d.load.leave()
+		d.requests.Done()
+	}, nil
+}
+
+// receive does the guard's checks and, if they pass, reads the body.
+func (rq *request) receive(ctx context.Context) error {
+	ep, r := rq.ep, rq.r
+	rq.origin = ep.guard.origin(r)
+	if !rq.origin.https && !ep.settings.requireTLS {
+		ep.d.warnedHTTP.Do(func() {
+			ep.settings.logger.Warn("anymail: webhooks come over plain http, so secrets and payloads can be read on the way; use https and RequireTLS, or WithTrustedProxies if a proxy terminates TLS")
+		})
+	}
+	proved, err := ep.guard.check(ctx, r, rq.origin)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(rq.w, r, ep.limits)
+	if err != nil {
+		return err
+	}
+	rq.payload = &Payload{
+		ESP:          ep.info.ESP,
+		Name:         ep.info.Name,
+		Endpoint:     ep.info.Endpoint,
+		URL:          rq.url(),
+		Header:       r.Header,
+		Body:         body,
+		RemoteAddr:   rq.origin.addr,
+		ReceivedAt:   ep.settings.now(),
+		SecretProved: proved,
+		Limits:       ep.limits,
+	}
+	return nil
+}
+
+// url is the one that the ESP called: the public URL with the part of the path
+// below the mount point, or else what the request says.
+func (rq *request) url() string {
+	r := rq.r
+	if base := rq.ep.settings.publicURL; base != "" {
+		path := r.URL.EscapedPath()
+		if c := chi.RouteContext(r.Context()); c != nil && c.RoutePath != "" {
+			path = c.RoutePath
+		}
+		if r.URL.RawQuery != "" {
+			path += "?" + r.URL.RawQuery
+		}
+		return base + path
+	}
+	scheme := "http://"
+	if rq.origin.https {
+		scheme = "https://"
+	}
+	path := r.RequestURI
+	if !strings.HasPrefix(path, "/") {
+		path = r.URL.RequestURI()
+	}
+	return scheme + rq.origin.host + path
+}
+
+// authenticate asks the Verifier and refuses what is stale or was done before.
+// The function it returns tells the store how it ended.
+func (rq *request) authenticate(ctx context.Context) (remember func(done bool) error, err error) {
+	ep, p := rq.ep, rq.payload
+	remember = func(bool) error { return nil }
+	if ep.Verifier == nil {
+		rq.authentic = true
+		return remember, nil
+	}
+	if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {
+		return nil, err
+	}
+	if at := p.Proof.SignedAt; !at.IsZero() && p.ReceivedAt.Sub(at).Abs() > ep.window {
+		return nil, Because(ErrReplayed, "timestamp outside the window", nil)
+	}
+	rq.authentic = true
+	if p.Proof.Nonce == nil || ep.settings.noReplayCheck || ep.settings.store == nil {
+		return remember, nil
+	}
+	nonce := EventKey(ep.info.ESP, string(p.Proof.Nonce))
+	claims, err := ep.settings.store.Claim(ctx, ep.replay, []string{nonce})
+	switch {
+	case err != nil:
+		return nil, Because(ErrUnavailable, "idempotency store", err)
+	case claims[0] == ClaimDone:
+		rq.authentic = false
+		return nil, Because(ErrReplayed, "this signature was seen before", nil)
+	case claims[0] == ClaimBusy:
+		return nil, Because(ErrUnavailable, "the same request is under way", nil)
+	}
+	ctx = context.WithoutCancel(ctx)
+	return func(done bool) error {
+		if err := ep.settings.store.Finish(ctx, ep.replay, nonce, done); err != nil {
+			return Because(ErrUnavailable, "idempotency store", err)
+		}
+		return nil
+	}, nil
+}
+
+// parse answers handshakes and turns everything else into events.
+func (rq *request) parse(ctx context.Context) (*Reply, error) {
+	ep, p := rq.ep, rq.payload
+	if len(ep.ContentTypes) > 0 {
+		media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
+		if !slices.Contains(ep.ContentTypes, media) {
+			return nil, Because(ErrUnsupportedMedia, "not one of "+strings.Join(ep.ContentTypes, ", "), nil)
+		}
+	}
+	if ep.Handshake != nil {
+		if reply, err := ep.Handshake(ctx, p); reply != nil || err != nil {
+			return reply, err
+		}
+	}
+	events, err := ep.Parser.ParseEvents(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	for _, ev := range events {
+		complete(ev, ep.info.ESP)
+	}
+	rq.events = events
+	return &Reply{}, nil
+}
+
+func (rq *request) deliver(ctx context.Context) error {
+	s := &rq.ep.settings
+	if s.queue != nil {
+		if err := s.queue.Enqueue(ctx, rq.events); err != nil {
+			return Because(ErrUnavailable, "queue", err)
+		}
+		return nil
+	}
+	return rq.ep.d.Signals.deliver(ctx, s.store, s.hooks, rq.events)
+}
+
+// respond writes the answer, and reports what was not a success.
+func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status int) {
+	header := rq.w.Header()
+	if err == nil {
+		if reply.ContentType != "" {
+			header.Set("Content-Type", reply.ContentType)
+		}
+		status = max(reply.Status, http.StatusOK)
+		rq.w.WriteHeader(status)
+		_, _ = rq.w.Write(reply.Body) // whoever hung up will ask again
+		return status
+	}
+	ep := rq.ep
+	status = statusOf(err, ep.settings.rejectStatus)
+	switch {
+	case errors.Is(err, errMethod):
+		status = http.StatusMethodNotAllowed
+		header.Set("Allow", "POST, HEAD")
+	case errors.Is(err, errNoSecret) && ep.Challenge:
+		status = http.StatusUnauthorized
+		header.Set("WWW-Authenticate", `Basic realm="anymail", charset="UTF-8"`)
+	}
+	if replaced, ok := ep.Statuses[status]; ok {
+		status = replaced
+	}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	}
+	http.Error(rq.w, http.StatusText(status), status)
+
+	requestErr := &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reasonOf(err), Err: err}
+	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted",
+		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
+		slog.Int("status", status), slog.String("remote", rq.origin.addr.String()), slog.String("error", err.Error()))
+	rejection := Rejection{Err: requestErr, Status: status, RemoteAddr: rq.origin.addr}
+	if rq.authentic && rq.payload != nil {
+		payload := *rq.payload
+		payload.Header = payload.Header.Clone()
+		payload.Header.Del("Authorization")
+		rejection.Payload = &payload
+	}
+	ep.settings.hooks.rejected(ctx, rejection)
+	return status
+}
+
+const retryAfterSeconds = 5
+
+// load counts requests under way. A max of 0 means no limit.
+type load struct {
+	max int64
+	now atomic.Int64
+}
+
+func (l *load) enter() bool {
+	if n := l.now.Add(1); l.max > 0 && n > l.max {
+		l.now.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (l *load) leave() { l.now.Add(-1) }
+
+// readBody reads the body within its limits. It trusts no declared length with
+// more memory than has arrived, so that many slow requests cost little.
+func readBody(w http.ResponseWriter, r *http.Request, limits Limits) ([]byte, error) {
+	if r.ContentLength > limits.Body {
+		return nil, Because(ErrTooLarge, "declared body", nil)
+	}
+	deadline := time.Now().Add(limits.BodyTime)
+	// Not every ResponseWriter can do this; a server's own ReadTimeout helps there.
+	_ = http.NewResponseController(w).SetReadDeadline(deadline)
+
+	var body io.Reader = http.MaxBytesReader(w, r.Body, limits.Body)
+	expect := r.ContentLength
+	switch encoding := r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
+	case "", "identity":
+	case "gzip":
+		unzipped, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		body, expect = io.LimitReader(unzipped, limits.Body+1), -1
+	default:
+		return nil, Because(ErrUnsupportedMedia, "content encoding", nil)
+	}
+	const trusted = 64 << 10
+	buf := make([]byte, 0, min(max(expect, 512)+1, trusted))
+	for {
+		n, err := body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case int64(len(buf)) > limits.Body:
+			return nil, Because(ErrTooLarge, "body", nil)
+		case errors.Is(err, io.EOF):
+			return buf, nil
+		case err != nil:
+			return nil, bodyError(err)
+		}
+		if len(buf) == cap(buf) {
+			size := 4 * int64(cap(buf))
+			if expect > 0 {
+				size = min(size, max(expect, int64(len(buf)))+1)
+			}
+			buf = append(make([]byte, 0, size), buf...)
+		}
+	}
+}
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return Because(ErrTooLarge, "body", nil)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return Because(ErrUnavailable, "the body came too slowly", nil)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
+		return Malformed("body", err)
+	}
+	return Because(ErrUnavailable, "body could not be read", err)
+}

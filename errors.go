@@ -1,0 +1,163 @@
+package anymail
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// The kinds of failure, for [errors.Is]. Whatever a Dispatcher reports wraps
+// one of them.
+var (
+	// ErrUnauthenticated: the request did not prove that it is the ESP's.
+	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrReplayed: the request is authentic but stale, or was handled before.
+	// It is an ErrUnauthenticated as well.
+	ErrReplayed = fmt.Errorf("replayed: %w", ErrUnauthenticated)
+	// ErrForbidden: the source address is not allowed.
+	ErrForbidden = errors.New("source address not allowed")
+	// ErrRateLimited: too many requests.
+	ErrRateLimited = errors.New("too many requests")
+	// ErrTooLarge: the body, or something in it, is over a limit.
+	ErrTooLarge = errors.New("over a limit")
+	// ErrUnsupportedMedia: an authentic request of the wrong content type.
+	ErrUnsupportedMedia = errors.New("unsupported content type")
+	// ErrMalformed: an authentic payload that cannot be decoded.
+	ErrMalformed = errors.New("malformed payload")
+	// ErrUnavailable: overloaded, shutting down, or something that this side
+	// depends on is out of reach. The ESP is asked to try again.
+	ErrUnavailable = errors.New("unavailable")
+	// ErrReceiver: a receiver failed.
+	ErrReceiver = errors.New("receiver failed")
+	// ErrConfig: a Dispatcher or an adapter is set up wrongly.
+	ErrConfig = errors.New("configuration")
+)
+
+// RequestError says why a request was not answered with success. It never
+// holds a secret or a part of the payload.
+type RequestError struct {
+	ESP      string // the adapter's canonical name
+	Name     string // the name that the adapter is registered under
+	Endpoint string // the endpoint's path, for example "tracking"
+	Reason   string // a short constant phrase, for example "signature mismatch"
+	Err      error  // wraps one of the Err variables
+}
+
+// Error implements error.
+func (e *RequestError) Error() string {
+	var b strings.Builder
+	b.WriteString("anymail: ")
+	b.WriteString(e.Name)
+	if e.ESP != e.Name {
+		b.WriteString(" (" + e.ESP + ")")
+	}
+	if e.Endpoint != "" {
+		b.WriteString("/" + e.Endpoint)
+	}
+	b.WriteString(": " + e.Err.Error())
+	return b.String()
+}
+
+// Unwrap returns Err.
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// reasonError is one of the Err variables together with a constant phrase.
+type reasonError struct {
+	kind   error
+	reason string
+	cause  error
+}
+
+func (e *reasonError) Error() string {
+	s := e.kind.Error() + ": " + e.reason
+	if e.cause != nil {
+		s += ": " + e.cause.Error()
+	}
+	return s
+}
+
+func (e *reasonError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.kind}
+	}
+	return []error{e.kind, e.cause}
+}
+
+// Because returns an error that is kind (one of the Err variables of this
+// package), says reason, and wraps cause, which may be nil. Adapters and
+// verifiers use it; reason and cause must not hold secrets.
+func Because(kind error, reason string, cause error) error {
+	return &reasonError{kind, reason, cause}
+}
+
+// Unauthenticated is Because(ErrUnauthenticated, reason, nil).
+func Unauthenticated(reason string) error {
+	return &reasonError{kind: ErrUnauthenticated, reason: reason}
+}
+
+// Malformed is Because(ErrMalformed, reason, cause).
+func Malformed(reason string, cause error) error {
+	return &reasonError{ErrMalformed, reason, cause}
+}
+
+func reasonOf(err error) string {
+	var r *reasonError
+	if errors.As(err, &r) {
+		return r.reason
+	}
+	return ""
+}
+
+// ReceiverError says which receiver failed on which event. It is an
+// [ErrReceiver] and wraps what the receiver returned, or a [*PanicError].
+type ReceiverError struct {
+	Receiver string
+	ESP      string
+	Type     EventType
+	Key      string
+	Err      error
+}
+
+// Error implements error.
+func (e *ReceiverError) Error() string {
+	return fmt.Sprintf("receiver %q on %s %s event %s: %v", e.Receiver, e.ESP, e.Type, e.Key, e.Err)
+}
+
+// Unwrap returns ErrReceiver and Err.
+func (e *ReceiverError) Unwrap() []error { return []error{ErrReceiver, e.Err} }
+
+// PanicError is what a receiver's panic, or an adapter's, becomes.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error implements error. The stack is left to those who ask for it.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// statusOf is section 4 of the design in one place: which answer makes an ESP
+// retry what a retry can mend, and nothing else.
+func statusOf(err error, rejectStatus int) int {
+	switch {
+	case err == nil:
+		return http.StatusOK
+	case errors.Is(err, ErrUnauthenticated):
+		return rejectStatus
+	case errors.Is(err, ErrForbidden):
+		return http.StatusForbidden
+	case errors.Is(err, ErrRateLimited):
+		return http.StatusTooManyRequests
+	case errors.Is(err, ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, ErrUnsupportedMedia):
+		return http.StatusUnsupportedMediaType
+	case errors.Is(err, ErrReceiver):
+		return http.StatusInternalServerError
+	case errors.Is(err, ErrUnavailable):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, ErrMalformed):
+		return http.StatusBadRequest
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,158 @@
+package anymail
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/realclientip/realclientip-go"
+)
+
+// guard is what can be told about a request without reading its body. It does
+// the cheap checks first.
+type guard struct {
+	settings *settings
+	// forwarded finds the client among the addresses that trusted proxies
+	// wrote; nil where no proxy is trusted.
+	forwarded *realclientip.RightmostTrustedRangeStrategy
+}
+
+func newGuard(s *settings) (*guard, error) {
+	g := &guard{settings: s}
+	if len(s.trustedProxies) == 0 {
+		return g, nil
+	}
+	var ranges []net.IPNet
+	for _, p := range s.trustedProxies {
+		p = p.Masked()
+		ranges = append(ranges, net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())})
+	}
+	strategy, err := realclientip.NewRightmostTrustedRangeStrategy("X-Forwarded-For", ranges)
+	if err != nil {
+		return nil, fmt.Errorf("anymail: %w: trusted proxies: %w", ErrConfig, err)
+	}
+	g.forwarded = &strategy
+	return g, nil
+}
+
+// origin is where a request came from and how.
+type origin struct {
+	addr  netip.Addr
+	https bool
+	host  string
+}
+
+func (g *guard) origin(r *http.Request) origin {
+	o := origin{https: r.TLS != nil, host: r.Host}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return o // a Unix socket, say: no address, so no allow list lets it in
+	}
+	o.addr = peer.Addr().Unmap().WithZone("")
+	if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {
+		return o
+	}
+	if ip, err := netip.ParseAddr(g.forwarded.ClientIP(r.Header, r.RemoteAddr)); err == nil {
+		o.addr = ip.Unmap().WithZone("")
+	}
+	if proto := last(r.Header, "X-Forwarded-Proto"); proto != "" {
+		o.https = strings.EqualFold(proto, "https")
+	}
+	if host := last(r.Header, "X-Forwarded-Host"); host != "" {
+		o.host = host
+	}
+	return o
+}
+
+// last returns what the nearest proxy wrote: the last of a header's values.
+func last(h http.Header, name string) string {
+	values := h.Values(name)
+	if len(values) == 0 {
+		return ""
+	}
+	value := values[len(values)-1]
+	return strings.TrimSpace(value[strings.LastIndexByte(value, ',')+1:])
+}
+
+func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+var errPlainHTTP = Unauthenticated("https required")
+
+// check does all checks and reports whether a shared secret was proved.
+func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretProved bool, err error) {
+	if !o.https && g.settings.requireTLS {
+		return false, errPlainHTTP
+	}
+	if g.settings.allowed != nil {
+		prefixes, err := g.settings.allowed(ctx)
+		if err != nil {
+			return false, Because(ErrUnavailable, "address list", err)
+		}
+		if !contains(prefixes, o.addr) {
+			return false, Because(ErrForbidden, "not in the endpoint's list", nil)
+		}
+	}
+	if g.settings.secrets == nil {
+		return false, nil
+	}
+	secrets, err := g.settings.secrets.Keys(ctx)
+	if err != nil {
+		return false, Because(ErrUnavailable, "shared secrets", err)
+	}
+	header := r.Header.Values("Authorization")
+	if len(header) == 0 {
+		return false, errNoSecret
+	}
+	if len(header) != 1 || !secretMatches(header[0], secrets) {
+		return false, Unauthenticated("wrong shared secret")
+	}
+	return true, nil
+}
+
+var errNoSecret = Unauthenticated("no shared secret")
+
+// secretMatches compares the credentials of an Authorization header with every
+// secret, in a time that depends on neither.
+func secretMatches(header string, secrets []string) bool {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	credentials, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	given := sha256.Sum256(credentials)
+	match := 0
+	for _, secret := range secrets {
+		if checkSecret(secret) != nil {
+			continue
+		}
+		valid := sha256.Sum256([]byte(secret))
+		match |= subtle.ConstantTimeCompare(given[:], valid[:])
+	}
+	return match == 1 && err == nil && strings.EqualFold(scheme, "basic")
+}
+
+// checkSecret says what makes a shared secret too easy to guess.
+func checkSecret(secret string) error {
+	user, password, ok := strings.Cut(secret, ":")
+	switch {
+	case !ok || user == "":
+		return errors.New(`it is not of the form "user:password"`)
+	case len(password) < 16:
+		return errors.New("the password is shorter than 16 characters (anymail secret makes a strong one)")
+	}
+	seen := map[rune]struct{}{}
+	for _, c := range password {
+		seen[c] = struct{}{}
+	}
+	if len(seen) < 8 {
+		return errors.New("the password has fewer than 8 different characters (anymail secret makes a strong one)")
+	}
+	return nil
+}

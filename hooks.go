@@ -1,0 +1,114 @@
+package anymail
+
+import (
+	"context"
+	"net/netip"
+)
+
+// Stage names an arrow on a request's way.
+type Stage string
+
+// The stages, in their order.
+const (
+	StageGuard   Stage = "guard"   // method, load, TLS, address, rate, shared secret, body
+	StageVerify  Stage = "verify"  // the ESP's signature, timestamp, replay
+	StageParse   Stage = "parse"   // handshake, payload to events
+	StageDeliver Stage = "deliver" // idempotency and receivers, or the queue
+)
+
+// RequestInfo says which endpoint a request is for.
+type RequestInfo struct {
+	ESP      string // the adapter's canonical name
+	Name     string // the name that the adapter is registered under
+	Endpoint string // the endpoint's path
+}
+
+// Outcome says how a request ended.
+type Outcome struct {
+	Status int     // the HTTP status that was answered
+	Events []Event // what the payload held, as far as it was parsed
+	Err    error   // nil on success
+}
+
+// Rejection is a request that was not answered with success.
+type Rejection struct {
+	// Err is a [*RequestError].
+	Err        error
+	Status     int
+	RemoteAddr netip.Addr
+	// Payload is set where the request proved authentic but could not be
+	// understood, so that nothing is lost. Its headers are without credentials.
+	Payload *Payload
+}
+
+// Hooks observe requests, for metrics and traces. Nil fields are skipped.
+// Those that return a context are given to what runs inside; the function they
+// return (which may be nil) is called when that has ended. All of them may be
+// called concurrently, and must not keep or change what they are given.
+type Hooks struct {
+	// Request runs around each request that found its endpoint.
+	Request func(context.Context, RequestInfo) (context.Context, func(Outcome))
+	// Stage runs around each stage of a request.
+	Stage func(context.Context, RequestInfo, Stage) (context.Context, func(error))
+	// Receiver runs around each call of a receiver.
+	Receiver func(ctx context.Context, receiver string, ev Event) (context.Context, func(error))
+	// Rejected is called for each request that is not answered with success.
+	Rejected func(context.Context, Rejection)
+}
+
+type hookList []Hooks
+
+func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(Outcome)) {
+	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(Outcome)) {
+		if h.Request == nil {
+			return ctx, nil
+		}
+		return h.Request(ctx, info)
+	})
+}
+
+func (hs hookList) stage(ctx context.Context, info RequestInfo, stage Stage) (context.Context, func(error)) {
+	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(error)) {
+		if h.Stage == nil {
+			return ctx, nil
+		}
+		return h.Stage(ctx, info, stage)
+	})
+}
+
+func (hs hookList) receiver(ctx context.Context, receiver string, ev Event) (context.Context, func(error)) {
+	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(error)) {
+		if h.Receiver == nil {
+			return ctx, nil
+		}
+		return h.Receiver(ctx, receiver, ev)
+	})
+}
+
+func (hs hookList) rejected(ctx context.Context, r Rejection) {
+	for i := range hs {
+		if hs[i].Rejected != nil {
+			hs[i].Rejected(ctx, r)
+		}
+	}
+}
+
+// around begins each hook and returns the context of the innermost, and a
+// function that ends them in reverse.
+func around[T any](hs hookList, ctx context.Context, begin func(context.Context, *Hooks) (context.Context, func(T))) (context.Context, func(T)) {
+	if len(hs) == 0 {
+		return ctx, func(T) {}
+	}
+	ends := make([]func(T), 0, len(hs))
+	for i := range hs {
+		var end func(T)
+		if ctx, end = begin(ctx, &hs[i]); end != nil {
+			ends = append(ends, end)
+		}
+	}
+	return ctx, func(result T) {
+		for i := len(ends) - 1; i >= 0; i-- {
+			ends[i](result)
+		}
+	}
+}

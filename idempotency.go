@@ -1,0 +1,125 @@
+package anymail
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+)
+
+// IdempotencyStore remembers which receiver has finished which event, so that
+// a redelivery runs only what is left to run. Implementations are safe for
+// concurrent use. Package sqlstore (its own module) has one on database/sql.
+type IdempotencyStore interface {
+	// Claim asks for the right to run receiver on the events of these keys.
+	// It returns one Claim for each key. A key that stands there twice is
+	// granted once and busy then.
+	Claim(ctx context.Context, receiver string, keys []string) ([]Claim, error)
+	// Finish ends a claim that was granted: done, never to be granted again as
+	// long as the store remembers, or else free for the next attempt.
+	Finish(ctx context.Context, receiver, key string, done bool) error
+}
+
+// Claim is a store's answer.
+type Claim uint8
+
+// The answers of a store.
+const (
+	// ClaimGranted: run it, then call Finish.
+	ClaimGranted Claim = iota
+	// ClaimDone: it has been done.
+	ClaimDone
+	// ClaimBusy: somebody else is running it.
+	ClaimBusy
+)
+
+// DefaultMemoryStoreSize is how many finished (receiver, event) pairs a
+// Dispatcher remembers if it is not given another store.
+const DefaultMemoryStoreSize = 1 << 18
+
+// MemoryStore is an [IdempotencyStore] in this process's memory. It remembers
+// the latest pairs up to a fixed number and forgets them when the process ends.
+type MemoryStore struct {
+	seeds  [2]maphash.Seed
+	shards [16]memoryShard
+}
+
+type pairID [2]uint64
+
+type memoryShard struct {
+	mu      sync.Mutex
+	size    int
+	running map[pairID]struct{}
+	// recent takes new pairs until it is full, then becomes older, and what
+	// was older is forgotten: bounded, without a list to keep in order.
+	recent, older map[pairID]struct{}
+}
+
+// NewMemoryStore returns a store that remembers at least the latest size/2 and
+// at most size finished pairs; 0 means [DefaultMemoryStoreSize]. A pair takes
+// about 40 bytes.
+func NewMemoryStore(size int) *MemoryStore {
+	if size <= 0 {
+		size = DefaultMemoryStoreSize
+	}
+	s := &MemoryStore{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	for i := range s.shards {
+		s.shards[i] = memoryShard{
+			size:    max(1, size/2/len(s.shards)),
+			running: map[pairID]struct{}{},
+			recent:  map[pairID]struct{}{},
+		}
+	}
+	return s
+}
+
+func (s *MemoryStore) id(text string) pairID {
+	return pairID{maphash.String(s.seeds[0], text), maphash.String(s.seeds[1], text)}
+}
+
+func (a pairID) with(b pairID) pairID { return pairID{a[0]*31 + b[0], a[1]*31 + b[1]} }
+
+func (s *MemoryStore) shard(id pairID) *memoryShard { return &s.shards[id[0]%uint64(len(s.shards))] }
+
+// Claim implements [IdempotencyStore]. It never fails.
+func (s *MemoryStore) Claim(_ context.Context, receiver string, keys []string) ([]Claim, error) {
+	claims := make([]Claim, len(keys))
+	prefix := s.id(receiver)
+	for i, key := range keys {
+		id := prefix.with(s.id(key))
+		claims[i] = s.shard(id).claim(id)
+	}
+	return claims, nil
+}
+
+func (sh *memoryShard) claim(id pairID) Claim {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if _, ok := sh.recent[id]; ok {
+		return ClaimDone
+	}
+	if _, ok := sh.older[id]; ok {
+		return ClaimDone
+	}
+	if _, ok := sh.running[id]; ok {
+		return ClaimBusy
+	}
+	sh.running[id] = struct{}{}
+	return ClaimGranted
+}
+
+// Finish implements [IdempotencyStore]. It never fails.
+func (s *MemoryStore) Finish(_ context.Context, receiver, key string, done bool) error {
+	id := s.id(receiver).with(s.id(key))
+	sh := s.shard(id)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	delete(sh.running, id)
+	if !done {
+		return nil
+	}
+	if len(sh.recent) >= sh.size {
+		sh.older, sh.recent = sh.recent, make(map[pairID]struct{}, sh.size)
+	}
+	sh.recent[id] = struct{}{}
+	return nil
+}

@@ -1,0 +1,151 @@
+package anymail
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/mail"
+	"strings"
+	"time"
+)
+
+// InboundMessage is a received message in one form for all ESPs. Package
+// inbound makes it from raw MIME or from the fields that an ESP parsed.
+type InboundMessage struct {
+	// EnvelopeSender and EnvelopeRecipient are what the ESP was told in the
+	// SMTP dialogue; they may differ from the headers. An empty sender is what
+	// bounces have.
+	EnvelopeSender    string `json:"envelope_sender,omitempty"`
+	EnvelopeRecipient string `json:"envelope_recipient,omitempty"`
+
+	From    []Address `json:"from,omitempty"`
+	To      []Address `json:"to,omitempty"`
+	CC      []Address `json:"cc,omitempty"`
+	BCC     []Address `json:"bcc,omitempty"`
+	ReplyTo []Address `json:"reply_to,omitempty"`
+	Subject string    `json:"subject,omitempty"`
+	// Date is the Date header in UTC; zero where it is missing or unreadable.
+	Date time.Time `json:"date,omitzero"`
+	// MessageID, InReplyTo and References are without angle brackets.
+	MessageID  string   `json:"message_id,omitempty"`
+	InReplyTo  string   `json:"in_reply_to,omitempty"`
+	References []string `json:"references,omitempty"`
+	// Headers holds every header field, in order, repeats kept, values decoded.
+	Headers Headers `json:"headers,omitempty"`
+
+	Text string `json:"text,omitempty"`
+	HTML string `json:"html,omitempty"`
+	// StrippedText and StrippedHTML are the message without quotations and
+	// signature, where the ESP offers that.
+	StrippedText string `json:"stripped_text,omitempty"`
+	StrippedHTML string `json:"stripped_html,omitempty"`
+
+	// SpamDetected is the ESP's verdict, where it gives one.
+	SpamDetected Tri `json:"spam_detected,omitzero"`
+	// SpamScore is on the ESP's own scale; nil where it gives none.
+	SpamScore *float64 `json:"spam_score,omitempty"`
+	// Authentication is what the ESP found out about the sender.
+	Authentication Authentication `json:"authentication,omitzero"`
+
+	// Attachments are all parts other than the text and html bodies, inline
+	// ones and attached messages among them.
+	Attachments []Attachment `json:"attachments,omitempty"`
+
+	// RawMIME is the whole message as it was received, where the ESP gave it.
+	RawMIME Raw `json:"raw_mime,omitempty"`
+}
+
+// Authentication holds results in the words of RFC 8601 ("pass", "fail",
+// "softfail", "none", ...), lower case; empty where the ESP gave none.
+type Authentication struct {
+	SPF   string `json:"spf,omitempty"`
+	DKIM  string `json:"dkim,omitempty"`
+	DMARC string `json:"dmarc,omitempty"`
+}
+
+// Address is a mailbox with its display name decoded. It converts to and from
+// [mail.Address].
+type Address struct {
+	Name    string `json:"name,omitempty"`
+	Address string `json:"address"`
+}
+
+// String formats a as in a header field.
+func (a Address) String() string {
+	m := mail.Address(a)
+	return m.String()
+}
+
+// Header is one header field.
+type Header struct {
+	Name, Value string
+}
+
+// MarshalJSON writes [name, value].
+func (h Header) MarshalJSON() ([]byte, error) {
+	return json.Marshal([2]string{h.Name, h.Value})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (h *Header) UnmarshalJSON(b []byte) error {
+	var pair []string
+	if err := json.Unmarshal(b, &pair); err != nil {
+		return err
+	}
+	if len(pair) != 2 {
+		return fmt.Errorf("anymail: a header is [name, value], not %d values", len(pair))
+	}
+	h.Name, h.Value = pair[0], pair[1]
+	return nil
+}
+
+// Headers are header fields in the order of the message.
+type Headers []Header
+
+// Get returns the first value under name, compared without regard to case.
+func (hs Headers) Get(name string) string {
+	for _, h := range hs {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// Values returns all values under name, in order.
+func (hs Headers) Values(name string) []string {
+	var values []string
+	for _, h := range hs {
+		if strings.EqualFold(h.Name, name) {
+			values = append(values, h.Value)
+		}
+	}
+	return values
+}
+
+// Attachment is a part of a received message.
+type Attachment struct {
+	// Filename is safe to use as the name of a file in a directory of the
+	// user's choice: no path, no control characters, never "." or "..".
+	Filename string `json:"filename,omitempty"`
+	// ContentType is the media type without parameters, lower case.
+	ContentType string `json:"content_type"`
+	// Disposition is "attachment" or "inline".
+	Disposition string `json:"disposition"`
+	// ContentID is without angle brackets; an html body refers to it by "cid:".
+	ContentID string `json:"content_id,omitempty"`
+	// Size is the decoded size in bytes, also where Content was not kept.
+	Size int64 `json:"size"`
+	// Content is the decoded content.
+	Content []byte `json:"content,omitempty"`
+}
+
+// Inline returns the part that an html body calls "cid:" + contentID.
+func (m *InboundMessage) Inline(contentID string) (Attachment, bool) {
+	contentID = strings.Trim(strings.TrimPrefix(contentID, "cid:"), "<>")
+	for _, a := range m.Attachments {
+		if contentID != "" && a.ContentID == contentID {
+			return a, true
+		}
+	}
+	return Attachment{}, false
+}

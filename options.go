@@ -1,0 +1,266 @@
+package anymail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Defaults for what options set.
+const (
+	DefaultTimestampWindow = 5 * time.Minute
+	DefaultRejectStatus    = 400
+	// DefaultMaxBody is what an endpoint takes that sets no limit of its own.
+	DefaultMaxBody = 16 << 20
+	// DefaultMaxInFlight is how many requests may be under way at once.
+	DefaultMaxInFlight = 256
+)
+
+// Limits bound what one request may cost. A zero field means its default.
+type Limits struct {
+	// Body is the largest body in bytes, after a gzip content encoding is
+	// undone. Default: the endpoint's own, or [DefaultMaxBody].
+	Body int64
+	// BodyTime is how long the body may take to arrive. Default: 30 seconds.
+	BodyTime time.Duration
+	// RequestTime is how long everything together may take. Default: 60 seconds.
+	RequestTime time.Duration
+	// BatchEvents is how many events one payload may hold. Default: 20000.
+	BatchEvents int
+	// FormFields is how many fields or parts a form may have. Default: 1000.
+	FormFields int
+	// MIMEDepth and MIMEParts bound a received message. Defaults: 24 and 1000.
+	MIMEDepth int
+	MIMEParts int
+	// MIMEHeaders is how many header fields a received message may have over
+	// all its parts. Default: 2000.
+	MIMEHeaders int
+	// Fetch is the largest content in bytes that an adapter fetches from its
+	// ESP for one message. Default: 64 MiB.
+	Fetch int64
+}
+
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Body:        or(l.Body, DefaultMaxBody),
+		BodyTime:    or(l.BodyTime, 30*time.Second),
+		RequestTime: or(l.RequestTime, 60*time.Second),
+		BatchEvents: or(l.BatchEvents, 20_000),
+		FormFields:  or(l.FormFields, 1000),
+		MIMEDepth:   or(l.MIMEDepth, 24),
+		MIMEParts:   or(l.MIMEParts, 1000),
+		MIMEHeaders: or(l.MIMEHeaders, 2000),
+		Fetch:       or(l.Fetch, 64<<20),
+	}
+}
+
+func or[T int | int64 | time.Duration](value, byDefault T) T {
+	if value > 0 {
+		return value
+	}
+	return byDefault
+}
+
+// Option changes a setting. Options given to [New] hold for all adapters, those
+// given to [Dispatcher.Register] for one, over the ones given to New.
+type Option func(*settings)
+
+type settings struct {
+	secrets        KeySource
+	insecure       bool
+	rejectStatus   int
+	requireTLS     bool
+	trustedProxies []netip.Prefix
+	publicURL      string
+	allowed        func(context.Context) ([]netip.Prefix, error)
+	limits         Limits
+	maxInFlight    int
+	window         time.Duration
+	noReplayCheck  bool
+	store          IdempotencyStore
+	queue          Queue
+	logger         *slog.Logger
+	hooks          hookList
+	now            func() time.Time
+
+	errs []error // what options found wrong; reported by New and Register
+}
+
+func (s *settings) fail(format string, args ...any) {
+	s.errs = append(s.errs, fmt.Errorf("anymail: %w: "+format, append([]any{ErrConfig}, args...)...))
+}
+
+// WithSharedSecret protects endpoints by HTTP basic authentication: the ESP is
+// given the URL as https://user:password@host/... Each secret is "user:password";
+// any of them is accepted, so that one can be exchanged for another. A weak
+// secret is refused: the password needs at least 16 characters and some variety. Without
+// arguments it takes an earlier setting back, for an adapter whose signature
+// is enough.
+func WithSharedSecret(secrets ...string) Option {
+	return func(s *settings) {
+		if len(secrets) == 0 {
+			s.secrets = nil
+			return
+		}
+		for i, secret := range secrets {
+			if err := checkSecret(secret); err != nil {
+				s.fail("shared secret %d: %w", i+1, err)
+			}
+		}
+		s.secrets = Keys(secrets...)
+	}
+}
+
+// WithSharedSecrets is [WithSharedSecret] with secrets that can change while
+// requests run. Weak ones authenticate nothing.
+func WithSharedSecrets(source KeySource) Option {
+	return func(s *settings) { s.secrets = source }
+}
+
+// Insecure lets an endpoint start that has neither a shared secret nor a
+// signature: anybody who knows its URL can then forge events.
+func Insecure() Option {
+	return func(s *settings) { s.insecure = true }
+}
+
+// WithRejectStatus sets the answer to what is not authentic: 400 to 499,
+// [DefaultRejectStatus] by default.
+func WithRejectStatus(status int) Option {
+	return func(s *settings) {
+		if status < 400 || status > 499 {
+			s.fail("reject status %d is not a 4xx", status)
+		}
+		s.rejectStatus = status
+	}
+}
+
+// RequireTLS refuses requests that did not come over https, to this server or
+// to a trusted proxy before it. By default they are taken with a warning in
+// the log.
+func RequireTLS() Option {
+	return func(s *settings) { s.requireTLS = true }
+}
+
+// WithTrustedProxies names the addresses of the proxies in front of this
+// server. Only from them are X-Forwarded-For, -Proto and -Host believed.
+func WithTrustedProxies(prefixes ...netip.Prefix) Option {
+	return func(s *settings) { s.trustedProxies = prefixes }
+}
+
+// WithPublicURL says under which URL the ESP reaches the Dispatcher's mount
+// point, for example "https://example.com/anymail", where that cannot be told
+// from the request. Some ESPs sign the URL.
+func WithPublicURL(base string) Option {
+	return func(s *settings) {
+		u, err := url.Parse(base)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			s.fail("public URL is not an absolute http(s) URL")
+		}
+		s.publicURL = strings.TrimRight(base, "/")
+	}
+}
+
+// WithAllowedAddresses takes requests from these addresses only, in addition
+// to all other checks. Without arguments it takes an earlier setting back.
+func WithAllowedAddresses(prefixes ...netip.Prefix) Option {
+	return func(s *settings) {
+		s.allowed = nil
+		if len(prefixes) > 0 {
+			s.allowed = func(context.Context) ([]netip.Prefix, error) { return prefixes, nil }
+		}
+	}
+}
+
+// WithAllowedAddressFunc is [WithAllowedAddresses] for a list that is loaded
+// from somewhere. The function is called on every request and should answer
+// from memory; an error refuses the request with 503.
+func WithAllowedAddressFunc(load func(context.Context) ([]netip.Prefix, error)) Option {
+	return func(s *settings) { s.allowed = load }
+}
+
+// WithLimits bounds what one request may cost.
+func WithLimits(limits Limits) Option {
+	return func(s *settings) { s.limits = limits }
+}
+
+// WithMaxInFlight sets how many requests may be under way at once; one more is
+// answered with 503 and Retry-After. Given to Register it bounds that adapter
+// in addition.
+func WithMaxInFlight(n int) Option {
+	return func(s *settings) {
+		if n < 1 {
+			s.fail("max in flight %d is less than 1", n)
+		}
+		s.maxInFlight = n
+	}
+}
+
+// WithTimestampWindow sets how far a signed timestamp may be from now, in
+// either direction, instead of the adapter's own window.
+func WithTimestampWindow(window time.Duration) Option {
+	return func(s *settings) { s.window = window }
+}
+
+// WithoutReplayCheck takes requests whose very signature was seen before and
+// whose events were all done. The idempotency store still keeps the receivers
+// from running twice.
+func WithoutReplayCheck() Option {
+	return func(s *settings) { s.noReplayCheck = true }
+}
+
+// WithIdempotencyStore remembers in store what was done, instead of in a
+// [MemoryStore].
+func WithIdempotencyStore(store IdempotencyStore) Option {
+	return func(s *settings) { s.store = store }
+}
+
+// Queue takes events before the ESP is answered. It either keeps all of them
+// durably, or returns an error: one that is [ErrUnavailable] where it is full
+// or out of reach.
+type Queue interface {
+	Enqueue(ctx context.Context, events []Event) error
+}
+
+// WithQueue puts a queue in front of the receivers: the ESP is answered as
+// soon as the queue has the events, and the queue's workers run the receivers.
+func WithQueue(queue Queue) Option {
+	return func(s *settings) { s.queue = queue }
+}
+
+// WithLogger sets the logger; by default it is [slog.Default]. Rejected
+// requests are logged as warnings, one line each, without payload or secret.
+func WithLogger(logger *slog.Logger) Option {
+	return func(s *settings) { s.logger = logger }
+}
+
+// WithHooks adds hooks for metrics and traces to those that are already there.
+func WithHooks(hooks Hooks) Option {
+	return func(s *settings) { s.hooks = append(s.hooks[:len(s.hooks):len(s.hooks)], hooks) }
+}
+
+// WithClock replaces the clock, for tests.
+func WithClock(now func() time.Time) Option {
+	return func(s *settings) { s.now = now }
+}
+
+func newSettings() settings {
+	return settings{
+		rejectStatus: DefaultRejectStatus,
+		maxInFlight:  DefaultMaxInFlight,
+		logger:       slog.Default(),
+		now:          time.Now,
+	}
+}
+
+func (s settings) with(options []Option) (settings, error) {
+	s.errs = nil
+	for _, option := range options {
+		option(&s)
+	}
+	return s, errors.Join(s.errs...)
+}

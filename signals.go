@@ -1,0 +1,242 @@
+package anymail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Signals are the two places where callbacks are connected. A [Dispatcher] has
+// one; a worker process that gets its events from a queue can use one alone.
+// The zero value is ready to use.
+type Signals struct {
+	Tracking Signal[*TrackingEvent]
+	Inbound  Signal[*InboundEvent]
+}
+
+// Signal calls the receivers that are connected to it. Its zero value is ready
+// to use, and all methods may be called while events are being delivered.
+type Signal[E Event] struct {
+	mu   sync.Mutex // held by writers; readers use list alone
+	list atomic.Pointer[[]connection[E]]
+}
+
+type connection[E Event] struct {
+	name    string
+	receive func(context.Context, E) error
+	filters []Filter
+}
+
+// Filter decides which events a receiver sees.
+type Filter func(*Common) bool
+
+// ForESP lets through the events of these ESPs, by canonical name.
+func ForESP(names ...string) Filter {
+	return func(c *Common) bool { return slices.Contains(names, c.ESP) }
+}
+
+// ForTypes lets through events of these types.
+func ForTypes(types ...EventType) Filter {
+	return func(c *Common) bool { return slices.Contains(types, c.Type) }
+}
+
+// Connect adds a receiver under a name that is not yet taken; the name stands
+// in errors and in the idempotency store, so keep it the same over restarts.
+// The receiver sees the events that pass all filters. Receivers may run
+// concurrently, for different requests; an error makes the ESP (or the queue)
+// deliver the event to this receiver again.
+func (s *Signal[E]) Connect(name string, receive func(context.Context, E) error, filters ...Filter) error {
+	if name == "" || receive == nil {
+		return fmt.Errorf("anymail: %w: a receiver needs a name and a function", ErrConfig)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.connections()
+	for _, c := range old {
+		if c.name == name {
+			return fmt.Errorf("anymail: %w: receiver %q is already connected", ErrConfig, name)
+		}
+	}
+	list := append(slices.Clone(old), connection[E]{name, receive, slices.Clone(filters)})
+	s.list.Store(&list)
+	return nil
+}
+
+// Disconnect removes a receiver. It reports whether there was one of this name.
+// A call that has begun goes on.
+func (s *Signal[E]) Disconnect(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Clone(s.connections())
+	list = slices.DeleteFunc(list, func(c connection[E]) bool { return c.name == name })
+	found := len(list) < len(s.connections())
+	s.list.Store(&list)
+	return found
+}
+
+// Receivers returns the names of the connected receivers, in order.
+func (s *Signal[E]) Receivers() []string {
+	var names []string
+	for _, c := range s.connections() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+func (s *Signal[E]) connections() []connection[E] {
+	if list := s.list.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+func (c *connection[E]) wants(base *Common) bool {
+	for _, pass := range c.filters {
+		if !pass(base) {
+			return false
+		}
+	}
+	return true
+}
+
+// call runs the receiver and turns a panic into an error, so that one receiver
+// cannot keep the others, or the process, from running.
+func (c *connection[E]) call(ctx context.Context, ev E) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+		if err != nil {
+			base := ev.Base()
+			err = &ReceiverError{Receiver: c.name, ESP: base.ESP, Type: base.Type, Key: base.Key, Err: err}
+		}
+	}()
+	return c.receive(ctx, ev)
+}
+
+// Matching returns the names of the receivers that ev is for, in order. A queue
+// makes one job for each.
+func (s *Signals) Matching(ev Event) []string {
+	switch ev := ev.(type) {
+	case *TrackingEvent:
+		return matching(&s.Tracking, ev)
+	case *InboundEvent:
+		return matching(&s.Inbound, ev)
+	}
+	return nil
+}
+
+func matching[E Event](s *Signal[E], ev E) []string {
+	var names []string
+	for _, c := range s.connections() {
+		if c.wants(ev.Base()) {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
+// Call runs one receiver on one event, without asking an idempotency store. It
+// returns what the receiver returned as a [*ReceiverError], and an error that
+// is [ErrUnavailable] where no receiver of that name is connected.
+func (s *Signals) Call(ctx context.Context, receiver string, ev Event) error {
+	switch ev := ev.(type) {
+	case *TrackingEvent:
+		return callNamed(ctx, &s.Tracking, receiver, ev)
+	case *InboundEvent:
+		return callNamed(ctx, &s.Inbound, receiver, ev)
+	}
+	return Malformed("event of an unknown kind", nil)
+}
+
+func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E) error {
+	for _, c := range s.connections() {
+		if c.name == receiver {
+			return c.call(ctx, ev)
+		}
+	}
+	return Because(ErrUnavailable, fmt.Sprintf("receiver %q is not connected", receiver), nil)
+}
+
+// Deliver runs every receiver on every event that it wants, one receiver after
+// the other, each in the order of the events. What store says is done is not
+// run again; a nil store means that everything is run. The errors are joined:
+// [*ReceiverError] for receivers that failed, [ErrUnavailable] for what another
+// request is running right now or where the store failed.
+func (s *Signals) Deliver(ctx context.Context, store IdempotencyStore, events ...Event) error {
+	return s.deliver(ctx, store, nil, events)
+}
+
+func (s *Signals) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []Event) error {
+	errs := deliverTo(ctx, &s.Tracking, store, hooks, events, nil)
+	errs = deliverTo(ctx, &s.Inbound, store, hooks, events, errs)
+	return errors.Join(errs...)
+}
+
+func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStore, hooks hookList, events []Event, errs []error) []error {
+	connections := s.connections()
+	for i := range connections {
+		c := &connections[i]
+		wanted := make([]E, 0, len(events))
+		keys := make([]string, 0, len(events))
+		for _, ev := range events {
+			if e, ok := ev.(E); ok && c.wants(e.Base()) {
+				wanted = append(wanted, e)
+				keys = append(keys, e.Base().Key)
+			}
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		errs = c.deliver(ctx, store, hooks, wanted, keys, errs)
+	}
+	return errs
+}
+
+// deliver claims the events at the store in one go, which is one round trip,
+// and ends each claim by itself, so that a crash repeats one event at most.
+func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []E, keys []string, errs []error) []error {
+	var claims []Claim
+	if store != nil {
+		var err error
+		if claims, err = store.Claim(ctx, c.name, keys); err != nil {
+			return append(errs, Because(ErrUnavailable, "idempotency store", err))
+		}
+	}
+	for i, ev := range events {
+		if claims != nil {
+			switch claims[i] {
+			case ClaimDone:
+				continue
+			case ClaimBusy:
+				if slices.Contains(keys[:i], keys[i]) {
+					continue // the same event twice in one batch: its first run counts
+				}
+				errs = append(errs, Because(ErrUnavailable, "receiver "+c.name+" is at this event for another request", nil))
+				continue
+			}
+		}
+		err := ctx.Err()
+		if err != nil {
+			err = Because(ErrUnavailable, "ran out of time before receiver "+c.name, err)
+		} else {
+			rctx, end := hooks.receiver(ctx, c.name, ev)
+			err = c.call(rctx, ev)
+			end(err)
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if store != nil {
+			// The outcome is kept even if the client has gone meanwhile.
+			if err := store.Finish(context.WithoutCancel(ctx), c.name, keys[i], err == nil); err != nil {
+				errs = append(errs, Because(ErrUnavailable, "idempotency store", err))
+			}
+		}
+	}
+	return errs
+}

@@ -1,0 +1,64 @@
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+
+	"github.com/goanymail/anymail"
+)
+
+// Token verifies a secret that the ESP sends along unchanged: in a header that
+// the user could set at the ESP, or as a bearer token.
+type Token struct {
+	// Keys are the secrets, any of which is accepted.
+	Keys anymail.KeySource
+	// Header is the header's name, "Authorization" if empty.
+	Header string
+	// Scheme is what stands before the secret, for example "Bearer". It is
+	// compared without regard to case.
+	Scheme string
+}
+
+// Verifier returns the verifier that t describes.
+func (t Token) Verifier() anymail.Verifier {
+	if t.Header == "" {
+		t.Header = "Authorization"
+	}
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		given, err := Header(p, t.Header)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		if t.Scheme != "" {
+			scheme, rest, _ := strings.Cut(given, " ")
+			if !strings.EqualFold(scheme, t.Scheme) {
+				return anymail.Proof{}, errMismatch
+			}
+			given = strings.TrimSpace(rest)
+		}
+		return MatchSecret(ctx, t.Keys, given)
+	})
+}
+
+// MatchSecret compares a secret from a request with all keys of a source, in a
+// time that depends on neither, and fails as a Verifier does.
+func MatchSecret(ctx context.Context, source anymail.KeySource, given string) (proof anymail.Proof, err error) {
+	keys, err := NewParsedKeys(source, func(key string) (string, error) { return key, nil }).Get(ctx)
+	if err != nil {
+		return proof, err
+	}
+	sum := sha256.Sum256([]byte(given))
+	matched := -1
+	for i, key := range keys {
+		want := sha256.Sum256([]byte(key))
+		if subtle.ConstantTimeCompare(sum[:], want[:]) == 1 && key != "" {
+			matched = i
+		}
+	}
+	if matched < 0 {
+		return proof, errMismatch
+	}
+	return anymail.Proof{Key: matched}, nil
+}

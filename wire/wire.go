@@ -1,0 +1,142 @@
+// Package wire has what an adapter's [anymail.EventParser] is made of: it
+// splits a JSON payload into the ESP's own events, decodes each into the
+// adapter's typed struct, and reads the loose types that ESPs send.
+//
+// Decoding is lenient where ESPs are sloppy (invalid UTF-8 becomes U+FFFD, of
+// repeated names the last one wins, unknown members are skipped) and strict
+// otherwise: names are compared exactly and nesting is bounded.
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goanymail/anymail"
+)
+
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+// Unmarshal decodes one JSON value into v. Numbers that go into an any become
+// float64; use [anymail.Metadata] where they should stay as they are.
+func Unmarshal(raw []byte, v any) error {
+	return json.Unmarshal(raw, v, lenient)
+}
+
+var splitters = sync.Pool{New: func() any { return jsontext.NewDecoder(new(bytes.Buffer)) }}
+
+// Split returns the elements of a JSON array, or the value itself if it is an
+// object, as slices of body. It returns an error that is [anymail.ErrMalformed]
+// where body is neither, and [anymail.ErrTooLarge] where the array has more
+// than limits.BatchEvents elements.
+func Split(body []byte, limits anymail.Limits) ([][]byte, error) {
+	most := limits.BatchEvents
+	if most <= 0 {
+		most = 20_000
+	}
+	d := splitters.Get().(*jsontext.Decoder)
+	defer splitters.Put(d)
+	d.Reset(bytes.NewBuffer(body), lenient)
+	defer d.Reset(new(bytes.Buffer))
+	var elements [][]byte
+	next := func() error {
+		v, err := d.ReadValue()
+		if err != nil {
+			return malformed(err)
+		}
+		if len(elements) == most {
+			return anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		}
+		end := int(d.InputOffset())
+		elements = append(elements, body[end-len(v):end:end])
+		return nil
+	}
+	switch d.PeekKind() {
+	case '{':
+		if err := next(); err != nil {
+			return nil, err
+		}
+	case '[':
+		if _, err := d.ReadToken(); err != nil {
+			return nil, malformed(err)
+		}
+		for d.PeekKind() != ']' {
+			if err := next(); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := d.ReadToken(); err != nil {
+			return nil, malformed(err)
+		}
+	default:
+		return nil, anymail.Malformed("neither a JSON object nor an array", nil)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, anymail.Malformed("something follows the JSON value", nil)
+	}
+	return elements, nil
+}
+
+// malformed keeps where the JSON is wrong and leaves out what stands there.
+func malformed(err error) error {
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return anymail.Malformed(fmt.Sprintf("JSON syntax at byte %d", syntax.ByteOffset), nil)
+	}
+	return anymail.Malformed("JSON", nil)
+}
+
+// Batch turns a payload that is a JSON array of events, or one event, into
+// tracking events. See [Events] for fill.
+func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)) ([]anymail.Event, error) {
+	elements, err := Split(p.Body, p.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return Events(elements, fill), nil
+}
+
+// Events decodes each element into a T and has fill make the normalized event
+// of it; Raw is set already, and what fill leaves empty the core fills in. An
+// element that does not decode becomes an [anymail.EventUnknown] with a
+// Description that says so; it does not keep the others from being delivered.
+// The T is used again for the next element: fill must not keep it.
+func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)) []anymail.Event {
+	events := make([]anymail.Event, len(elements))
+	space := make([]anymail.TrackingEvent, len(elements))
+	w := new(T)
+	for i, raw := range elements {
+		var zero T
+		*w = zero
+		ev := &space[i]
+		events[i] = ev
+		if err := one(raw, w, ev, fill); err != nil {
+			*ev = anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
+			ev.Type = anymail.EventUnknown
+		}
+		ev.Raw = raw
+	}
+	return events
+}
+
+func one[T any](raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anymail.TrackingEvent)) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v) // one strange element must not cost the batch
+		}
+	}()
+	if len(raw) == 0 || raw[0] != '{' {
+		return errors.New("not an object")
+	}
+	if err := Unmarshal(raw, w); err != nil {
+		return err
+	}
+	ev.Raw = raw
+	fill(w, ev)
+	return nil
+}
