@@ -1,9 +1,15 @@
 module github.com/goanymail/anymail
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/go-json-experiment/json v1.27.2
 	github.com/realclientip/realclientip-go v1.0.0
+	golang.org/x/sync v0.24.0
+)
+
+require (
+	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/stretchr/testify v1.12.1 // indirect
 )

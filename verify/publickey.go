@@ -96,7 +96,7 @@ func (k PublicKey) valid(key crypto.PublicKey, chunks [][]byte, digest, signatur
 
 // ParsePublicKey reads a public key (PKIX, or PKCS #1 for RSA) in PEM or in
 // base64 DER, with or without line breaks, also as the p= tag of a DKIM
-// record. RSA keys of less than 1024 bits are refused.
+// record. RSA keys of less than 1024 or more than 8192 bits are refused.
 func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	text = strings.TrimSpace(text)
 	var der []byte
@@ -119,14 +119,24 @@ func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	}
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		if key.N.BitLen() < 1024 {
-			return nil, errors.New("it is an RSA key of less than 1024 bits")
+		if err := checkRSA(key); err != nil {
+			return nil, err
 		}
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 	default:
 		return nil, errors.New("it is of an unknown kind")
 	}
 	return key, nil
+}
+
+// maxRSABits bounds what one verification can cost; crypto/tls has the same.
+const maxRSABits = 8192
+
+func checkRSA(key *rsa.PublicKey) error {
+	if n := key.N.BitLen(); n < 1024 || n > maxRSABits {
+		return errors.New("it is an RSA key of less than 1024 or more than 8192 bits")
+	}
+	return nil
 }
 
 var _ = sha256.New // linked in for crypto.SHA256

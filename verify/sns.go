@@ -1,0 +1,500 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/fetch"
+)
+
+// The values of [SNSMessage.Type].
+const (
+	SNSNotification             = "Notification"
+	SNSSubscriptionConfirmation = "SubscriptionConfirmation"
+	SNSUnsubscribeConfirmation  = "UnsubscribeConfirmation"
+)
+
+// SNSMessage is what Amazon SNS posts, except under raw message delivery,
+// which is not signed. Source:
+// https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
+type SNSMessage struct {
+	Type             string  `json:"Type"`
+	MessageId        string  `json:"MessageId"`
+	TopicArn         string  `json:"TopicArn"`
+	Subject          *string `json:"Subject"`
+	Message          string  `json:"Message"`
+	Timestamp        string  `json:"Timestamp"` // when it was published; see Time
+	SignatureVersion string  `json:"SignatureVersion"`
+	Signature        string  `json:"Signature"`
+	SigningCertURL   string  `json:"SigningCertURL"` // not signed
+	SubscribeURL     string  `json:"SubscribeURL"`   // signed in confirmations only
+	Token            string  `json:"Token"`          // signed in confirmations only
+	UnsubscribeURL   string  `json:"UnsubscribeURL"` // not signed
+}
+
+// ParseSNS reads an [SNSMessage] from a body. Since the signature covers the
+// decoded values, the JSON has to be unambiguous: names are compared exactly,
+// and repeated names, invalid UTF-8 and values that are not strings are
+// refused with an error that is [anymail.ErrMalformed].
+func ParseSNS(body []byte) (*SNSMessage, error) {
+	m := new(SNSMessage)
+	if err := json.Unmarshal(body, m); err != nil {
+		return nil, anymail.Malformed("not an SNS message", nil) // the error would quote it
+	}
+	return m, nil
+}
+
+// Time returns when the message was published, the same for every attempt to
+// deliver it, or the zero time where that is unreadable.
+func (m *SNSMessage) Time() time.Time {
+	t, err := time.Parse(time.RFC3339, m.Timestamp)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// signed returns what the signature covers, or nil where the type is unknown
+// or a value holds a line break that could move the border between two values.
+// Only Message may: what follows it can be told apart from the end backwards.
+func (m *SNSMessage) signed() []byte {
+	lines := []string{"Message", m.Message, "MessageId", m.MessageId}
+	switch m.Type {
+	case SNSNotification:
+		if m.Subject != nil {
+			lines = append(lines, "Subject", *m.Subject)
+		}
+		lines = append(lines, "Timestamp", m.Timestamp)
+	case SNSSubscriptionConfirmation, SNSUnsubscribeConfirmation:
+		lines = append(lines, "SubscribeURL", m.SubscribeURL, "Timestamp", m.Timestamp, "Token", m.Token)
+	default:
+		return nil
+	}
+	lines = append(lines, "TopicArn", m.TopicArn, "Type", m.Type)
+	size := 0
+	for i, line := range lines {
+		if i != 1 && strings.Contains(line, "\n") {
+			return nil
+		}
+		size += len(line) + 1
+	}
+	text := make([]byte, 0, size)
+	for _, line := range lines {
+		text = append(append(text, line...), '\n')
+	}
+	return text
+}
+
+// SNSService is where a service that speaks SNS keeps what a topic's messages
+// refer to.
+type SNSService struct {
+	// CertificatePrefix is how the URL of a signing certificate begins. After
+	// it come letters, digits and any of "-", "_", "." and "/".
+	CertificatePrefix string
+	// CertificateNames are DNS names, of which the certificate must have one.
+	// They are not checked if empty.
+	CertificateNames []string
+	// APIHost is the host that a subscription is confirmed at.
+	APIHost string
+}
+
+// awsPartitions says for the partition of a topic's ARN which domain it has
+// and what its certificates are called. Regions since 2019 have a name of
+// their own; GovCloud has one for both. Source: AWS SDK for Java 2,
+// SnsHostProvider.
+var awsPartitions = map[string]struct {
+	domain string
+	names  []string
+}{
+	"aws":        {"amazonaws.com", []string{"sns.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
+	"aws-cn":     {"amazonaws.com.cn", []string{"sns-{region}.amazonaws.com.cn", "sns-signing.{region}.amazonaws.com.cn"}},
+	"aws-us-gov": {"amazonaws.com", []string{"sns-us-gov-west-1.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
+	"aws-eusc":   {"amazonaws.eu", []string{"sns-signing.{region}.amazonaws.eu"}},
+	"aws-iso":    {"c2s.ic.gov", []string{"sns-{region}.c2s.ic.gov", "sns-signing.{region}.c2s.ic.gov"}},
+	"aws-iso-b":  {"sc2s.sgov.gov", []string{"sns-{region}.sc2s.sgov.gov", "sns-signing.{region}.sc2s.sgov.gov"}},
+	"aws-iso-e":  {"cloud.adc-e.uk", []string{"sns-signing.{region}.cloud.adc-e.uk"}},
+	"aws-iso-f":  {"csp.hci.ic.gov", []string{"sns-signing.{region}.csp.hci.ic.gov"}},
+}
+
+// AWSSNS is the [SNSService] of Amazon itself, for a topic of any partition. It
+// returns false where topicARN is not an ARN of Amazon SNS.
+func AWSSNS(topicARN string) (SNSService, bool) {
+	parts := strings.Split(topicARN, ":") // arn:aws:sns:eu-west-1:123456789012:topic
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
+		return SNSService{}, false
+	}
+	partition, ok := awsPartitions[parts[1]]
+	region := parts[3]
+	if !ok || region == "" || strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return SNSService{}, false // a dot in it would lead to somebody else's host
+	}
+	host := "sns." + region + "." + partition.domain
+	service := SNSService{CertificatePrefix: "https://" + host + "/SimpleNotificationService-", APIHost: host}
+	for _, name := range partition.names {
+		service.CertificateNames = append(service.CertificateNames, strings.ReplaceAll(name, "{region}", region))
+	}
+	return service, true
+}
+
+// SNS verifies the signature of an Amazon SNS message, or of one from a service
+// that speaks SNS, with the certificate that the message refers to. The zero
+// value takes messages from Amazon that come with a shared secret.
+//
+// The certificate is fetched over https from the very host of the topic's
+// region, must be in date and must be the service's by name. Amazon serves it
+// without the chain up to a root, so that Roots can only be checked where the
+// user knows the certificate authority.
+//
+// Source: https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
+type SNS struct {
+	// TopicARNs are the topics to take messages from. If empty, it is any
+	// topic, but a request must carry a shared secret then: Amazon signs for
+	// everybody who has a topic.
+	TopicARNs []string
+	// RequireSHA256 refuses signature version 1, which is made with SHA-1.
+	// Amazon uses it unless the topic says otherwise.
+	RequireSHA256 bool
+	// Roots are the certificates, roots or intermediates, one of which must
+	// have issued the signing certificate. Not checked if nil.
+	Roots *x509.CertPool
+	// Service is [AWSSNS] if nil.
+	Service func(topicARN string) (SNSService, bool)
+	// Client fetches certificates. If nil, a client with a timeout.
+	Client *http.Client
+}
+
+var (
+	errTopic       = anymail.Unauthenticated("not a topic that is configured")
+	errNoTopics    = anymail.Unauthenticated("neither a topic is configured nor a shared secret given")
+	errVersion     = anymail.Unauthenticated("signature version not accepted")
+	errCertURL     = anymail.Unauthenticated("certificate URL not accepted")
+	errCertificate = anymail.Unauthenticated("signing certificate not accepted")
+	errNotSNS      = anymail.Unauthenticated("not an SNS message")
+)
+
+// Verifier returns the verifier that s describes. It keeps certificates for a
+// day; make one and use it for all requests.
+func (s SNS) Verifier() anymail.Verifier {
+	s.TopicARNs = slices.Clone(s.TopicARNs)
+	certs := &certificates{client: s.Client, roots: s.Roots}
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		m, err := ParseSNS(p.Body)
+		if err != nil {
+			return anymail.Proof{}, errNotSNS
+		}
+		// What costs nothing comes first, so that not everybody can make this
+		// side fetch something.
+		service, err := s.service(m)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		if len(s.TopicARNs) == 0 && !p.SecretProved {
+			return anymail.Proof{}, errNoTopics
+		}
+		hash, signature, err := s.signature(m)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		text, at := m.signed(), m.Time()
+		if text == nil {
+			return anymail.Proof{}, errNotSNS
+		}
+		if at.IsZero() {
+			return anymail.Proof{}, errTimestamp
+		}
+		now := p.ReceivedAt
+		if now.IsZero() {
+			now = time.Now()
+		}
+		key, err := certs.key(ctx, service, m.SigningCertURL, now)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		// The nonce does not depend on the signature's version, nor on SHA-1.
+		nonce := sha256.Sum256(text)
+		digest := nonce[:]
+		if hash == crypto.SHA1 {
+			sum := sha1.Sum(text)
+			digest = sum[:]
+		}
+		if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {
+			return anymail.Proof{}, errMismatch
+		}
+		return anymail.Proof{SignedAt: at, Nonce: nonce[:]}, nil
+	})
+}
+
+// service returns the service that m's topic belongs to, if m may come from
+// that topic at all.
+func (s SNS) service(m *SNSMessage) (SNSService, error) {
+	if len(s.TopicARNs) > 0 && !slices.Contains(s.TopicARNs, m.TopicArn) {
+		return SNSService{}, errTopic
+	}
+	find := s.Service
+	if find == nil {
+		find = AWSSNS
+	}
+	service, ok := find(m.TopicArn)
+	if !ok {
+		return SNSService{}, errTopic
+	}
+	return service, nil
+}
+
+func (s SNS) signature(m *SNSMessage) (hash crypto.Hash, signature []byte, err error) {
+	switch {
+	case m.Signature == "":
+		return 0, nil, errMissing
+	case m.SignatureVersion == "2":
+		hash = crypto.SHA256
+	case m.SignatureVersion == "1" && !s.RequireSHA256:
+		hash = crypto.SHA1
+	default:
+		return 0, nil, errVersion
+	}
+	signature, err = base64.StdEncoding.Strict().DecodeString(m.Signature)
+	if err != nil || len(signature) > maxRSABits/8 {
+		return 0, nil, errEncoding
+	}
+	return hash, signature, nil
+}
+
+// Confirm confirms the subscription that an authentic message asks to confirm,
+// by a GET of its SubscribeURL, which has to be the service's own. It returns
+// an error that is [anymail.ErrMalformed] where m is no such message, and
+// [anymail.ErrUnavailable] where the service does not answer with success.
+func (s SNS) Confirm(ctx context.Context, m *SNSMessage) error {
+	service, err := s.service(m)
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(m.SubscribeURL)
+	if err != nil || m.Type != SNSSubscriptionConfirmation {
+		return anymail.Malformed("no subscription to confirm", nil)
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil || query.Get("Action") != "ConfirmSubscription" || query.Get("TopicArn") != m.TopicArn {
+		return anymail.Malformed("the URL confirms something else", nil)
+	}
+	getter := fetch.Getter{Client: s.Client, Hosts: []string{service.APIHost}, MaxBytes: 64 << 10}
+	_, err = getter.Get(ctx, m.SubscribeURL, nil)
+	if errors.Is(err, fetch.ErrGone) {
+		return anymail.Because(anymail.ErrUnavailable, "the service did not confirm", nil)
+	}
+	return err
+}
+
+// Bounds of certificates. The services renew theirs about once a year, so that
+// there are few; failures are kept apart, lest strangers drive out what is good.
+const (
+	certTimeout    = 10 * time.Second // SNS hangs up after 15
+	certMaxBytes   = 64 << 10
+	certMaxAge     = 24 * time.Hour
+	certMaxKept    = 64
+	certFailedAge  = 10 * time.Second
+	certMaxFailed  = 1024
+	certMaxFetches = 4
+)
+
+// certificates fetches signing certificates and keeps them.
+type certificates struct {
+	client *http.Client
+	roots  *x509.CertPool
+	flight singleflight.Group
+
+	mu      sync.Mutex
+	kept    map[string]*certificate
+	failed  map[string]failure
+	fetches int
+}
+
+type certificate struct {
+	*x509.Certificate
+	key       *rsa.PublicKey
+	fetchedAt time.Time
+}
+
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// key returns the public key of the certificate at a URL, if the certificate
+// is the service's and valid now.
+func (c *certificates) key(ctx context.Context, service SNSService, certURL string, now time.Time) (*rsa.PublicKey, error) {
+	// One certificate has one URL: another spelling would be another entry.
+	rest, ok := strings.CutPrefix(certURL, service.CertificatePrefix)
+	if !ok || len(certURL) > 256 || strings.Contains(rest, "..") ||
+		strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" {
+		return nil, errCertURL
+	}
+	cert, err := c.get(ctx, certURL, now)
+	if err != nil {
+		return nil, err
+	}
+	if now.Before(cert.NotBefore) || now.After(cert.NotAfter) {
+		return nil, errCertificate
+	}
+	named := len(service.CertificateNames) == 0
+	for _, name := range service.CertificateNames {
+		named = named || cert.VerifyHostname(name) == nil
+	}
+	if !named {
+		return nil, errCertificate
+	}
+	return cert.key, nil
+}
+
+func (c *certificates) get(ctx context.Context, certURL string, now time.Time) (*certificate, error) {
+	c.mu.Lock()
+	cert, failed := c.kept[certURL], c.failed[certURL]
+	c.mu.Unlock()
+	switch {
+	case cert != nil && now.Sub(cert.fetchedAt).Abs() < certMaxAge:
+		return cert, nil
+	case failed.err != nil && now.Sub(failed.at).Abs() < certFailedAge:
+		if cert != nil {
+			return cert, nil
+		}
+		return nil, failed.err
+	}
+	done := c.flight.DoChan(certURL, func() (any, error) {
+		// For all who wait for it, whoever of them goes away.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), certTimeout)
+		defer cancel()
+		fresh, err := c.load(ctx, certURL, now)
+		return c.keep(certURL, fresh, err, now)
+	})
+	select {
+	case result := <-done:
+		cert, _ := result.Val.(*certificate)
+		return cert, result.Err
+	case <-ctx.Done():
+		return nil, anymail.Because(anymail.ErrUnavailable, "signing certificate", ctx.Err())
+	}
+}
+
+// keep remembers how a fetch ended. A certificate that was good yesterday goes
+// on being used while a new copy is out of reach.
+func (c *certificates) keep(certURL string, cert *certificate, err error, now time.Time) (*certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		delete(c.failed, certURL)
+		if c.kept == nil {
+			c.kept = map[string]*certificate{}
+		}
+		c.kept[certURL] = cert
+		if len(c.kept) > certMaxKept {
+			oldest := certURL
+			for u, other := range c.kept {
+				if other.fetchedAt.Before(c.kept[oldest].fetchedAt) {
+					oldest = u
+				}
+			}
+			delete(c.kept, oldest)
+		}
+		return cert, nil
+	}
+	if c.failed == nil || len(c.failed) >= certMaxFailed {
+		c.failed = map[string]failure{}
+	}
+	c.failed[certURL] = failure{err, now}
+	if old := c.kept[certURL]; old != nil && errors.Is(err, anymail.ErrUnavailable) {
+		return old, nil
+	}
+	return nil, err
+}
+
+func (c *certificates) load(ctx context.Context, certURL string, now time.Time) (cert *certificate, err error) {
+	defer func() {
+		if recover() != nil { // in a goroutine of its own nobody else would
+			err = anymail.Because(anymail.ErrUnavailable, "signing certificate: panic", nil)
+		}
+	}()
+	if !c.begin() {
+		return nil, anymail.Because(anymail.ErrUnavailable, "too many signing certificates are being fetched", nil)
+	}
+	defer c.end()
+	u, err := url.Parse(certURL)
+	if err != nil {
+		return nil, errCertURL
+	}
+	getter := fetch.Getter{Client: c.client, Hosts: []string{u.Host}, MaxBytes: certMaxBytes}
+	content, err := getter.Get(ctx, certURL, nil)
+	switch {
+	case errors.Is(err, anymail.ErrUnavailable):
+		return nil, err
+	case err != nil:
+		return nil, errCertificate // there is none, or nothing that could be one
+	}
+	return c.parse(content, now)
+}
+
+func (c *certificates) parse(content []byte, now time.Time) (*certificate, error) {
+	var chain []*x509.Certificate
+	for block, rest := pem.Decode(bytes.TrimSpace(content)); block != nil; block, rest = pem.Decode(rest) {
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil || len(chain) == 8 {
+			return nil, errCertificate
+		}
+		chain = append(chain, cert)
+	}
+	if len(chain) == 0 {
+		return nil, errCertificate
+	}
+	leaf := chain[0]
+	key, ok := leaf.PublicKey.(*rsa.PublicKey)
+	if !ok || checkRSA(key) != nil {
+		return nil, errCertificate
+	}
+	if c.roots != nil {
+		between := x509.NewCertPool()
+		for _, cert := range chain[1:] {
+			between.AddCert(cert)
+		}
+		if _, err := leaf.Verify(x509.VerifyOptions{
+			Roots:         c.roots,
+			Intermediates: between,
+			CurrentTime:   now,
+			KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		}); err != nil {
+			return nil, errCertificate
+		}
+	}
+	return &certificate{leaf, key, now}, nil
+}
+
+func (c *certificates) begin() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fetches == certMaxFetches {
+		return false
+	}
+	c.fetches++
+	return true
+}
+
+func (c *certificates) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fetches--
+}
