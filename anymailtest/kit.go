@@ -50,6 +50,8 @@ type Kit struct {
 	// UnsignedEndpoints are those whose requests the ESP does not sign though
 	// it signs others.
 	UnsignedEndpoints []string
+	// BodyUnsigned says that signatures do not cover the body.
+	BodyUnsigned bool
 }
 
 // Credential is a key or secret that an ESP and its user share.
@@ -58,6 +60,19 @@ type Credential struct {
 	Config string
 	// Private is what the ESP signs with. It is for the kit alone.
 	Private any
+}
+
+// Keys returns what users configure of credentials, as a source; nil for none,
+// like a setting that was left out.
+func Keys(credentials []Credential) anymail.KeySource {
+	if len(credentials) == 0 {
+		return nil
+	}
+	var keys []string
+	for _, c := range credentials {
+		keys = append(keys, c.Config)
+	}
+	return anymail.Keys(keys...)
 }
 
 // Sample makes one kind of request.

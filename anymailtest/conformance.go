@@ -1,0 +1,597 @@
+package anymailtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/goanymail/anymail"
+)
+
+// Conformance runs the tests that every adapter has to pass, over real HTTP:
+// that its samples become what they say; that forged, truncated, replayed and
+// stale requests and those signed with a wrong key are refused without a
+// callback, and those signed with any key of a rotation are taken; that unknown
+// and malformed events are delivered as such; that keys are the same over
+// redeliveries and different between events; that times are right, raw is
+// unchanged and the JSON form comes back equal; and that no mutation of a
+// sample makes the adapter panic.
+func Conformance(t *testing.T, kit *Kit) {
+	t.Helper()
+	c := conformance{kit}
+	t.Run("kit", c.testKit)
+	t.Run("events", c.testEvents)
+	t.Run("keys", c.testKeys)
+	t.Run("failing receiver", c.testFailingReceiver)
+	t.Run("shared secret", c.testSharedSecret)
+	t.Run("open endpoint", c.testOpenEndpoint)
+	t.Run("malformed batch", c.testMalformedBatch)
+	t.Run("malformed body", c.testMalformedBody)
+	t.Run("too large", c.testTooLarge)
+	t.Run("mutations", c.testMutations)
+	if kit.NewCredential != nil {
+		t.Run("forged", c.testForged)
+		t.Run("rotation", c.testRotation)
+		t.Run("replay", c.testReplay)
+		t.Run("stale", c.testStale)
+	}
+}
+
+type conformance struct{ kit *Kit }
+
+func (c conformance) testKit(t *testing.T) {
+	seen := map[string]bool{}
+	types := map[anymail.EventType]bool{}
+	tracking := false
+	for _, s := range c.kit.Samples {
+		if seen[s.Name] {
+			t.Errorf("two samples are called %q", s.Name)
+		}
+		seen[s.Name] = true
+		tracking = tracking || s.Endpoint == "tracking"
+		for _, typ := range s.Types {
+			types[typ] = true
+		}
+	}
+	if tracking && !types[anymail.EventUnknown] {
+		t.Error("no sample of an event that the adapter does not know")
+	}
+}
+
+// forEach runs a test for every sample, on a server of its own.
+func (c conformance) forEach(t *testing.T, run func(t *testing.T, s *Server, sample Sample)) {
+	t.Helper()
+	for _, sample := range c.kit.Samples {
+		t.Run(sample.Name, func(t *testing.T) { run(t, NewServer(t, c.kit), sample) })
+	}
+}
+
+// signed is forEach for the samples that the ESP signs.
+func (c conformance) signed(t *testing.T, run func(t *testing.T, s *Server, sample Sample)) {
+	t.Helper()
+	c.forEach(t, func(t *testing.T, s *Server, sample Sample) {
+		if !c.kit.Signs(sample.Endpoint) {
+			t.Skip("the ESP does not sign this endpoint")
+		}
+		run(t, s, sample)
+	})
+}
+
+func (c conformance) endpoint(t *testing.T, adapter anymail.Adapter, path string) anymail.Endpoint {
+	t.Helper()
+	for _, ep := range adapter.Endpoints() {
+		if ep.Path == path {
+			return ep
+		}
+	}
+	t.Fatalf("the adapter has no endpoint %q", path)
+	return anymail.Endpoint{}
+}
+
+// adapter makes one that trusts a credential, which is the zero one where the
+// ESP has none.
+func (c conformance) adapter(t *testing.T) (anymail.Adapter, Credential) {
+	t.Helper()
+	var trusted []Credential
+	var credential Credential
+	if c.kit.NewCredential != nil {
+		credential = c.kit.NewCredential()
+		trusted = append(trusted, credential)
+	}
+	adapter, err := c.kit.New(trusted...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return adapter, credential
+}
+
+// refused demands the answer that status stands for at this ESP, and no event.
+func (c conformance) refused(t *testing.T, s *Server, r Request, status int, kind error) {
+	t.Helper()
+	adapter, _ := c.adapter(t)
+	ep := c.endpoint(t, adapter, r.Endpoint)
+	if replaced, ok := ep.Statuses[status]; ok {
+		status = replaced
+	}
+	s.Take()
+	before := len(s.Rejections.All())
+	got, body := s.Post(t, r)
+	if got != status {
+		t.Errorf("answered %d, want %d", got, status)
+	}
+	if strings.TrimSpace(body) != http.StatusText(status) {
+		t.Errorf("the answer says %q: that may help an attacker", body)
+	}
+	if events := s.Take(); len(events) > 0 {
+		t.Errorf("%d events were delivered, the first is %s", len(events), events[0].Base().Type)
+	}
+	rejections := s.Rejections.All()[before:]
+	if len(rejections) != 1 {
+		t.Fatalf("%d rejections were reported, want 1", len(rejections))
+	}
+	if !errors.Is(rejections[0].Err, kind) {
+		t.Errorf("rejected with %v, want %v", rejections[0].Err, kind)
+	}
+	text := rejections[0].Err.Error()
+	if c := s.Credential.Config; c != "" && strings.Contains(text, c) {
+		t.Errorf("the error holds the key: %s", text)
+	}
+	if rejections[0].Payload != nil && errors.Is(kind, anymail.ErrUnauthenticated) {
+		t.Error("the payload of a request that is not authentic was reported")
+	}
+}
+
+func (c conformance) testEvents(t *testing.T) {
+	c.forEach(t, func(t *testing.T, s *Server, sample Sample) {
+		p := NewParams()
+		request := s.Prepare(t, sample, p)
+		status, body := s.Post(t, request)
+		if status != http.StatusOK {
+			t.Fatalf("answered %d %s: %v", status, body, s.Rejections.All())
+		}
+		events := s.Take()
+		var types []anymail.EventType
+		for _, ev := range events {
+			types = append(types, ev.Base().Type)
+		}
+		if diff := cmp.Diff(sample.Types, types, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("event types (-want +got):\n%s", diff)
+		}
+		for i, ev := range events {
+			base := ev.Base()
+			if base.ESP != c.kit.ESP {
+				t.Errorf("event %d is of ESP %q", i, base.ESP)
+			}
+			if base.Key == "" {
+				t.Errorf("event %d has no key", i)
+			}
+			if !sample.Untimed && base.Timestamp.Sub(p.Time).Abs() >= time.Second {
+				t.Errorf("event %d: timestamp %v, want %v", i, base.Timestamp, p.Time)
+			}
+			if sample.Untimed && !base.Timestamp.IsZero() {
+				t.Errorf("event %d: timestamp %v though the ESP gives none", i, base.Timestamp)
+			}
+			if base.Timestamp.Location() != time.UTC {
+				t.Errorf("event %d: timestamp in %v", i, base.Timestamp.Location())
+			}
+			if len(base.Raw) == 0 || !rawStandsIn(request, base.Raw) {
+				t.Errorf("event %d: raw is not what was posted:\n%.300s", i, base.Raw)
+			}
+			if tracking, ok := ev.(*anymail.TrackingEvent); ok && i == 0 && tracking.RejectReason != sample.Reason {
+				t.Errorf("reject reason %q, want %q", tracking.RejectReason, sample.Reason)
+			}
+			RoundTrip(t, ev)
+		}
+	})
+}
+
+// RoundTrip fails the test unless the JSON form of an event comes back equal.
+func RoundTrip(t testing.TB, ev anymail.Event) {
+	t.Helper()
+	form, err := json.Marshal(ev)
+	if err != nil {
+		t.Fatalf("JSON form: %v", err)
+	}
+	back, err := anymail.DecodeEvent(form)
+	if err != nil {
+		t.Fatalf("JSON form does not decode: %v\n%.500s", err, form)
+	}
+	if diff := cmp.Diff(ev, back, EventOptions()...); diff != "" {
+		t.Errorf("JSON form comes back different (-before +after):\n%s", diff)
+	}
+}
+
+// EventOptions are what comparing events with go-cmp needs.
+func EventOptions() []cmp.Option {
+	return []cmp.Option{
+		cmpopts.EquateEmpty(),
+		cmpopts.EquateComparable(anymail.TrackingEvent{}.IP),
+	}
+}
+
+// rawStandsIn says whether raw stands in the request: in the body as it is, in
+// a form field, or in a JSON string.
+func rawStandsIn(r Request, raw []byte) bool {
+	if bytes.Contains(r.Body, raw) {
+		return true
+	}
+	if values, err := url.ParseQuery(string(r.Body)); err == nil {
+		for _, list := range values {
+			for _, value := range list {
+				if strings.Contains(value, string(raw)) {
+					return true
+				}
+			}
+		}
+	}
+	var v any
+	if json.Unmarshal(r.Body, &v) != nil {
+		return false
+	}
+	return stringsStandIn(v, string(raw))
+}
+
+func stringsStandIn(v any, raw string) bool {
+	switch v := v.(type) {
+	case string:
+		var inner any
+		return strings.Contains(v, raw) || (json.Unmarshal([]byte(v), &inner) == nil && stringsStandIn(inner, raw))
+	case []any:
+		for _, element := range v {
+			if stringsStandIn(element, raw) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, element := range v {
+			if stringsStandIn(element, raw) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c conformance) testKeys(t *testing.T) {
+	seen := map[string]string{}
+	for _, sample := range c.kit.Samples {
+		p := NewParams()
+		first, second := NewServer(t, c.kit), NewServer(t, c.kit)
+		before := first.Send(t, sample, p)
+		after := second.Send(t, sample, p) // signed anew, like a redelivery
+		if len(before) != len(after) {
+			t.Fatalf("%s: %d events, redelivered %d", sample.Name, len(before), len(after))
+		}
+		for i := range before {
+			key := before[i].Base().Key
+			if again := after[i].Base().Key; key != again {
+				t.Errorf("%s: key %s, redelivered %s", sample.Name, key, again)
+			}
+			if other := seen[key]; other != "" {
+				t.Errorf("%s and %s have the same key", sample.Name, other)
+			}
+			seen[key] = sample.Name
+		}
+		for i, ev := range first.Send(t, sample, NewParams()) {
+			if other := seen[ev.Base().Key]; other != "" {
+				t.Errorf("%s, event %d: another event has the key of %s", sample.Name, i, other)
+			}
+		}
+		// The server that had the event already takes it again, or refuses the
+		// very same signature, but runs nothing.
+		status, _ := first.Post(t, first.Prepare(t, sample, p))
+		if events := first.Take(); len(events) > 0 || (status != http.StatusOK && status != http.StatusBadRequest) {
+			t.Errorf("%s: redelivered, answered %d and ran %d events", sample.Name, status, len(events))
+		}
+	}
+}
+
+func (c conformance) testFailingReceiver(t *testing.T) {
+	c.forEach(t, func(t *testing.T, s *Server, sample Sample) {
+		if len(sample.Types) == 0 {
+			t.Skip("a ping")
+		}
+		fail := true
+		s.Err = func(anymail.Event) error {
+			if fail {
+				return errors.New("out of order")
+			}
+			return nil
+		}
+		request := s.Prepare(t, sample, NewParams())
+		ep := c.endpoint(t, must(c.adapter(t)), request.Endpoint)
+		want := http.StatusInternalServerError
+		if replaced, ok := ep.Statuses[want]; ok {
+			want = replaced
+		}
+		if status, _ := s.Post(t, request); status != want {
+			t.Errorf("answered %d to a failing receiver, want %d", status, want)
+		}
+		s.Take()
+		fail = false
+		if status, _ := s.Post(t, request); status != http.StatusOK {
+			t.Errorf("answered %d to the very same request again: %v", status, s.Rejections.All())
+		}
+		if n := len(s.Take()); n != len(sample.Types) {
+			t.Errorf("ran %d events then, want %d", n, len(sample.Types))
+		}
+	})
+}
+
+func must[A, B any](a A, _ B) A { return a }
+
+func (c conformance) testSharedSecret(t *testing.T) {
+	c.forEach(t, func(t *testing.T, s *Server, sample Sample) {
+		request := s.Prepare(t, sample, NewParams())
+		authorization := request.Header.Get("Authorization")
+		request.Header.Set("Authorization", authorization[:len(authorization)-4]+"AAA=")
+		c.refused(t, s, request, http.StatusBadRequest, anymail.ErrUnauthenticated)
+
+		request.Header.Del("Authorization")
+		status := http.StatusBadRequest
+		if c.endpoint(t, must(c.adapter(t)), sample.Endpoint).Challenge {
+			status = http.StatusUnauthorized
+		}
+		c.refused(t, s, request, status, anymail.ErrUnauthenticated)
+	})
+}
+
+// testOpenEndpoint: without a key or a shared secret nothing starts.
+func (c conformance) testOpenEndpoint(t *testing.T) {
+	adapter, err := c.kit.New()
+	if err != nil {
+		if !errors.Is(err, anymail.ErrConfig) {
+			t.Errorf("New without keys: %v, want ErrConfig", err)
+		}
+		return
+	}
+	d, err := anymail.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Register(c.kit.ESP, adapter); !errors.Is(err, anymail.ErrConfig) {
+		t.Errorf("Register without a key or a secret: %v, want ErrConfig", err)
+	}
+}
+
+func (c conformance) testMalformedBatch(t *testing.T) {
+	if c.kit.Malformed == nil {
+		t.Skip("the ESP has no batches")
+	}
+	s := NewServer(t, c.kit)
+	request := s.Address(t, c.kit.Malformed(NewParams()))
+	if err := c.kit.SignNow(&request, s.Credential); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := s.Post(t, request); status != http.StatusOK {
+		t.Fatalf("answered %d: %v", status, s.Rejections.All())
+	}
+	events := s.Take()
+	if len(events) != 3 {
+		t.Fatalf("%d events, want 3", len(events))
+	}
+	for i, ev := range events {
+		tracking, ok := ev.(*anymail.TrackingEvent)
+		if !ok {
+			t.Fatalf("event %d is a %T", i, ev)
+		}
+		if malformed := i == 1; malformed != (tracking.Type == anymail.EventUnknown) {
+			t.Errorf("event %d is %s", i, tracking.Type)
+		} else if malformed && (tracking.Description == "" || len(tracking.Raw) == 0) {
+			t.Errorf("the malformed event has description %q and raw %q", tracking.Description, tracking.Raw)
+		}
+	}
+}
+
+// testMalformedBody: an authentic body that is nothing at all is refused and
+// reported with the payload.
+func (c conformance) testMalformedBody(t *testing.T) {
+	for _, sample := range c.kit.Samples {
+		s := NewServer(t, c.kit)
+		request := sample.Make(NewParams())
+		if !strings.HasSuffix(request.Header.Get("Content-Type"), "json") {
+			continue
+		}
+		request = s.Address(t, request)
+		request.Body = []byte(`{"an": "object", that [ends`)
+		if err := c.kit.SignNow(&request, s.Credential); err != nil {
+			continue // the signature is inside the body: there is nothing to sign
+		}
+		s.Post(t, request)
+		rejections := s.Rejections.All()
+		if len(s.Take()) > 0 || len(rejections) != 1 {
+			t.Fatalf("%s: %d rejections", sample.Name, len(rejections))
+		}
+		if errors.Is(rejections[0].Err, anymail.ErrUnauthenticated) {
+			continue // the signature is inside the body
+		}
+		if !errors.Is(rejections[0].Err, anymail.ErrMalformed) {
+			t.Errorf("%s: rejected with %v", sample.Name, rejections[0].Err)
+		}
+		if p := rejections[0].Payload; p == nil || !bytes.Equal(p.Body, request.Body) {
+			t.Errorf("%s: the payload was not reported", sample.Name)
+		} else if p.Header.Get("Authorization") != "" {
+			t.Errorf("%s: the payload was reported with the shared secret", sample.Name)
+		}
+	}
+}
+
+func (c conformance) testTooLarge(t *testing.T) {
+	sample := c.kit.Samples[0]
+	s := NewServer(t, c.kit, anymail.WithLimits(anymail.Limits{Body: 10}))
+	c.refused(t, s, s.Prepare(t, sample, NewParams()), http.StatusRequestEntityTooLarge, anymail.ErrTooLarge)
+}
+
+// testMutations gives the parser what an ESP gone wrong might send.
+func (c conformance) testMutations(t *testing.T) {
+	adapter, _ := c.adapter(t)
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // mutations have to be the same in each run
+	for _, sample := range c.kit.Samples {
+		request := sample.Make(NewParams())
+		ep := c.endpoint(t, adapter, sample.Endpoint)
+		for range 100 {
+			p := &anymail.Payload{
+				ESP: c.kit.ESP, Name: c.kit.ESP, Endpoint: sample.Endpoint,
+				Header: request.Header.Clone(), Body: mutate(random, request.Body), ReceivedAt: time.Now(),
+			}
+			func() {
+				defer func() {
+					if v := recover(); v != nil {
+						t.Errorf("%s: panic: %v on body\n%q", sample.Name, v, p.Body)
+					}
+				}()
+				if ep.Verifier != nil {
+					if _, err := ep.Verifier.Verify(context.Background(), p); err == nil {
+						t.Errorf("%s: an unsigned mutation was taken for authentic", sample.Name)
+					}
+				}
+				_, _ = ep.Parser.ParseEvents(context.Background(), p)
+			}()
+		}
+	}
+}
+
+// mutate changes, removes or repeats a part of body.
+func mutate(random *rand.Rand, body []byte) []byte {
+	out := bytes.Clone(body)
+	if len(out) < 2 {
+		return out
+	}
+	from := random.IntN(len(out) - 1)
+	to := from + 1 + random.IntN(min(len(out)-from-1, 40))
+	switch random.IntN(5) {
+	case 0:
+		return out[:from]
+	case 1:
+		return append(out[:from], out[to:]...)
+	case 2:
+		return append(bytes.Clone(out[:to]), out[from:]...)
+	case 3:
+		for i := from; i < to; i++ {
+			out[i] = byte(random.IntN(256))
+		}
+	case 4:
+		interesting := []string{"null", "[]", "{}", `""`, "-1", "1e999", `"\ud800"`, "99999999999999999999", "true", "[[[["}
+		return append(append(bytes.Clone(out[:from]), interesting[random.IntN(len(interesting))]...), out[to:]...)
+	}
+	return out
+}
+
+func (c conformance) testForged(t *testing.T) {
+	c.signed(t, func(t *testing.T, s *Server, sample Sample) {
+		unauthentic := func(name string, r Request) {
+			t.Run(name, func(t *testing.T) {
+				c.refused(t, s, r, http.StatusBadRequest, anymail.ErrUnauthenticated)
+			})
+		}
+		unauthentic("unsigned", s.Address(t, sample.Make(NewParams())))
+
+		wrong := s.Address(t, sample.Make(NewParams()))
+		if err := c.kit.SignNow(&wrong, c.kit.NewCredential()); err != nil {
+			t.Fatal(err)
+		}
+		unauthentic("wrong key", wrong)
+
+		if c.kit.BodyUnsigned {
+			return
+		}
+		changed := s.Prepare(t, sample, NewParams())
+		changed.Body = bytes.Clone(changed.Body)
+		changed.Body[len(changed.Body)/2] ^= 1
+		unauthentic("changed body", changed)
+
+		truncated := s.Prepare(t, sample, NewParams())
+		truncated.Body = truncated.Body[:len(truncated.Body)-1]
+		unauthentic("truncated body", truncated)
+
+		if sample.Endpoint != "" {
+			empty := s.Prepare(t, sample, NewParams())
+			empty.Body = nil
+			unauthentic("empty body", empty)
+		}
+	})
+}
+
+func (c conformance) testRotation(t *testing.T) {
+	for _, sample := range c.kit.Samples {
+		if !c.kit.Signs(sample.Endpoint) {
+			continue
+		}
+		t.Run(sample.Name, func(t *testing.T) {
+			older, newer := c.kit.NewCredential(), c.kit.NewCredential()
+			during, err := c.kit.New(newer, older)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := NewServerFor(t, c.kit, during)
+			for _, s.Credential = range []Credential{older, newer} {
+				s.Send(t, sample, NewParams())
+			}
+			after, err := c.kit.New(newer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s = NewServerFor(t, c.kit, after)
+			s.Credential = older
+			c.refused(t, s, s.Prepare(t, sample, NewParams()), http.StatusBadRequest, anymail.ErrUnauthenticated)
+		})
+	}
+}
+
+// proof is what the adapter's verifier finds in a sample.
+func (c conformance) proof(t *testing.T, sample Sample, at time.Time) (s *Server, r Request, proof anymail.Proof) {
+	t.Helper()
+	s = NewServer(t, c.kit)
+	r = s.Address(t, sample.Make(NewParams()))
+	adapter, credential := c.adapter(t)
+	s = NewServerFor(t, c.kit, adapter)
+	s.Credential = credential
+	r.URL, _ = EndpointURL(s.URL, c.kit.ESP, r.Endpoint)
+	if err := c.kit.Sign(&r, credential, at); err != nil {
+		t.Fatal(err)
+	}
+	p := &anymail.Payload{
+		ESP: c.kit.ESP, Name: c.kit.ESP, Endpoint: r.Endpoint,
+		URL: r.URL, Header: r.Header, Body: r.Body, ReceivedAt: time.Now(), SecretProved: true,
+	}
+	proof, err := c.endpoint(t, adapter, r.Endpoint).Verifier.Verify(context.Background(), p)
+	if err != nil {
+		t.Fatalf("a signed sample does not verify: %v", err)
+	}
+	return s, r, proof
+}
+
+func (c conformance) testReplay(t *testing.T) {
+	c.signed(t, func(t *testing.T, _ *Server, sample Sample) {
+		s, request, proof := c.proof(t, sample, time.Now())
+		if proof.Nonce == nil {
+			t.Fatal("the proof has no nonce: signed requests can be replayed")
+		}
+		if status, _ := s.Post(t, request); status != http.StatusOK {
+			t.Fatalf("answered %d: %v", status, s.Rejections.All())
+		}
+		c.refused(t, s, request, http.StatusBadRequest, anymail.ErrReplayed)
+	})
+}
+
+func (c conformance) testStale(t *testing.T) {
+	c.signed(t, func(t *testing.T, _ *Server, sample Sample) {
+		for _, off := range []time.Duration{-100 * 24 * time.Hour, 100 * 24 * time.Hour} {
+			s, request, proof := c.proof(t, sample, time.Now().Add(off))
+			if proof.SignedAt.IsZero() {
+				t.Skip("the ESP signs no time")
+			}
+			c.refused(t, s, request, http.StatusBadRequest, anymail.ErrReplayed)
+		}
+	})
+}
