@@ -35,7 +35,6 @@ type Dispatcher struct {
 
 	load       load
 	closing    atomic.Bool
-	requests   sync.WaitGroup
 	warnedHTTP sync.Once
 }
 
@@ -132,14 +131,16 @@ func (d *Dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // the ESPs should go on to another process at once.
 func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	d.closing.Store(true)
-	idle := make(chan struct{})
-	go func() { d.requests.Wait(); close(idle) }()
-	select {
-	case <-idle:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for d.load.now.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }
 
 func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
@@ -180,7 +181,9 @@ type request struct {
 	origin    origin
 	payload   *Payload
 	authentic bool
+	nonce     string // what the replay check has claimed
 	events    []Event
+	reply     *Reply
 }
 
 // handle is a request's way through the program. Each step goes on only where
@@ -209,21 +212,21 @@ func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
 	if err := rq.stage(ctx, StageGuard, rq.receive); err != nil {
 		return nil, err
 	}
-	remember := func(bool) error { return nil }
-	if err := rq.stage(ctx, StageVerify, func(ctx context.Context) (err error) {
-		remember, err = rq.authenticate(ctx)
-		return err
-	}); err != nil {
+	if err := rq.stage(ctx, StageVerify, rq.authenticate); err != nil {
 		return nil, err
 	}
-	err = rq.stage(ctx, StageParse, func(ctx context.Context) (err error) {
-		reply, err = rq.parse(ctx)
-		return err
-	})
-	if err == nil && len(rq.events) > 0 {
-		err = rq.stage(ctx, StageDeliver, rq.deliver)
+	finished := false // stays so if something panics
+	defer func() { err = errors.Join(err, rq.endReplayCheck(ctx, finished)) }()
+	if err := rq.stage(ctx, StageParse, rq.parse); err != nil {
+		return nil, err
 	}
-	return reply, errors.Join(err, remember(err == nil))
+	if len(rq.events) > 0 {
+		if err := rq.stage(ctx, StageDeliver, rq.deliver); err != nil {
+			return nil, err
+		}
+	}
+	finished = true
+	return rq.reply, nil
 }
 
 var (
@@ -242,24 +245,22 @@ func (rq *request) stage(ctx context.Context, stage Stage, run func(context.Cont
 // admit counts the request in, unless there are too many or no more wanted.
 func (rq *request) admit() (done func(), err error) {
 	d := rq.ep.d
-	d.requests.Add(1)
-	switch {
-	case d.closing.Load():
-		d.requests.Done()
-		return nil, errShutdown
-	case !d.load.enter():
-		d.requests.Done()
-		return nil, errBusy
-	case !rq.ep.load.enter():
-		d.load.leave()
-		d.requests.Done()
+	if !d.load.enter() {
 		return nil, errBusy
 	}
-	return func() {
+	if !rq.ep.load.enter() {
+		d.load.leave()
+		return nil, errBusy
+	}
+	done = func() {
 		rq.ep.load.leave()
 		d.load.leave()
-		d.requests.Done()
-	}, nil
+	}
+	if d.closing.Load() { // asked after entering, so that Shutdown misses nobody
+		done()
+		return nil, errShutdown
+	}
+	return done, nil
 }
 
 // receive does the guard's checks and, if they pass, reads the body.
@@ -320,67 +321,83 @@ func (rq *request) url() string {
 }
 
 // authenticate asks the Verifier and refuses what is stale or was done before.
-// The function it returns tells the store how it ended.
-func (rq *request) authenticate(ctx context.Context) (remember func(done bool) error, err error) {
+func (rq *request) authenticate(ctx context.Context) (err error) {
 	ep, p := rq.ep, rq.payload
-	remember = func(bool) error { return nil }
 	if ep.Verifier == nil {
 		rq.authentic = true
-		return remember, nil
+		return nil
 	}
 	if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {
-		return nil, err
+		return err
 	}
 	if at := p.Proof.SignedAt; !at.IsZero() && p.ReceivedAt.Sub(at).Abs() > ep.window {
-		return nil, Because(ErrReplayed, "timestamp outside the window", nil)
+		return Because(ErrReplayed, "timestamp outside the window", nil)
+	}
+	if err := rq.beginReplayCheck(ctx); err != nil {
+		return err
 	}
 	rq.authentic = true
-	if p.Proof.Nonce == nil || ep.settings.noReplayCheck || ep.settings.store == nil {
-		return remember, nil
+	return nil
+}
+
+// beginReplayCheck claims what was signed like an event. The claim ends as done
+// only where all events were, so that a genuine redelivery after a failure of
+// this side still works.
+func (rq *request) beginReplayCheck(ctx context.Context) error {
+	s, proof := &rq.ep.settings, rq.payload.Proof
+	if proof.Nonce == nil || s.noReplayCheck {
+		return nil
 	}
-	nonce := EventKey(ep.info.ESP, string(p.Proof.Nonce))
-	claims, err := ep.settings.store.Claim(ctx, ep.replay, []string{nonce})
+	nonce := EventKey(rq.ep.info.ESP, string(proof.Nonce))
+	claims, err := s.store.Claim(ctx, rq.ep.replay, []string{nonce})
 	switch {
 	case err != nil:
-		return nil, Because(ErrUnavailable, "idempotency store", err)
+		return Because(ErrUnavailable, "idempotency store", err)
 	case claims[0] == ClaimDone:
-		rq.authentic = false
-		return nil, Because(ErrReplayed, "this signature was seen before", nil)
+		return Because(ErrReplayed, "this signature was seen before", nil)
 	case claims[0] == ClaimBusy:
-		return nil, Because(ErrUnavailable, "the same request is under way", nil)
+		return Because(ErrUnavailable, "the same request is under way", nil)
 	}
-	ctx = context.WithoutCancel(ctx)
-	return func(done bool) error {
-		if err := ep.settings.store.Finish(ctx, ep.replay, nonce, done); err != nil {
-			return Because(ErrUnavailable, "idempotency store", err)
-		}
+	rq.nonce = nonce
+	return nil
+}
+
+func (rq *request) endReplayCheck(ctx context.Context, done bool) error {
+	if rq.nonce == "" {
 		return nil
-	}, nil
+	}
+	err := rq.ep.settings.store.Finish(context.WithoutCancel(ctx), rq.ep.replay, rq.nonce, done)
+	if err != nil {
+		return Because(ErrUnavailable, "idempotency store", err)
+	}
+	return nil
 }
 
 // parse answers handshakes and turns everything else into events.
-func (rq *request) parse(ctx context.Context) (*Reply, error) {
+func (rq *request) parse(ctx context.Context) error {
 	ep, p := rq.ep, rq.payload
 	if len(ep.ContentTypes) > 0 {
 		media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
 		if !slices.Contains(ep.ContentTypes, media) {
-			return nil, Because(ErrUnsupportedMedia, "not one of "+strings.Join(ep.ContentTypes, ", "), nil)
+			return Because(ErrUnsupportedMedia, "not one of "+strings.Join(ep.ContentTypes, ", "), nil)
 		}
 	}
 	if ep.Handshake != nil {
-		if reply, err := ep.Handshake(ctx, p); reply != nil || err != nil {
-			return reply, err
+		reply, err := ep.Handshake(ctx, p)
+		if reply != nil || err != nil {
+			rq.reply = reply
+			return err
 		}
 	}
 	events, err := ep.Parser.ParseEvents(ctx, p)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, ev := range events {
 		complete(ev, ep.info.ESP)
 	}
-	rq.events = events
-	return &Reply{}, nil
+	rq.events, rq.reply = events, &Reply{}
+	return nil
 }
 
 func (rq *request) deliver(ctx context.Context) error {

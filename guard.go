@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/realclientip/realclientip-go"
+
+	"github.com/goanymail/anymail/internal/parsed"
 )
 
 // guard is what can be told about a request without reading its body. It does
@@ -22,7 +24,8 @@ type guard struct {
 	settings *settings
 	// forwarded finds the client among the addresses that trusted proxies
 	// wrote; nil where no proxy is trusted.
-	forwarded *realclientip.RightmostTrustedRangeStrategy
+	forwarded  *realclientip.RightmostTrustedRangeStrategy
+	secretSums parsed.List[[sha256.Size]byte]
 }
 
 func newGuard(s *settings) (*guard, error) {
@@ -113,7 +116,7 @@ func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretPro
 	if len(header) == 0 {
 		return false, errNoSecret
 	}
-	if len(header) != 1 || !secretMatches(header[0], secrets) {
+	if len(header) != 1 || !g.secretMatches(header[0], secrets) {
 		return false, Unauthenticated("wrong shared secret")
 	}
 	return true, nil
@@ -123,19 +126,26 @@ var errNoSecret = Unauthenticated("no shared secret")
 
 // secretMatches compares the credentials of an Authorization header with every
 // secret, in a time that depends on neither.
-func secretMatches(header string, secrets []string) bool {
+func (g *guard) secretMatches(header string, secrets []string) bool {
+	sums, _ := g.secretSums.Of(secrets, sumSecrets) // never fails
 	scheme, encoded, _ := strings.Cut(header, " ")
 	credentials, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	given := sha256.Sum256(credentials)
 	match := 0
-	for _, secret := range secrets {
-		if checkSecret(secret) != nil {
-			continue
-		}
-		valid := sha256.Sum256([]byte(secret))
-		match |= subtle.ConstantTimeCompare(given[:], valid[:])
+	for i := range sums {
+		match |= subtle.ConstantTimeCompare(given[:], sums[i][:])
 	}
 	return match == 1 && err == nil && strings.EqualFold(scheme, "basic")
+}
+
+// sumSecrets leaves out the weak ones.
+func sumSecrets(secrets []string) (sums [][sha256.Size]byte, _ error) {
+	for _, secret := range secrets {
+		if checkSecret(secret) == nil {
+			sums = append(sums, sha256.Sum256([]byte(secret)))
+		}
+	}
+	return sums, nil
 }
 
 // checkSecret says what makes a shared secret too easy to guess.

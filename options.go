@@ -216,7 +216,12 @@ func WithoutReplayCheck() Option {
 // WithIdempotencyStore remembers in store what was done, instead of in a
 // [MemoryStore].
 func WithIdempotencyStore(store IdempotencyStore) Option {
-	return func(s *settings) { s.store = store }
+	return func(s *settings) {
+		if store == nil {
+			s.fail("no idempotency store")
+		}
+		s.store = store
+	}
 }
 
 // Queue takes events before the ESP is answered. It either keeps all of them

@@ -105,7 +105,8 @@ func (c *connection[E]) wants(base *Common) bool {
 
 // call runs the receiver and turns a panic into an error, so that one receiver
 // cannot keep the others, or the process, from running.
-func (c *connection[E]) call(ctx context.Context, ev E) (err error) {
+func (c *connection[E]) call(ctx context.Context, hooks hookList, ev E) (err error) {
+	var end func(error)
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
@@ -114,7 +115,11 @@ func (c *connection[E]) call(ctx context.Context, ev E) (err error) {
 			base := ev.Base()
 			err = &ReceiverError{Receiver: c.name, ESP: base.ESP, Type: base.Type, Key: base.Key, Err: err}
 		}
+		if end != nil {
+			end(err)
+		}
 	}()
+	ctx, end = hooks.receiver(ctx, c.name, ev)
 	return c.receive(ctx, ev)
 }
 
@@ -156,7 +161,7 @@ func (s *Signals) Call(ctx context.Context, receiver string, ev Event) error {
 func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E) error {
 	for _, c := range s.connections() {
 		if c.name == receiver {
-			return c.call(ctx, ev)
+			return c.call(ctx, nil, ev)
 		}
 	}
 	return Because(ErrUnavailable, fmt.Sprintf("receiver %q is not connected", receiver), nil)
@@ -224,9 +229,7 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 		if err != nil {
 			err = Because(ErrUnavailable, "ran out of time before receiver "+c.name, err)
 		} else {
-			rctx, end := hooks.receiver(ctx, c.name, ev)
-			err = c.call(rctx, ev)
-			end(err)
+			err = c.call(ctx, hooks, ev)
 		}
 		if err != nil {
 			errs = append(errs, err)
