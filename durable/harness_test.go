@@ -1,0 +1,169 @@
+package durable_test
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
+)
+
+const postgresEnv = "ANYMAIL_TEST_POSTGRES"
+
+// database is where a test's queue lives: an SQLite file, or a schema of its
+// own on the PostgreSQL server that the environment names.
+type database struct {
+	kind string // "sqlite" or "postgres"
+	dsn  string
+}
+
+func (db database) open(tb testing.TB, signals *anymail.Signals, options ...durable.Option) *durable.Queue {
+	tb.Helper()
+	q, err := db.tryOpen(tb.Context(), signals, options...)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = q.Close() })
+	return q
+}
+
+func (db database) tryOpen(ctx context.Context, signals *anymail.Signals, options ...durable.Option) (*durable.Queue, error) {
+	options = append([]durable.Option{durable.WithLogger(slog.New(slog.DiscardHandler)), durable.WithTimeout(20 * time.Second), durable.Quick(21 * time.Second)}, options...)
+	if db.kind == "sqlite" {
+		return durable.OpenSQLite(ctx, db.dsn, signals, options...)
+	}
+	return durable.OpenPostgres(ctx, db.dsn, signals, options...)
+}
+
+func onSQLite(tb testing.TB) database {
+	return database{"sqlite", filepath.Join(tb.TempDir(), "events.db")}
+}
+
+// onPostgres makes a schema that is dropped when the test ends.
+func onPostgres(tb testing.TB) database {
+	tb.Helper()
+	dsn := os.Getenv(postgresEnv)
+	if dsn == "" {
+		tb.Skipf("%s is not set: it is the URL of a PostgreSQL database in which to make schemas", postgresEnv)
+	}
+	server, err := sql.Open("pgx", dsn)
+	require.NoError(tb, err)
+	schema := "anymail_" + strings.ToLower(rand.Text()[:12])
+	_, err = server.ExecContext(tb.Context(), "CREATE SCHEMA "+schema)
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		_, err := server.ExecContext(context.Background(), "DROP SCHEMA "+schema+" CASCADE")
+		require.NoError(tb, err)
+		require.NoError(tb, server.Close())
+	})
+	u, err := url.Parse(dsn)
+	require.NoError(tb, err, "%s must be a URL", postgresEnv)
+	query := u.Query()
+	query.Set("search_path", schema)
+	query.Set("application_name", schema)
+	u.RawQuery = query.Encode()
+	return database{"postgres", u.String()}
+}
+
+// onEach runs a test on both databases.
+func onEach(t *testing.T, test func(*testing.T, database)) {
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, onSQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, onPostgres(t)) })
+}
+
+// counter counts calls by a text.
+type counter struct {
+	mu    sync.Mutex
+	calls map[string]int
+}
+
+func (c *counter) add(what string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls == nil {
+		c.calls = map[string]int{}
+	}
+	c.calls[what]++
+	return c.calls[what]
+}
+
+func (c *counter) all() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	calls := map[string]int{}
+	for what, n := range c.calls {
+		calls[what] = n
+	}
+	return calls
+}
+
+// receive counts the keys of the events that a receiver is called with.
+func (c *counter) receive(_ context.Context, ev *anymail.TrackingEvent) error {
+	c.add(ev.Key)
+	return nil
+}
+
+// events makes n delivered events whose keys begin with prefix.
+func events(prefix string, n int) []anymail.Event {
+	evs := make([]anymail.Event, n)
+	for i := range evs {
+		evs[i] = event(fmt.Sprintf("%s%d", prefix, i))
+	}
+	return evs
+}
+
+func event(key string) *anymail.TrackingEvent {
+	return &anymail.TrackingEvent{
+		Common:    anymail.Common{ESP: "example", Type: anymail.EventDelivered, Key: key, Raw: anymail.Raw(`{"event":"delivered"}`)},
+		Recipient: "ada@example.com",
+	}
+}
+
+// once is what a counter holds when each of events(prefix, n) came once.
+func once(prefix string, n int) map[string]int {
+	want := map[string]int{}
+	for i := range n {
+		want[fmt.Sprintf("%s%d", prefix, i)] = 1
+	}
+	return want
+}
+
+// patience is how long to wait for what must happen. No test measures time.
+const patience = 2 * time.Minute
+
+func eventually(tb testing.TB, condition func() bool, what string) {
+	tb.Helper()
+	require.Eventually(tb, condition, patience, 20*time.Millisecond, what)
+}
+
+// settled waits until no job is pending or running.
+func settled(tb testing.TB, q *durable.Queue) {
+	tb.Helper()
+	eventually(tb, func() bool {
+		stats, err := q.Stats(tb.Context())
+		return err == nil && stats.Pending == 0 && stats.Running == 0
+	}, "jobs are left")
+}
+
+func start(tb testing.TB, q *durable.Queue) {
+	tb.Helper()
+	require.NoError(tb, q.Start(context.Background()))
+}
+
+func connect(tb testing.TB, s *anymail.Signals, name string, receive func(context.Context, *anymail.TrackingEvent) error) {
+	tb.Helper()
+	require.NoError(tb, s.Tracking.Connect(name, receive))
+}
+
+func soon(int) time.Duration { return 10 * time.Millisecond }
