@@ -1,12 +1,12 @@
 package verify
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"crypto/sha256"
+	_ "crypto/sha256" // linked in for PublicKey.Hash
+	_ "crypto/sha512"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
@@ -24,7 +24,7 @@ type PublicKey struct {
 	Keys anymail.KeySource
 	// Hash is SHA-256 if 0. Ed25519 signs the content itself.
 	Hash crypto.Hash
-	// Signatures finds the signatures.
+	// Signatures finds the signatures, at most four.
 	Signatures Signatures
 	// Content is [Body] if nil.
 	Content Content
@@ -32,7 +32,8 @@ type PublicKey struct {
 	SignedAt SignedAt
 }
 
-// Verifier returns the verifier that k describes.
+// Verifier returns the verifier that k describes. The nonce is the digest of
+// the content and not the signature, of which there can be several valid ones.
 func (k PublicKey) Verifier() anymail.Verifier {
 	if k.Hash == 0 {
 		k.Hash = crypto.SHA256
@@ -40,103 +41,111 @@ func (k PublicKey) Verifier() anymail.Verifier {
 	if k.Content == nil {
 		k.Content = Body
 	}
-	keys := NewParsedKeys(k.Keys, ParsePublicKey)
-	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (proof anymail.Proof, err error) {
+	parse := func(text string) (key, error) {
+		if !k.Hash.Available() {
+			return nil, errors.New("its hash is not linked into the program")
+		}
+		public, err := ParsePublicKey(text)
+		return publicKey{public, k.Hash}, err
+	}
+	return verifier(k.Keys, parse, func(p *anymail.Payload) (*claim, error) {
+		if k.Signatures == nil {
+			return nil, errMissing
+		}
 		signatures, err := k.Signatures(p)
 		if err != nil {
-			return proof, err
+			return nil, err
 		}
-		if k.SignedAt != nil {
-			if proof.SignedAt, err = k.SignedAt(p); err != nil {
-				return proof, err
-			}
+		if len(signatures) > maxSignatures {
+			return nil, errEncoding
 		}
-		chunks, err := k.Content(p)
-		if err != nil {
-			return proof, err
-		}
-		candidates, err := keys.Get(ctx)
-		if err != nil {
-			return proof, err
-		}
-		h := k.Hash.New()
-		for _, chunk := range chunks {
-			_, _ = h.Write(chunk) // a hash never fails
-		}
-		digest := h.Sum(nil)
-		for i, key := range candidates {
-			for _, signature := range signatures {
-				if k.valid(key, chunks, digest, signature) {
-					// Not the signature: there can be several valid ones over
-					// the same content.
-					proof.Nonce, proof.Key = digest, i
-					return proof, nil
-				}
-			}
-		}
-		return anymail.Proof{}, errMismatch
+		c := &claim{signatures: signatures}
+		return c, c.read(p, k.SignedAt, k.Content)
 	})
 }
 
-func (k PublicKey) valid(key crypto.PublicKey, chunks [][]byte, digest, signature []byte) bool {
-	switch key := key.(type) {
-	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(key, digest, signature)
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(key, k.Hash, digest, signature) == nil
-	case ed25519.PublicKey:
-		var content []byte
-		for _, chunk := range chunks {
-			content = append(content, chunk...)
+// maxSignatures bounds how many signatures one request may offer to a public
+// key, since every one is tried: two during a rotation, and some to spare.
+const maxSignatures = 4
+
+// publicKey is a public key and the hash that goes with it.
+type publicKey struct {
+	public crypto.PublicKey
+	hash   crypto.Hash
+}
+
+func (k publicKey) prove(c *claim) []byte {
+	for _, signature := range c.signatures {
+		if k.valid(c, signature) {
+			return c.sum(k.hash)
 		}
-		return ed25519.Verify(key, content, signature)
+	}
+	return nil
+}
+
+func (k publicKey) valid(c *claim, signature []byte) bool {
+	switch public := k.public.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(public, c.sum(k.hash), signature)
+	case *rsa.PublicKey:
+		return len(signature) == public.Size() && rsa.VerifyPKCS1v15(public, k.hash, c.sum(k.hash), signature) == nil
+	case ed25519.PublicKey:
+		return len(signature) == ed25519.SignatureSize && ed25519.Verify(public, c.content(), signature)
 	}
 	return false
 }
 
-// ParsePublicKey reads a public key (PKIX, or PKCS #1 for RSA) in PEM or in
+// ParsePublicKey reads one public key (PKIX, or PKCS #1 for RSA) in PEM or in
 // base64 DER, with or without line breaks, also as the p= tag of a DKIM
-// record. RSA keys of less than 1024 or more than 8192 bits are refused.
+// record. An Ed25519 key may also be the base64 of its 32 bytes alone. RSA
+// keys of less than 1024 or more than 8192 bits are refused.
 func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	text = strings.TrimSpace(text)
 	var der []byte
-	if block, _ := pem.Decode([]byte(text)); block != nil {
+	if block, rest := pem.Decode([]byte(text)); block != nil {
+		if strings.TrimSpace(string(rest)) != "" {
+			return nil, errors.New("it is more than one key")
+		}
 		der = block.Bytes
 	} else {
-		if _, p, ok := strings.Cut(text, "p="); ok {
-			text, _, _ = strings.Cut(p, ";")
+		for tag := range strings.SplitSeq(text, ";") {
+			if name, value, ok := strings.Cut(tag, "="); ok && strings.TrimSpace(name) == "p" {
+				text = value
+				break
+			}
 		}
 		var err error
 		if der, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), "")); err != nil {
 			return nil, errors.New("it is neither PEM nor base64 DER")
 		}
+		if len(der) == ed25519.PublicKeySize {
+			return ed25519.PublicKey(der), nil
+		}
 	}
-	key, err := x509.ParsePKIXPublicKey(der)
+	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		if key, err = x509.ParsePKCS1PublicKey(der); err != nil {
+		if public, err = x509.ParsePKCS1PublicKey(der); err != nil {
 			return nil, errors.New("it holds no public key")
 		}
 	}
-	switch key := key.(type) {
+	switch public := public.(type) {
 	case *rsa.PublicKey:
-		if err := checkRSA(key); err != nil {
+		if err := checkRSA(public); err != nil {
 			return nil, err
 		}
 	case *ecdsa.PublicKey, ed25519.PublicKey:
 	default:
 		return nil, errors.New("it is of an unknown kind")
 	}
-	return key, nil
+	return public, nil
 }
 
 // maxRSABits bounds what one verification can cost; crypto/tls has the same.
 const maxRSABits = 8192
 
-func checkRSA(key *rsa.PublicKey) error {
-	if n := key.N.BitLen(); n < 1024 || n > maxRSABits {
+func checkRSA(public *rsa.PublicKey) error {
+	if n := public.N.BitLen(); n < 1024 || n > maxRSABits {
 		return errors.New("it is an RSA key of less than 1024 or more than 8192 bits")
 	}
 	return nil
 }
-
-var _ = sha256.New // linked in for crypto.SHA256

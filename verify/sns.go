@@ -8,7 +8,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"net/http"
@@ -36,30 +35,34 @@ const (
 // which is not signed. Source:
 // https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
 type SNSMessage struct {
-	Type             string  `json:"Type"`
-	MessageId        string  `json:"MessageId"`
-	TopicArn         string  `json:"TopicArn"`
-	Subject          *string `json:"Subject"`
-	Message          string  `json:"Message"`
-	Timestamp        string  `json:"Timestamp"` // when it was published; see Time
-	SignatureVersion string  `json:"SignatureVersion"`
-	Signature        string  `json:"Signature"`
-	SigningCertURL   string  `json:"SigningCertURL"` // not signed
-	SubscribeURL     string  `json:"SubscribeURL"`   // signed in confirmations only
-	Token            string  `json:"Token"`          // signed in confirmations only
-	UnsubscribeURL   string  `json:"UnsubscribeURL"` // not signed
+	Type             string // SNSNotification, for example
+	MessageId        string
+	TopicArn         string
+	Subject          *string
+	Message          string
+	Timestamp        string // when it was published; see Time
+	SignatureVersion string
+	Signature        string
+	SigningCertURL   string // not signed
+	SubscribeURL     string // signed in confirmations only
+	Token            string // signed in confirmations only
+	UnsubscribeURL   string // not signed
 }
 
 // ParseSNS reads an [SNSMessage] from a body. Since the signature covers the
 // decoded values, the JSON has to be unambiguous: names are compared exactly,
 // and repeated names, invalid UTF-8 and values that are not strings are
-// refused with an error that is [anymail.ErrMalformed].
+// refused, with an error that is [anymail.ErrMalformed] as for anything else
+// that is not an SNS message.
 func ParseSNS(body []byte) (*SNSMessage, error) {
 	m := new(SNSMessage)
-	if err := json.Unmarshal(body, m); err != nil {
-		return nil, anymail.Malformed("not an SNS message", nil) // the error would quote it
+	if err := json.Unmarshal(body, m); err == nil { // the error would quote it
+		switch m.Type {
+		case SNSNotification, SNSSubscriptionConfirmation, SNSUnsubscribeConfirmation:
+			return m, nil
+		}
 	}
-	return m, nil
+	return nil, anymail.Malformed("not an SNS message", nil)
 }
 
 // Time returns when the message was published, the same for every attempt to
@@ -72,21 +75,18 @@ func (m *SNSMessage) Time() time.Time {
 	return t.UTC()
 }
 
-// signed returns what the signature covers, or nil where the type is unknown
-// or a value holds a line break that could move the border between two values.
-// Only Message may: what follows it can be told apart from the end backwards.
+// signed returns what the signature covers, or nil where a value holds a line
+// break that could move the border between two values. Only Message may: what
+// follows it can be told apart from the end backwards.
 func (m *SNSMessage) signed() []byte {
 	lines := []string{"Message", m.Message, "MessageId", m.MessageId}
-	switch m.Type {
-	case SNSNotification:
+	if m.Type == SNSNotification {
 		if m.Subject != nil {
 			lines = append(lines, "Subject", *m.Subject)
 		}
 		lines = append(lines, "Timestamp", m.Timestamp)
-	case SNSSubscriptionConfirmation, SNSUnsubscribeConfirmation:
+	} else {
 		lines = append(lines, "SubscribeURL", m.SubscribeURL, "Timestamp", m.Timestamp, "Token", m.Token)
-	default:
-		return nil
 	}
 	lines = append(lines, "TopicArn", m.TopicArn, "Type", m.Type)
 	size := 0
@@ -194,7 +194,7 @@ var (
 // day; make one and use it for all requests.
 func (s SNS) Verifier() anymail.Verifier {
 	s.TopicARNs = slices.Clone(s.TopicARNs)
-	certs := &certificates{client: s.Client, roots: s.Roots}
+	certs := &certificates{client: s.Client, roots: s.Roots, slots: make(chan struct{}, certMaxFetches)}
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		m, err := ParseSNS(p.Body)
 		if err != nil {
@@ -270,8 +270,10 @@ func (s SNS) signature(m *SNSMessage) (hash crypto.Hash, signature []byte, err e
 	default:
 		return 0, nil, errVersion
 	}
-	signature, err = base64.StdEncoding.Strict().DecodeString(m.Signature)
-	if err != nil || len(signature) > maxRSABits/8 {
+	if len(m.Signature) > maxSignatureText {
+		return 0, nil, errEncoding
+	}
+	if signature, err = decodeBase64(m.Signature); err != nil {
 		return 0, nil, errEncoding
 	}
 	return hash, signature, nil
@@ -320,10 +322,11 @@ type certificates struct {
 	roots  *x509.CertPool
 	flight singleflight.Group
 
-	mu      sync.Mutex
-	kept    map[string]*certificate
-	failed  map[string]failure
-	fetches int
+	slots chan struct{} // taken while a fetch runs
+
+	mu     sync.Mutex
+	kept   map[string]*certificate
+	failed map[string]failure
 }
 
 type certificate struct {
@@ -430,10 +433,12 @@ func (c *certificates) load(ctx context.Context, certURL string, now time.Time) 
 			err = anymail.Because(anymail.ErrUnavailable, "signing certificate: panic", nil)
 		}
 	}()
-	if !c.begin() {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
 		return nil, anymail.Because(anymail.ErrUnavailable, "too many signing certificates are being fetched", nil)
 	}
-	defer c.end()
 	u, err := url.Parse(certURL)
 	if err != nil {
 		return nil, errCertURL
@@ -481,20 +486,4 @@ func (c *certificates) parse(content []byte, now time.Time) (*certificate, error
 		}
 	}
 	return &certificate{leaf, key, now}, nil
-}
-
-func (c *certificates) begin() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.fetches == certMaxFetches {
-		return false
-	}
-	c.fetches++
-	return true
-}
-
-func (c *certificates) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fetches--
 }

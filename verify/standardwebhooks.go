@@ -1,21 +1,29 @@
 package verify
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/goanymail/anymail"
 )
 
-// StandardWebhooks describes the scheme of standardwebhooks.com: HMAC-SHA256
-// over id, timestamp and body, in a list of "v1," signatures.
+// StandardWebhooks describes the scheme of standardwebhooks.com: a list of
+// signatures over id, timestamp and body, "v1," by HMAC-SHA256 and "v1a," by
+// Ed25519. The kind of the configured key decides which of them count.
+//
+// Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type StandardWebhooks struct {
-	// Keys are secrets as the ESP shows them: "whsec_" and base64.
+	// Keys are as the ESP shows them: secrets that are "whsec_" and base64, or
+	// public keys that are "whpk_" and base64.
 	Keys anymail.KeySource
 	// Prefix is that of the header names, "webhook-" if empty; Svix, the
 	// scheme's ancestor, has "svix-".
 	Prefix string
-	// DecodeKey is [DecodeWebhookSecret] if nil.
+	// DecodeKey decodes a secret. It is [DecodeWebhookSecret] if nil.
 	DecodeKey func(string) ([]byte, error)
 }
 
@@ -27,13 +35,28 @@ func (s StandardWebhooks) Verifier() anymail.Verifier {
 	if s.DecodeKey == nil {
 		s.DecodeKey = DecodeWebhookSecret
 	}
-	return HMAC{
-		Keys:       s.Keys,
-		DecodeKey:  s.DecodeKey,
-		Signatures: versionedList(s.Prefix + "signature"),
-		Content:    HeadersAndBody(".", s.Prefix+"id", s.Prefix+"timestamp"),
-		SignedAt:   UnixHeader(s.Prefix + "timestamp"),
-	}.Verifier()
+	name := http.CanonicalHeaderKey(s.Prefix + "signature")
+	at := UnixHeader(s.Prefix + "timestamp")
+	content := HeadersAndBody(".", s.Prefix+"id", s.Prefix+"timestamp")
+	return verifier(s.Keys, s.parse, func(p *anymail.Payload) (*claim, error) {
+		c, err := versionedList(p, name)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.read(p, at, content)
+	})
+}
+
+func (s StandardWebhooks) parse(text string) (key, error) {
+	encoded, ok := strings.CutPrefix(text, "whpk_")
+	if !ok {
+		return HMAC{DecodeKey: s.DecodeKey}.parse(text)
+	}
+	public, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || len(public) != ed25519.PublicKeySize {
+		return nil, errors.New("it is no Ed25519 key")
+	}
+	return publicKey{ed25519.PublicKey(public), crypto.SHA256}, nil
 }
 
 // DecodeWebhookSecret decodes the base64 of a secret after its "whsec_".
@@ -41,31 +64,33 @@ func DecodeWebhookSecret(secret string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 }
 
-// maxSignatures bounds the list of one header; a sender in the middle of a
-// rotation needs two.
-const maxSignatures = 16
-
-func versionedList(name string) Signatures {
-	return func(p *anymail.Payload) ([][]byte, error) {
-		value, err := Header(p, name)
-		if err != nil {
-			return nil, err
-		}
-		var signatures [][]byte
-		for entry := range strings.FieldsSeq(value) {
-			encoded, ok := strings.CutPrefix(entry, "v1,")
-			if !ok {
-				continue // of a version that may come one day
-			}
-			signature, err := base64.StdEncoding.Strict().DecodeString(encoded)
-			if err != nil || len(signatures) == maxSignatures {
-				return nil, errEncoding
-			}
-			signatures = append(signatures, signature)
-		}
-		if len(signatures) == 0 {
-			return nil, errMissing
-		}
-		return signatures, nil
+func versionedList(p *anymail.Payload, name string) (*claim, error) {
+	value, err := Header(p, name)
+	if err != nil {
+		return nil, err
 	}
+	c := new(claim)
+	for entry := range strings.FieldsSeq(value) {
+		version, encoded, _ := strings.Cut(entry, ",")
+		list, most := &c.macs, maxMACs
+		switch version {
+		case "v1":
+		case "v1a":
+			list, most = &c.signatures, maxSignatures
+		default:
+			continue // of a version that may come one day
+		}
+		if len(*list) == most || len(encoded) > maxSignatureText {
+			return nil, errEncoding
+		}
+		signature, err := decodeBase64(encoded)
+		if err != nil || len(signature) == 0 {
+			return nil, errEncoding
+		}
+		*list = append(*list, signature)
+	}
+	if c.macs == nil && c.signatures == nil {
+		return nil, errMissing
+	}
+	return c, nil
 }

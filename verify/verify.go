@@ -8,10 +8,14 @@
 package verify
 
 import (
+	"bytes"
 	"context"
+	"crypto"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -28,6 +32,7 @@ var (
 	errMismatch  = anymail.Unauthenticated("signature mismatch")
 	errNoKeys    = anymail.Unauthenticated("no key is configured")
 	errTimestamp = anymail.Unauthenticated("no readable timestamp")
+	errBorder    = anymail.Unauthenticated("separator within a signed header")
 )
 
 // Header returns the only value of a header. It returns an error that is
@@ -48,21 +53,30 @@ func Header(p *anymail.Payload, name string) (string, error) {
 // has to match.
 type Signatures func(*anymail.Payload) ([][]byte, error)
 
-// HexHeader finds one signature in hexadecimal digits in a header.
+// HexHeader finds one signature in hexadecimal digits, of either case, in a
+// header.
 func HexHeader(name string) Signatures {
 	return header(name, hex.DecodeString)
 }
 
-// Base64Header finds one signature in standard base64 in a header.
+// Base64Header finds one signature in standard base64, padded, in a header.
 func Base64Header(name string) Signatures {
-	return header(name, base64.StdEncoding.Strict().DecodeString)
+	return header(name, decodeBase64)
 }
 
+// maxSignatureText bounds one signature as text: the longest is an RSA
+// signature of [maxRSABits], 2048 hexadecimal digits.
+const maxSignatureText = 2048
+
 func header(name string, decode func(string) ([]byte, error)) Signatures {
+	name = http.CanonicalHeaderKey(name)
 	return func(p *anymail.Payload) ([][]byte, error) {
 		value, err := Header(p, name)
 		if err != nil {
 			return nil, err
+		}
+		if len(value) > maxSignatureText {
+			return nil, errEncoding
 		}
 		signature, err := decode(value)
 		if err != nil || len(signature) == 0 {
@@ -72,6 +86,15 @@ func header(name string, decode func(string) ([]byte, error)) Signatures {
 	}
 }
 
+// decodeBase64 takes one text for one value: package base64 would skip line
+// breaks, and bits that stand for nothing.
+func decodeBase64(text string) ([]byte, error) {
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errEncoding
+	}
+	return base64.StdEncoding.Strict().DecodeString(text)
+}
+
 // Content says what an ESP signs, as chunks that follow one another.
 type Content func(*anymail.Payload) ([][]byte, error)
 
@@ -79,19 +102,27 @@ type Content func(*anymail.Payload) ([][]byte, error)
 func Body(p *anymail.Payload) ([][]byte, error) { return [][]byte{p.Body}, nil }
 
 // HeadersAndBody is the [Content] of an ESP that signs the values of some
-// headers and the raw body, with separator between them.
+// headers and the raw body, with separator between them. A value that contains
+// the separator is refused, since it could move the border to the next one.
+// Where separator is empty, nothing but the form of the values fixes the
+// borders: use [UnixHeader] too for a timestamp that the body follows.
 func HeadersAndBody(separator string, headers ...string) Content {
+	names := make([]string, len(headers))
+	for i, name := range headers {
+		names[i] = http.CanonicalHeaderKey(name)
+	}
+	between := []byte(separator)
 	return func(p *anymail.Payload) ([][]byte, error) {
-		chunks := make([][]byte, 0, 2*len(headers)+1)
-		for _, name := range headers {
+		chunks := make([][]byte, 0, 2*len(names)+1)
+		for _, name := range names {
 			value, err := Header(p, name)
 			if err != nil {
 				return nil, err
 			}
 			if separator != "" && strings.Contains(value, separator) {
-				return nil, errEncoding // it could move the border between two chunks
+				return nil, errBorder
 			}
-			chunks = append(chunks, []byte(value), []byte(separator))
+			chunks = append(chunks, []byte(value), between)
 		}
 		return append(chunks, p.Body), nil
 	}
@@ -102,6 +133,7 @@ type SignedAt func(*anymail.Payload) (time.Time, error)
 
 // UnixHeader finds it in a header as whole seconds since 1970.
 func UnixHeader(name string) SignedAt {
+	name = http.CanonicalHeaderKey(name)
 	return func(p *anymail.Payload) (time.Time, error) {
 		value, err := Header(p, name)
 		if err != nil {
@@ -111,14 +143,83 @@ func UnixHeader(name string) SignedAt {
 	}
 }
 
-// Unix reads whole seconds since 1970, or returns an error that is
-// [anymail.ErrUnauthenticated].
+// Unix reads whole seconds since 1970, digits only, or returns an error that
+// is [anymail.ErrUnauthenticated].
 func Unix(seconds string) (time.Time, error) {
-	n, err := strconv.ParseInt(seconds, 10, 64)
-	if err != nil || n < 0 || n > 1<<40 {
+	n, err := strconv.ParseUint(seconds, 10, 40)
+	if err != nil {
 		return time.Time{}, errTimestamp
 	}
-	return time.Unix(n, 0).UTC(), nil
+	return time.Unix(int64(n), 0).UTC(), nil
+}
+
+// claim is what a payload says of itself before any key is tried.
+type claim struct {
+	macs       [][]byte // signatures that a keyed hash may match
+	signatures [][]byte // signatures that a public key may match
+	at         time.Time
+	chunks     [][]byte
+
+	digested crypto.Hash // what digest is of
+	digest   []byte
+}
+
+// read fills in the rest of a claim whose signatures are known.
+func (c *claim) read(p *anymail.Payload, at SignedAt, content Content) (err error) {
+	if at != nil {
+		if c.at, err = at(p); err != nil {
+			return err
+		}
+	}
+	c.chunks, err = content(p)
+	return err
+}
+
+// sum returns the digest of the content, computed once for all keys.
+func (c *claim) sum(hash crypto.Hash) []byte {
+	if c.digested != hash {
+		h := hash.New()
+		for _, chunk := range c.chunks {
+			_, _ = h.Write(chunk) // a hash never fails
+		}
+		c.digest, c.digested = h.Sum(nil), hash
+	}
+	return c.digest
+}
+
+// content returns the content in one piece.
+func (c *claim) content() []byte {
+	if len(c.chunks) != 1 {
+		c.chunks = [][]byte{bytes.Join(c.chunks, nil)}
+	}
+	return c.chunks[0]
+}
+
+// key is a parsed key. It returns a nonce where it proves the claim, and
+// otherwise nil.
+type key interface {
+	prove(*claim) (nonce []byte)
+}
+
+// verifier tries the keys of a source on the claims that read finds.
+func verifier(source anymail.KeySource, parse func(string) (key, error), read func(*anymail.Payload) (*claim, error)) anymail.Verifier {
+	keys := NewParsedKeys(source, parse)
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		c, err := read(p)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		candidates, err := keys.Get(ctx)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		for i, key := range candidates {
+			if nonce := key.prove(c); nonce != nil {
+				return anymail.Proof{SignedAt: c.at, Nonce: nonce, Key: i}, nil
+			}
+		}
+		return anymail.Proof{}, errMismatch
+	})
 }
 
 // All is a verifier that demands all of several proofs. Its proof has the
@@ -130,6 +231,9 @@ func All(verifiers ...anymail.Verifier) anymail.Verifier {
 		}
 		var all anymail.Proof
 		for _, v := range verifiers {
+			if v == nil {
+				return anymail.Proof{}, errNoKeys
+			}
 			proof, err := v.Verify(ctx, p)
 			if err != nil {
 				return anymail.Proof{}, err
@@ -146,19 +250,25 @@ func All(verifiers ...anymail.Verifier) anymail.Verifier {
 }
 
 // Any is a verifier that is content with one of several proofs: the first that
-// succeeds. Where none does, it reports an error other than
-// [anymail.ErrUnauthenticated] before that, since then nobody can tell.
+// succeeds. Where none does, it reports the first error that is not
+// [anymail.ErrUnauthenticated], since then nobody can tell, or else the first.
 func Any(verifiers ...anymail.Verifier) anymail.Verifier {
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		failed := errNoKeys
-		for i, v := range verifiers {
+		var failed error
+		for _, v := range verifiers {
+			if v == nil {
+				continue
+			}
 			proof, err := v.Verify(ctx, p)
 			if err == nil {
 				return proof, nil
 			}
-			if i == 0 || errors.Is(failed, anymail.ErrUnauthenticated) {
+			if failed == nil || errors.Is(failed, anymail.ErrUnauthenticated) && !errors.Is(err, anymail.ErrUnauthenticated) {
 				failed = err
 			}
+		}
+		if failed == nil {
+			failed = errNoKeys
 		}
 		return anymail.Proof{}, failed
 	})
@@ -186,20 +296,14 @@ func NewParsedKeys[K any](source anymail.KeySource, parse func(string) (K, error
 // [anymail.ErrUnauthenticated] where there is none, and [anymail.ErrUnavailable]
 // where the source fails or one of its keys cannot be parsed.
 func (k *ParsedKeys[K]) Get(ctx context.Context) ([]K, error) {
-	if k.source == nil {
-		return nil, errNoKeys
-	}
-	texts, err := k.source.Keys(ctx)
+	texts, err := keyTexts(ctx, k.source)
 	if err != nil {
-		return nil, anymail.Because(anymail.ErrUnavailable, "signature keys", err)
-	}
-	if len(texts) == 0 {
-		return nil, errNoKeys
+		return nil, err
 	}
 	last := k.last.Load()
-	if last == nil || !same(last.texts, texts) {
-		last = &parsedKeys[K]{texts: append([]string(nil), texts...)}
-		for _, text := range texts {
+	if last == nil || !slices.Equal(last.texts, texts) {
+		last = &parsedKeys[K]{texts: slices.Clone(texts)}
+		for _, text := range last.texts {
 			key, err := k.parse(text)
 			if err != nil {
 				return nil, anymail.Because(anymail.ErrUnavailable, "signature key", err)
@@ -211,15 +315,17 @@ func (k *ParsedKeys[K]) Get(ctx context.Context) ([]K, error) {
 	return last.keys, nil
 }
 
-// same compares two lists of texts that are, nearly always, the very same.
-func same(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
+// keyTexts asks a source for at least one key.
+func keyTexts(ctx context.Context, source anymail.KeySource) ([]string, error) {
+	if source == nil {
+		return nil, errNoKeys
 	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
+	texts, err := source.Keys(ctx)
+	if err != nil {
+		return nil, anymail.Because(anymail.ErrUnavailable, "signature keys", err)
 	}
-	return true
+	if len(texts) == 0 {
+		return nil, errNoKeys
+	}
+	return texts, nil
 }
