@@ -1,0 +1,391 @@
+package sqlstore_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/sqlstore"
+)
+
+const postgresEnv = "ANYMAIL_TEST_POSTGRES"
+
+// database is what a child process needs to know to open the same store.
+type database struct{ driver, dsn, table string }
+
+func (db database) open(tb testing.TB, options ...sqlstore.Option) (*sqlstore.Store, *sql.DB) {
+	tb.Helper()
+	handle, err := sql.Open(db.driver, db.dsn)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = handle.Close() })
+	dialect := sqlstore.SQLite
+	if db.driver == "pgx" {
+		dialect = sqlstore.Postgres
+	}
+	store, err := sqlstore.New(handle, dialect, append([]sqlstore.Option{sqlstore.WithTable(db.table)}, options...)...)
+	require.NoError(tb, err)
+	require.NoError(tb, store.Migrate(tb.Context()))
+	return store, handle
+}
+
+func onSQLite(tb testing.TB) database {
+	return database{"sqlite", "file:" + filepath.Join(tb.TempDir(), "store.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)", sqlstore.DefaultTable}
+}
+
+// onPostgres is a table of its own, dropped when the test ends.
+func onPostgres(tb testing.TB) database {
+	dsn := os.Getenv(postgresEnv)
+	if dsn == "" {
+		tb.Skipf("%s is not set: it is the URL of a PostgreSQL database in which to make tables", postgresEnv)
+	}
+	db := database{"pgx", dsn, "anymail_test_" + strings.ToLower(rand.Text()[:12])}
+	tb.Cleanup(func() {
+		handle, err := sql.Open(db.driver, db.dsn)
+		require.NoError(tb, err)
+		defer handle.Close()
+		_, err = handle.ExecContext(context.Background(), "DROP TABLE IF EXISTS "+db.table)
+		require.NoError(tb, err)
+	})
+	return db
+}
+
+func onEach(t *testing.T, test func(*testing.T, database)) {
+	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, onSQLite(t)) })
+	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, onPostgres(t)) })
+}
+
+const (
+	granted = anymail.ClaimGranted
+	done    = anymail.ClaimDone
+	busy    = anymail.ClaimBusy
+)
+
+func TestClaims(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		s, _ := db.open(t)
+		other, _ := db.open(t) // as another process would
+		claim := func(s *sqlstore.Store, receiver string, want []anymail.Claim, keys ...string) {
+			t.Helper()
+			got, err := s.Claim(ctx, receiver, keys)
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff(want, got))
+		}
+		claim(s, "crm", []anymail.Claim{})
+		claim(s, "crm", []anymail.Claim{granted, granted, busy, granted}, "b", "a", "b", "c")
+		claim(s, "crm", []anymail.Claim{busy, granted}, "a", "d")
+		claim(other, "crm", []anymail.Claim{busy}, "a")
+		claim(other, "billing", []anymail.Claim{granted}, "a")
+
+		require.NoError(t, s.Finish(ctx, "crm", "a", true))
+		require.NoError(t, s.Finish(ctx, "crm", "b", false))
+		claim(other, "crm", []anymail.Claim{done, granted, done, busy, busy}, "a", "b", "a", "b", "c")
+
+		require.NoError(t, s.Finish(ctx, "crm", "b", false), "it is not s's any more")
+		claim(s, "crm", []anymail.Claim{busy}, "b")
+		require.NoError(t, other.Finish(ctx, "crm", "b", true))
+		claim(s, "crm", []anymail.Claim{done}, "b")
+	})
+}
+
+func TestClaimsOfManyKeys(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		s, _ := db.open(t)
+		keys := make([]string, 2500)
+		want := make([]anymail.Claim, len(keys))
+		for i := range keys {
+			keys[i] = fmt.Sprintf("key %d", i%2400) // the last hundred come twice
+			if i >= 2400 {
+				want[i] = busy
+			}
+		}
+		got, err := s.Claim(t.Context(), "crm", keys)
+		require.NoError(t, err)
+		require.Empty(t, cmp.Diff(want, got))
+	})
+}
+
+func TestKeysThatADatabaseWouldRefuse(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		s, _ := db.open(t)
+		keys := []string{"nul \x00", "not utf-8 \xff", strings.Repeat("long", 10_000), strings.Repeat("long", 10_001), "'; DROP TABLE", ""}
+		for range 2 {
+			got, err := s.Claim(t.Context(), "receiver \x00", keys)
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff([]anymail.Claim{granted, granted, granted, granted, granted, granted}, got))
+			for _, key := range keys {
+				require.NoError(t, s.Finish(t.Context(), "receiver \x00", key, false))
+			}
+		}
+	})
+}
+
+// expire makes every row of the table expire now.
+func expire(t *testing.T, db database, handle *sql.DB) {
+	t.Helper()
+	_, err := handle.ExecContext(t.Context(), "UPDATE "+db.table+" SET expires_at = 0")
+	require.NoError(t, err)
+}
+
+func TestALateFinisherFreesNobodyElsesClaim(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		first, handle := db.open(t)
+		second, _ := db.open(t)
+		claim := func(s *sqlstore.Store) anymail.Claim {
+			claims, err := s.Claim(ctx, "crm", []string{"a"})
+			require.NoError(t, err)
+			return claims[0]
+		}
+		for _, holder := range []*sqlstore.Store{second, first} { // in another process, and in the same
+			require.Equal(t, granted, claim(first))
+			expire(t, db, handle)
+			require.Equal(t, granted, claim(holder), "the lease ran out")
+			require.NoError(t, first.Finish(ctx, "crm", "a", false), "late")
+			require.Equal(t, busy, claim(first))
+			require.NoError(t, holder.Finish(ctx, "crm", "a", false))
+		}
+
+		require.Equal(t, granted, claim(first))
+		expire(t, db, handle)
+		require.Equal(t, granted, claim(second))
+		require.NoError(t, first.Finish(ctx, "crm", "a", true), "late, but the work is done")
+		require.NoError(t, second.Finish(ctx, "crm", "a", false))
+		require.Equal(t, done, claim(second))
+	})
+}
+
+func TestWhatIsDoneIsForgottenAfterItsRetention(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		s, handle := db.open(t)
+		rows := func() (n int) {
+			require.NoError(t, handle.QueryRowContext(ctx, "SELECT count(*) FROM "+db.table).Scan(&n))
+			return n
+		}
+		_, err := s.Claim(ctx, "crm", []string{"done", "claimed"})
+		require.NoError(t, err)
+		require.NoError(t, s.Finish(ctx, "crm", "done", true))
+		n, err := s.Purge(ctx, time.Hour)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		n, err = s.Purge(ctx, 0)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n, "a claim that holds stays")
+
+		require.NoError(t, s.Finish(ctx, "crm", "claimed", true))
+		expire(t, db, handle)
+		claims, err := s.Claim(ctx, "crm", []string{"claimed"})
+		require.NoError(t, err)
+		require.Equal(t, granted, claims[0], "forgotten")
+		expire(t, db, handle)
+		many := make([]string, 1000)
+		for i := range many {
+			many[i] = fmt.Sprint(i)
+		}
+		_, err = s.Claim(ctx, "crm", many)
+		require.NoError(t, err)
+		require.Equal(t, 1000, rows(), "the expired row is gone")
+	})
+}
+
+func TestConfigurationErrors(t *testing.T) {
+	handle, err := sql.Open("sqlite", ":memory:")
+	require.NoError(t, err)
+	defer handle.Close()
+	for name, make := range map[string]func() (*sqlstore.Store, error){
+		"no database": func() (*sqlstore.Store, error) { return sqlstore.New(nil, sqlstore.SQLite) },
+		"no dialect":  func() (*sqlstore.Store, error) { return sqlstore.New(handle, 0) },
+		"lease":       func() (*sqlstore.Store, error) { return sqlstore.New(handle, sqlstore.SQLite, sqlstore.WithLease(0)) },
+		"retention": func() (*sqlstore.Store, error) {
+			return sqlstore.New(handle, sqlstore.SQLite, sqlstore.WithRetention(-1))
+		},
+		"table": func() (*sqlstore.Store, error) {
+			return sqlstore.New(handle, sqlstore.SQLite, sqlstore.WithTable("a; DROP TABLE b"))
+		},
+	} {
+		_, err := make()
+		require.ErrorIs(t, err, anymail.ErrConfig, name)
+	}
+}
+
+func TestADatabaseThatIsGoneAsksTheESPToRetry(t *testing.T) {
+	s, handle := onSQLite(t).open(t)
+	require.NoError(t, handle.Close())
+	d := dispatcher(t, s, func(context.Context, *anymail.TrackingEvent) error { return nil })
+	require.Equal(t, http.StatusServiceUnavailable, post(d, "k"))
+}
+
+// dispatcher takes events whose key is the body.
+func dispatcher(tb testing.TB, store anymail.IdempotencyStore, receivers ...func(context.Context, *anymail.TrackingEvent) error) *anymail.Dispatcher {
+	tb.Helper()
+	d, err := anymail.New(anymail.WithIdempotencyStore(store), anymail.WithSharedSecret("hook:correct-horse-battery-42"),
+		anymail.WithTrustedProxies(netip.MustParsePrefix("192.0.2.0/24")), anymail.WithLogger(slog.New(slog.DiscardHandler)))
+	require.NoError(tb, err)
+	require.NoError(tb, d.Register("example", adapter{}))
+	for i, receive := range receivers {
+		require.NoError(tb, d.Tracking.Connect(fmt.Sprint("receiver", i), receive))
+	}
+	return d
+}
+
+type adapter struct{}
+
+func (adapter) ESP() string { return "example" }
+
+func (adapter) Endpoints() []anymail.Endpoint {
+	return []anymail.Endpoint{{Path: "tracking", Parser: anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+		return []anymail.Event{&anymail.TrackingEvent{Common: anymail.Common{Key: string(p.Body), Type: anymail.EventDelivered}}}, nil
+	})}}
+}
+
+func post(d http.Handler, key string) int {
+	r := httptest.NewRequest(http.MethodPost, "/example/tracking/", strings.NewReader(key))
+	r.SetBasicAuth("hook", "correct-horse-battery-42")
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Code
+}
+
+func TestConcurrentDuplicatesRunEachReceiverOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		const duplicates = 64
+		var mu sync.Mutex
+		runs := map[string]int{}
+		count := func(name string) func(context.Context, *anymail.TrackingEvent) error {
+			return func(context.Context, *anymail.TrackingEvent) error {
+				mu.Lock()
+				defer mu.Unlock()
+				runs[name]++
+				if name == "fails first" && runs[name] == 1 {
+					return errors.New("not this time")
+				}
+				return nil
+			}
+		}
+		dispatchers := make([]*anymail.Dispatcher, 4) // as in four processes
+		for i := range dispatchers {
+			store, _ := db.open(t)
+			dispatchers[i] = dispatcher(t, store, count("first"), count("fails first"), count("last"))
+		}
+		begin := make(chan struct{})
+		var wg sync.WaitGroup
+		statuses := make([]int, duplicates)
+		for i := range duplicates {
+			wg.Go(func() {
+				<-begin
+				statuses[i] = post(dispatchers[i%len(dispatchers)], "the same")
+			})
+		}
+		close(begin)
+		wg.Wait()
+		for _, status := range statuses {
+			require.Contains(t, []int{200, 500, 503}, status)
+		}
+		require.Equal(t, 200, post(dispatchers[0], "the same"), "a redelivery after all that")
+		require.Empty(t, cmp.Diff(map[string]int{"first": 1, "fails first": 2, "last": 1}, runs))
+	})
+}
+
+const childEnv = "ANYMAIL_SQLSTORE_CHILD"
+
+// crashLease is long enough for the child to be killed in, also on a slow
+// machine, and short enough to wait for.
+const crashLease = 5 * time.Second
+
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(childEnv); spec != "" {
+		child(spec)
+	}
+	os.Exit(m.Run())
+}
+
+// child takes one event, says so when its receiver has done its work, and is
+// killed before it can mark the event.
+func child(spec string) {
+	part := strings.Split(spec, "\n")
+	t := new(childTB)
+	store, _ := database{part[0], part[1], part[2]}.open(t, sqlstore.WithLease(crashLease))
+	post(dispatcher(t, store, func(_ context.Context, ev *anymail.TrackingEvent) error {
+		work(part[3])
+		fmt.Println("done the work")
+		select {}
+	}), "k")
+	os.Exit(1)
+}
+
+// work is what the receiver does: it leaves a line in a file.
+func work(file string) {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := io.WriteString(f, "worked\n"); err != nil {
+		panic(err)
+	}
+	if err := f.Close(); err != nil {
+		panic(err)
+	}
+}
+
+// childTB is a testing.TB outside a test.
+type childTB struct{ testing.TB }
+
+func (*childTB) Helper()                           {}
+func (*childTB) Cleanup(func())                    {}
+func (*childTB) Context() context.Context          { return context.Background() }
+func (*childTB) Errorf(format string, args ...any) { fmt.Fprintf(os.Stderr, format, args...) }
+func (*childTB) FailNow()                          { os.Exit(1) }
+
+func TestAKilledProcessRunsAReceiverOnceMoreAtMost(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		file := filepath.Join(t.TempDir(), "work")
+		store, _ := db.open(t, sqlstore.WithLease(crashLease))
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{db.driver, db.dsn, db.table, file}, "\n"))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		line, err := bufio.NewReader(out).ReadString('\n')
+		require.NoError(t, err)
+		require.Equal(t, "done the work\n", line)
+		require.NoError(t, cmd.Process.Kill()) // SIGKILL, between callback and mark
+		_ = cmd.Wait()
+
+		d := dispatcher(t, store, func(context.Context, *anymail.TrackingEvent) error { work(file); return nil })
+		// The ESP comes again until it is taken.
+		require.Eventually(t, func() bool {
+			status := post(d, "k")
+			require.Contains(t, []int{200, 503}, status)
+			return status == 200
+		}, time.Minute, 50*time.Millisecond)
+		for range 3 {
+			require.Equal(t, 200, post(d, "k"))
+		}
+		lines, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, "worked\nworked\n", string(lines), "once by the killed process, once more after its lease")
+	})
+}
