@@ -1,0 +1,148 @@
+package anymail_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+)
+
+func fullTracking() *anymail.TrackingEvent {
+	return &anymail.TrackingEvent{
+		Common: anymail.Common{
+			ESP: "acme", Type: anymail.EventBounced, ID: "e1", Key: "acme:k1",
+			Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 500, time.UTC), Raw: anymail.Raw(`{"a" : "<&>"}`),
+		},
+		MessageID: "m1", Recipient: "ada@example.com", RejectReason: anymail.RejectInvalid,
+		Description: "d", MTAResponse: "550 5.1.1 no", Tags: []string{"a", "b"},
+		Metadata: anymail.Metadata{"s": "x", "n": json.Number("9007199254740993"), "b": true, "nil": nil, "list": []any{json.Number("1.50")}},
+		ClickURL: "https://example.com/?a=1&b=<2>", UserAgent: "UA", IP: netip.MustParseAddr("2001:db8::1"),
+		Geo:       anymail.Geo{Country: "DE", Region: "BE", City: "Berlin"},
+		Bounce:    anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
+		Automated: anymail.No,
+	}
+}
+
+func fullInbound() *anymail.InboundEvent {
+	score := 0.0
+	return &anymail.InboundEvent{
+		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "acme:k2", Raw: anymail.Raw("not utf-8: \xff\x00")},
+		Message: anymail.InboundMessage{
+			EnvelopeSender: "a@example.com", EnvelopeRecipient: "b@example.org",
+			From: []anymail.Address{{Name: "Ada", Address: "a@example.com"}}, To: []anymail.Address{{Address: "b@example.org"}},
+			CC: []anymail.Address{{Address: "c@example.org"}}, BCC: []anymail.Address{{Address: "d@example.org"}}, ReplyTo: []anymail.Address{{Address: "e@example.org"}},
+			Subject: "S", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), MessageID: "id", InReplyTo: "re", References: []string{"r1", "r2"},
+			Headers: anymail.Headers{{Name: "Received", Value: "1"}, {Name: "Received", Value: "2"}},
+			Text:    "t\x00", HTML: "<p>", StrippedText: "s", StrippedHTML: "<s>",
+			SpamDetected: anymail.Yes, SpamScore: &score, Authentication: anymail.Authentication{SPF: "pass", DKIM: "fail", DMARC: "none"},
+			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}}},
+			RawMIME:     anymail.Raw("From: x\r\n\r\n"),
+		},
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	for _, ev := range []anymail.Event{
+		fullTracking(), fullInbound(), &anymail.TrackingEvent{}, &anymail.InboundEvent{},
+		&anymail.TrackingEvent{Common: anymail.Common{Raw: anymail.Raw(`"just a string"`)}},
+	} {
+		anymailtest.RoundTrip(t, ev)
+	}
+}
+
+// The form is documented, so it is written down here as it has to be.
+func TestJSONForm(t *testing.T) {
+	form, err := json.Marshal(fullTracking())
+	require.NoError(t, err)
+	require.JSONEq(t, `{
+		"kind": "tracking", "esp": "acme", "event_type": "bounced", "event_id": "e1", "timestamp": "2026-09-21T14:13:20.0000005Z",
+		"key": "acme:k1", "raw": "{\"a\" : \"<&>\"}", "message_id": "m1", "recipient": "ada@example.com", "reject_reason": "invalid",
+		"description": "d", "mta_response": "550 5.1.1 no", "tags": ["a", "b"],
+		"metadata": {"s": "x", "n": 9007199254740993, "b": true, "nil": null, "list": [1.50]},
+		"click_url": "https://example.com/?a=1&b=<2>", "user_agent": "UA", "ip": "2001:db8::1",
+		"geo": {"country": "DE", "region": "BE", "city": "Berlin"},
+		"bounce": {"category": "hard", "smtp_code": 550, "enhanced_code": "5.1.1"}, "automated": false}`, string(form))
+	require.True(t, strings.HasPrefix(string(form), `{"kind":"tracking","esp":"acme","event_type":"bounced"`), "kind comes first")
+	require.Contains(t, string(form), "9007199254740993", "numbers stay as they are")
+
+	form, err = json.Marshal(&anymail.InboundEvent{
+		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "k", Raw: anymail.Raw("\xff")},
+		Message: anymail.InboundMessage{
+			From: []anymail.Address{{Address: "a@example.com"}}, Headers: anymail.Headers{{Name: "X", Value: "1"}, {Name: "X", Value: "2"}},
+			Attachments: []anymail.Attachment{{ContentType: "text/plain", Disposition: "attachment", Size: 2, Content: []byte("hi")}},
+		},
+	})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"kind": "inbound", "esp": "acme", "event_type": "inbound", "key": "k", "raw": {"base64": "/w=="},
+		"message": {"from": [{"address": "a@example.com"}], "headers": [["X", "1"], ["X", "2"]],
+		"attachments": [{"content_type": "text/plain", "disposition": "attachment", "size": 2, "content": "aGk="}]}}`, string(form))
+}
+
+func TestDecodeEventRefuses(t *testing.T) {
+	for _, text := range []string{
+		"", "null", "[]", "{}", `{"kind":"other"}`, `{"kind":"tracking","ip":"nowhere"}`, `{"kind":"tracking","automated":"maybe"}`,
+		`{"kind":"inbound","message":{"headers":[["one"]]}}`, `{"kind":"tracking"`, `{"kind":"tracking","raw":{"base64":"!"}}`,
+	} {
+		_, err := anymail.DecodeEvent([]byte(text))
+		require.ErrorIs(t, err, anymail.ErrMalformed, text)
+	}
+}
+
+func FuzzDecodeEvent(f *testing.F) {
+	for _, ev := range []anymail.Event{fullTracking(), fullInbound()} {
+		form, _ := json.Marshal(ev)
+		f.Add(form)
+	}
+	f.Fuzz(func(t *testing.T, form []byte) {
+		ev, err := anymail.DecodeEvent(form)
+		if err == nil && ev.Base().Timestamp.Location() == time.UTC {
+			anymailtest.RoundTrip(t, ev)
+		}
+	})
+}
+
+func TestTri(t *testing.T) {
+	for tri, want := range map[anymail.Tri]string{anymail.Yes: "yes", anymail.No: "no", anymail.Unsaid: "unsaid", anymail.TriOf(true): "yes", anymail.TriOf(false): "no"} {
+		require.Equal(t, want, tri.String())
+	}
+}
+
+func TestEventKey(t *testing.T) {
+	keys := map[string][]string{}
+	for _, parts := range [][]string{{}, {""}, {"a"}, {"a", ""}, {"", "a"}, {"a", "b"}, {"ab"}, {"ab", ""}, {strings.Repeat("x", 10000)}, {strings.Repeat("x", 10001)}} {
+		key := anymail.EventKey("acme", parts...)
+		require.Len(t, key, len("acme:")+24)
+		require.Nil(t, keys[key], "%q and %q", parts, keys[key])
+		keys[key] = append(parts, "seen")
+		require.Equal(t, key, anymail.EventKey("acme", parts...))
+	}
+	require.NotEqual(t, anymail.EventKey("a", "x"), anymail.EventKey("b", "x"))
+}
+
+func TestHeaders(t *testing.T) {
+	hs := fullInbound().Message.Headers
+	require.Equal(t, "1", hs.Get("received"))
+	require.Equal(t, []string{"1", "2"}, hs.Values("RECEIVED"))
+	require.Empty(t, hs.Get("missing"))
+	require.Nil(t, hs.Values("missing"))
+}
+
+func TestInline(t *testing.T) {
+	m := &fullInbound().Message
+	for _, id := range []string{"c", "cid:c", "<c>"} {
+		a, ok := m.Inline(id)
+		require.True(t, ok)
+		require.Empty(t, cmp.Diff(m.Attachments[0], a))
+	}
+	_, ok := m.Inline("")
+	require.False(t, ok)
+	_, ok = m.Inline("d")
+	require.False(t, ok)
+}

@@ -1,0 +1,42 @@
+// Command quickstart receives Postmark's webhooks and runs two callbacks.
+package main
+
+import (
+	"context"
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/postmark"
+)
+
+func main() {
+	// "user:password", as it stands in the URL that Postmark is given.
+	d, err := anymail.New(anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET")))
+	check(err)
+	adapter, err := postmark.New(postmark.Config{})
+	check(err)
+	check(d.Register("postmark", adapter))
+
+	check(d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		log.Printf("no more mail to %s: %s", ev.Recipient, ev.Description)
+		return nil // an error would make Postmark come again
+	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained)))
+	check(d.Inbound.Connect("helpdesk", func(_ context.Context, ev *anymail.InboundEvent) error {
+		log.Printf("%v wrote: %s", ev.Message.From, ev.Message.Subject)
+		return nil
+	}))
+
+	r := chi.NewRouter()
+	r.Mount("/anymail", d) // POST /anymail/postmark/tracking/ and .../inbound/
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", r))
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
