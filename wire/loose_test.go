@@ -1,0 +1,106 @@
+package wire_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+func TestObject(t *testing.T) {
+	type detail struct {
+		Reason string `json:"reason"`
+	}
+	for text, want := range map[string]detail{
+		`{"reason":"full"}`: {Reason: "full"},
+		`{}`:                {},
+		`[]`:                {},
+		`["full"]`:          {},
+		`""`:                {},
+		`"full"`:            {},
+		`null`:              {},
+		`7`:                 {},
+	} {
+		got := wire.Object[detail]{Value: detail{Reason: "of the event before"}}
+		require.NoError(t, wire.Unmarshal([]byte(text), &got), text)
+		require.Equal(t, want, got.Value, text)
+	}
+	var o wire.Object[detail]
+	require.Error(t, wire.Unmarshal([]byte(`{"reason":[1]}`), &o))
+}
+
+func TestHeaders(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       wire.Headers
+	}{
+		{
+			name: "object, in its order, with repeats",
+			text: `{"Received":["from b","from a"],"Subject":"Hi","X-Empty":"","X-Number":7,"Also":null,"Alpha":"last"}`,
+			want: wire.Headers{
+				{Name: "Received", Value: "from b"}, {Name: "Received", Value: "from a"}, {Name: "Subject", Value: "Hi"},
+				{Name: "X-Empty"}, {Name: "X-Number", Value: "7"}, {Name: "Also"}, {Name: "Alpha", Value: "last"},
+			},
+		},
+		{
+			name: "a name twice",
+			text: `{"Received":"from b","Received":"from a"}`,
+			want: wire.Headers{{Name: "Received", Value: "from b"}, {Name: "Received", Value: "from a"}},
+		},
+		{
+			name: "list of objects",
+			text: `[{"name":"X-Tags","value":"a"},{"Name":"X-Tags","Value":"b"},{"value":"nameless"},"no object",null]`,
+			want: wire.Headers{{Name: "X-Tags", Value: "a"}, {Name: "X-Tags", Value: "b"}},
+		},
+		{name: "empty object", text: `{}`},
+		{name: "empty list", text: `[]`},
+		{name: "null", text: `null`},
+		{name: "text", text: `"Subject: Hi"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := wire.Headers{{Name: "of", Value: "the event before"}}
+			require.NoError(t, wire.Unmarshal([]byte(tt.text), &got))
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestBlameAddress(t *testing.T) {
+	for code, want := range map[string]anymail.RejectReason{
+		"5.1.1":  anymail.RejectInvalid, // no such mailbox
+		"5.1.2":  anymail.RejectInvalid, // no such host
+		"5.1.10": anymail.RejectInvalid, // the domain takes no mail
+		"5.1.7":  anymail.RejectBounced, // the sender's address
+		"5.1.8":  anymail.RejectBounced, // the sender's domain
+		"5.2.2":  anymail.RejectBounced,
+		"":       anymail.RejectBounced,
+	} {
+		ev := anymail.TrackingEvent{RejectReason: anymail.RejectBounced, Bounce: anymail.Bounce{EnhancedCode: code}}
+		wire.BlameAddress(&ev)
+		require.Equal(t, want, ev.RejectReason, code)
+	}
+	ev := anymail.TrackingEvent{RejectReason: anymail.RejectSpam, Bounce: anymail.Bounce{EnhancedCode: "5.1.1"}}
+	wire.BlameAddress(&ev)
+	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "what the ESP says itself stays")
+}
+
+func TestSuppression(t *testing.T) {
+	for words, want := range map[string]anymail.RejectReason{
+		"":                                    anymail.RejectBlocked,
+		"blocked : due to blacklist user":     anymail.RejectBlocked,
+		"blocked : due to unsubscribed user":  anymail.RejectUnsubscribed,
+		"contactFlaggedAsSpam":                anymail.RejectSpam,
+		"COMPLAINT":                           anymail.RejectSpam,
+		"hardBounce":                          anymail.RejectBounced,
+		"invalid address":                     anymail.RejectInvalid,
+		"unsubscribed after a spam complaint": anymail.RejectSpam,
+	} {
+		require.Equal(t, want, wire.Suppression(words), words)
+	}
+}
