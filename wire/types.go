@@ -21,11 +21,7 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 	case string(b) == "null":
 		*t = ""
 	case b[0] == '"':
-		var s string
-		if err := Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*t = Text(s)
+		*t = Text(unquote(b))
 	default:
 		*t = Text(b)
 	}
@@ -139,16 +135,14 @@ func (u *Unix) UnmarshalJSON(b []byte) error {
 // UnixTime reads seconds since 1970, with up to nine decimals, exactly. It
 // returns the zero time for anything else and for 0.
 func UnixTime(s string) time.Time {
+	if strings.ContainsAny(s, "eE") { // 1.79e9, say
+		if n := ParseNumber(s); n.Valid && math.Abs(n.Value) <= maxUnix {
+			s = strconv.FormatInt(int64(n.Value), 10)
+		}
+	}
 	whole, fraction, _ := strings.Cut(s, ".")
 	seconds, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil {
-		n := ParseNumber(s) // 1.79e9, say
-		if !n.Valid || math.Abs(n.Value) > maxUnix {
-			return time.Time{}
-		}
-		seconds, fraction = int64(n.Value), ""
-	}
-	if seconds <= 0 || seconds > maxUnix {
+	if err != nil || seconds <= 0 || seconds > maxUnix {
 		return time.Time{}
 	}
 	var nanos int64
