@@ -97,7 +97,7 @@ func BlameAddress(ev *anymail.TrackingEvent) {
 		return
 	}
 	switch ev.Bounce.EnhancedCode {
-	case "5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.9", "5.1.10":
+	case "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10":
 		ev.RejectReason = anymail.RejectInvalid
 	}
 }

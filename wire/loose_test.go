@@ -76,6 +76,7 @@ func TestBlameAddress(t *testing.T) {
 		"5.1.1":  anymail.RejectInvalid, // no such mailbox
 		"5.1.2":  anymail.RejectInvalid, // no such host
 		"5.1.10": anymail.RejectInvalid, // the domain takes no mail
+		"5.1.0":  anymail.RejectBounced, // the address of one of the two
 		"5.1.7":  anymail.RejectBounced, // the sender's address
 		"5.1.8":  anymail.RejectBounced, // the sender's domain
 		"5.2.2":  anymail.RejectBounced,
