@@ -38,12 +38,20 @@ type Endpoint struct {
 	// for the ESP's own retries where it signs the time of the event rather
 	// than of the attempt. Zero means [DefaultTimestampWindow].
 	Window time.Duration
+	// RepeatsSignature says that the ESP makes every attempt at an event with
+	// the same signature, so that a redelivery cannot be told from a replay.
+	// Where its events were all done it is answered with 200 and nothing is
+	// run. Refused, it would come again until the ESP gives up on the endpoint.
+	RepeatsSignature bool
 	// MaxBody is the largest body in bytes, if [WithLimits] does not say
 	// otherwise. Zero means [DefaultMaxBody].
 	MaxBody int64
 	// Challenge makes a request without a shared secret be answered with 401
 	// and WWW-Authenticate, for an ESP that sends credentials only when asked.
 	Challenge bool
+	// NeedsSecret says that Verifier demands a shared secret besides what it
+	// looks at itself, so that without one the endpoint cannot be registered.
+	NeedsSecret bool
 	// Statuses replaces answers where this ESP reads them differently from
 	// others, for example {500: 429} for one that retries nothing else.
 	Statuses map[int]int

@@ -95,6 +95,8 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 			return fail("endpoint %q is already registered", e.Path)
 		case e.Parser == nil:
 			return fail("endpoint %q has no parser", e.Path)
+		case e.NeedsSecret && s.secrets == nil:
+			return fail("endpoint %q takes nothing without a shared secret", e.Path)
 		case e.Verifier == nil && s.secrets == nil && !s.insecure:
 			return fail("anybody could post to endpoint %q: give it a shared secret, a signature key, or say Insecure", e.Path)
 		}
@@ -182,6 +184,7 @@ type request struct {
 	payload   *Payload
 	authentic bool
 	nonce     string // what the replay check has claimed
+	repeated  bool   // what the replay check found was all done
 	events    []Event
 	reply     *Reply
 }
@@ -214,6 +217,9 @@ func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
 	}
 	if err := rq.stage(ctx, StageVerify, rq.authenticate); err != nil {
 		return nil, err
+	}
+	if rq.repeated {
+		return &Reply{}, nil
 	}
 	finished := false // stays so if something panics
 	defer func() { err = errors.Join(err, rq.endReplayCheck(ctx, finished)) }()
@@ -353,6 +359,9 @@ func (rq *request) beginReplayCheck(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return Because(ErrUnavailable, "idempotency store", err)
+	case claims[0] == ClaimDone && rq.ep.RepeatsSignature:
+		rq.repeated = true
+		return nil
 	case claims[0] == ClaimDone:
 		return Because(ErrReplayed, "this signature was seen before", nil)
 	case claims[0] == ClaimBusy:

@@ -352,6 +352,30 @@ func TestReplayCheckCanBeOff(t *testing.T) {
 	require.Len(t, h.take(), 1, "the idempotency store still holds")
 }
 
+// An ESP that signs no time cannot sign an attempt anew: what it missed the
+// answer to has to succeed when it comes again, and what failed has to run.
+func TestRepeatedSignature(t *testing.T) {
+	adapter := newAcme("key")
+	adapter.endpoint.RepeatsSignature = true
+	h := newHouse(t, adapter)
+	failing := true
+	require.NoError(t, h.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error {
+		if failing {
+			return errors.New("out of order")
+		}
+		return nil
+	}))
+	p := newPost(delivered).sign("key", time.Now())
+	require.Equal(t, 500, h.do(t, p).StatusCode)
+	failing = false
+	for range 3 {
+		require.Equal(t, 200, h.do(t, p).StatusCode)
+	}
+	require.Len(t, h.take(), 1)
+	require.Len(t, h.rejections, 1, "the failure alone")
+	require.Equal(t, 400, h.do(t, p.sign("other key", time.Now())).StatusCode)
+}
+
 type queueFunc func([]anymail.Event) error
 
 func (f queueFunc) Enqueue(_ context.Context, events []anymail.Event) error { return f(events) }

@@ -580,6 +580,14 @@ func (c conformance) testReplay(t *testing.T) {
 		if status, _ := s.Post(t, request); status != http.StatusOK {
 			t.Fatalf("answered %d: %v", status, s.Rejections.All())
 		}
+		if adapter, _ := c.adapter(t); c.endpoint(t, adapter, request.Endpoint).RepeatsSignature {
+			s.Take()
+			status, _ := s.Post(t, request)
+			if events := s.Take(); status != http.StatusOK || len(events) > 0 {
+				t.Errorf("redelivered, answered %d and ran %d events", status, len(events))
+			}
+			return
+		}
 		c.refused(t, s, request, http.StatusBadRequest, anymail.ErrReplayed)
 	})
 }
