@@ -90,6 +90,9 @@ func Any(value []byte) any {
 
 // unquote returns the text of a JSON string. Invalid UTF-8 becomes U+FFFD.
 func unquote(quoted []byte) string {
+	if len(quoted) < 2 {
+		return ""
+	}
 	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner)
 	}

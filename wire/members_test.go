@@ -1,0 +1,99 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail/wire"
+)
+
+func TestMembers(t *testing.T) {
+	type member struct{ Name, Value string }
+	tests := []struct {
+		name, object string
+		want         []member
+	}{
+		{"in order, repeats kept", `{"b":1,"a":"x","b":[2, 3]}`, []member{{"b", "1"}, {"a", `"x"`}, {"b", "[2, 3]"}}},
+		{"white space", " {\n \"a\" : { \"b\" : null } , \"c\":\"\" }\r\n", []member{{"a", `{ "b" : null }`}, {"c", `""`}}},
+		{"escaped names", `{"\u0061\"b":true}`, []member{{`a"b`, "true"}}},
+		{"the empty name", `{"":0}`, []member{{"", "0"}}},
+		{"nothing", `{}`, nil},
+		{"not an object", `[{"a":1}]`, nil},
+		{"no JSON", `x`, nil},
+		{"empty", ``, nil},
+		{"cut off", `{"a":1,"b":{"c"`, []member{{"a", "1"}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []member
+			for name, value := range wire.Members([]byte(tt.object)) {
+				got = append(got, member{string(name), string(value)})
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A walk may end early and may have another inside it.
+func TestMembersNested(t *testing.T) {
+	var names []string
+	for name, value := range wire.Members([]byte(`{"a":{"b":1,"c":2},"d":3}`)) {
+		names = append(names, string(name))
+		for inner := range wire.Members(value) {
+			names = append(names, string(inner))
+			break
+		}
+	}
+	require.Equal(t, []string{"a", "b", "d"}, names)
+}
+
+func TestAny(t *testing.T) {
+	for text, want := range map[string]any{
+		`"Gr\u00fc\u00dfe"`:       "Grüße",
+		`"a\"b"`:                  `a"b`,
+		"\"\xff\"":                "\ufffd",
+		`9007199254740993`:        json.Number("9007199254740993"),
+		`-1.50`:                   json.Number("-1.50"),
+		`true`:                    true,
+		`null`:                    nil,
+		`[1,"x"]`:                 []any{json.Number("1"), "x"},
+		`{"a":{"b":false},"n":2}`: map[string]any{"a": map[string]any{"b": false}, "n": json.Number("2")},
+		``:                        nil,
+		`nonsense`:                nil,
+	} {
+		if diff := cmp.Diff(want, wire.Any([]byte(text))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// FuzzMembers: a walk over what encoding/json takes for an object finds what
+// encoding/json finds, and no other input makes it panic.
+func FuzzMembers(f *testing.F) {
+	for _, seed := range []string{`{"a":1,"b":{"c":[null]}}`, `{"\u0061":"\ud800"}`, `{"a":`, `[]`, "{\"\xff\":0}"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		got := map[string]any{}
+		for name, value := range wire.Members(object) {
+			got[string([]rune(string(name)))] = wire.Any(value)
+		}
+		var want map[string]any
+		if json.Unmarshal(object, &want) != nil || want == nil {
+			return
+		}
+		for name := range want {
+			if _, ok := got[name]; !ok {
+				t.Errorf("member %q is missing", name)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%d members, want %d", len(got), len(want))
+		}
+	})
+}
