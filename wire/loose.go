@@ -88,16 +88,23 @@ func (hs *Headers) add(name string, value []byte) error {
 func (hs Headers) Message() anymail.Headers { return anymail.Headers(hs) }
 
 // BlameAddress makes the reason of a bounce [anymail.RejectInvalid] instead of
-// [anymail.RejectBounced] where the enhanced status code says that there is no
-// such recipient. Other codes of the subject 5.1 blame the sender's address.
+// [anymail.RejectBounced] where the enhanced status code, or failing that the
+// words "user unknown", say that there is no such recipient. Other codes of the
+// subject 5.1 blame the sender's address.
 //
 // Source: https://www.iana.org/assignments/smtp-enhanced-status-codes
 func BlameAddress(ev *anymail.TrackingEvent) {
 	if ev.RejectReason != anymail.RejectBounced {
 		return
 	}
+	invalid := false
 	switch ev.Bounce.EnhancedCode {
 	case "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10":
+		invalid = true
+	case "":
+		invalid = strings.Contains(strings.ToLower(ev.MTAResponse), "user unknown")
+	}
+	if invalid {
 		ev.RejectReason = anymail.RejectInvalid
 	}
 }

@@ -86,6 +86,14 @@ func TestBlameAddress(t *testing.T) {
 		wire.BlameAddress(&ev)
 		require.Equal(t, want, ev.RejectReason, code)
 	}
+	for response, want := range map[string]anymail.RejectReason{
+		"550 User unknown in local table": anymail.RejectInvalid,
+		"550 user has no more room":       anymail.RejectBounced,
+	} {
+		ev := anymail.TrackingEvent{RejectReason: anymail.RejectBounced, MTAResponse: response}
+		wire.BlameAddress(&ev)
+		require.Equal(t, want, ev.RejectReason, response)
+	}
 	ev := anymail.TrackingEvent{RejectReason: anymail.RejectSpam, Bounce: anymail.Bounce{EnhancedCode: "5.1.1"}}
 	wire.BlameAddress(&ev)
 	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "what the ESP says itself stays")

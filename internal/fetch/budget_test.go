@@ -1,0 +1,58 @@
+package fetch_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/fetch"
+)
+
+func TestBudget(t *testing.T) {
+	client := esp(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/gone" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, strings.TrimPrefix(r.URL.Path, "/"))
+	})
+	const base = "https://api.example.com/"
+	b := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}.Budget(anymail.Limits{Fetch: 10})
+	get := func(path string) (string, error) {
+		content, err := b.Get(t.Context(), base+path, nil)
+		return string(content), err
+	}
+	require.True(t, b.Fits(10))
+	require.False(t, b.Fits(11))
+
+	content, err := get("123456")
+	require.NoError(t, err)
+	require.Equal(t, "123456", content)
+	_, err = get("gone")
+	require.ErrorIs(t, err, fetch.ErrGone)
+	require.True(t, b.Fits(4), "what is gone costs nothing")
+	require.False(t, b.Fits(5))
+
+	_, err = get("12345")
+	require.ErrorIs(t, err, anymail.ErrTooLarge)
+	_, err = get("1")
+	require.ErrorIs(t, err, anymail.ErrTooLarge, "the budget is used up")
+}
+
+func TestKey(t *testing.T) {
+	key, err := fetch.Key(t.Context(), anymail.Keys("newer", "older"))
+	require.NoError(t, err)
+	require.Equal(t, "newer", key)
+	for _, source := range []anymail.KeySource{nil, anymail.Keys(), anymail.Keys(""), new(anymail.KeyRing)} {
+		_, err = fetch.Key(t.Context(), source)
+		require.ErrorIs(t, err, anymail.ErrConfig)
+	}
+	_, err = fetch.Key(t.Context(), anymail.KeyFunc(func(context.Context) ([]string, error) { return nil, errors.New("vault is sealed") }))
+	require.ErrorIs(t, err, anymail.ErrUnavailable)
+}
