@@ -1,10 +1,7 @@
 package wire
 
 import (
-	"bytes"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goanymail/anymail"
 )
@@ -33,21 +30,8 @@ func (hs *Headers) UnmarshalJSON(b []byte) error {
 	*hs = nil
 	switch b[0] {
 	case '{':
-		d := jsontext.NewDecoder(bytes.NewReader(b), lenient)
-		if _, err := d.ReadToken(); err != nil {
-			return err
-		}
-		for d.PeekKind() == '"' {
-			token, err := d.ReadToken()
-			if err != nil {
-				return err
-			}
-			name := token.String()
-			value, err := d.ReadValue()
-			if err != nil {
-				return err
-			}
-			if err := hs.add(name, value); err != nil {
+		for name, value := range Members(b) {
+			if err := hs.add(string(name), value); err != nil {
 				return err
 			}
 		}
