@@ -31,7 +31,7 @@ func (hs *Headers) UnmarshalJSON(b []byte) error {
 	switch b[0] {
 	case '{':
 		for name, value := range Members(b) {
-			if err := hs.add(string(name), value); err != nil {
+			if err := hs.add(strings.ToValidUTF8(string(name), "\ufffd"), value); err != nil {
 				return err
 			}
 		}

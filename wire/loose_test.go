@@ -55,6 +55,7 @@ func TestHeaders(t *testing.T) {
 			text: `[{"name":"X-Tags","value":"a"},{"Name":"X-Tags","Value":"b"},{"value":"nameless"},"no object",null]`,
 			want: wire.Headers{{Name: "X-Tags", Value: "a"}, {Name: "X-Tags", Value: "b"}},
 		},
+		{name: "no UTF-8", text: "{\"X-\xff\":\"\xfe\"}", want: wire.Headers{{Name: "X-\ufffd", Value: "\ufffd"}}},
 		{name: "empty object", text: `{}`},
 		{name: "empty list", text: `[]`},
 		{name: "null", text: `null`},
