@@ -74,10 +74,6 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	guard, err := newGuard(&s)
-	if err != nil {
-		return err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	endpoints := map[string]*endpoint{}
@@ -103,11 +99,13 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 		ep := &endpoint{
 			Endpoint: e,
 			settings: s,
-			guard:    guard,
 			info:     RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path},
 			d:        d,
 			load:     ownLoad,
 			replay:   "replay " + name + "/" + e.Path,
+		}
+		if ep.guard, err = newGuard(&ep.settings); err != nil {
+			return err
 		}
 		ep.window = or(or(s.window, e.Window), DefaultTimestampWindow)
 		ep.limits = s.limits
@@ -433,6 +431,9 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 		return status
 	}
 	ep := rq.ep
+	if errors.Is(err, ErrUnauthenticated) {
+		ep.guard.failed(rq.origin.addr)
+	}
 	status = statusOf(err, ep.settings.rejectStatus)
 	switch {
 	case errors.Is(err, errMethod):

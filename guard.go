@@ -16,12 +16,14 @@ import (
 	"github.com/realclientip/realclientip-go"
 
 	"github.com/goanymail/anymail/internal/parsed"
+	"github.com/goanymail/anymail/internal/ratelimit"
 )
 
 // guard is what can be told about a request without reading its body. It does
-// the cheap checks first.
+// the cheap checks first. There is one for each endpoint.
 type guard struct {
-	settings *settings
+	settings    *settings
+	perEndpoint *ratelimit.Limiter // nil for none
 	// forwarded finds the client among the addresses that trusted proxies
 	// wrote; nil where no proxy is trusted.
 	forwarded  *realclientip.RightmostTrustedRangeStrategy
@@ -29,7 +31,7 @@ type guard struct {
 }
 
 func newGuard(s *settings) (*guard, error) {
-	g := &guard{settings: s}
+	g := &guard{settings: s, perEndpoint: s.perEndpoint.limiter(1)}
 	if len(s.trustedProxies) == 0 {
 		return g, nil
 	}
@@ -105,6 +107,9 @@ func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretPro
 			return false, Because(ErrForbidden, "not in the endpoint's list", nil)
 		}
 	}
+	if err := g.limit(o.addr); err != nil {
+		return false, err
+	}
 	if g.settings.secrets == nil {
 		return false, nil
 	}
@@ -120,6 +125,31 @@ func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretPro
 		return false, Unauthenticated("wrong shared secret")
 	}
 	return true, nil
+}
+
+// limit counts the request against the rates that it falls under.
+func (g *guard) limit(addr netip.Addr) error {
+	s := g.settings
+	if s.perAddress == nil && s.failures == nil && g.perEndpoint == nil {
+		return nil
+	}
+	now := s.now()
+	switch {
+	case s.failures != nil && !s.failures.Peek(addr, now):
+		return Because(ErrRateLimited, "from an address that often fails", nil)
+	case s.perAddress != nil && !s.perAddress.Allow(addr, now):
+		return Because(ErrRateLimited, "from one address", nil)
+	case g.perEndpoint != nil && !g.perEndpoint.Allow(netip.Addr{}, now):
+		return Because(ErrRateLimited, "to one endpoint", nil)
+	}
+	return nil
+}
+
+// failed counts a request that did not prove authentic.
+func (g *guard) failed(addr netip.Addr) {
+	if s := g.settings; s.failures != nil {
+		s.failures.Allow(addr, s.now())
+	}
 }
 
 var errNoSecret = Unauthenticated("no shared secret")

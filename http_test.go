@@ -497,6 +497,51 @@ func TestSlowBody(t *testing.T) {
 	require.Empty(t, h.take())
 }
 
+func TestRateLimits(t *testing.T) {
+	now := time.Now()
+	good, forged := newPost(delivered).sign("key", now), newPost(delivered).sign("other", now)
+	loopback := anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))
+	from := func(p post, addr string) post { return p.with("X-Forwarded-For", addr) }
+	tests := []struct {
+		name  string
+		limit anymail.RateLimit
+		posts []post
+		want  []int
+	}{
+		{
+			"per address", anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 0.001, Burst: 2}},
+			[]post{from(good, "192.0.2.1"), from(forged, "192.0.2.1"), from(forged, "192.0.2.1"), from(forged, "192.0.2.2")},
+			[]int{200, 400, 429, 400},
+		},
+		{
+			"per endpoint", anymail.RateLimit{PerEndpoint: anymail.Rate{PerSecond: 0.001, Burst: 2}},
+			[]post{from(good, "192.0.2.1"), from(forged, "192.0.2.2"), from(forged, "192.0.2.3")},
+			[]int{200, 400, 429},
+		},
+		{
+			"failures", anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 2}},
+			[]post{
+				from(forged, "192.0.2.1"), from(forged.with("Authorization", ""), "192.0.2.1"), from(good, "192.0.2.1"),
+				from(good, "192.0.2.2"), from(newPost("[]").sign("key", now), "192.0.2.2"), from(newPost(" []").sign("key", now), "192.0.2.2"), from(newPost("[] ").sign("key", now), "192.0.2.2"),
+			},
+			[]int{400, 400, 429, 200, 200, 200, 200},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHouse(t, newAcme("key"), loopback, anymail.WithRateLimit(tt.limit))
+			for i, p := range tt.posts {
+				resp := h.do(t, p)
+				require.Equal(t, tt.want[i], resp.StatusCode, "request %d", i)
+				if resp.StatusCode == http.StatusTooManyRequests {
+					require.Equal(t, "5", resp.Header.Get("Retry-After"))
+					require.ErrorIs(t, h.rejections[len(h.rejections)-1].Err, anymail.ErrRateLimited)
+				}
+			}
+		})
+	}
+}
+
 func TestRegisterRefuses(t *testing.T) {
 	open := acme{anymail.Endpoint{Path: "tracking", Parser: newAcme().endpoint.Parser}}
 	tests := []struct {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+
+	"github.com/goanymail/anymail/internal/bounded"
 )
 
 // IdempotencyStore remembers which receiver has finished which event, so that
@@ -47,11 +49,8 @@ type pairID [2]uint64
 
 type memoryShard struct {
 	mu      sync.Mutex
-	size    int
 	running map[pairID]struct{}
-	// recent takes new pairs until it is full, then becomes older, and what
-	// was older is forgotten: bounded, without a list to keep in order.
-	recent, older map[pairID]struct{}
+	done    bounded.Map[pairID, struct{}]
 }
 
 // NewMemoryStore returns a store that remembers at least the latest size/2 and
@@ -64,9 +63,8 @@ func NewMemoryStore(size int) *MemoryStore {
 	s := &MemoryStore{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 	for i := range s.shards {
 		s.shards[i] = memoryShard{
-			size:    max(1, size/2/len(s.shards)),
 			running: map[pairID]struct{}{},
-			recent:  map[pairID]struct{}{},
+			done:    bounded.New[pairID, struct{}](size / len(s.shards)),
 		}
 	}
 	return s
@@ -94,10 +92,7 @@ func (s *MemoryStore) Claim(_ context.Context, receiver string, keys []string) (
 func (sh *memoryShard) claim(id pairID) Claim {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	if _, ok := sh.recent[id]; ok {
-		return ClaimDone
-	}
-	if _, ok := sh.older[id]; ok {
+	if _, ok := sh.done.Get(id); ok {
 		return ClaimDone
 	}
 	if _, ok := sh.running[id]; ok {
@@ -114,12 +109,8 @@ func (s *MemoryStore) Finish(_ context.Context, receiver, key string, done bool)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	delete(sh.running, id)
-	if !done {
-		return nil
+	if done {
+		sh.done.Set(id, struct{}{})
 	}
-	if len(sh.recent) >= sh.size {
-		sh.older, sh.recent = sh.recent, make(map[pairID]struct{}, sh.size)
-	}
-	sh.recent[id] = struct{}{}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/goanymail/anymail/internal/ratelimit"
 )
 
 // Defaults for what options set.
@@ -78,6 +80,9 @@ type settings struct {
 	trustedProxies []netip.Prefix
 	publicURL      string
 	allowed        func(context.Context) ([]netip.Prefix, error)
+	perAddress     *ratelimit.Limiter // nil for none
+	failures       *ratelimit.Limiter // nil for none
+	perEndpoint    Rate
 	limits         Limits
 	maxInFlight    int
 	window         time.Duration
@@ -181,6 +186,66 @@ func WithAllowedAddresses(prefixes ...netip.Prefix) Option {
 // from memory; an error refuses the request with 503.
 func WithAllowedAddressFunc(load func(context.Context) ([]netip.Prefix, error)) Option {
 	return func(s *settings) { s.allowed = load }
+}
+
+// Rate is a rate on average and a burst at once. Its zero value is no limit.
+type Rate struct {
+	PerSecond float64
+	// Burst is how many requests may come at once; less than 1 is 1.
+	Burst int
+}
+
+// RateLimit limits how often endpoints may be called. What is over a limit is
+// answered with 429 and Retry-After.
+type RateLimit struct {
+	// PerAddress is for the requests of one client: an IPv4 address or an
+	// IPv6 /64. Behind proxies, set [WithTrustedProxies] too: otherwise all
+	// clients are one.
+	PerAddress Rate
+	// PerEndpoint is for all requests to one endpoint.
+	PerEndpoint Rate
+	// Failures is for requests of one client that did not prove authentic.
+	// A client that is over it is refused before anything is looked at.
+	Failures Rate
+	// Addresses is how many clients are remembered at most, about 50 bytes
+	// each. Default: 65536.
+	Addresses int
+}
+
+// DefaultRateLimit returns one to begin with: 50 requests a second from one
+// client with bursts of 500, and one failure in five seconds with bursts of 20.
+func DefaultRateLimit() RateLimit {
+	return RateLimit{
+		PerAddress: Rate{PerSecond: 50, Burst: 500},
+		Failures:   Rate{PerSecond: 0.2, Burst: 20},
+	}
+}
+
+// WithRateLimit limits how often endpoints may be called. There is no limit by
+// default, since behind a proxy that is not made known by [WithTrustedProxies]
+// one client could use up what is meant for all.
+func WithRateLimit(limit RateLimit) Option {
+	return func(s *settings) {
+		for _, rate := range []Rate{limit.PerAddress, limit.PerEndpoint, limit.Failures} {
+			if rate.PerSecond < 0 || rate.PerSecond > 1e6 {
+				s.fail("rate of %g per second", rate.PerSecond)
+				return
+			}
+		}
+		size := limit.Addresses
+		if size <= 0 {
+			size = 1 << 16
+		}
+		s.perEndpoint = limit.PerEndpoint
+		s.perAddress, s.failures = limit.PerAddress.limiter(size), limit.Failures.limiter(size)
+	}
+}
+
+func (r Rate) limiter(size int) *ratelimit.Limiter {
+	if r.PerSecond <= 0 {
+		return nil
+	}
+	return ratelimit.New(r.PerSecond, r.Burst, size)
 }
 
 // WithLimits bounds what one request may cost.

@@ -1,0 +1,81 @@
+// Package ratelimit limits rates per address in bounded memory.
+package ratelimit
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/goanymail/anymail/internal/bounded"
+)
+
+// Limiter is a generic cell rate algorithm per key: a rate on average, and a
+// burst at once. It keeps one number for each address, and at most a fixed
+// number of them; an address that was forgotten starts anew, so whoever has
+// more addresses than that must be held by a limit on everything.
+type Limiter struct {
+	interval  time.Duration // of one request at the rate
+	tolerance time.Duration // how far ahead of that a burst may be
+	shards    [shards]shard
+}
+
+const shards = 16
+
+type shard struct {
+	mu sync.Mutex
+	// due is when, in nanoseconds, the requests so far are paid off.
+	due bounded.Map[netip.Addr, int64]
+}
+
+// New returns a limiter for size addresses. The rate is in requests per second
+// and more than 0; the burst is 1 at least.
+func New(perSecond float64, burst, size int) *Limiter {
+	interval := time.Duration(float64(time.Second) / perSecond)
+	l := &Limiter{interval: interval, tolerance: interval * time.Duration(max(burst, 1)-1)}
+	for i := range l.shards {
+		l.shards[i].due = bounded.New[netip.Addr, int64](size / shards)
+	}
+	return l
+}
+
+// Allow counts a request, unless it is one too many; then it returns false.
+func (l *Limiter) Allow(addr netip.Addr, now time.Time) bool {
+	return l.count(addr, now, true)
+}
+
+// Peek returns what Allow would, and counts nothing.
+func (l *Limiter) Peek(addr netip.Addr, now time.Time) bool {
+	return l.count(addr, now, false)
+}
+
+func (l *Limiter) count(addr netip.Addr, now time.Time, store bool) bool {
+	key := network(addr)
+	b := key.As16()
+	var sum byte
+	for _, x := range b {
+		sum = sum*31 + x
+	}
+	s := &l.shards[sum%shards]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due, _ := s.due.Get(key)
+	due = max(due, now.UnixNano())
+	if time.Duration(due-now.UnixNano()) > l.tolerance {
+		return false
+	}
+	if store {
+		s.due.Set(key, due+int64(l.interval))
+	}
+	return true
+}
+
+// network is what one client has: an IPv4 address, or an IPv6 /64.
+func network(addr netip.Addr) netip.Addr {
+	if addr.Is6() && !addr.Is4In6() {
+		prefix, err := addr.WithZone("").Prefix(64)
+		if err == nil {
+			return prefix.Addr()
+		}
+	}
+	return addr.Unmap()
+}

@@ -1,0 +1,76 @@
+package ratelimit_test
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail/internal/ratelimit"
+)
+
+func TestLimiter(t *testing.T) {
+	l := ratelimit.New(2, 3, 1000)
+	now := time.Unix(1_790_000_000, 0)
+	a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	allowed := func(addr netip.Addr, n int) (count int) {
+		for range n {
+			if l.Allow(addr, now) {
+				count++
+			}
+		}
+		return count
+	}
+	require.Equal(t, 3, allowed(a, 10), "the burst")
+	require.False(t, l.Peek(a, now))
+	require.Equal(t, 3, allowed(b, 10), "another address has its own")
+	now = now.Add(500 * time.Millisecond)
+	require.True(t, l.Peek(a, now))
+	require.True(t, l.Peek(a, now), "looking costs nothing")
+	require.Equal(t, 1, allowed(a, 10), "the rate")
+	now = now.Add(time.Hour)
+	require.Equal(t, 3, allowed(a, 10), "no more than the burst is saved up")
+}
+
+func TestIPv6NetworksCountAsOne(t *testing.T) {
+	l := ratelimit.New(1, 1, 1000)
+	now := time.Unix(1_790_000_000, 0)
+	require.True(t, l.Allow(netip.MustParseAddr("2001:db8:1:2::1"), now))
+	require.False(t, l.Allow(netip.MustParseAddr("2001:db8:1:2:ffff::2"), now))
+	require.True(t, l.Allow(netip.MustParseAddr("2001:db8:1:3::1"), now))
+	require.True(t, l.Allow(netip.MustParseAddr("192.0.2.1"), now))
+	require.False(t, l.Allow(netip.MustParseAddr("::ffff:192.0.2.1"), now))
+	require.True(t, l.Allow(netip.Addr{}, now))
+}
+
+// A million addresses leave no more memory behind than the table has room for.
+func TestMillionAddresses(t *testing.T) {
+	l := ratelimit.New(1, 1, 1<<16)
+	now := time.Unix(1_790_000_000, 0)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range uint32(1_000_000) {
+		var b [4]byte
+		binary.BigEndian.PutUint32(b[:], i*2654435761)
+		l.Allow(netip.AddrFrom4(b), now)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(8<<20))
+	runtime.KeepAlive(l)
+}
+
+func BenchmarkAllow(b *testing.B) {
+	l := ratelimit.New(1, 1, 1<<16)
+	now := time.Unix(1_790_000_000, 0)
+	b.ReportAllocs()
+	for i := range b.N {
+		var a [4]byte
+		binary.BigEndian.PutUint32(a[:], uint32(i))
+		l.Allow(netip.AddrFrom4(a), now)
+	}
+}
