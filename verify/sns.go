@@ -421,7 +421,10 @@ func (c *certificates) keep(certURL string, cert *certificate, err error, now ti
 		c.failed = map[string]failure{}
 	}
 	c.failed[certURL] = failure{err, now}
-	if old := c.kept[certURL]; old != nil && errors.Is(err, anymail.ErrUnavailable) {
+	if !errors.Is(err, anymail.ErrUnavailable) {
+		delete(c.kept, certURL) // it was taken back
+	}
+	if old := c.kept[certURL]; old != nil {
 		return old, nil
 	}
 	return nil, err
