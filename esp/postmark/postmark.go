@@ -1,0 +1,61 @@
+// Package postmark is the adapter for Postmark.
+//
+// Postmark does not sign its webhooks (https://postmarkapp.com/developer/webhooks/webhooks-overview).
+// They are protected by a shared secret in the URL, and outbound webhooks also
+// by a header that is set at Postmark along with the URL.
+package postmark
+
+import (
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "postmark"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret.
+type Config struct {
+	// HeaderName and HeaderValues are a custom HTTP header that outbound
+	// webhooks carry (HttpHeaders at Postmark) and the values any of which is
+	// accepted. Postmark's inbound webhooks cannot have one.
+	HeaderName   string
+	HeaderValues anymail.KeySource
+}
+
+// Adapter is the adapter for one Postmark server.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter.
+func New(config Config) (*Adapter, error) {
+	return &Adapter{config}, nil
+}
+
+// ESP returns "postmark".
+func (*Adapter) ESP() string { return ESP }
+
+// Postmark stops for good at 403 (https://postmarkapp.com/developer/webhooks/webhooks-overview),
+// which a wrong address list would cause, and that can be mended.
+var statuses = map[int]int{403: 400}
+
+// Endpoints returns tracking and inbound.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	tracking := anymail.Endpoint{
+		Path:         "tracking",
+		Parser:       anymail.ParserFunc(parseTracking),
+		ContentTypes: []string{"application/json"},
+		Statuses:     statuses,
+	}
+	if a.config.HeaderValues != nil {
+		tracking.Verifier = verify.Token{Keys: a.config.HeaderValues, Header: a.config.HeaderName}.Verifier()
+	}
+	return []anymail.Endpoint{tracking, {
+		Path:         "inbound",
+		Parser:       anymail.ParserFunc(parseInbound),
+		ContentTypes: []string{"application/json"},
+		Statuses:     statuses,
+		MaxBody:      64 << 20, // 35 MB of message, in base64
+	}}
+}

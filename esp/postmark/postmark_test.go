@@ -1,0 +1,249 @@
+package postmark_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+)
+
+func TestConformance(t *testing.T) {
+	anymailtest.Conformance(t, postmarktest.Kit())
+}
+
+// parse gives a body to an endpoint's parser.
+func parse(t testing.TB, endpoint, body string) []anymail.Event {
+	t.Helper()
+	adapter, err := postmark.New(postmark.Config{})
+	require.NoError(t, err)
+	events, err := anymailtest.Parse(adapter, anymailtest.JSON(endpoint, []byte(body)))
+	require.NoError(t, err)
+	return events
+}
+
+func TestTracking(t *testing.T) {
+	at := time.Date(2026, 9, 21, 14, 13, 20, 123456700, time.UTC)
+	tests := []struct {
+		name string
+		body string
+		want anymail.TrackingEvent
+	}{
+		{
+			name: "delivery",
+			body: `{"RecordType":"Delivery","ServerID":7,"MessageStream":"outbound","MessageID":"guid-1","Recipient":"ada@example.com",
+				"Tag":"welcome","DeliveredAt":"2026-09-21T14:13:20.1234567Z","Details":"smtp;250 2.0.0 OK","Metadata":{"order":"42","n":9007199254740993}}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventDelivered, Timestamp: at},
+				MessageID: "guid-1", Recipient: "ada@example.com", MTAResponse: "smtp;250 2.0.0 OK", Tags: []string{"welcome"},
+				Metadata: anymail.Metadata{"order": "42", "n": json.Number("9007199254740993")},
+			},
+		},
+		{
+			name: "hard bounce with an offset in the time",
+			body: `{"RecordType":"Bounce","ID":4001,"Type":"HardBounce","TypeCode":1,"Name":"Hard bounce","MessageID":"guid-2","Email":"nobody@example.com",
+				"Description":"unknown user","Details":"smtp;550 5.1.1 no such user","BouncedAt":"2026-09-21T10:13:20.1234567-04:00"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced, ID: "4001", Timestamp: at},
+				MessageID: "guid-2", Recipient: "nobody@example.com", RejectReason: anymail.RejectInvalid,
+				Description: "unknown user", MTAResponse: "smtp;550 5.1.1 no such user",
+				Bounce: anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
+			},
+		},
+		{
+			name: "a bounce of a type that is not known is still a bounce",
+			body: `{"RecordType":"Bounce","ID":4002,"Type":"Vanished","Name":"Vanished","MessageID":"guid-3","Email":"a@example.com","Details":"gone"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced, ID: "4002"},
+				MessageID: "guid-3", Recipient: "a@example.com", RejectReason: anymail.RejectBounced,
+				Description: "Vanished", MTAResponse: "gone", Bounce: anymail.Bounce{Category: anymail.BounceUndetermined},
+			},
+		},
+		{
+			name: "record from before there were record types",
+			body: `{"ID":5,"TypeCode":4096,"MessageId":"guid-4","Email":"a@example.com","Details":"smtp;452 4.2.2 full"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced, ID: "5"},
+				MessageID: "guid-4", Recipient: "a@example.com", RejectReason: anymail.RejectBounced, MTAResponse: "smtp;452 4.2.2 full",
+				Bounce: anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 452, EnhancedCode: "4.2.2"},
+			},
+		},
+		{
+			name: "complaint, whose documented sample has the type code of another type",
+			body: `{"RecordType":"SpamComplaint","ID":6,"Type":"SpamComplaint","TypeCode":512,"MessageID":"guid-5","Email":"a@example.com","Tag":null,"Metadata":null}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventComplained, ID: "6"},
+				MessageID: "guid-5", Recipient: "a@example.com", RejectReason: anymail.RejectSpam,
+			},
+		},
+		{
+			name: "open",
+			body: `{"RecordType":"Open","MessageID":"guid-6","Recipient":"a@example.com","UserAgent":"Mozilla","ReceivedAt":"2026-09-21T14:13:20.1234567Z",
+				"Geo":{"CountryISOCode":"DE","Region":"Berlin","City":"Berlin","IP":"192.0.2.77"}}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventOpened, Timestamp: at},
+				MessageID: "guid-6", Recipient: "a@example.com", UserAgent: "Mozilla", IP: netip.MustParseAddr("192.0.2.77"),
+				Geo: anymail.Geo{Country: "DE", Region: "Berlin", City: "Berlin"},
+			},
+		},
+		{
+			name: "click without a place",
+			body: `{"RecordType":"Click","MessageID":"guid-7","Recipient":"a@example.com","OriginalLink":"https://example.com/?a=1&b=2","Geo":null}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventClicked},
+				MessageID: "guid-7", Recipient: "a@example.com", ClickURL: "https://example.com/?a=1&b=2",
+			},
+		},
+		{
+			name: "suppressed for a reason that is not known",
+			body: `{"RecordType":"SubscriptionChange","MessageID":null,"Recipient":"a@example.com","SuppressSending":true,"SuppressionReason":"Whim","ChangedAt":"2026-09-21T14:13:20.1234567Z"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventUnsubscribed, Timestamp: at},
+				Recipient: "a@example.com", RejectReason: anymail.RejectOther,
+			},
+		},
+		{
+			name: "suppressed after a hard bounce",
+			body: `{"RecordType":"SubscriptionChange","Recipient":"a@example.com","SuppressSending":true,"SuppressionReason":"HardBounce"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced},
+				Recipient: "a@example.com", RejectReason: anymail.RejectBounced, Bounce: anymail.Bounce{Category: anymail.BounceHard},
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			events := parse(t, "tracking", tt.body)
+			require.Len(t, events, 1)
+			tt.want.ESP = postmark.ESP
+			anymailtest.Equal(t, &tt.want, events[0])
+		})
+	}
+}
+
+func TestBounceTypes(t *testing.T) {
+	// https://postmarkapp.com/developer/api/bounce-api#bounce-types
+	tests := map[string]struct {
+		typ    anymail.EventType
+		reason anymail.RejectReason
+	}{
+		"Unsubscribe":           {anymail.EventUnsubscribed, anymail.RejectUnsubscribed},
+		"AddressChange":         {anymail.EventAutoresponded, ""},
+		"DnsError":              {anymail.EventDeferred, ""},
+		"OpenRelayTest":         {anymail.EventDeferred, ""},
+		"Unknown":               {anymail.EventBounced, anymail.RejectOther},
+		"ChallengeVerification": {anymail.EventAutoresponded, ""},
+		"Unconfirmed":           {anymail.EventRejected, anymail.RejectOther},
+		"SMTPApiError":          {anymail.EventFailed, anymail.RejectOther},
+		"DMARCPolicy":           {anymail.EventRejected, anymail.RejectBlocked},
+	}
+	for name, want := range tests {
+		events := parse(t, "tracking", fmt.Sprintf(`{"RecordType":"Bounce","ID":1,"Type":%q}`, name))
+		got := events[0].(*anymail.TrackingEvent)
+		require.Equal(t, want.typ, got.Type, name)
+		require.Equal(t, want.reason, got.RejectReason, name)
+	}
+}
+
+func TestInbound(t *testing.T) {
+	const body = `{"FromFull":{"Email":"ada@example.com","Name":"Ada"},"ToFull":[{"Email":"help@example.org","Name":""}],"CcFull":[{"Email":"carl@example.org","Name":"Carl"}],
+		"OriginalRecipient":"help@example.org","ReplyTo":"Ada <reply@example.com>","Subject":"Grüße","MessageID":"guid-9","Date":"Mon, 21 Sep 2026 14:13:00 +0200",
+		"TextBody":"Hi\n> quoted","HtmlBody":"<p>Hi</p>","StrippedTextReply":"Hi",
+		"Headers":[{"Name":"Received-SPF","Value":"Pass (sender authorized) envelope-from=\"bounce@example.com\"; x"},{"Name":"X-Spam-Status","Value":"Yes"},
+			{"Name":"X-Spam-Score","Value":"6.4"},{"Name":"X-Spam-Tests","Value":"DKIM_SIGNED,DKIM_VALID"},{"Name":"Message-ID","Value":"<m1@example.com>"}],
+		"Attachments":[{"Name":"../dot.png","Content":"iVBORw0KGgo=","ContentType":"image/png; name=x","ContentID":"<pic@example.com>"},{"Name":"test.txt","Data":"aGk=","ContentType":"text/plain"}],
+		"RawEmail":"From: ada@example.com\r\n\r\nHi"}`
+	score := 6.4
+	want := &anymail.InboundEvent{
+		Common: anymail.Common{ESP: postmark.ESP, Type: anymail.EventInbound, ID: "guid-9"},
+		Message: anymail.InboundMessage{
+			EnvelopeSender:    "bounce@example.com",
+			EnvelopeRecipient: "help@example.org",
+			From:              []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
+			To:                []anymail.Address{{Address: "help@example.org"}},
+			CC:                []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
+			ReplyTo:           []anymail.Address{{Name: "Ada", Address: "reply@example.com"}},
+			Subject:           "Grüße",
+			Date:              time.Date(2026, 9, 21, 12, 13, 0, 0, time.UTC),
+			MessageID:         "m1@example.com",
+			Headers: anymail.Headers{
+				{Name: "Received-SPF", Value: `Pass (sender authorized) envelope-from="bounce@example.com"; x`},
+				{Name: "X-Spam-Status", Value: "Yes"},
+				{Name: "X-Spam-Score", Value: "6.4"},
+				{Name: "X-Spam-Tests", Value: "DKIM_SIGNED,DKIM_VALID"},
+				{Name: "Message-ID", Value: "<m1@example.com>"},
+			},
+			Text: "Hi\n> quoted", HTML: "<p>Hi</p>", StrippedText: "Hi",
+			SpamDetected: anymail.Yes, SpamScore: &score,
+			Authentication: anymail.Authentication{SPF: "pass", DKIM: "pass"},
+			Attachments: []anymail.Attachment{
+				{Filename: "dot.png", ContentType: "image/png", Disposition: "inline", ContentID: "pic@example.com", Size: 8, Content: []byte("\x89PNG\r\n\x1a\n")},
+				{Filename: "test.txt", ContentType: "text/plain", Disposition: "attachment", Size: 2, Content: []byte("hi")},
+			},
+			RawMIME: anymail.Raw("From: ada@example.com\r\n\r\nHi"),
+		},
+	}
+	events := parse(t, "inbound", body)
+	require.Len(t, events, 1)
+	anymailtest.Equal(t, want, events[0])
+}
+
+// Postmark stops for good at 403, so a wrong address list must not answer it.
+func TestNever403(t *testing.T) {
+	kit := postmarktest.Kit()
+	s := anymailtest.NewServer(t, kit, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))
+	for _, sample := range kit.Samples {
+		status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+		require.Equal(t, http.StatusBadRequest, status, sample.Name)
+	}
+}
+
+func TestCustomHeader(t *testing.T) {
+	kit := postmarktest.Kit()
+	adapter, err := postmark.New(postmark.Config{HeaderName: "X-Hook", HeaderValues: anymail.Keys("new-value", "old-value")})
+	require.NoError(t, err)
+	s := anymailtest.NewServerFor(t, kit, adapter)
+	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+	for value, want := range map[string]int{"": 400, "wrong": 400, "old-value": 200, "new-value": 200} {
+		r.Header.Set("X-Hook", value)
+		status, _ := s.Post(t, r)
+		require.Equal(t, want, status, "value %q", value)
+	}
+}
+
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postmarktest.Kit(), "tracking") }
+
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postmarktest.Kit(), "inbound") }
+
+func Example() {
+	d, err := anymail.New(anymail.WithSharedSecret("postmark:correct-horse-battery-staple"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	adapter, err := postmark.New(postmark.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := d.Register("postmark", adapter); err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println(ev.Recipient, "bounced:", ev.RejectReason)
+		return nil
+	}, anymail.ForTypes(anymail.EventBounced))
+	fmt.Println(err, cmp.Diff([]string{"suppress"}, d.Tracking.Receivers()))
+	// Output: <nil>
+}

@@ -1,0 +1,106 @@
+// Package postmarktest plays Postmark, for tests and demonstrations.
+package postmarktest
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/postmark"
+)
+
+//go:embed testdata
+var files embed.FS
+
+// Kit returns Postmark's kit. Postmark signs nothing.
+func Kit() *anymailtest.Kit {
+	return &anymailtest.Kit{
+		ESP:   postmark.ESP,
+		Title: "Postmark",
+		New: func(...anymailtest.Credential) (anymail.Adapter, error) {
+			return postmark.New(postmark.Config{})
+		},
+		Samples: []anymailtest.Sample{
+			tracking("Delivery", "delivery.json", anymail.EventDelivered, ""),
+			tracking("Open", "open.json", anymail.EventOpened, ""),
+			tracking("Click", "click.json", anymail.EventClicked, ""),
+			tracking("Teleported", "unknown.json", anymail.EventUnknown, ""),
+			bounce("HardBounce", 1, "smtp;550 5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid),
+			bounce("SoftBounce", 4096, "smtp;452 4.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced),
+			bounce("Blocked", 100006, "smtp;550 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked),
+			bounce("SpamNotification", 512, "smtp;554 5.7.1 looks like spam", anymail.EventBounced, anymail.RejectSpam),
+			bounce("VirusNotification", 8192, "smtp;554 5.7.1 virus found", anymail.EventBounced, anymail.RejectOther),
+			bounce("Transient", 2, "smtp;451 4.7.1 greylisted", anymail.EventDeferred, ""),
+			bounce("BadEmailAddress", 100000, "", anymail.EventRejected, anymail.RejectInvalid),
+			bounce("ManuallyDeactivated", 100002, "", anymail.EventRejected, anymail.RejectBlocked),
+			bounce("TemplateRenderingFailed", 100010, "", anymail.EventFailed, anymail.RejectOther),
+			bounce("AutoResponder", 64, "Out of office", anymail.EventAutoresponded, ""),
+			bounce("Subscribe", 32, "", anymail.EventSubscribed, ""),
+			bounce("InboundError", 100008, "", anymail.EventInboundFailed, ""),
+			bounce("SpamComplaint", 100001, "abuse report", anymail.EventComplained, anymail.RejectSpam),
+			change("SubscriptionChange-suppress", true, "ManualSuppression", anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
+			change("SubscriptionChange-reactivate", false, "", anymail.EventSubscribed, ""),
+			inbound("Inbound", "inbound.json"),
+			inbound("Inbound-RawEmail", "inbound-raw.json"),
+		},
+	}
+}
+
+func tracking(name, file string, typ anymail.EventType, reason anymail.RejectReason) anymailtest.Sample {
+	return anymailtest.Sample{
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Make: anymailtest.Template(files, "testdata/"+file, "tracking"),
+	}
+}
+
+func inbound(name, file string) anymailtest.Sample {
+	return anymailtest.Sample{
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+		Make: anymailtest.Template(files, "testdata/"+file, "inbound"),
+	}
+}
+
+func bounce(name string, code int, details string, typ anymail.EventType, reason anymail.RejectReason) anymailtest.Sample {
+	return made(name, typ, reason, func(p anymailtest.Params) any {
+		recordType := "Bounce"
+		if name == "SpamComplaint" {
+			recordType = name
+		}
+		return map[string]any{
+			"RecordType": recordType, "MessageStream": "outbound", "ServerID": 101, "ID": p.Number,
+			"Type": name, "TypeCode": code, "Name": name, "Tag": p.Tag, "MessageID": p.MessageID,
+			"Description": "Postmark's words for " + name, "Details": details, "Email": p.Recipient, "From": p.Sender,
+			"BouncedAt": p.Time.Format("2006-01-02T15:04:05.0000000Z07:00"), "DumpAvailable": false, "Inactive": true,
+			"CanActivate": true, "Subject": p.Subject, "Metadata": p.Metadata,
+		}
+	})
+}
+
+func change(name string, suppress bool, why string, typ anymail.EventType, reason anymail.RejectReason) anymailtest.Sample {
+	return made(name, typ, reason, func(p anymailtest.Params) any {
+		body := map[string]any{
+			"RecordType": "SubscriptionChange", "MessageID": p.MessageID, "ServerID": 101, "MessageStream": "broadcast",
+			"ChangedAt": p.Time.Format("2006-01-02T15:04:05.000000Z07:00"), "Recipient": p.Recipient, "Origin": "Recipient",
+			"SuppressSending": suppress, "SuppressionReason": nil, "Tag": nil, "Metadata": p.Metadata,
+		}
+		if why != "" {
+			body["SuppressionReason"] = why
+		}
+		return body
+	})
+}
+
+func made(name string, typ anymail.EventType, reason anymail.RejectReason, body func(anymailtest.Params) any) anymailtest.Sample {
+	return anymailtest.Sample{
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Make: func(p anymailtest.Params) anymailtest.Request {
+			b, err := json.Marshal(body(p))
+			if err != nil {
+				panic(fmt.Sprintf("postmarktest: %v", err)) // strings and numbers always marshal
+			}
+			return anymailtest.JSON("tracking", b)
+		},
+	}
+}

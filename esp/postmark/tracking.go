@@ -1,0 +1,153 @@
+package postmark
+
+import (
+	"context"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+// record is any of Postmark's outbound webhooks; RecordType says which.
+type record struct {
+	RecordType   string
+	MessageID    string
+	OldMessageID string `json:"MessageId"` // an older spelling
+	ID           wire.Text
+	Type         string
+	TypeCode     wire.Text
+	Name         string
+
+	Recipient   string // Delivery, Open, Click, SubscriptionChange
+	Email       string // Bounce, SpamComplaint
+	Description string
+	Details     string
+	Tag         string
+	Metadata    wire.Metadata
+
+	DeliveredAt, BouncedAt, ReceivedAt, ChangedAt wire.RFC3339
+
+	OriginalLink string
+	UserAgent    string
+	Geo          struct{ IP, CountryISOCode, Region, City string }
+
+	SuppressSending   bool
+	SuppressionReason string
+}
+
+// https://postmarkapp.com/developer/webhooks/webhooks-overview
+var recordTypes = map[string]wire.Outcome{
+	"Delivery":      {Type: anymail.EventDelivered},
+	"SpamComplaint": {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+	"Open":          {Type: anymail.EventOpened},
+	"Click":         {Type: anymail.EventClicked},
+}
+
+// https://postmarkapp.com/developer/api/bounce-api#bounce-types
+var bounceTypes = map[string]wire.Outcome{
+	"HardBounce":              {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"Transient":               {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
+	"Unsubscribe":             {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
+	"Subscribe":               {Type: anymail.EventSubscribed},
+	"AutoResponder":           {Type: anymail.EventAutoresponded},
+	"AddressChange":           {Type: anymail.EventAutoresponded},
+	"DnsError":                {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
+	"SpamNotification":        {Type: anymail.EventBounced, Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"OpenRelayTest":           {Type: anymail.EventDeferred, Category: anymail.BounceUndetermined},
+	"Unknown":                 {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"SoftBounce":              {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"VirusNotification":       {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceBlock},
+	"ChallengeVerification":   {Type: anymail.EventAutoresponded},
+	"BadEmailAddress":         {Type: anymail.EventRejected, Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"SpamComplaint":           {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+	"ManuallyDeactivated":     {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
+	"Unconfirmed":             {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+	"Blocked":                 {Type: anymail.EventBounced, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"SMTPApiError":            {Type: anymail.EventFailed, Reason: anymail.RejectOther},
+	"InboundError":            {Type: anymail.EventInboundFailed},
+	"DMARCPolicy":             {Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"TemplateRenderingFailed": {Type: anymail.EventFailed, Reason: anymail.RejectOther},
+}
+
+// Whatever is called a bounce is one, though Postmark may add types.
+var anyBounce = wire.Outcome{Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined}
+
+// typeCodes name the types for records that have the number alone. With a
+// name the number is ignored: Postmark's own pages give several numbers for
+// one name.
+var typeCodes = map[wire.Text]string{
+	"1": "HardBounce", "2": "Transient", "16": "Unsubscribe", "32": "Subscribe", "64": "AutoResponder",
+	"128": "AddressChange", "256": "DnsError", "512": "SpamNotification", "1024": "OpenRelayTest", "2048": "Unknown",
+	"4096": "SoftBounce", "8192": "VirusNotification", "16384": "ChallengeVerification", "100000": "BadEmailAddress",
+	"100001": "SpamComplaint", "100002": "ManuallyDeactivated", "100003": "Unconfirmed", "100006": "Blocked",
+	"100007": "SMTPApiError", "100008": "InboundError", "100009": "DMARCPolicy", "100010": "TemplateRenderingFailed",
+}
+
+// suppressionReasons say what a SubscriptionChange with SuppressSending is.
+// https://postmarkapp.com/developer/webhooks/subscription-change-webhook
+var suppressionReasons = map[string]wire.Outcome{
+	"ManualSuppression": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
+	"HardBounce":        {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"SpamComplaint":     {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+	"":                  {Type: anymail.EventUnsubscribed, Reason: anymail.RejectOther},
+}
+
+func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	return wire.Batch(p, fill)
+}
+
+func fill(r *record, ev *anymail.TrackingEvent) {
+	if r.RecordType == "" && (r.Type != "" || r.TypeCode != "") {
+		r.RecordType = "Bounce" // as before there were message streams
+	}
+	recordTypes[r.RecordType].Apply(ev)
+	switch r.RecordType {
+	case "Bounce":
+		if r.Type == "" {
+			r.Type = typeCodes[r.TypeCode]
+		}
+		outcome, known := bounceTypes[r.Type]
+		if !known {
+			outcome = anyBounce
+		}
+		outcome.Apply(ev)
+	case "SubscriptionChange":
+		outcome, known := suppressionReasons[r.SuppressionReason]
+		switch {
+		case !r.SuppressSending:
+			outcome = wire.Outcome{Type: anymail.EventSubscribed}
+		case !known:
+			outcome = suppressionReasons[""]
+		}
+		outcome.Apply(ev)
+	}
+
+	for _, at := range []wire.RFC3339{r.DeliveredAt, r.BouncedAt, r.ReceivedAt, r.ChangedAt} {
+		if !at.IsZero() {
+			ev.Timestamp = at.Time
+		}
+	}
+	if r.ID != "" && r.ID != "0" {
+		ev.ID = string(r.ID)
+	}
+	ev.MessageID = r.MessageID + r.OldMessageID
+	ev.Recipient = r.Recipient + r.Email
+	ev.Description = r.Description
+	if ev.Description == "" {
+		ev.Description = r.Name
+	}
+	if r.Details != "" {
+		wire.Answer(ev, r.Details)
+	}
+	if ev.RejectReason == anymail.RejectBounced && strings.HasPrefix(ev.Bounce.EnhancedCode, "5.1.") {
+		ev.RejectReason = anymail.RejectInvalid // RFC 3463: the address is at fault
+	}
+	if r.Tag != "" {
+		ev.Tags = []string{r.Tag}
+	}
+	ev.Metadata = r.Metadata.Event()
+	ev.ClickURL = r.OriginalLink
+	ev.UserAgent = r.UserAgent
+	ev.IP = wire.Addr(r.Geo.IP)
+	ev.Geo = anymail.Geo{Country: r.Geo.CountryISOCode, Region: r.Geo.Region, City: r.Geo.City}
+}
