@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/server"
+)
+
+func newDemoCommand() *cobra.Command {
+	var once, asJSON bool
+	var address string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Serve every ESP with new secrets, and post signed samples of all events to it",
+		Long: `demo starts a server with the adapters of all ESPs and new secrets, posts signed
+samples of every event that each ESP has to it over HTTP, prints one line for
+each normalized event, and goes on serving and printing until it is interrupted.`,
+		Example: `  anymail demo
+  anymail demo --once
+  anymail demo --once --json | jq 'select(.event_type == "bounced")'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), address, once, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "end after the samples")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the JSON form, one event a line")
+	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:0", "`address` to listen on")
+	return cmd
+}
+
+func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON bool) error {
+	secret, err := newSecret()
+	if err != nil {
+		return err
+	}
+	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.NewTextHandler(info, &slog.HandlerOptions{Level: slog.LevelError}))))
+	if err != nil {
+		return err
+	}
+	printer := &eventPrinter{out: out, json: asJSON}
+	if err := printer.connect(&d.Signals); err != nil {
+		return err
+	}
+	players, err := register(d)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	router := chi.NewRouter()
+	router.Mount("/anymail", d)
+	srv := server.New(router)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+
+	base := "http://" + listener.Addr().String() + "/anymail"
+	failed := postSamples(ctx, info, base, secret, players)
+	fmt.Fprintf(info, "%d ESPs, %d events from %d requests\n", len(players), printer.count(), failed.requests)
+	if failed.count > 0 {
+		err = fmt.Errorf("%d of %d requests were not accepted", failed.count, failed.requests)
+	}
+	if !once && err == nil {
+		fmt.Fprintf(info, "listening on %s/{esp}/tracking/ and /inbound/ with the shared secret %s\nend with Ctrl-C\n", base, secret)
+		select {
+		case <-ctx.Done():
+		case err = <-served:
+		}
+	}
+	return errors.Join(err, d.Shutdown(context.WithoutCancel(ctx)), srv.Close())
+}
+
+// player is an ESP played by its kit.
+type player struct {
+	kit        *anymailtest.Kit
+	credential anymailtest.Credential
+}
+
+// register registers the adapters of all ESPs, each with a new credential.
+func register(d *anymail.Dispatcher) ([]player, error) {
+	var players []player
+	for _, kit := range alltest.Kits() {
+		p := player{kit: kit}
+		var trusted []anymailtest.Credential
+		if kit.NewCredential != nil {
+			p.credential = kit.NewCredential()
+			trusted = append(trusted, p.credential)
+		}
+		adapter, err := kit.New(trusted...)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", kit.ESP, err)
+		}
+		if err := d.Register(kit.ESP, adapter); err != nil {
+			return nil, err
+		}
+		players = append(players, p)
+	}
+	return players, nil
+}
+
+type tally struct{ requests, count int }
+
+// postSamples posts every sample of every ESP, and says which were refused.
+func postSamples(ctx context.Context, info io.Writer, base, secret string, players []player) (t tally) {
+	for _, p := range players {
+		for _, sample := range p.kit.Samples {
+			t.requests++
+			status, err := p.post(ctx, base, secret, sample.Make(anymailtest.NewParams()))
+			if err == nil && status != http.StatusOK {
+				err = fmt.Errorf("answered %d", status)
+			}
+			if err != nil {
+				t.count++
+				fmt.Fprintf(info, "%s %s: %v\n", p.kit.ESP, sample.Name, err)
+			}
+		}
+	}
+	return t
+}
+
+// post addresses, signs and posts a request.
+func (p player) post(ctx context.Context, base, secret string, r anymailtest.Request) (status int, err error) {
+	if r.URL, err = anymailtest.EndpointURL(base, p.kit.ESP, r.Endpoint); err != nil {
+		return 0, err
+	}
+	anymailtest.SetSecret(&r, secret)
+	if err := p.kit.SignNow(&r, p.credential); err != nil {
+		return 0, err
+	}
+	req, err := r.HTTP()
+	if err != nil {
+		return 0, err
+	}
+	resp, err := http.DefaultClient.Do(req.WithContext(ctx))
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	return resp.StatusCode, nil
+}
+
+// eventPrinter prints events, a line each.
+type eventPrinter struct {
+	json bool
+
+	mu  sync.Mutex
+	out io.Writer
+	n   int
+}
+
+func (p *eventPrinter) connect(s *anymail.Signals) error {
+	return errors.Join(
+		s.Tracking.Connect("print", func(_ context.Context, ev *anymail.TrackingEvent) error { return p.print(ev) }),
+		s.Inbound.Connect("print", func(_ context.Context, ev *anymail.InboundEvent) error { return p.print(ev) }))
+}
+
+func (p *eventPrinter) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.n
+}
+
+const eventLine = "%-12s %-14s %-32s %-12s %s\n"
+
+func (p *eventPrinter) print(ev anymail.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n++
+	if p.json {
+		return json.NewEncoder(p.out).Encode(ev)
+	}
+	if p.n == 1 {
+		fmt.Fprintf(p.out, eventLine, "ESP", "TYPE", "RECIPIENT", "REASON", "MESSAGE ID")
+	}
+	base := ev.Base()
+	var recipient, reason, id string
+	switch ev := ev.(type) {
+	case *anymail.TrackingEvent:
+		recipient, reason, id = ev.Recipient, string(ev.RejectReason), ev.MessageID
+	case *anymail.InboundEvent:
+		recipient, id = ev.Message.EnvelopeRecipient, ev.Message.MessageID
+		if recipient == "" && len(ev.Message.To) > 0 {
+			recipient = ev.Message.To[0].Address
+		}
+	}
+	_, err := fmt.Fprintf(p.out, eventLine, base.ESP, base.Type, printable(recipient), reason, printable(id))
+	return err
+}

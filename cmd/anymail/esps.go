@@ -1,0 +1,167 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+func newESPsCommand() *cobra.Command {
+	var asJSON, asMarkdown bool
+	cmd := &cobra.Command{
+		Use:   "esps",
+		Short: "Print what each ESP's adapter covers, found out by running it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []anymailtest.Coverage
+			for _, kit := range alltest.Kits() {
+				c, err := anymailtest.Cover(kit)
+				if err != nil {
+					return err
+				}
+				list = append(list, c)
+			}
+			switch out := cmd.OutOrStdout(); {
+			case asJSON:
+				encoder := json.NewEncoder(out)
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(list)
+			case asMarkdown:
+				return coverageMarkdown(out, list)
+			default:
+				return coverageText(out, list)
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&asMarkdown, "markdown", false, "print docs/coverage.md")
+	cmd.MarkFlagsMutuallyExclusive("json", "markdown")
+	return cmd
+}
+
+func coverageText(out io.Writer, list []anymailtest.Coverage) error {
+	for i, c := range list {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "%s (%s)\n", c.ESP, c.Title)
+		for _, row := range coverageRows {
+			fmt.Fprintf(out, "  %-18s %s\n", row.title, row.value(c))
+		}
+	}
+	return nil
+}
+
+var coverageRows = []struct {
+	title string
+	value func(anymailtest.Coverage) string
+}{
+	{"events", func(c anymailtest.Coverage) string { return join(c.EventTypes) }},
+	{"reject reasons", func(c anymailtest.Coverage) string { return join(c.RejectReasons) }},
+	{"inbound", func(c anymailtest.Coverage) string { return yesNo(c.Inbound) }},
+	{"batches", func(c anymailtest.Coverage) string { return yesNo(c.Batch) }},
+	{"signature", signature},
+	{"key rotation", rotation},
+	{"replay protection", replay},
+}
+
+func signature(c anymailtest.Coverage) string {
+	if len(c.Signed) == 0 {
+		return "none: needs a shared secret"
+	}
+	endpoints := make([]string, len(c.Signed))
+	for i, path := range c.Signed {
+		endpoints[i] = "/" + path
+	}
+	return strings.Join(endpoints, " ")
+}
+
+func rotation(c anymailtest.Coverage) string {
+	if c.Rotation {
+		return "shared secret and keys"
+	}
+	return "shared secret"
+}
+
+func replay(c anymailtest.Coverage) string {
+	var parts []string
+	if c.SignedTime {
+		parts = append(parts, "window of "+strings.TrimSuffix(strings.TrimSuffix(c.Window.String(), "0s"), "0m"))
+	}
+	if c.ReplayProtection {
+		parts = append(parts, "signature taken once")
+	}
+	return strings.Join(append(parts, "event keys"), ", ")
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func join[T ~string](list []T) string {
+	parts := make([]string, len(list))
+	for i, v := range list {
+		parts[i] = string(v)
+	}
+	return strings.Join(parts, " ")
+}
+
+func coverageMarkdown(out io.Writer, list []anymailtest.Coverage) error {
+	var b strings.Builder
+	b.WriteString("# What each adapter covers\n\n" +
+		"Made by `go run ./cmd/anymail esps --markdown > docs/coverage.md`: every mark is the\n" +
+		"outcome of running the ESP's samples through its adapter.\n\n## Authenticity and form\n\n")
+	header := []string{"ESP"}
+	for _, row := range coverageRows[2:] {
+		header = append(header, row.title)
+	}
+	table(&b, header)
+	for _, c := range list {
+		cells := []string{"[" + c.Title + "](esps/" + c.ESP + ".md)"}
+		for _, row := range coverageRows[2:] {
+			cells = append(cells, row.value(c))
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	b.WriteString("\n## Event types\n\n")
+	marks(&b, list, anymail.EventTypes(), func(c anymailtest.Coverage) []anymail.EventType { return c.EventTypes })
+	b.WriteString("\n## Reject reasons\n\n")
+	marks(&b, list, anymail.RejectReasons(), func(c anymailtest.Coverage) []anymail.RejectReason { return c.RejectReasons })
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// marks writes a table of values by ESPs.
+func marks[T ~string](b *strings.Builder, list []anymailtest.Coverage, values []T, has func(anymailtest.Coverage) []T) {
+	header := []string{""}
+	for _, c := range list {
+		header = append(header, c.Title)
+	}
+	table(b, header)
+	for _, value := range values {
+		fmt.Fprintf(b, "| %s |", value)
+		for _, c := range list {
+			if slices.Contains(has(c), value) {
+				b.WriteString(" ✓ |")
+			} else {
+				b.WriteString(" |")
+			}
+		}
+		b.WriteString("\n")
+	}
+}
+
+func table(b *strings.Builder, header []string) {
+	fmt.Fprintf(b, "| %s |\n|%s\n", strings.Join(header, " | "), strings.Repeat(" --- |", len(header)))
+}
