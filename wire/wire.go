@@ -12,23 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goanymail/anymail"
 )
-
-var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-
-// Unmarshal decodes one JSON value into v. Numbers that go into an any become
-// float64; use [anymail.Metadata] where they should stay as they are.
-func Unmarshal(raw []byte, v any) error {
-	return json.Unmarshal(raw, v, lenient)
-}
-
-var splitters = sync.Pool{New: func() any { return jsontext.NewDecoder(new(bytes.Buffer)) }}
 
 // Split returns the elements of a JSON array, or the value itself if it is an
 // object, as slices of body. It returns an error that is [anymail.ErrMalformed]
@@ -110,12 +98,14 @@ func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)
 	events := make([]anymail.Event, len(elements))
 	space := make([]anymail.TrackingEvent, len(elements))
 	w := new(T)
+	d := decoders.Get().(*decoder)
+	defer decoders.Put(d)
 	for i, raw := range elements {
 		var zero T
 		*w = zero
 		ev := &space[i]
 		events[i] = ev
-		if err := one(raw, w, ev, fill); err != nil {
+		if err := one(d, raw, w, ev, fill); err != nil {
 			*ev = anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
 			ev.Type = anymail.EventUnknown
 		}
@@ -124,7 +114,7 @@ func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)
 	return events
 }
 
-func one[T any](raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anymail.TrackingEvent)) (err error) {
+func one[T any](d *decoder, raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anymail.TrackingEvent)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v) // one strange element must not cost the batch
@@ -133,7 +123,7 @@ func one[T any](raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anym
 	if len(raw) == 0 || raw[0] != '{' {
 		return errors.New("not an object")
 	}
-	if err := Unmarshal(raw, w); err != nil {
+	if err := d.unmarshal(raw, w); err != nil {
 		return err
 	}
 	ev.Raw = raw

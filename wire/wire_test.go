@@ -90,6 +90,35 @@ func TestEventsIsolatesWhatIsMalformed(t *testing.T) {
 	}, got)
 }
 
+// Strings that need unescaping or repair come out right among those that do not.
+func TestEventsStrings(t *testing.T) {
+	type texts struct {
+		A, B string
+		T    wire.Text
+		L    wire.Strings
+	}
+	tests := []struct {
+		body string
+		want texts
+	}{
+		{`{"A":"plain","B":"é✓","T":"t","L":["x","y","z"]}`, texts{"plain", "é✓", "t", wire.Strings{"x", "y", "z"}}},
+		{`{"A":"a\"b\\\u00e9\n","B":"","T":"\/","L":"one"}`, texts{"a\"b\\é\n", "", "/", wire.Strings{"one"}}},
+		{`{"A":"\ud800!","B":"` + "\xff" + `","T":null,"L":null}`, texts{"\ufffd!", "\ufffd", "", nil}},
+		{`{"A":null,"T":-1.5,"L":["a\tb",7]}`, texts{"", "", "-1.5", wire.Strings{"a\tb", "7"}}},
+	}
+	for _, tt := range tests {
+		var got texts
+		events := wire.Events([][]byte{[]byte(tt.body)}, func(w *texts, _ *anymail.TrackingEvent) { got = *w })
+		require.Empty(t, events[0].(*anymail.TrackingEvent).Description, tt.body)
+		if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.body, diff)
+		}
+		var plain texts
+		require.NoError(t, wire.Unmarshal([]byte(tt.body), &plain))
+		require.Equal(t, tt.want, plain, "decoded by itself")
+	}
+}
+
 func TestLooseTypes(t *testing.T) {
 	type loose struct {
 		Text  wire.Text

@@ -1,0 +1,42 @@
+package wire
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+)
+
+// Uploads returns the files of a form whose field is prefix and a number, in
+// the order of the numbers. A part that was sent without a file name counts as
+// a value of the form; it is among them, without a content type.
+func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
+	number := func(field string) int {
+		rest, ok := strings.CutPrefix(field, prefix)
+		n, err := strconv.Atoi(rest)
+		if !ok || err != nil || !digits(rest) {
+			return -1
+		}
+		return n
+	}
+	var files []anymail.FormFile
+	for _, file := range form.Files {
+		if number(file.Field) >= 0 {
+			files = append(files, file)
+		}
+	}
+	for field, values := range form.Values {
+		if number(field) < 0 {
+			continue
+		}
+		for _, value := range values {
+			files = append(files, anymail.FormFile{Field: field, Content: []byte(value)})
+		}
+	}
+	slices.SortStableFunc(files, func(a, b anymail.FormFile) int {
+		return cmp.Or(cmp.Compare(number(a.Field), number(b.Field)), strings.Compare(a.Field, b.Field))
+	})
+	return files
+}
