@@ -1,0 +1,210 @@
+package unisendergo
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+// callback is what Unisender Go posts: with single_event one event, otherwise
+// up to 100. https://docs.unione.io/en/web-api-ref#callback-format
+type callback struct {
+	EventsByUser []jsontext.Value `json:"events_by_user"`
+}
+
+type user struct {
+	UserID    wire.Text      `json:"user_id"`
+	ProjectID wire.Text      `json:"project_id"`
+	Events    jsontext.Value `json:"events"`
+}
+
+type event struct {
+	Name string `json:"event_name"`
+	Data struct {
+		JobID    string                    `json:"job_id"`
+		Metadata wire.Metadata             `json:"metadata"`
+		Email    string                    `json:"email"`
+		Status   string                    `json:"status"`
+		Time     wire.RFC3339              `json:"event_time"` // UTC, without saying so
+		URL      string                    `json:"url"`
+		Delivery wire.Object[deliveryInfo] `json:"delivery_info"`
+
+		// Of a spam block, which is about a domain and no message.
+		BlockTime    wire.RFC3339 `json:"block_time"`
+		BlockType    string       `json:"block_type"`
+		Domain       string       `json:"domain"`
+		DomainStatus string       `json:"domain_status"`
+	} `json:"event_data"`
+}
+
+// deliveryInfo is there if the webhook was set up with delivery_info.
+type deliveryInfo struct {
+	Status      string `json:"delivery_status"`
+	Response    string `json:"destination_response"`
+	UserAgent   string `json:"user_agent"`
+	IP          string `json:"ip"`
+	CountryCode string `json:"country_code"`
+	Country     string `json:"country"`
+	City        string `json:"city"`
+}
+
+// https://godocs.unisender.ru/email-statuses
+var statuses = map[string]wire.Outcome{
+	"accepted":     {Type: anymail.EventQueued},
+	"sent":         {Type: anymail.EventSent},
+	"delivered":    {Type: anymail.EventDelivered},
+	"opened":       {Type: anymail.EventOpened},
+	"clicked":      {Type: anymail.EventClicked},
+	"unsubscribed": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
+	"subscribed":   {Type: anymail.EventSubscribed},
+	"soft_bounced": {Type: anymail.EventDeferred, Reason: anymail.RejectBounced, Category: anymail.BounceSoft}, // it tries on for one or two days
+	"hard_bounced": {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"spam":         {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+}
+
+// deliveryStatuses say why a message bounced. The types are those of a
+// hard_bounced that was never sent; the list is documented as not complete.
+// https://docs.unione.io/en/web-api-ref#callback-format
+var deliveryStatuses = map[string]wire.Outcome{
+	"err_user_unknown":              {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_user_inactive":             {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_mailbox_discarded":         {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_dest_invalid":              {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_domain_inactive":           {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_no_dns":                    {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_no_smtp":                   {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"err_will_retry":                {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_retry_letter":              {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_resend":                    {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_mailbox_full":              {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_not_available":             {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_destination_misconfigured": {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_giveup":                    {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"err_too_large":                 {Reason: anymail.RejectBlocked, Category: anymail.BounceSoft},
+	"err_blacklisted":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"err_src_invalid":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"err_spam_rejected":             {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+
+	"err_spam_skipped":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"err_unsubscribed":          {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
+	"err_unreachable":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"err_skip_letter":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"skip_dup_unreachable":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"skip_dup_mailbox_full":     {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+
+	"err_lost":     {Type: anymail.EventFailed, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"err_internal": {Type: anymail.EventFailed, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+}
+
+func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	body, err := text(p)
+	if err != nil {
+		return nil, err
+	}
+	var c callback
+	if err := wire.Unmarshal(body, &c); err != nil {
+		return nil, anymail.Malformed("callback", nil) // the cause would quote the payload
+	}
+	var events []anymail.Event
+	for _, raw := range c.EventsByUser {
+		var u user
+		var elements [][]byte
+		err := wire.Unmarshal(raw, &u)
+		switch kind := u.Events.Kind(); {
+		case err == nil && kind == '[':
+			if elements, err = wire.Split(u.Events, p.Limits); err != nil {
+				return nil, err
+			}
+		case err == nil && (kind == 'n' || kind == jsontext.KindInvalid):
+			// no events
+		default:
+			elements = [][]byte{raw} // an unknown event, so that nothing is lost
+		}
+		events = append(events, wire.Events(elements, func(e *event, ev *anymail.TrackingEvent) {
+			a.fill(e, ev)
+			ev.Key = anymail.EventKey(ESP, string(u.UserID), string(u.ProjectID), string(canonicalSum(ev.Raw)))
+		})...)
+		if most := p.Limits.BatchEvents; most > 0 && len(events) > most {
+			return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		}
+	}
+	return events, nil
+}
+
+// canonicalSum identifies an event that has no id: by its content, in whichever
+// order and with whichever escapes it comes, and without what changes in the
+// body around it with every attempt (auth, retry_count).
+func canonicalSum(raw []byte) []byte {
+	canonical := jsontext.Value(bytes.Clone(raw))
+	if canonical.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
+		canonical = raw
+	}
+	sum := sha256.Sum256(canonical)
+	return sum[:]
+}
+
+func (a *Adapter) fill(e *event, ev *anymail.TrackingEvent) {
+	d, info := &e.Data, &e.Data.Delivery.Value
+	switch e.Name {
+	case "transactional_email_status":
+		statuses[d.Status].Apply(ev)
+		if ev.Type == anymail.EventBounced || ev.Type == anymail.EventDeferred {
+			explain(ev, info.Status)
+		}
+		ev.Timestamp = d.Time.Time
+		ev.Description = info.Status
+	case "transactional_spam_block":
+		ev.Timestamp = d.BlockTime.Time
+		ev.Description = strings.Join([]string{d.Domain, d.DomainStatus, d.BlockType}, " ")
+	default:
+		ev.Timestamp = d.Time.Time
+	}
+	ev.MessageID = d.JobID
+	if id, ok := d.Metadata[a.config.MessageIDFrom].(string); ok && a.config.MessageIDFrom != "" && id != "" {
+		ev.MessageID = id
+	}
+	ev.Recipient = d.Email
+	ev.Metadata = d.Metadata.Event()
+	if ev.Type == anymail.EventClicked { // documented for opened as well, where nothing was followed
+		ev.ClickURL = d.URL
+	}
+	if info.Response != "" {
+		wire.Answer(ev, info.Response)
+	}
+	ev.UserAgent = info.UserAgent
+	ev.IP = wire.Addr(info.IP)
+	ev.Geo = anymail.Geo{Country: info.CountryCode, City: info.City}
+	if ev.Geo.Country == "" {
+		ev.Geo.Country = info.Country
+	}
+}
+
+// explain says of a bounce what its delivery status tells.
+func explain(ev *anymail.TrackingEvent, status string) {
+	why, known := deliveryStatuses[status]
+	switch {
+	case known:
+	case status == "":
+		return // the webhook is without delivery_info
+	case strings.HasPrefix(status, "skip_"):
+		why = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined}
+	default:
+		why = wire.Outcome{Reason: anymail.RejectOther, Category: anymail.BounceUndetermined}
+	}
+	ev.RejectReason, ev.Bounce.Category = why.Reason, why.Category
+	switch {
+	case ev.Type == anymail.EventBounced && why.Type != "":
+		ev.Type = why.Type
+	case ev.Type == anymail.EventDeferred && why.Category == anymail.BounceHard:
+		ev.Bounce.Category = anymail.BounceSoft // hard it will be when Unisender Go gives up
+	}
+}

@@ -1,0 +1,176 @@
+// Package unisendergo is the adapter for Unisender Go, which is sold as UniOne
+// as well.
+//
+// A call carries in its body an MD5 over the body and the API key
+// (https://docs.unione.io/en/web-api-ref#callback-format).
+package unisendergo
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/md5"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "unisendergo"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret, but then nothing checks the signature.
+type Config struct {
+	// APIKeys are the API keys, as Unisender Go shows them, of the user or the
+	// project whose webhook it is. Any of them is accepted.
+	APIKeys anymail.KeySource
+	// MessageIDFrom is the name of a metadata value that is taken for the
+	// message id where a message has it. Without it the id is the job_id,
+	// which all recipients of one send call share. Senders that give each
+	// recipient an id of its own put it into metadata: django-anymail as
+	// "anymail_id".
+	MessageIDFrom string
+}
+
+// Adapter is the adapter for one Unisender Go account or project.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter.
+func New(config Config) (*Adapter, error) {
+	return &Adapter{config}, nil
+}
+
+// ESP returns "unisendergo".
+func (*Adapter) ESP() string { return ESP }
+
+// Endpoints returns tracking; there is no inbound at Unisender Go.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	tracking := anymail.Endpoint{
+		Path:   "tracking",
+		Parser: anymail.ParserFunc(a.parse),
+		// Unisender Go tries the URL when a webhook is set.
+		Probes: []string{"GET"},
+		// It signs no time, repeats what was not answered within 3 seconds, and
+		// stops a webhook at which ten events failed for a day.
+		RepeatsSignature: true,
+	}
+	if a.config.APIKeys != nil {
+		tracking.Verifier = verifier(a.config.APIKeys)
+	}
+	return []anymail.Endpoint{tracking}
+}
+
+var (
+	errNoAuth   = anymail.Unauthenticated("no signature")
+	errEncoding = anymail.Unauthenticated("signature is not well encoded")
+	errMismatch = anymail.Unauthenticated("signature mismatch")
+)
+
+// verifier checks the member "auth" of the body: the MD5 of the whole text, in
+// which the value of "auth" is the API key. It works on the text as it came,
+// since nothing else has the sender's escapes, spaces and order of keys.
+func verifier(keys anymail.KeySource) anymail.Verifier {
+	parsed := verify.NewParsedKeys(keys, func(key string) ([]byte, error) {
+		if key == "" {
+			return nil, errors.New("it is empty")
+		}
+		return []byte(key), nil
+	})
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		body, err := text(p)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		from, to, err := findAuth(body)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		given, err := hex.DecodeString(string(body[from:to]))
+		if err != nil || len(given) != md5.Size {
+			return anymail.Proof{}, errEncoding
+		}
+		candidates, err := parsed.Get(ctx)
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		for i, key := range candidates {
+			h := md5.New()
+			for _, chunk := range [][]byte{body[:from], key, body[to:]} {
+				_, _ = h.Write(chunk) // a hash never fails
+			}
+			if sum := h.Sum(nil); subtle.ConstantTimeCompare(sum, given) == 1 {
+				return anymail.Proof{Nonce: sum, Key: i}, nil
+			}
+		}
+		return anymail.Proof{}, errMismatch
+	})
+}
+
+// findAuth returns where the text of the top-level "auth" stands in body. Events
+// hold text of strangers, so that any other place that looks like it is none.
+//
+// Nothing may follow the object: whoever knows an MD5 can compute that of the
+// same text with something appended to it.
+func findAuth(body []byte) (from, to int, err error) {
+	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {
+		return 0, 0, errNoAuth
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return 0, 0, errNoAuth
+		}
+		isAuth := name.String() == "auth"
+		value, err := d.ReadValue()
+		switch {
+		case err != nil:
+			return 0, 0, errNoAuth
+		case !isAuth:
+			continue
+		case to > 0 || value.Kind() != '"':
+			return 0, 0, errEncoding
+		}
+		to = int(d.InputOffset()) - 1
+		from = to - len(value) + 2
+	}
+	if token, err := d.ReadToken(); err != nil || token.Kind() != '}' || to == 0 {
+		return 0, 0, errNoAuth
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return 0, 0, errEncoding
+	}
+	return from, to, nil
+}
+
+// text returns the JSON text of the body, which the format json_post_gzip
+// compresses. Where that was said in Content-Encoding, it is undone already.
+func text(p *anymail.Payload) ([]byte, error) {
+	if !bytes.HasPrefix(p.Body, []byte{0x1f, 0x8b}) {
+		return p.Body, nil
+	}
+	most := p.Limits.Body
+	if most <= 0 {
+		most = anymail.DefaultMaxBody
+	}
+	unzip, err := gzip.NewReader(bytes.NewReader(p.Body))
+	if err != nil {
+		return nil, errEncoding
+	}
+	body, err := io.ReadAll(io.LimitReader(unzip, most+1))
+	switch {
+	case err != nil:
+		return nil, errEncoding
+	case int64(len(body)) > most:
+		return nil, anymail.Because(anymail.ErrTooLarge, "inflated body", nil)
+	}
+	return body, nil
+}
