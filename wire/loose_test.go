@@ -32,6 +32,12 @@ func TestObject(t *testing.T) {
 	require.Error(t, wire.Unmarshal([]byte(`{"reason":[1]}`), &o))
 }
 
+func TestTextIsUTF8(t *testing.T) {
+	var text wire.Text
+	require.NoError(t, wire.Unmarshal([]byte("{\"a\":\"\xff\"}"), &text))
+	require.Equal(t, wire.Text("{\"a\":\"\ufffd\"}"), text)
+}
+
 func TestHeaders(t *testing.T) {
 	tests := []struct {
 		name, text string

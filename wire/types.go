@@ -23,7 +23,7 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 	case b[0] == '"':
 		*t = Text(unquote(b))
 	default:
-		*t = Text(b)
+		*t = Text(strings.ToValidUTF8(string(b), "\ufffd"))
 	}
 	return nil
 }
