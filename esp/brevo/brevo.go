@@ -1,0 +1,96 @@
+// Package brevo is the adapter for Brevo (formerly Sendinblue).
+//
+// Brevo does not sign its webhooks (https://developers.brevo.com/docs/secured-webhooks).
+// They are protected by what is set at Brevo along with the URL: a user and
+// password in it, a bearer token, or a header of one's own.
+package brevo
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "brevo"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret and inbound messages need no attachments.
+type Config struct {
+	// BearerTokens are the tokens, any of which is accepted, that webhooks
+	// carry if they were made with an "auth" of type "bearer". Such a token
+	// and a shared secret exclude each other, since both come in the
+	// Authorization header: register the adapter with
+	// [anymail.WithSharedSecret] without arguments if the Dispatcher has one.
+	BearerTokens anymail.KeySource
+	// HeaderName and HeaderValues are a header that webhooks carry if they
+	// were made with "headers", and the values any of which is accepted.
+	HeaderName   string
+	HeaderValues anymail.KeySource
+	// APIKeys are keys of Brevo's API; the first one is used to fetch the
+	// attachments of inbound messages. If nil, attachments have a name, type
+	// and size but no content.
+	APIKeys anymail.KeySource
+	// Client fetches attachments. It has a timeout of 30 seconds if nil.
+	Client *http.Client
+}
+
+// Adapter is the adapter for one Brevo account.
+type Adapter struct {
+	config Config
+	api    fetch.Getter
+}
+
+// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
+// one of HeaderName and HeaderValues is set without the other.
+func New(config Config) (*Adapter, error) {
+	if (config.HeaderName == "") != (config.HeaderValues == nil) {
+		return nil, fmt.Errorf("brevo: %w: HeaderName and HeaderValues need each other", anymail.ErrConfig)
+	}
+	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: []string{apiHost}}}, nil
+}
+
+// ESP returns "brevo".
+func (*Adapter) ESP() string { return ESP }
+
+// Brevo discards the event at any 4xx and 5xx but 429
+// (https://developers.brevo.com/docs/retry-mechanism), so that is the answer to
+// whatever a retry could mend.
+var statuses = map[int]int{
+	http.StatusForbidden:           http.StatusTooManyRequests, // the address list may be wrong
+	http.StatusInternalServerError: http.StatusTooManyRequests,
+	http.StatusServiceUnavailable:  http.StatusTooManyRequests,
+}
+
+// Endpoints returns tracking and inbound. Both take either kind of webhook.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	endpoint := anymail.Endpoint{
+		Path:         "tracking",
+		Verifier:     a.verifier(),
+		Parser:       anymail.ParserFunc(a.parse),
+		ContentTypes: []string{"application/json"},
+		Statuses:     statuses,
+	}
+	inbound := endpoint
+	inbound.Path = "inbound"
+	inbound.MaxBody = 32 << 20 // all but the attachments of a message
+	return []anymail.Endpoint{endpoint, inbound}
+}
+
+// verifier demands everything that is configured, and is nil for nothing.
+func (a *Adapter) verifier() anymail.Verifier {
+	var proofs []anymail.Verifier
+	if keys := a.config.BearerTokens; keys != nil {
+		proofs = append(proofs, verify.Token{Keys: keys, Scheme: "Bearer"}.Verifier())
+	}
+	if keys := a.config.HeaderValues; keys != nil {
+		proofs = append(proofs, verify.Token{Keys: keys, Header: a.config.HeaderName}.Verifier())
+	}
+	if len(proofs) == 0 {
+		return nil
+	}
+	return verify.All(proofs...)
+}

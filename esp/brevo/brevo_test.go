@@ -1,0 +1,543 @@
+package brevo_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/brevo/brevotest"
+)
+
+func TestConformance(t *testing.T) {
+	anymailtest.Conformance(t, brevotest.Kit())
+}
+
+func newAdapter(t testing.TB, config brevo.Config) *brevo.Adapter {
+	t.Helper()
+	adapter, err := brevo.New(config)
+	require.NoError(t, err)
+	return adapter
+}
+
+// parse gives a body to an endpoint's parser.
+func parse(t testing.TB, endpoint, body string) []anymail.Event {
+	t.Helper()
+	events, err := anymailtest.Parse(newAdapter(t, brevo.Config{}), anymailtest.JSON(endpoint, []byte(body)))
+	require.NoError(t, err)
+	return events
+}
+
+func TestTracking(t *testing.T) {
+	// 1790000000 is 2026-09-21 14:13:20 UTC, which is 16:13:20 in Paris.
+	at := time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
+	tests := []struct {
+		name string
+		body string
+		want anymail.TrackingEvent
+	}{
+		{
+			name: "request, in milliseconds, with tags and metadata",
+			body: `{"event":"request","email":"ada@example.com","id":814001,"date":"2026-09-21 16:13:20","ts":1790000000,"message-id":"<1@smtp-relay.example.org>",
+				"ts_event":1790000000,"subject":"Hi","X-Mailin-custom":"{\"order\":42,\"eu\":true}","sending_ip":"192.0.2.10","ts_epoch":1790000000123,
+				"template_id":22,"tag":"[\"welcome\",\"eu\"]","tags":["welcome","eu"],"contact_id":8}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventQueued, Timestamp: at.Add(123 * time.Millisecond)},
+				MessageID: "<1@smtp-relay.example.org>", Recipient: "ada@example.com", Tags: []string{"welcome", "eu"},
+				Metadata: anymail.Metadata{"order": json.Number("42"), "eu": true},
+			},
+		},
+		{
+			name: "ts_epoch in seconds, as in the documentation, wins over ts_event",
+			body: `{"event":"delivered","email":"ada@example.com","message-id":"2@smtp-relay.example.org","ts_event":1790000099,"ts_epoch":1790000000}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventDelivered, Timestamp: at},
+				MessageID: "2@smtp-relay.example.org", Recipient: "ada@example.com",
+			},
+		},
+		{
+			name: "without ts_epoch, ts_event wins over the ts that is off by the zone; numbers in strings",
+			body: `{"event":"delivered","email":"ada@example.com","ts":"1790007200","ts_event":"1790000000"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventDelivered, Timestamp: at},
+				Recipient: "ada@example.com",
+			},
+		},
+		{
+			name: "a date that does not say its zone is no time",
+			body: `{"event":"delivered","email":"ada@example.com","date":"2026-09-21 16:13:20"}`,
+			want: anymail.TrackingEvent{Common: anymail.Common{Type: anymail.EventDelivered}, Recipient: "ada@example.com"},
+		},
+		{
+			name: "hard bounce with a word of Brevo's before the answer",
+			body: `{"event":"hard_bounce","email":"nobody@example.com","message-id":"<3@example.org>","ts_epoch":1790000000000,"tag":"header-tag",
+				"reason":" RecipientError: 550 5.1.1 no such user"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced, Timestamp: at},
+				MessageID: "<3@example.org>", Recipient: "nobody@example.com", RejectReason: anymail.RejectInvalid, Tags: []string{"header-tag"},
+				Description: "RecipientError: 550 5.1.1 no such user", MTAResponse: "550 5.1.1 no such user",
+				Bounce: anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
+			},
+		},
+		{
+			name: "soft bounce that no receiving server answered",
+			body: `{"event":"soft_bounce","email":"ada@example.com","reason":"undefined Unable to find MX of domain example.com"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced},
+				Recipient: "ada@example.com", RejectReason: anymail.RejectBounced,
+				Description: "undefined Unable to find MX of domain example.com",
+				Bounce:      anymail.Bounce{Category: anymail.BounceSoft},
+			},
+		},
+		{
+			name: "deferred with the code of a bounce is still deferred",
+			body: `{"event":"deferred","email":"ada@example.com","reason":"550 5.1.1 no such user"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventDeferred},
+				Recipient: "ada@example.com", Description: "550 5.1.1 no such user", MTAResponse: "550 5.1.1 no such user",
+				Bounce: anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 550, EnhancedCode: "5.1.1"},
+			},
+		},
+		{
+			name: "custom header that is no JSON object",
+			body: `{"event":"spam","email":"ada@example.com","X-Mailin-custom":"order:42|lang:de","tags":["welcome"]}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventComplained},
+				Recipient: "ada@example.com", RejectReason: anymail.RejectSpam, Tags: []string{"welcome"},
+			},
+		},
+		{
+			name: "custom header in another spelling",
+			body: `{"event":"opened","email":"ada@example.com","x-mailin-custom":"{\"order\":\"42\"}","tag":"[\"a\",\"b\"]","link":"","user_agent":"Mozilla","sending_ip":"192.0.2.10"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventOpened},
+				Recipient: "ada@example.com", Metadata: anymail.Metadata{"order": "42"}, Tags: []string{"a", "b"}, UserAgent: "Mozilla",
+			},
+		},
+		{
+			name: "click",
+			body: `{"event":"click","email":"ada@example.com","link":"https://example.com/a?b=1&c=2","user_agent":"Mozilla","device_used":"MOBILE"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventClicked},
+				Recipient: "ada@example.com", ClickURL: "https://example.com/a?b=1&c=2", UserAgent: "Mozilla",
+			},
+		},
+		{
+			name: "click in a campaign",
+			body: `{"id":814002,"camp_id":7,"email":"ada@example.com","campaign name":"Autumn","date_event":"2026-09-21 16:13:20","event":"click","tag":"",
+				"ts_sent":1789999200,"ts_event":1790000000,"ts":1790003600,"URL":"https://example.com/c"}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventClicked, Timestamp: at},
+				Recipient: "ada@example.com", ClickURL: "https://example.com/c",
+			},
+		},
+		{
+			name: "contact added to a list",
+			body: `{"id":814002,"email":"ada@example.com","event":"list_addition","key":"k1","list_id":[34,12],"date":"2026-09-21 16:13:20","ts":1790000000}`,
+			want: anymail.TrackingEvent{Common: anymail.Common{Type: anymail.EventSubscribed, Timestamp: at}, Recipient: "ada@example.com"},
+		},
+		{
+			name: "text message",
+			body: `{"id":814003,"to":"15550100","messageId":7,"msg_status":"delivered","ts_event":1790000000}`,
+			want: anymail.TrackingEvent{Common: anymail.Common{Type: anymail.EventUnknown, Timestamp: at}},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			events := parse(t, "tracking", tt.body)
+			require.Len(t, events, 1)
+			if tt.want.Type == anymail.EventUnknown {
+				tt.want.Type = "" // the Dispatcher says so
+			}
+			tt.want.ESP = brevo.ESP
+			anymailtest.Equal(t, &tt.want, events[0])
+		})
+	}
+}
+
+// One event has several names, over time and between the documents and the wire.
+func TestEventNames(t *testing.T) {
+	tests := []struct {
+		names     []string
+		typ       anymail.EventType
+		reason    anymail.RejectReason
+		category  anymail.BounceCategory
+		automated anymail.Tri
+	}{
+		{names: []string{"request"}, typ: anymail.EventQueued},
+		{names: []string{"sent"}, typ: anymail.EventSent},
+		{names: []string{"delivered"}, typ: anymail.EventDelivered},
+		{names: []string{"deferred"}, typ: anymail.EventDeferred, category: anymail.BounceSoft},
+		{names: []string{"soft_bounce", "softBounce", "soft_bounced"}, typ: anymail.EventBounced, reason: anymail.RejectBounced, category: anymail.BounceSoft},
+		{names: []string{"hard_bounce", "hardBounce", "HARD_BOUNCE", "hard_bounced"}, typ: anymail.EventBounced, reason: anymail.RejectBounced, category: anymail.BounceHard},
+		{names: []string{"invalid_email", "invalid"}, typ: anymail.EventBounced, reason: anymail.RejectInvalid, category: anymail.BounceHard},
+		{names: []string{"blocked"}, typ: anymail.EventRejected, reason: anymail.RejectBlocked, category: anymail.BounceBlock},
+		{names: []string{"error"}, typ: anymail.EventFailed, reason: anymail.RejectOther},
+		{names: []string{"spam", "complaint"}, typ: anymail.EventComplained, reason: anymail.RejectSpam},
+		{names: []string{"opened", "unique_opened", "uniqueOpened"}, typ: anymail.EventOpened},
+		{names: []string{"proxy_open", "unique_proxy_open", "unique_proxy_opened", "uniqueProxyOpen"}, typ: anymail.EventOpened, automated: anymail.Yes},
+		{names: []string{"click"}, typ: anymail.EventClicked},
+		{names: []string{"unsubscribed", "unsubscribe"}, typ: anymail.EventUnsubscribed, reason: anymail.RejectUnsubscribed},
+		{names: []string{"list_addition", "listAddition"}, typ: anymail.EventSubscribed},
+		{names: []string{"contact_updated", "contact_deleted", "reply", ""}},
+	}
+	for _, tt := range tests {
+		for _, name := range tt.names {
+			events := parse(t, "tracking", fmt.Sprintf(`{"event":%q,"email":"ada@example.com"}`, name))
+			want := &anymail.TrackingEvent{
+				Common: anymail.Common{ESP: brevo.ESP, Type: tt.typ}, Recipient: "ada@example.com",
+				RejectReason: tt.reason, Bounce: anymail.Bounce{Category: tt.category}, Automated: tt.automated,
+			}
+			t.Run(name, func(t *testing.T) { anymailtest.Equal(t, want, events[0]) })
+		}
+	}
+}
+
+func TestBlockedReasons(t *testing.T) {
+	for reason, want := range map[string]anymail.RejectReason{
+		"":                                   anymail.RejectBlocked,
+		"blocked : due to blacklist user":    anymail.RejectBlocked,
+		"blocked : due to unsubscribed user": anymail.RejectUnsubscribed,
+		"contact flagged as spam":            anymail.RejectSpam,
+		"hard bounced before":                anymail.RejectBounced,
+	} {
+		events := parse(t, "tracking", fmt.Sprintf(`{"event":"blocked","reason":%q}`, reason))
+		require.Equal(t, want, events[0].(*anymail.TrackingEvent).RejectReason, reason)
+	}
+}
+
+// The "id" is that of the webhook and ts_event may be the time of the attempt.
+func TestKeys(t *testing.T) {
+	key := func(body string) string { return parse(t, "tracking", body)[0].Base().Key }
+	first := key(`{"event":"click","id":1,"email":"ada@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123,"ts_event":1790000000,"link":"https://example.com/a"}`)
+	require.NotEmpty(t, first)
+	for name, body := range map[string]string{
+		"later attempt":   `{"event":"click","id":1,"email":"ada@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123,"ts_event":1790003600,"link":"https://example.com/a"}`,
+		"another webhook": `{"event":"click","id":2,"email":"ada@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123,"ts_event":1790000000,"link":"https://example.com/a"}`,
+	} {
+		require.Equal(t, first, key(body), name)
+	}
+	for name, body := range map[string]string{
+		"another link":      `{"event":"click","id":1,"email":"ada@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123,"link":"https://example.com/b"}`,
+		"another recipient": `{"event":"click","id":1,"email":"bob@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123,"link":"https://example.com/a"}`,
+		"another message":   `{"event":"click","id":1,"email":"ada@example.com","message-id":"<2@example.org>","ts_epoch":1790000000123,"link":"https://example.com/a"}`,
+		"another time":      `{"event":"click","id":1,"email":"ada@example.com","message-id":"<1@example.org>","ts_epoch":1790000000124,"link":"https://example.com/a"}`,
+		"another event":     `{"event":"opened","id":1,"email":"ada@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123,"link":"https://example.com/a"}`,
+	} {
+		require.NotEqual(t, first, key(body), name)
+	}
+	require.NotEqual(t,
+		key(`{"event":"opened","email":"a@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123}`),
+		key(`{"event":"unique_opened","email":"a@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123}`),
+		"the first opening is reported twice where both are subscribed to")
+	require.NotEqual(t,
+		key(`{"event":"list_addition","email":"a@example.com","key":"k","list_id":[1,2],"ts":1790000000}`),
+		key(`{"event":"list_addition","email":"a@example.com","key":"k","list_id":[12],"ts":1790000000}`))
+}
+
+const inboundBody = `{"items":[{"Uuid":["uuid-1","uuid-2"],"MessageId":"<in1@mail.example.org>","InReplyTo":"<out1@example.com>",
+	"From":{"Name":"Bob","Address":"bob@example.org"},"To":[{"Name":null,"Address":"ticket-1@reply.example.com"}],"Cc":[{"Name":"Carl","Address":"carl@example.org"}],
+	"Recipients":["ticket-1@reply.example.com","carl@example.org"],"ReplyTo":{"Name":"Desk","Address":"desk@example.org"},
+	"SentAtDate":"Mon, 21 Sep 2026 16:13:20 +0200","Subject":"Re: Grüße","RawHtmlBody":"<p>Yes</p>","RawTextBody":"Yes\n\n> Hi","ExtractedMarkdownMessage":"Yes",
+	"ExtractedMarkdownSignature":"","SpamScore":0.3,
+	"Attachments":[{"Name":"../a.txt","ContentType":"text/plain","ContentLength":5,"ContentId":"","DownloadToken":"tok/+en=="},
+		{"Name":"dot.png","ContentType":"image/png","ContentLength":8,"ContentID":"<pic@example.org>","DownloadToken":"tok2"}],
+	"Headers":{"Return-Path":"<bounce@example.org>","Received":["from a by b","from c by a"],"Authentication-Results":"mx.example.com; spf=pass; dkim=fail",
+		"References":"<out0@example.com> <out1@example.com>","Message-ID":"<in1@mail.example.org>"}}]}`
+
+// wantInbound is inboundBody's event, with the contents of its attachments.
+func wantInbound(contents ...[]byte) *anymail.InboundEvent {
+	score := 0.3
+	return &anymail.InboundEvent{
+		Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-1"},
+		Message: anymail.InboundMessage{
+			EnvelopeSender:    "bounce@example.org",
+			EnvelopeRecipient: "ticket-1@reply.example.com",
+			From:              []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
+			To:                []anymail.Address{{Address: "ticket-1@reply.example.com"}},
+			CC:                []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
+			ReplyTo:           []anymail.Address{{Name: "Desk", Address: "desk@example.org"}},
+			Subject:           "Re: Grüße",
+			Date:              time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC),
+			MessageID:         "in1@mail.example.org",
+			InReplyTo:         "out1@example.com",
+			References:        []string{"out0@example.com", "out1@example.com"},
+			Headers: anymail.Headers{
+				{Name: "Return-Path", Value: "<bounce@example.org>"},
+				{Name: "Received", Value: "from a by b"},
+				{Name: "Received", Value: "from c by a"},
+				{Name: "Authentication-Results", Value: "mx.example.com; spf=pass; dkim=fail"},
+				{Name: "References", Value: "<out0@example.com> <out1@example.com>"},
+				{Name: "Message-ID", Value: "<in1@mail.example.org>"},
+			},
+			Text: "Yes\n\n> Hi", HTML: "<p>Yes</p>", StrippedText: "Yes",
+			SpamScore:      &score,
+			Authentication: anymail.Authentication{SPF: "pass", DKIM: "fail"},
+			Attachments: []anymail.Attachment{
+				{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment", Size: 5, Content: contents[0]},
+				{Filename: "dot.png", ContentType: "image/png", Disposition: "inline", ContentID: "pic@example.org", Size: 8, Content: contents[1]},
+			},
+		},
+	}
+}
+
+// roundTripper is the API as a function from a request to a status and a body.
+type roundTripper func(*http.Request) (int, string)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	status, body := f(r)
+	if status == 0 {
+		return nil, errors.New(body)
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+}
+
+func withAPI(t testing.TB, f roundTripper) *brevo.Adapter {
+	t.Helper()
+	return newAdapter(t, brevo.Config{APIKeys: anymail.Keys("newer-key", "older-key"), Client: &http.Client{Transport: f}})
+}
+
+func TestInbound(t *testing.T) {
+	adapter := withAPI(t, func(r *http.Request) (int, string) {
+		require.Equal(t, []string{"newer-key"}, r.Header["Api-Key"])
+		switch r.URL.String() {
+		case "https://api.brevo.com/v3/inbound/attachments/tok%2F+en==":
+			return 200, "hello"
+		case "https://api.brevo.com/v3/inbound/attachments/tok2":
+			return 200, "\x89PNG\r\n\x1a\n"
+		}
+		return 500, "unexpected"
+	})
+	events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(inboundBody)))
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	anymailtest.Equal(t, wantInbound([]byte("hello"), []byte("\x89PNG\r\n\x1a\n")), events[0])
+}
+
+// Without a key the attachments have all but their content.
+func TestInboundWithoutKey(t *testing.T) {
+	events := parse(t, "inbound", inboundBody)
+	require.Len(t, events, 1)
+	anymailtest.Equal(t, wantInbound(nil, nil), events[0])
+}
+
+// What is over the limit keeps an attachment from being fetched, not a message
+// from being delivered.
+func TestInboundOverTheLimit(t *testing.T) {
+	adapter := withAPI(t, func(r *http.Request) (int, string) {
+		if strings.HasSuffix(r.URL.Path, "tok2") {
+			t.Error("an attachment that is over the limit by its own declaration was fetched")
+		}
+		return 200, "hello"
+	})
+	s := anymailtest.NewServerFor(t, brevotest.Kit(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 7}))
+	status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(inboundBody))))
+	require.Equal(t, http.StatusOK, status)
+	anymailtest.Equal(t, wantInbound([]byte("hello"), nil), s.Take()[0])
+}
+
+// Attachments that declare less than they are do not get through either.
+func TestInboundAttachmentLies(t *testing.T) {
+	adapter := withAPI(t, func(*http.Request) (int, string) { return 200, strings.Repeat("x", 100) })
+	s := anymailtest.NewServerFor(t, brevotest.Kit(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 50}))
+	status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(inboundBody))))
+	require.Equal(t, http.StatusOK, status)
+	anymailtest.Equal(t, wantInbound(nil, nil), s.Take()[0])
+}
+
+func TestInboundAttachmentGone(t *testing.T) {
+	adapter := withAPI(t, func(r *http.Request) (int, string) {
+		if strings.HasSuffix(r.URL.Path, "tok2") {
+			return 404, ""
+		}
+		return 200, "hello"
+	})
+	events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(inboundBody)))
+	require.NoError(t, err)
+	want := wantInbound([]byte("hello"), nil)
+	want.Type = anymail.EventInboundFailed
+	anymailtest.Equal(t, want, events[0])
+}
+
+// While attachments cannot be had, Brevo is asked to come again, in the only
+// way that it understands.
+func TestInboundAPIDown(t *testing.T) {
+	kit := brevotest.Kit()
+	for name, answer := range map[string]roundTripper{
+		"no connection": func(*http.Request) (int, string) { return 0, "refused" },
+		"500":           func(*http.Request) (int, string) { return 500, "" },
+		"wrong key":     func(*http.Request) (int, string) { return 401, "" },
+		"rate limit":    func(*http.Request) (int, string) { return 429, "" },
+	} {
+		s := anymailtest.NewServerFor(t, kit, withAPI(t, answer))
+		status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(inboundBody))))
+		require.Equal(t, http.StatusTooManyRequests, status, name)
+		require.Empty(t, s.Take(), name)
+		require.NotContains(t, s.Rejections.All()[0].Err.Error(), "tok", name)
+	}
+	adapter := newAdapter(t, brevo.Config{APIKeys: new(anymail.KeyRing)})
+	_, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(inboundBody)))
+	require.ErrorIs(t, err, anymail.ErrConfig, "a key is configured but there is none")
+}
+
+// Nothing but an attachment can be fetched, whatever the token says.
+func TestHostileTokens(t *testing.T) {
+	adapter := withAPI(t, func(r *http.Request) (int, string) {
+		name, ok := strings.CutPrefix(r.URL.EscapedPath(), "/v3/inbound/attachments/")
+		if !ok || strings.Trim(name, ".") == "" || strings.ContainsAny(name, "/") || r.URL.RawQuery != "" || r.URL.Host != "api.brevo.com" {
+			t.Errorf("fetched %s", r.URL)
+		}
+		return 404, ""
+	})
+	for _, token := range []string{"", ".", "..", "../../account", "/", "?a=b", "x#y", "@example.org", `\..\`, "%2e%2e"} {
+		body := fmt.Sprintf(`{"items":[{"Attachments":[{"Name":"a","DownloadToken":%q}]}]}`, token)
+		events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(body)))
+		require.NoError(t, err, token)
+		require.Len(t, events, 1, token)
+	}
+}
+
+func TestInboundBatch(t *testing.T) {
+	events := parse(t, "inbound", `{"items":[{"Uuid":"uuid-1","From":{"Name":null,"Address":"a@example.org"}},{"Uuid":["uuid-2"],"From":7,"Subject":{}},
+		{"Uuid":["uuid-3"],"Spam":{"Score":"6.4"},"Recipients":[{"Name":"","Address":"help@example.com"}],"Headers":{"Delivered-To":"other@example.com"}}]}`)
+	score := 6.4
+	require.Len(t, events, 3)
+	anymailtest.Equal(t, &anymail.InboundEvent{
+		Common:  anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-1"},
+		Message: anymail.InboundMessage{From: []anymail.Address{{Address: "a@example.org"}}},
+	}, events[0])
+	malformed := events[1].(*anymail.TrackingEvent)
+	require.Equal(t, anymail.EventUnknown, malformed.Type)
+	require.NotEmpty(t, malformed.Description)
+	require.JSONEq(t, `{"Uuid":["uuid-2"],"From":7,"Subject":{}}`, string(malformed.Raw))
+	anymailtest.Equal(t, &anymail.InboundEvent{
+		Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-3"},
+		Message: anymail.InboundMessage{
+			EnvelopeRecipient: "help@example.com", SpamScore: &score,
+			Headers: anymail.Headers{{Name: "Delivered-To", Value: "other@example.com"}},
+		},
+	}, events[2])
+	require.Empty(t, parse(t, "inbound", `{"items":[]}`))
+}
+
+// A webhook that was given the other URL is understood all the same.
+func TestWrongEndpoint(t *testing.T) {
+	anymailtest.Equal(t, wantInbound(nil, nil), parse(t, "tracking", inboundBody)[0])
+	events := parse(t, "inbound", `[{"event":"delivered","email":"a@example.com"},{"event":"ordered","items":[]}]`)
+	require.Equal(t, anymail.EventDelivered, events[0].Base().Type)
+	require.IsType(t, &anymail.TrackingEvent{}, events[1])
+	require.IsType(t, &anymail.TrackingEvent{}, parse(t, "inbound", `{"event":"ordered","items":[{}]}`)[0])
+}
+
+// Brevo throws an event away at any status but 429.
+func TestOnly429(t *testing.T) {
+	kit := brevotest.Kit()
+	post := func(option anymail.Option) int {
+		s := anymailtest.NewServer(t, kit, option)
+		status, _ := s.Post(t, s.Prepare(t, kit.Samples[0], anymailtest.NewParams()))
+		return status
+	}
+	require.Equal(t, http.StatusTooManyRequests, post(anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24"))), "a wrong address list")
+	require.Equal(t, http.StatusTooManyRequests, post(anymail.WithQueue(fullQueue{})), "a full queue")
+}
+
+type fullQueue struct{}
+
+func (fullQueue) Enqueue(context.Context, []anymail.Event) error { return anymail.ErrUnavailable }
+
+func TestBearerToken(t *testing.T) {
+	kit := brevotest.Kit()
+	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("new-token", "old-token")})
+	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithSharedSecret())
+	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+	for value, want := range map[string]int{
+		"": 400, "Bearer": 400, "Bearer ": 400, "Bearer wrong": 400, "Basic old-token": 400, "old-token": 400,
+		"Bearer old-token": 200, "bearer new-token": 200,
+	} {
+		r.Header.Set("Authorization", value)
+		status, _ := s.Post(t, r)
+		require.Equal(t, want, status, "Authorization: %s", value)
+	}
+}
+
+func TestCustomHeader(t *testing.T) {
+	kit := brevotest.Kit()
+	adapter := newAdapter(t, brevo.Config{HeaderName: "x-hook", HeaderValues: anymail.Keys("new-value", "old-value")})
+	s := anymailtest.NewServerFor(t, kit, adapter)
+	for _, sample := range []string{"delivered", "inboundEmailProcessed"} {
+		sample, ok := kit.Sample(sample)
+		require.True(t, ok)
+		r := s.Prepare(t, sample, anymailtest.NewParams())
+		for value, want := range map[string]int{"": 400, "wrong": 400, "old-value": 200, "new-value": 200} {
+			r.Header.Set("X-Hook", value)
+			status, _ := s.Post(t, r)
+			require.Equal(t, want, status, "%s, value %q", sample.Name, value)
+		}
+	}
+}
+
+// Where both are configured, both are demanded.
+func TestTokenAndHeader(t *testing.T) {
+	kit := brevotest.Kit()
+	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("token"), HeaderName: "X-Hook", HeaderValues: anymail.Keys("value")})
+	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithSharedSecret())
+	for _, tt := range []struct {
+		token, value string
+		want         int
+	}{{"Bearer token", "value", 200}, {"Bearer token", "", 400}, {"", "value", 400}} {
+		r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+		r.Header.Set("Authorization", tt.token)
+		r.Header.Set("X-Hook", tt.value)
+		status, _ := s.Post(t, r)
+		require.Equal(t, tt.want, status, "%+v", tt)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for name, config := range map[string]brevo.Config{
+		"header without values": {HeaderName: "X-Hook"},
+		"values without header": {HeaderValues: anymail.Keys("value")},
+	} {
+		_, err := brevo.New(config)
+		require.ErrorIs(t, err, anymail.ErrConfig, name)
+	}
+}
+
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, brevotest.Kit(), "tracking") }
+
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, brevotest.Kit(), "inbound") }
+
+func Example() {
+	// The token that the webhooks were made with at Brevo; no shared secret.
+	d, err := anymail.New()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	adapter, err := brevo.New(brevo.Config{BearerTokens: anymail.Keys("a-long-random-token")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := d.Register("brevo", adapter); err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println(ev.Recipient, "bounced:", ev.RejectReason)
+		return nil
+	}, anymail.ForTypes(anymail.EventBounced))
+	fmt.Println(d.Tracking.Receivers(), err)
+	// Output: [suppress] <nil>
+}

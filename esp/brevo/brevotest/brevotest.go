@@ -1,0 +1,160 @@
+// Package brevotest plays Brevo, for tests and demonstrations.
+package brevotest
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/brevo"
+)
+
+//go:embed testdata
+var files embed.FS
+
+// Kit returns Brevo's kit. Brevo signs nothing.
+func Kit() *anymailtest.Kit {
+	api := new(anymailtest.API)
+	return &anymailtest.Kit{
+		ESP:   brevo.ESP,
+		Title: "Brevo",
+		New: func(...anymailtest.Credential) (anymail.Adapter, error) {
+			return brevo.New(brevo.Config{APIKeys: anymail.Keys("xkeysib-demo"), Client: api.Client()})
+		},
+		Samples: []anymailtest.Sample{
+			tracking("request", anymail.EventQueued, "", nil),
+			tracking("sent", anymail.EventSent, "", nil),
+			tracking("delivered", anymail.EventDelivered, "", nil),
+			tracking("deferred", anymail.EventDeferred, "", fields{"reason": "451 4.7.1 Greylisted, come back later"}),
+			tracking("soft_bounce", anymail.EventBounced, anymail.RejectBounced, fields{"reason": "undefined Unable to find MX of domain example.com"}),
+			tracking("hard_bounce", anymail.EventBounced, anymail.RejectBounced, fields{"reason": " RecipientError: 550 5.5.0 mailbox closed"}),
+			tracking("hard_bounce-invalid", anymail.EventBounced, anymail.RejectInvalid, fields{"reason": "550 5.1.1 no such user"}),
+			tracking("invalid_email", anymail.EventBounced, anymail.RejectInvalid, nil),
+			tracking("blocked", anymail.EventRejected, anymail.RejectBlocked, fields{"reason": "blocked : due to blacklist user"}),
+			tracking("blocked-unsubscribed", anymail.EventRejected, anymail.RejectUnsubscribed, fields{"reason": "blocked : due to unsubscribed user"}),
+			tracking("blocked-spam", anymail.EventRejected, anymail.RejectSpam, fields{"reason": "blocked : contact flagged as spam"}),
+			tracking("error", anymail.EventFailed, anymail.RejectOther, fields{"reason": "template could not be rendered", "template_id": 22}),
+			tracking("spam", anymail.EventComplained, anymail.RejectSpam, nil),
+			tracking("complaint", anymail.EventComplained, anymail.RejectSpam, nil),
+			tracking("unique_opened", anymail.EventOpened, "", opened),
+			tracking("opened", anymail.EventOpened, "", opened),
+			tracking("unique_proxy_open", anymail.EventOpened, "", nil),
+			tracking("proxy_open", anymail.EventOpened, "", nil),
+			tracking("click", anymail.EventClicked, "", fields{"link": "https://shop.example.org/orders/1701?from=mail", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "device_used": "DESKTOP"}),
+			tracking("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, fields{"is_returnpath": false}),
+			tracking("teleported", anymail.EventUnknown, "", nil),
+			contact("list_addition", anymail.EventSubscribed, fields{"list_id": []int{34, 12}}),
+			contact("contact_updated", anymail.EventUnknown, fields{"content": []any{map[string]string{"work_phone": "+1 555 0100"}}}),
+			contact("contact_deleted", anymail.EventUnknown, fields{"list_id": []int{35}}),
+			campaign("click", anymail.EventClicked, fields{"URL": "https://shop.example.org/autumn"}),
+			campaign("opened", anymail.EventOpened, nil),
+			{
+				Name: "sms-delivered", Endpoint: "tracking", Types: []anymail.EventType{anymail.EventUnknown},
+				Make: anymailtest.Template(files, "testdata/sms.json", "tracking"),
+			},
+			{
+				Name: "inboundEmailProcessed", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+				Make: anymailtest.Template(files, "testdata/inbound.json", "inbound"),
+			},
+			{
+				Name: "inboundEmailProcessed-attachments", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+				Make: withAttachments(api),
+			},
+			{
+				Name: "inboundEmailProcessed-attachment-gone", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInboundFailed}, Untimed: true,
+				Make: anymailtest.Template(files, "testdata/inbound-attachments.json", "inbound"),
+			},
+		},
+		Batch: anymailtest.JoinArrays,
+		Malformed: func(p anymailtest.Params) anymailtest.Request {
+			good := encode(transactional("delivered", p, nil))
+			return anymailtest.JSON("tracking", fmt.Appendf(nil, `[%s,{"event":"delivered","email":{}},%s]`, good, encode(transactional("click", p, nil))))
+		},
+	}
+}
+
+// fields are members of an event beside those that every event has.
+type fields map[string]any
+
+var opened = fields{"link": "", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "device_used": "DESKTOP", "sending_ip": "192.0.2.10"}
+
+func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more fields) anymailtest.Sample {
+	event, _, _ := strings.Cut(name, "-")
+	return made(name, typ, reason, func(p anymailtest.Params) fields { return transactional(event, p, more) })
+}
+
+func transactional(event string, p anymailtest.Params, more fields) fields {
+	body := fields{
+		"event": event, "email": p.Recipient, "id": 814001, "message-id": p.MessageID, "subject": p.Subject, "sender_email": p.Sender,
+		"date": local(p.Time), "ts": p.Time.Unix(), "ts_event": p.Time.Unix(), "ts_epoch": p.Time.UnixMilli(),
+		"tag": string(encode([]string{p.Tag})), "tags": []string{p.Tag}, "X-Mailin-custom": string(encode(p.Metadata)),
+		"sending_ip": "192.0.2.10", "contact_id": 8,
+	}
+	maps.Copy(body, more)
+	return body
+}
+
+// contact is a marketing event about a contact, not about a message.
+func contact(event string, typ anymail.EventType, more fields) anymailtest.Sample {
+	return made("marketing-"+event, typ, "", func(p anymailtest.Params) fields {
+		body := fields{"event": event, "email": p.Recipient, "id": 814002, "key": p.EventID, "date": local(p.Time), "ts": p.Time.Unix()}
+		maps.Copy(body, more)
+		return body
+	})
+}
+
+// campaign is a marketing event about a campaign's message, which has no id.
+func campaign(event string, typ anymail.EventType, more fields) anymailtest.Sample {
+	return made("marketing-"+event, typ, "", func(p anymailtest.Params) fields {
+		body := fields{
+			"event": event, "email": p.Recipient, "id": 814002, "camp_id": p.Number, "campaign name": "Autumn", "tag": "",
+			"date_sent": local(p.Time.Add(-time.Hour)), "date_event": local(p.Time),
+			"ts_sent": p.Time.Add(-time.Hour).Unix(), "ts_event": p.Time.Unix(),
+			"ts": p.Time.Add(time.Hour).Unix(), // off by the zone, as in Brevo's own sample
+		}
+		maps.Copy(body, more)
+		return body
+	})
+}
+
+// local is how Brevo writes a date: by Paris time, without saying so.
+func local(at time.Time) string {
+	return at.In(time.FixedZone("CEST", 2*60*60)).Format(time.DateTime)
+}
+
+// withAttachments puts what inbound-attachments.json refers to where the adapter will fetch it.
+func withAttachments(api *anymailtest.API) func(anymailtest.Params) anymailtest.Request {
+	request := anymailtest.Template(files, "testdata/inbound-attachments.json", "inbound")
+	return func(p anymailtest.Params) anymailtest.Request {
+		p.EventID += "-kept"
+		for name, content := range map[string]struct{ contentType, body string }{
+			"dot":   {"image/png", "\x89PNG\r\n\x1a\n"},
+			"notes": {"text/plain; charset=utf-8", "a note"},
+		} {
+			token := url.PathEscape(p.EventID + "/" + name)
+			api.Put("https://api.brevo.com/v3/inbound/attachments/"+token, content.contentType, []byte(content.body))
+		}
+		return request(p)
+	}
+}
+
+func made(name string, typ anymail.EventType, reason anymail.RejectReason, body func(anymailtest.Params) fields) anymailtest.Sample {
+	return anymailtest.Sample{
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Make: func(p anymailtest.Params) anymailtest.Request { return anymailtest.JSON("tracking", encode(body(p))) },
+	}
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("brevotest: %v", err)) // strings and numbers always marshal
+	}
+	return b
+}

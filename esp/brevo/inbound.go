@@ -1,0 +1,193 @@
+package brevo
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/wire"
+)
+
+// message is one of the "items" of Brevo's inbound webhook.
+// https://developers.brevo.com/docs/inbound-parse-webhooks
+type message struct {
+	UUIDs       wire.Strings `json:"Uuid"`
+	MessageID   string       `json:"MessageId"`
+	InReplyTo   string
+	From        mailboxes
+	To          mailboxes
+	CC          mailboxes `json:"Cc"`
+	Recipients  mailboxes // of the envelope
+	ReplyTo     mailboxes
+	SentAtDate  string
+	Subject     string
+	HTML        string `json:"RawHtmlBody"`
+	Text        string `json:"RawTextBody"`
+	Stripped    string `json:"ExtractedMarkdownMessage"`
+	SpamScore   wire.Number
+	Spam        wire.Object[struct{ Score wire.Number }] // as documented, instead of SpamScore
+	Attachments []attachment
+	Headers     wire.Headers
+}
+
+type attachment struct {
+	Name          string
+	ContentType   string
+	ContentLength wire.Number
+	ContentID     string `json:",case:ignore"` // ContentId as well
+	DownloadToken string
+}
+
+// mailbox is {"Name", "Address"}, or the bare address.
+type mailbox anymail.Address
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *mailbox) UnmarshalJSON(b []byte) error {
+	*m = mailbox{}
+	if b[0] == '"' {
+		return wire.Unmarshal(b, &m.Address)
+	}
+	var full wire.Object[struct{ Name, Address wire.Text }]
+	err := wire.Unmarshal(b, &full)
+	*m = mailbox{Name: string(full.Value.Name), Address: string(full.Value.Address)}
+	return err
+}
+
+// mailboxes is a list of them, or one, or null.
+type mailboxes []anymail.Address
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *mailboxes) UnmarshalJSON(b []byte) error {
+	*m = nil
+	list := make([]mailbox, 1)
+	var err error
+	if b[0] == '[' {
+		err = wire.Unmarshal(b, &list)
+	} else {
+		err = wire.Unmarshal(b, &list[0])
+	}
+	for _, one := range list {
+		if one.Address != "" {
+			*m = append(*m, anymail.Address(one))
+		}
+	}
+	return err
+}
+
+// inboundItems returns the text of "items" if the payload is an inbound one.
+func inboundItems(elements [][]byte) []byte {
+	if len(elements) != 1 {
+		return nil
+	}
+	var items []byte
+	for name, value := range wire.Members(elements[0]) {
+		switch string(name) {
+		case "event":
+			return nil
+		case "items":
+			if value[0] == '[' {
+				items = value
+			}
+		}
+	}
+	return items
+}
+
+func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Limits) ([]anymail.Event, error) {
+	list, err := wire.Split(items, limits)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]anymail.Event, len(list))
+	for i, raw := range list {
+		var w message
+		if err := wire.Unmarshal(raw, &w); err != nil {
+			events[i] = &anymail.TrackingEvent{
+				Common:      anymail.Common{Type: anymail.EventUnknown, Raw: raw},
+				Description: "malformed inbound message: " + err.Error(),
+			}
+			continue
+		}
+		ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: raw}}
+		if len(w.UUIDs) > 0 {
+			ev.ID = w.UUIDs[0]
+		}
+		fillMessage(&w, &ev.Message)
+		if err := a.attach(ctx, w.Attachments, ev, limits); err != nil {
+			return nil, err
+		}
+		events[i] = ev
+	}
+	return events, nil
+}
+
+func fillMessage(w *message, m *anymail.InboundMessage) {
+	m.From, m.To, m.CC, m.ReplyTo = w.From, w.To, w.CC, w.ReplyTo
+	m.Subject = w.Subject
+	m.Date = inbound.Date(w.SentAtDate)
+	m.MessageID = wire.TrimID(w.MessageID)
+	m.InReplyTo = wire.TrimID(w.InReplyTo)
+	m.Text, m.HTML, m.StrippedText = w.Text, w.HTML, w.Stripped
+	m.SpamScore = w.SpamScore.Pointer()
+	if m.SpamScore == nil {
+		m.SpamScore = w.Spam.Value.Score.Pointer()
+	}
+	inbound.SetHeaders(m, w.Headers.Message())
+	inbound.SetAuthentication(m)
+	m.EnvelopeSender = wire.TrimID(m.Headers.Get("Return-Path"))
+	m.EnvelopeRecipient = wire.TrimID(m.Headers.Get("Delivered-To"))
+	if len(w.Recipients) > 0 {
+		m.EnvelopeRecipient = w.Recipients[0].Address
+	}
+}
+
+const apiHost = "api.brevo.com"
+
+// attach fetches the attachments. Those that are larger than what may be
+// fetched are left without content; if Brevo no longer has one, the event says
+// that the message could not be processed.
+// https://developers.brevo.com/reference/get_inbound-attachments-downloadtoken
+func (a *Adapter) attach(ctx context.Context, list []attachment, ev *anymail.InboundEvent, limits anymail.Limits) error {
+	if len(list) == 0 {
+		return nil
+	}
+	var header http.Header
+	if a.config.APIKeys != nil {
+		key, err := fetch.Key(ctx, a.config.APIKeys)
+		if err != nil {
+			return err
+		}
+		header = http.Header{"Api-Key": {key}}
+	}
+	budget := a.api.Budget(limits)
+	if most := limits.MIMEParts; most > 0 && len(list) > most {
+		list = list[:most]
+	}
+	for _, w := range list {
+		size := int64(w.ContentLength.Int())
+		var content []byte
+		isToken := strings.Trim(w.DownloadToken, ".") != "" // dots would lead elsewhere
+		if header != nil && isToken && budget.Fits(size) {
+			var err error
+			content, err = budget.Get(ctx, "https://"+apiHost+"/v3/inbound/attachments/"+url.PathEscape(w.DownloadToken), header)
+			switch {
+			case errors.Is(err, fetch.ErrGone):
+				ev.Type = anymail.EventInboundFailed
+			case errors.Is(err, anymail.ErrTooLarge):
+			case err != nil:
+				return err
+			}
+		}
+		part := inbound.NewAttachment(w.Name, w.ContentType, "", w.ContentID, content)
+		if content == nil {
+			part.Size = max(size, 0)
+		}
+		ev.Message.Attachments = append(ev.Message.Attachments, part)
+	}
+	return nil
+}
