@@ -6,6 +6,7 @@
 package brevo
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -45,10 +46,17 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// one of HeaderName and HeaderValues is set without the other.
+// one of HeaderName and HeaderValues is set without the other, or a key is empty.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
-		return nil, fmt.Errorf("brevo: %w: HeaderName and HeaderValues need each other", anymail.ErrConfig)
+		return nil, fmt.Errorf("anymail: %w: Brevo's HeaderName and HeaderValues need each other", anymail.ErrConfig)
+	}
+	if err := errors.Join(
+		verify.CheckKeys(config.BearerTokens, "Brevo bearer token", nil),
+		verify.CheckKeys(config.HeaderValues, "Brevo header value", nil),
+		verify.CheckKeys(config.APIKeys, "Brevo API key", nil),
+	); err != nil {
+		return nil, err
 	}
 	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: []string{apiHost}}}, nil
 }

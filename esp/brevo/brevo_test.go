@@ -508,6 +508,9 @@ func TestConfig(t *testing.T) {
 	for name, config := range map[string]brevo.Config{
 		"header without values": {HeaderName: "X-Hook"},
 		"values without header": {HeaderValues: anymail.Keys("value")},
+		"empty value":           {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
+		"empty token":           {BearerTokens: anymail.Keys("")},
+		"empty API key":         {APIKeys: anymail.Keys("")},
 	} {
 		_, err := brevo.New(config)
 		require.ErrorIs(t, err, anymail.ErrConfig, name)
