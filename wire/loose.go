@@ -86,7 +86,7 @@ func BlameAddress(ev *anymail.TrackingEvent) {
 	case "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10":
 		invalid = true
 	case "":
-		invalid = strings.Contains(strings.ToLower(ev.MTAResponse), "user unknown")
+		invalid = strings.Contains(strings.ToLower(ev.MTAResponse+ev.Description), "user unknown")
 	}
 	if invalid {
 		ev.RejectReason = anymail.RejectInvalid
