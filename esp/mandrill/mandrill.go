@@ -1,0 +1,153 @@
+// Package mandrill is the adapter for Mandrill, now Mailchimp Transactional.
+//
+// Mandrill posts message events, changes of its lists and received messages in
+// batches, to URLs of the user's choice, and signs the URL and the form fields
+// (https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests).
+package mandrill
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // Mandrill's choice; as an HMAC it holds
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "mandrill"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret.
+type Config struct {
+	// Keys are the keys of the webhooks and of the inbound routes, as Mandrill
+	// shows them: each URL there has its own. A source that holds none takes
+	// nothing but the test that Mandrill makes before it shows the key.
+	Keys anymail.KeySource
+	// URLs are the webhooks' URLs exactly as entered at Mandrill, which signs
+	// them. They are needed only where requests do not tell: the URL of the
+	// request (see [anymail.WithPublicURL] and [anymail.WithTrustedProxies]) is
+	// tried as well, without credentials and with those that the request has.
+	URLs []string
+}
+
+// Adapter is the adapter for one Mandrill account.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter, or an error that is [anymail.ErrConfig] where a key is
+// empty or a URL is not an absolute http or https URL.
+func New(config Config) (*Adapter, error) {
+	if err := verify.CheckKeys(config.Keys, "Mandrill key", nil); err != nil {
+		return nil, err
+	}
+	for i, entered := range config.URLs {
+		u, err := url.Parse(entered)
+		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+			return nil, fmt.Errorf("anymail: %w: Mandrill URL %d is not an absolute http(s) URL", anymail.ErrConfig, i+1)
+		}
+	}
+	config.URLs = slices.Clone(config.URLs)
+	return &Adapter{config}, nil
+}
+
+// ESP returns "mandrill".
+func (*Adapter) ESP() string { return ESP }
+
+// Endpoints returns the adapter's root, which takes everything, as do tracking
+// and inbound, for those who give Mandrill two URLs.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	all := anymail.Endpoint{
+		Parser:           anymail.ParserFunc(parse),
+		RepeatsSignature: true,     // it covers no time
+		MaxBody:          64 << 20, // a message of 25 MB comes twice: whole, and its parts in base64
+	}
+	if a.config.Keys != nil {
+		all.Verifier = a.verifier()
+	}
+	tracking, inbound := all, all
+	tracking.Path, inbound.Path = "tracking", "inbound"
+	return []anymail.Endpoint{all, tracking, inbound}
+}
+
+const (
+	signatureHeader = "X-Mandrill-Signature"
+	eventsField     = "mandrill_events"
+	// testKey is what Mandrill signs an empty batch with when it tries a URL
+	// that has no key yet. Everybody knows it, so it proves nothing else.
+	testKey = "test-webhook"
+)
+
+func (a *Adapter) verifier() anymail.Verifier {
+	keyed, test := signedWith(a.config.Keys), signedWith(anymail.Keys(testKey))
+	keyedOrTest := verify.Any(keyed, test)
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (proof anymail.Proof, err error) {
+		if _, err := verify.Header(p, signatureHeader); err != nil {
+			return proof, err // before the work on a body that may be large
+		}
+		form, err := p.Form()
+		if err != nil {
+			return proof, anymail.Unauthenticated("no form to verify")
+		}
+		verifier := keyed
+		if form.Values.Get(eventsField) == "[]" {
+			verifier = keyedOrTest
+		}
+		entered := *p
+		for _, entered.URL = range a.urls(p) {
+			if proof, err = verifier.Verify(ctx, &entered); err == nil {
+				break
+			}
+		}
+		return proof, err
+	})
+}
+
+func signedWith(keys anymail.KeySource) anymail.Verifier {
+	return verify.HMAC{
+		Keys:       keys,
+		Hash:       sha1.New,
+		Signatures: verify.Base64Header(signatureHeader),
+		Content:    urlAndFields,
+	}.Verifier()
+}
+
+// urls are those that may have been entered at Mandrill. Credentials in one
+// are signed like the rest of it, but come in a header.
+func (a *Adapter) urls(p *anymail.Payload) []string {
+	var urls []string
+	scheme, rest, _ := strings.Cut(p.URL, "://")
+	if user, password, ok := (&http.Request{Header: p.Header}).BasicAuth(); ok {
+		urls = append(urls,
+			scheme+"://"+user+":"+password+"@"+rest,
+			scheme+"://"+url.UserPassword(user, password).String()+"@"+rest)
+	}
+	return slices.Compact(append(append(urls, p.URL), a.config.URLs...))
+}
+
+var errRepeated = anymail.Unauthenticated("repeated form field")
+
+// urlAndFields is what Mandrill signs: the URL, then each field's name and
+// value in the order of the names, with nothing between them.
+// https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests
+func urlAndFields(p *anymail.Payload) ([][]byte, error) {
+	form, err := p.Form()
+	if err != nil {
+		return nil, err
+	}
+	content := [][]byte{[]byte(p.URL)}
+	for _, name := range slices.Sorted(maps.Keys(form.Values)) {
+		values := form.Values[name]
+		if len(values) != 1 {
+			return nil, errRepeated
+		}
+		content = append(content, []byte(name), []byte(values[0]))
+	}
+	return content, nil
+}
