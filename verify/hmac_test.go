@@ -30,7 +30,7 @@ type vector struct {
 	Valid         bool
 }
 
-func vectors(t *testing.T, file string) []vector {
+func vectors(t testing.TB, file string) []vector {
 	t.Helper()
 	content, err := os.ReadFile("testdata/wycheproof.json")
 	require.NoError(t, err)

@@ -401,7 +401,6 @@ func (c *certificates) keep(certURL string, cert *certificate, err error, now ti
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		delete(c.failed, certURL)
 		if c.kept == nil {
 			c.kept = map[string]*certificate{}
 		}

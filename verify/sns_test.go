@@ -541,7 +541,9 @@ func TestSNSCertificate(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := &server{serve: func(r *http.Request) (int, []byte, error) {
-				require.Equal(t, certURL, r.URL.String())
+				if r.URL.String() != certURL {
+					t.Errorf("asked for %s", r.URL)
+				}
 				return tt.status, tt.body, tt.err
 			}}
 			v := verify.SNS{TopicARNs: []string{topic}, Client: s.client()}.Verifier()
@@ -667,6 +669,44 @@ func TestSNSCertificatesBounded(t *testing.T) {
 		proves(t, v, posted(t, good))
 		require.EqualValues(t, 21, s.asked.Load(), "still kept")
 	})
+}
+
+// What is kept is bounded too: the oldest certificate makes room, and failures
+// are forgotten all at once.
+func TestSNSCertificatesForgotten(t *testing.T) {
+	a := newAuthority()
+	s := serving(a.leaf("sns.amazonaws.com"))
+	good := s.serve
+	v := verify.SNS{TopicARNs: []string{topic}, Client: s.client()}.Verifier()
+	m := notification()
+	a.sign(m, "2")
+	now := snsNow
+	ask := func(name string, n int) (asked bool) {
+		now = now.Add(time.Millisecond)
+		before := s.asked.Load()
+		m.SigningCertURL = strings.Replace(certURL, "0123", fmt.Sprint(name, n), 1)
+		p := posted(t, m)
+		p.ReceivedAt = now
+		_, err := v.Verify(t.Context(), p)
+		require.Equal(t, name == "good", err == nil, "%v", err)
+		return s.asked.Load() != before
+	}
+	for i := range 65 {
+		require.True(t, ask("good", i))
+	}
+	require.False(t, ask("good", 1))
+	require.False(t, ask("good", 64))
+	require.True(t, ask("good", 0), "the oldest has made room")
+
+	s.serve = func(*http.Request) (int, []byte, error) { return 404, nil, nil }
+	for i := range 1024 {
+		require.True(t, ask("bad", i))
+	}
+	require.False(t, ask("bad", 0))
+	require.True(t, ask("bad", 1024))
+	require.True(t, ask("bad", 0), "forgotten")
+	s.serve = good
+	require.False(t, ask("good", 64), "what is good is not")
 }
 
 // A client that hangs up is let go at once; the fetch goes on for the others,

@@ -97,6 +97,8 @@ func TestStandardWebhooks(t *testing.T) {
 		{"not padded", []string{secret}, headers(strings.TrimRight(v1, "=")), nil, 0, encoding},
 		{"bits left over", []string{secret}, headers(strings.Replace(v1, "Kkw=", "Kkx=", 1)), nil, 0, encoding},
 		{"truncated", []string{secret}, headers(v1[:len(v1)-4]), nil, 0, mismatch},
+		{"truncated, after one of full length", []string{secret}, headers(nothing + " " + v1[:len(v1)-4]), nil, 0, mismatch},
+		{"too long", []string{secret}, headers(v1 + " v1," + strings.Repeat("AAAA", 513)), nil, 0, encoding},
 		{"16 signatures", []string{secret}, headers(strings.Repeat(nothing+" ", 15) + v1), macNonce, 0, ""},
 		{"17 signatures", []string{secret}, headers(strings.Repeat(nothing+" ", 16) + v1), nil, 0, encoding},
 		{"4 signatures to a public key", []string{public}, headers(strings.Repeat("v1a,AAAA ", 3) + v1a), digest, 0, ""},

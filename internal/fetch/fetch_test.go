@@ -223,8 +223,13 @@ func TestGetSize(t *testing.T) {
 		case "/short":
 			w.Header().Set("Content-Length", strconv.Itoa(n+1))
 			_, _ = w.Write(content)
+		case "/endless":
+			w.Header().Set("Content-Length", strconv.Itoa(n))
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
 		}
 	})
+	client.Timeout = 10 * time.Second
 	g := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}, MaxBytes: most}
 	tests := []struct {
 		path string
@@ -240,6 +245,7 @@ func TestGetSize(t *testing.T) {
 		{"gzip", most, nil},
 		{"gzip", 1000 * most, anymail.ErrTooLarge},
 		{"short", 10, anymail.ErrUnavailable},
+		{"endless", most + 1, anymail.ErrTooLarge}, // without waiting for it
 	}
 	for _, tt := range tests {
 		content, err := g.Get(t.Context(), "https://api.example.com/"+tt.path+"?n="+strconv.Itoa(tt.n), nil)
