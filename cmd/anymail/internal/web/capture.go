@@ -1,0 +1,157 @@
+// Package web is the page of "anymail listen": it keeps the latest requests and
+// what became of them, and shows them live.
+package web
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/goanymail/anymail"
+)
+
+// Record is one request and what became of it.
+type Record struct {
+	ID       int64
+	Time     time.Time
+	Method   string
+	Path     string // below the mount point, with the query
+	Header   http.Header
+	Body     []byte
+	Name     string // of the adapter; empty where none was found
+	Endpoint string
+	Status   int
+	Err      error
+	Events   []anymail.Event
+}
+
+// Store keeps the latest records, up to a number and a size. It is safe for
+// concurrent use. A record does not change once it is in the store.
+type Store struct {
+	most     int
+	mostSize int
+
+	mu          sync.Mutex
+	records     []*Record
+	size        int
+	lastID      int64
+	subscribers map[chan *Record]struct{}
+}
+
+// NewStore returns a store for so many records and so many bytes of bodies.
+func NewStore(records, size int) *Store {
+	return &Store{most: records, mostSize: size, subscribers: map[chan *Record]struct{}{}}
+}
+
+func (s *Store) add(r *Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastID++
+	r.ID = s.lastID
+	s.records = append(s.records, r)
+	s.size += len(r.Body)
+	for len(s.records) > 1 && (len(s.records) > s.most || s.size > s.mostSize) {
+		s.size -= len(s.records[0].Body)
+		s.records = s.records[1:]
+	}
+	for ch := range s.subscribers {
+		select {
+		case ch <- r:
+		default: // a page that does not keep up loads the list again
+		}
+	}
+}
+
+// List returns the records, oldest first.
+func (s *Store) List() []*Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*Record(nil), s.records...)
+}
+
+// Get returns a record, or nil.
+func (s *Store) Get(id int64) *Record {
+	for _, r := range s.List() {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// Clear forgets all records.
+func (s *Store) Clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records, s.size = nil, 0
+}
+
+func (s *Store) subscribe() (ch chan *Record, cancel func()) {
+	ch = make(chan *Record, 64)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subscribers[ch] = struct{}{}
+	return ch, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.subscribers, ch)
+	}
+}
+
+type recordKey struct{}
+
+// Hooks tell the store what became of a request; give them to the Dispatcher
+// that Capture is around.
+func (s *Store) Hooks() anymail.Hooks {
+	return anymail.Hooks{
+		Request: func(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
+			r, _ := ctx.Value(recordKey{}).(*Record)
+			return ctx, func(outcome anymail.Outcome) {
+				if r != nil {
+					r.Name, r.Endpoint, r.Err, r.Events = info.Name, info.Endpoint, outcome.Err, outcome.Events
+				}
+			}
+		},
+	}
+}
+
+// Capture keeps each request to next and its answer. Bodies over limit are
+// left to next to refuse, and not kept.
+func (s *Store) Capture(next http.Handler, limit int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(io.LimitReader(req.Body, limit+1))
+		rest := req.Body
+		req.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(body), rest), rest}
+		if err != nil || int64(len(body)) > limit {
+			body = nil
+		}
+		path := req.URL.Path
+		if req.URL.RawQuery != "" {
+			path += "?" + req.URL.RawQuery
+		}
+		r := &Record{Time: time.Now(), Method: req.Method, Path: path, Header: req.Header.Clone(), Body: body}
+		rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(rec, req.WithContext(context.WithValue(req.Context(), recordKey{}, r)))
+		r.Status = rec.status
+		s.add(r)
+	})
+}
+
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *statusRecorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail/cmd/anymail/internal/skeleton"
+)
+
+func newNewESPCommand() *cobra.Command {
+	var dir, title string
+	cmd := &cobra.Command{
+		Use:   "new-esp NAME",
+		Short: "Write an adapter skeleton that compiles, with samples and the conformance test",
+		Long: `new-esp writes a package for a new ESP: the adapter, a kit that plays the ESP,
+and the conformance test. It compiles and passes as it is; what to change is
+marked TODO.`,
+		Example: "  anymail new-esp pigeonpost --title 'Pigeon Post' && go test ./pigeonpost/...",
+		Args:    oneArgument("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if title == "" {
+				title = strings.ToUpper(args[0][:1]) + args[0][1:]
+			}
+			files, err := skeleton.Write(dir, args[0], title)
+			if err != nil {
+				return err
+			}
+			for _, file := range files {
+				fmt.Fprintln(cmd.OutOrStdout(), file)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` to write the package's directory into")
+	cmd.Flags().StringVar(&title, "title", "", "what people call the ESP")
+	return cmd
+}
+
+// oneArgument makes a missing or superfluous argument a usage error.
+func oneArgument(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return usagef("want one argument, %s", name)
+		}
+		return nil
+	}
+}
