@@ -2,9 +2,11 @@
 // [anymail.Verifier]: one type for each kind of signature, parameterised by
 // where an ESP puts things and what it signs, and combinators.
 //
-// All of them take several keys, any of which may match, compare in constant
-// time, refuse a duplicated signature header, and never match where no key is
-// configured.
+// All but [SNS], which fetches its keys, take several, any of which may match,
+// and never match where none is configured. They compare in constant time and
+// refuse a duplicated signature header. Except for SNS they do no I/O, and a
+// forged request costs at most what an authentic one does, times the keys and
+// the few signatures that it may offer.
 package verify
 
 import (
