@@ -1,0 +1,213 @@
+package mailtrap
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+// event is any event of a webhook; Event says which.
+// https://github.com/mailtrap/mailtrap-openapi/blob/main/specs/webhooks.openapi.yml
+type event struct {
+	Event     string    `json:"event"`
+	ID        wire.Text `json:"event_id"`
+	Time      moment    `json:"timestamp"`
+	MessageID wire.Text `json:"message_id"`
+	Email     string    `json:"email"`
+
+	Category  string        `json:"category"`
+	Variables wire.Metadata `json:"custom_variables"`
+
+	Response       string      `json:"response"`
+	ResponseCode   wire.Number `json:"response_code"`
+	BounceCategory string      `json:"bounce_category"`
+	Reason         string      `json:"reason"`      // of a reject or suspension
+	Description    string      `json:"description"` // of an activity
+
+	URL       string `json:"url"`
+	IP        string `json:"ip"`
+	UserAgent string `json:"user_agent"`
+
+	// Of the notification of a received message.
+	InboxID wire.Text `json:"inbox_id"`
+	From    string    `json:"from"`
+}
+
+// moment is in seconds, and in milliseconds where it is about received mail.
+type moment struct{ time.Time }
+
+func (m *moment) UnmarshalJSON(b []byte) error {
+	const year5138 = 1e11 // seconds, or milliseconds in 1973
+	text := strings.Trim(string(b), `"`)
+	if wire.ParseNumber(text).Value < year5138 {
+		m.Time = wire.UnixTime(text)
+		return nil
+	}
+	var ms wire.UnixMilli
+	err := ms.UnmarshalJSON(b)
+	m.Time = ms.Time
+	return err
+}
+
+// https://docs.mailtrap.io/email-api-smtp/advanced/webhooks
+var eventTypes = map[string]wire.Outcome{
+	"sending":     {Type: anymail.EventSent},
+	"delivery":    {Type: anymail.EventDelivered},
+	"open":        {Type: anymail.EventOpened},
+	"click":       {Type: anymail.EventClicked},
+	"unsubscribe": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
+	"spam":        {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+	"soft bounce": {Type: anymail.EventDeferred, Reason: anymail.RejectBounced, Category: anymail.BounceSoft}, // ten more attempts follow
+	"bounce":      {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
+	"suspension":  {Type: anymail.EventDeferred, Reason: anymail.RejectOther}, // for the sender's limits; it is tried again
+	"reject":      {Type: anymail.EventRejected},
+}
+
+// bounceCategories say why a message bounced. They are compared in lower case.
+// https://docs.mailtrap.io/email-api-smtp/bounce-categorization
+var bounceCategories = map[string]wire.Outcome{
+	"badrecipient":  {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"verifyfail":    {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"transientfail": {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"dnsfail":       {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"serverfail":    {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"overquota":     {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"timeout":       {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"greylisting":   {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
+	"badsender":     {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"block":         {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"relayfail":     {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"serverpolicy":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"content":       {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"spam":          {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"spam_gmail":    {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"generalfail":   {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
+	"other":         {Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+}
+
+func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	elements, err := split(p.Body, p.Limits)
+	if err != nil {
+		return nil, err
+	}
+	received := map[anymail.Event]notification{}
+	events := wire.Events(elements, func(e *event, ev *anymail.TrackingEvent) {
+		fill(e, ev)
+		if !isNotification(e.Event) {
+			return
+		}
+		ev.MessageID = "" // it is no message that was sent
+		if ev.Description = "a received message, which cannot be fetched without APITokens"; a.config.APITokens != nil {
+			received[ev] = notification{*e, ev.Raw}
+		}
+	})
+	if len(received) == 0 {
+		return events, nil
+	}
+	fetcher, err := a.fetcher(ctx, p.Limits)
+	if err != nil {
+		return nil, err
+	}
+	kept := events[:0]
+	for _, ev := range events {
+		if n, ok := received[ev]; ok {
+			if n.InboxID == "" {
+				continue // what the panel's test sends: about no message that there is
+			}
+			if ev, err = fetcher.message(ctx, &n, p.Limits); err != nil {
+				return nil, err
+			}
+		}
+		kept = append(kept, ev)
+	}
+	return kept, nil
+}
+
+// split returns the events of a body in either of Mailtrap's formats: JSON,
+// {"events": [...]}, and JSON Lines, an event in each line. The content type
+// is no help: it can be set to anything by what is in between.
+func split(body []byte, limits anymail.Limits) ([][]byte, error) {
+	elements, err := wire.Split(body, limits)
+	if errors.Is(err, anymail.ErrMalformed) {
+		if lines, tooMany := splitLines(body, limits); lines != nil || tooMany != nil {
+			return lines, tooMany
+		}
+	}
+	if err != nil || len(elements) != 1 {
+		return elements, err
+	}
+	var batch struct {
+		Events jsontext.Value `json:"events"`
+	}
+	if wire.Unmarshal(elements[0], &batch) == nil && batch.Events.Kind() == '[' {
+		return wire.Split(batch.Events, limits)
+	}
+	return elements, nil // one event, or one line
+}
+
+// splitLines returns the lines that are not blank, or none if not one of them
+// is a JSON object.
+func splitLines(body []byte, limits anymail.Limits) (lines [][]byte, err error) {
+	isObject := false
+	for line := range bytes.Lines(body) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if most := limits.BatchEvents; most > 0 && len(lines) == most {
+			return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		}
+		lines = append(lines, line[:len(line):len(line)])
+		isObject = isObject || line[0] == '{' && jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	}
+	if !isObject {
+		return nil, nil
+	}
+	return lines, nil
+}
+
+func fill(e *event, ev *anymail.TrackingEvent) {
+	eventTypes[strings.ReplaceAll(e.Event, "_", " ")].Apply(ev) // soft bounce is soft_bounce in older texts
+	switch ev.Type {
+	case anymail.EventBounced, anymail.EventDeferred:
+		bounceCategories[strings.ToLower(e.BounceCategory)].Apply(ev)
+		if e.Event != "suspension" && ev.Type == anymail.EventDeferred && ev.Bounce.Category != anymail.BounceBlock {
+			ev.Bounce.Category = anymail.BounceSoft // whatever it will be when Mailtrap gives up
+		}
+	case anymail.EventRejected:
+		ev.RejectReason = wire.Suppression(e.Reason) // "Recipient in suppression list. Reason: unsubscription"
+	}
+
+	ev.ID = string(e.ID)
+	ev.Timestamp = e.Time.Time
+	ev.MessageID = string(e.MessageID)
+	ev.Recipient = e.Email
+	ev.Description = cmp.Or(e.Reason, e.Description, e.BounceCategory)
+	if e.Response != "" {
+		words := e.Response
+		if _, rest, ok := strings.Cut(words, "] "); ok && words[0] == '[' { // Mailtrap's own code, "[CS01] ", comes first
+			words = rest
+		}
+		wire.Answer(ev, words)
+		ev.MTAResponse = e.Response
+	}
+	if e.ResponseCode.Int() > 0 && ev.Type != anymail.EventDelivered {
+		ev.Bounce.SMTPCode = e.ResponseCode.Int()
+	}
+	wire.BlameAddress(ev)
+	if e.Category != "" {
+		ev.Tags = []string{e.Category}
+	}
+	ev.Metadata = e.Variables.Event()
+	ev.ClickURL = e.URL
+	ev.UserAgent = e.UserAgent
+	ev.IP = wire.Addr(e.IP)
+}
