@@ -1,0 +1,123 @@
+package mailersend
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+const inboundType = "inbound.message"
+
+// received is the webhook of an inbound route: the message as it came, and the
+// same in parts.
+// https://developers.mailersend.com/api/v1/inbound.html
+type received struct {
+	CreatedAt wire.RFC3339 `json:"created_at"`
+	Data      struct {
+		ID          wire.Text               `json:"id"`
+		CreatedAt   wire.RFC3339            `json:"created_at"`
+		Recipients  wire.Object[recipients] `json:"recipients"`
+		From        wire.Object[mailbox]    `json:"from"`
+		Sender      wire.Object[mailbox]    `json:"sender"` // of the envelope
+		Subject     string                  `json:"subject"`
+		Date        string                  `json:"date"`
+		Headers     wire.Headers            `json:"headers"`
+		Text        string                  `json:"text"`
+		HTML        string                  `json:"html"`
+		Raw         string                  `json:"raw"`
+		Attachments []attachment            `json:"attachments"`
+		SPF         wire.Object[spfCheck]   `json:"spf_check"`
+		DKIM        wire.Text               `json:"dkim_check"`
+	} `json:"data"`
+}
+
+type recipients struct {
+	RcptTo []mailbox              `json:"rcptTo"` // of the envelope
+	To     wire.Object[mailboxes] `json:"to"`
+	CC     wire.Object[mailboxes] `json:"cc"`
+}
+
+type mailboxes struct {
+	Data []mailbox `json:"data"`
+}
+
+type attachment struct {
+	Filename    string `json:"file_name"`
+	ContentType string `json:"content_type"`
+	Disposition string `json:"content_disposition"`
+	ContentID   string `json:"content_id"`
+	Content     string `json:"content"`
+}
+
+type spfCheck struct {
+	Code string `json:"code"`
+}
+
+type mailbox struct {
+	Email string `json:"email"`
+	Name  string `json:"name"`
+}
+
+func addresses(list ...mailbox) []anymail.Address {
+	var out []anymail.Address
+	for _, m := range list {
+		if m.Email != "" {
+			out = append(out, anymail.Address{Name: m.Name, Address: m.Email})
+		}
+	}
+	return out
+}
+
+// spfResults are named by the qualifiers of RFC 7208, section 4.6.2.
+var spfResults = map[string]string{"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
+
+func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
+	var w received
+	if err := wire.Unmarshal(p.Body, &w); err != nil {
+		return nil, anymail.Malformed("inbound message", err)
+	}
+	d := &w.Data
+	ev := &anymail.InboundEvent{Common: anymail.Common{
+		Type:      anymail.EventInbound,
+		ID:        string(d.ID),
+		Timestamp: cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time),
+		Raw:       p.Body,
+	}}
+	m := &ev.Message
+	if d.Raw != "" {
+		*m = inbound.FromMIME([]byte(d.Raw), p.Limits)
+		if strings.Contains(d.Raw, "\ufffd") {
+			// Text in another charset than UTF-8 did not survive in a JSON string.
+			m.Text, m.HTML = cmp.Or(d.Text, m.Text), cmp.Or(d.HTML, m.HTML)
+		}
+	} else {
+		fromParts(&w, m)
+	}
+	m.EnvelopeSender = d.Sender.Value.Email
+	if rcpt := d.Recipients.Value.RcptTo; len(rcpt) > 0 {
+		m.EnvelopeRecipient = rcpt[0].Email
+	}
+	m.Authentication.SPF = spfResults[d.SPF.Value.Code]
+	if d.DKIM == "true" {
+		m.Authentication.DKIM = "pass" // false is no failure: properly signed messages had it
+	}
+	return []anymail.Event{ev}, nil
+}
+
+func fromParts(w *received, m *anymail.InboundMessage) {
+	d := &w.Data
+	m.From = addresses(d.From.Value)
+	m.To = addresses(d.Recipients.Value.To.Value.Data...)
+	m.CC = addresses(d.Recipients.Value.CC.Value.Data...)
+	m.Subject = d.Subject
+	m.Date = inbound.Date(d.Date)
+	m.Text, m.HTML = d.Text, d.HTML
+	for _, a := range d.Attachments {
+		m.Attachments = append(m.Attachments,
+			inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, inbound.DecodeBase64(a.Content)))
+	}
+	inbound.SetHeaders(m, d.Headers.Message())
+}

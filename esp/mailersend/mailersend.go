@@ -1,0 +1,125 @@
+// Package mailersend is the adapter for MailerSend.
+//
+// MailerSend signs the body of each webhook, and nothing else, with a secret
+// that each webhook and each inbound route has of its own
+// (https://developers.mailersend.com/api/v1/webhooks.html#security).
+package mailersend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/wire"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "mailersend"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret, but then nothing checks the signatures.
+type Config struct {
+	// TrackingSecrets are the signing secrets of webhooks, as MailerSend shows
+	// them. Any of them is accepted.
+	TrackingSecrets anymail.KeySource
+	// InboundSecrets are the secrets of inbound routes, which are others.
+	InboundSecrets anymail.KeySource
+}
+
+// Adapter is the adapter for one MailerSend account.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
+// a secret is empty, or is the one that MailerSend publishes.
+func New(config Config) (*Adapter, error) {
+	if err := errors.Join(
+		verify.CheckKeys(config.TrackingSecrets, "MailerSend webhook secret", notTestSecret),
+		verify.CheckKeys(config.InboundSecrets, "MailerSend inbound secret", notTestSecret),
+	); err != nil {
+		return nil, err
+	}
+	return &Adapter{config}, nil
+}
+
+// ESP returns "mailersend".
+func (*Adapter) ESP() string { return ESP }
+
+// MailerSend never retries after a 4xx, which a wrong address list would cause,
+// and that can be mended.
+var statuses = map[int]int{http.StatusForbidden: http.StatusServiceUnavailable}
+
+// Endpoints returns tracking and inbound. Either takes what is for the other as
+// well: which of them posts where is set at MailerSend.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	tracking := anymail.Endpoint{
+		Path:         "tracking",
+		Verifier:     verifier(a.config.TrackingSecrets),
+		Parser:       anymail.ParserFunc(parse),
+		ContentTypes: []string{"application/json"},
+		Statuses:     statuses,
+	}
+	inbound := tracking
+	inbound.Path = "inbound"
+	inbound.Verifier = verifier(a.config.InboundSecrets)
+	inbound.MaxBody = 80 << 20 // 25 MB of message, as it is and once more in parts
+	return []anymail.Endpoint{tracking, inbound}
+}
+
+// testSecret signs the test that MailerSend makes before it saves a webhook,
+// when the user cannot know the webhook's own secret. It is public
+// (https://developers.mailersend.com/api/v1/webhooks.html#create-a-webhook), so
+// it proves nothing, and what it signs has to lead to nothing.
+const testSecret = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G" //nolint:gosec // published
+
+const testType = "webhook.test"
+
+func notTestSecret(secret string) error {
+	if secret == testSecret {
+		return errors.New("it is the published one of the test, which anybody can sign with")
+	}
+	return nil
+}
+
+// verifier is nil without secrets.
+func verifier(secrets anymail.KeySource) anymail.Verifier {
+	if secrets == nil {
+		return nil
+	}
+	signature := verify.HexHeader("Signature")
+	own := verify.HMAC{Keys: secrets, Signatures: signature}.Verifier()
+	test := verify.HMAC{Keys: anymail.Keys(testSecret), Signatures: signature}.Verifier()
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		if typeOf(p.Body) == testType {
+			if _, err := test.Verify(ctx, p); err == nil {
+				return anymail.Proof{}, nil // of a test that is seen twice, both are answered
+			}
+		}
+		return own.Verify(ctx, p)
+	})
+}
+
+// typeOf returns the first "type" of a JSON object. The verifier and the parser
+// both ask it, so what it calls a test in the one is a test in the other.
+func typeOf(body []byte) string {
+	for name, value := range wire.Members(body) {
+		if string(name) == "type" {
+			text, _ := wire.Any(value).(string)
+			return text
+		}
+	}
+	return ""
+}
+
+func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	switch typeOf(p.Body) {
+	case testType:
+		return nil, nil
+	case inboundType:
+		return parseInbound(p)
+	}
+	return wire.Batch(p, fill)
+}
