@@ -282,8 +282,8 @@ func wantInbound(contents ...[]byte) *anymail.InboundEvent {
 				{Name: "Message-ID", Value: "<in1@mail.example.org>"},
 			},
 			Text: "Yes\n\n> Hi", HTML: "<p>Yes</p>", StrippedText: "Yes",
-			SpamScore:      &score,
-			Authentication: anymail.Authentication{SPF: "pass", DKIM: "fail"},
+			// No Authentication: for all we know the sender wrote that header.
+			SpamScore: &score,
 			Attachments: []anymail.Attachment{
 				{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment", Size: 5, Content: contents[0]},
 				{Filename: "dot.png", ContentType: "image/png", Disposition: "inline", ContentID: "pic@example.org", Size: 8, Content: contents[1]},

@@ -138,7 +138,6 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 		m.SpamScore = w.Spam.Value.Score.Pointer()
 	}
 	inbound.SetHeaders(m, w.Headers.Message())
-	inbound.SetAuthentication(m)
 	m.EnvelopeSender = wire.TrimID(m.Headers.Get("Return-Path"))
 	m.EnvelopeRecipient = wire.TrimID(m.Headers.Get("Delivered-To"))
 	if len(w.Recipients) > 0 {
