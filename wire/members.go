@@ -76,16 +76,25 @@ func Any(value []byte) any {
 	if len(value) == 0 {
 		return nil
 	}
-	if value[0] == '"' {
+	switch c := value[0]; {
+	case c == '"':
 		return unquote(value)
+	case c == '{' || c == '[':
+		d := json.NewDecoder(bytes.NewReader(value))
+		d.UseNumber()
+		var v any
+		if d.Decode(&v) != nil {
+			return nil
+		}
+		return v
+	case string(value) == "true":
+		return true
+	case string(value) == "false":
+		return false
+	case (c == '-' || c >= '0' && c <= '9') && json.Valid(value):
+		return json.Number(value)
 	}
-	d := json.NewDecoder(bytes.NewReader(value))
-	d.UseNumber()
-	var v any
-	if d.Decode(&v) != nil {
-		return nil
-	}
-	return v
+	return nil
 }
 
 // unquote returns the text of a JSON string. Invalid UTF-8 becomes U+FFFD.
