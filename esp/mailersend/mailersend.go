@@ -61,6 +61,8 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Parser:       anymail.ParserFunc(parse),
 		ContentTypes: []string{"application/json"},
 		Statuses:     statuses,
+		// No time is signed, and a webhook that fails often is paused.
+		RepeatsSignature: true,
 	}
 	inbound := tracking
 	inbound.Path = "inbound"
@@ -91,12 +93,10 @@ func verifier(secrets anymail.KeySource) anymail.Verifier {
 	}
 	signature := verify.HexHeader("Signature")
 	own := verify.HMAC{Keys: secrets, Signatures: signature}.Verifier()
-	test := verify.HMAC{Keys: anymail.Keys(testSecret), Signatures: signature}.Verifier()
+	ownOrTest := verify.Any(own, verify.HMAC{Keys: anymail.Keys(testSecret), Signatures: signature}.Verifier())
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		if typeOf(p.Body) == testType {
-			if _, err := test.Verify(ctx, p); err == nil {
-				return anymail.Proof{}, nil // of a test that is seen twice, both are answered
-			}
+			return ownOrTest.Verify(ctx, p)
 		}
 		return own.Verify(ctx, p)
 	})
