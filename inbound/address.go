@@ -160,7 +160,7 @@ func splitBare(text string) (name, address string) {
 
 // displayName undoes quoting and encoded words.
 func displayName(s string) string {
-	s = strings.Trim(DecodeHeader(unquote(s)), " \t<>")
+	s = strings.TrimSpace(DecodeHeader(unquote(s)))
 	if n := len(s); n > 1 && s[0] == '\'' && s[n-1] == '\'' {
 		s = strings.TrimSpace(s[1 : n-1])
 	}

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"path"
 	"strings"
 	"unicode"
@@ -14,12 +15,16 @@ import (
 // type in lower case without parameters, application/octet-stream where
 // contentType has none; the disposition "inline" only if that is said, or if
 // none is said and there is a content id; the content id without angle
-// brackets. contentType and disposition may be whole header values. It keeps
-// content, not a copy.
+// brackets. contentType and disposition may be whole header values; where
+// filename is empty, it is the one that they name. It keeps content, not a copy.
 func NewAttachment(filename, contentType, disposition, contentID string, content []byte) anymail.Attachment {
-	media, _ := mediaType(oneLine(validUTF8(contentType)))
+	media, params := mediaType(oneLine(validUTF8(contentType)))
 	if media == "" {
 		media = "application/octet-stream"
+	}
+	if filename == "" {
+		_, said := parseParams(oneLine(validUTF8(disposition)))
+		filename = cmp.Or(said["filename"], params["name"])
 	}
 	contentID = DecodeHeader(contentID)
 	if _, id, ok := strings.Cut(contentID, "<"); ok {
@@ -45,14 +50,16 @@ func NewAttachment(filename, contentType, disposition, contentID string, content
 const maxFilename = 255
 
 // SafeFilename returns the last element of a path, made safe to use as the name
-// of a file on any system: without control and formatting characters, without
-// those that Windows reserves and none of its device names, not "." or "..", and
-// not longer than 255 bytes, the extension included. It is empty where nothing
-// is left.
+// of a file on any system: without control characters and those that turn the
+// direction of text, without the characters and device names that Windows
+// reserves, not "." or "..", and not longer than 255 bytes, for which the end is
+// cut off before the extension. It is empty where nothing is left.
 func SafeFilename(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case isControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\uFEFF', r == utf8.RuneError:
+		case isControl(r), unicode.IsSpace(r):
+			return ' '
+		case unicode.Is(unicode.Bidi_Control, r), r == '\uFEFF', r == utf8.RuneError:
 			return -1
 		case strings.ContainsRune(`<>:"|?*`, r):
 			return '_'

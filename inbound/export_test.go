@@ -1,0 +1,4 @@
+package inbound
+
+// ParseParams is parseParams for the external tests.
+var ParseParams = parseParams
