@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
@@ -82,6 +84,11 @@ func onEach(t *testing.T, test func(*testing.T, database)) {
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, onPostgres(t)) })
 }
 
+// diff compares events too, whose addresses have no exported fields.
+func diff(want, got any) string {
+	return cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
+}
+
 // counter counts calls by a text.
 type counter struct {
 	mu    sync.Mutex
@@ -144,7 +151,7 @@ const patience = 2 * time.Minute
 
 func eventually(tb testing.TB, condition func() bool, what string) {
 	tb.Helper()
-	require.Eventually(tb, condition, patience, 20*time.Millisecond, what)
+	require.Eventually(tb, condition, patience, 50*time.Millisecond, what)
 }
 
 // settled waits until no job is pending or running.

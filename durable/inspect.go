@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -139,24 +140,29 @@ func (q *Queue) Get(ctx context.Context, id int64) (Job, anymail.Event, error) {
 	return job, ev, err
 }
 
-// Retry makes a dead letter pending again: the receiver gets one more attempt
-// at once. It returns [ErrNotFound] where id is not that of a dead letter.
+// Retry makes a dead letter pending again, with one more attempt, or a pending
+// job due at once. It returns [ErrNotFound] where id is that of neither.
 func (q *Queue) Retry(ctx context.Context, id int64) error {
 	row, err := q.client.JobGet(ctx, id)
 	if err != nil {
 		return notFound(err)
 	}
-	if row.Kind != deliveryKind || stateOf(row.State) != Dead {
+	if row.Kind != deliveryKind || !retriable(stateOf(row.State)) {
 		return ErrNotFound
 	}
 	_, err = q.client.JobRetry(ctx, id)
 	return notFound(err)
 }
 
-// RetryAll retries the dead letters that filter selects, from its After on and
-// without regard to its State and Limit. It returns how many there were.
+func retriable(s State) bool { return s == Dead || s == Pending }
+
+// RetryAll retries all jobs that filter selects, without regard to its Limit:
+// dead letters or, by its State, pending jobs. It returns how many there were.
 func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
-	filter.State, filter.Limit = Dead, 1000
+	if filter.State != "" && !retriable(filter.State) {
+		return 0, fmt.Errorf("durable: %w: jobs that are %s cannot be retried", anymail.ErrConfig, filter.State)
+	}
+	filter.Limit = 1000
 	retried := 0
 	for {
 		page, err := q.List(ctx, filter)
@@ -164,13 +170,13 @@ func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
 			return retried, err
 		}
 		for _, job := range page {
-			// Retried or deleted by somebody else meanwhile is as good.
-			if err := q.Retry(ctx, job.ID); err != nil && !errors.Is(err, ErrNotFound) {
-				return retried, err
-			} else if err == nil {
-				retried++
-			}
 			filter.After = job.ID
+			switch err := q.Retry(ctx, job.ID); {
+			case err == nil:
+				retried++
+			case !errors.Is(err, ErrNotFound): // somebody else was faster
+				return retried, err
+			}
 		}
 	}
 }
@@ -223,7 +229,8 @@ func jobOf(row *rivertype.JobRow) (Job, delivery, error) {
 		job.EndedAt = row.FinalizedAt.UTC()
 	}
 	for _, e := range row.Errors {
-		job.Errors = append(job.Errors, Failure{At: e.At.UTC(), Attempt: e.Attempt, Error: e.Error})
+		text := strings.TrimPrefix(e.Error, "JobCancelError: ") // River's word for Permanent
+		job.Errors = append(job.Errors, Failure{At: e.At.UTC(), Attempt: e.Attempt, Error: text})
 	}
 	return job, d, nil
 }

@@ -68,7 +68,7 @@ func TestEventsComeOutAsTheyWentIn(t *testing.T) {
 				},
 			}
 			require.NoError(t, q.Enqueue(t.Context(), []anymail.Event{inbound}))
-			require.Empty(t, cmp.Diff(inbound, <-gotInbound))
+			require.Empty(t, diff(inbound, <-gotInbound))
 		}
 		settled(t, q)
 	})

@@ -1,0 +1,133 @@
+package durable_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
+)
+
+func TestWhatAReceiverWritesIsKeptOnlyIfItSucceeds(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		w := newWorld(t, db)
+		var signals anymail.Signals
+		var calls counter
+		connect(t, &signals, "sql", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+			tx, err := durable.Tx(ctx)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO effects (key) VALUES ($1)", ev.Key); err != nil {
+				return err
+			}
+			again, err := durable.Tx(ctx)
+			if err != nil || again != tx {
+				return durable.Permanent(errors.New("it is the same transaction"))
+			}
+			if _, err := durable.PgxTx(ctx); !errors.Is(err, anymail.ErrConfig) {
+				return durable.Permanent(errors.New("there cannot be two"))
+			}
+			switch calls.add(ev.Key) {
+			case 1:
+				return errors.New("fails after it wrote")
+			case 2:
+				panic("panics after it wrote")
+			case 3:
+				<-ctx.Done() // hangs after it wrote, and takes no notice
+			}
+			return nil
+		})
+		q := database{w.Kind, w.DSN}.open(t, &signals, durable.WithBackoff(soon), durable.WithTimeout(time.Second))
+		start(t, q)
+		require.NoError(t, q.Enqueue(t.Context(), events("e", 3)))
+		settled(t, q)
+		require.Empty(t, cmp.Diff(map[string]int{"e0": 4, "e1": 4, "e2": 4}, calls.all()))
+		require.Empty(t, cmp.Diff(once("e", 3), effects(t, q)))
+		done, err := q.List(t.Context(), durable.Filter{State: durable.Done})
+		require.NoError(t, err)
+		require.Len(t, done, 3)
+	})
+}
+
+func TestPgxTx(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, onPostgres(t))
+	var signals anymail.Signals
+	var calls counter
+	connect(t, &signals, "pgx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+		tx, err := durable.PgxTx(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO effects (key) VALUES ($1)", ev.Key); err != nil {
+			return err
+		}
+		if calls.add(ev.Key) == 1 {
+			return errors.New("fails after it wrote")
+		}
+		return nil
+	})
+	q := database{w.Kind, w.DSN}.open(t, &signals, durable.WithBackoff(soon))
+	start(t, q)
+	require.NoError(t, q.Enqueue(t.Context(), events("e", 3)))
+	settled(t, q)
+	require.Empty(t, cmp.Diff(once("e", 3), effects(t, q)))
+}
+
+// A worker that was taken for dead may come to its end after another has done
+// its job.
+func TestOfTwoWorkersAtOneJobOneCommits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, onPostgres(t))
+	var signals anymail.Signals
+	var calls counter
+	begun, release := make(chan struct{}), make(chan struct{})
+	connect(t, &signals, "tx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+		tx, err := durable.Tx(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT INTO effects (key) VALUES ($1)", ev.Key); err != nil {
+			return err
+		}
+		if calls.add(ev.Key) == 1 {
+			close(begun)
+			<-release
+		}
+		return nil
+	})
+	q := database{w.Kind, w.DSN}.open(t, &signals)
+	start(t, q)
+	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
+	<-begun
+	_, err := q.DB().ExecContext(t.Context(), "UPDATE river_job SET state = 'available' WHERE queue = $1", durable.QueueName("tx"))
+	require.NoError(t, err)
+	settled(t, q) // the second one has done it
+	close(release)
+	require.NoError(t, q.Stop(t.Context())) // waits for the first
+	require.Empty(t, cmp.Diff(map[string]int{"e0": 2}, calls.all()))
+	require.Empty(t, cmp.Diff(once("e", 1), effects(t, q)))
+}
+
+func TestTxOutsideOfAQueue(t *testing.T) {
+	_, err := durable.Tx(t.Context())
+	require.ErrorIs(t, err, anymail.ErrConfig)
+	_, err = durable.PgxTx(t.Context())
+	require.ErrorIs(t, err, anymail.ErrConfig)
+
+	var signals anymail.Signals
+	kept := make(chan context.Context, 1)
+	connect(t, &signals, "crm", func(ctx context.Context, _ *anymail.TrackingEvent) error { kept <- ctx; return nil })
+	q := database{"sqlite", ":memory:"}.open(t, &signals)
+	start(t, q)
+	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
+	settled(t, q)
+	_, err = durable.Tx(<-kept)
+	require.Error(t, err, "the receiver has returned")
+}
