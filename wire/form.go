@@ -2,6 +2,7 @@ package wire
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,4 +40,17 @@ func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 		return cmp.Or(cmp.Compare(number(a.Field), number(b.Field)), strings.Compare(a.Field, b.Field))
 	})
 	return files
+}
+
+// Texts returns the names and values of a form as text: what is not UTF-8
+// becomes U+FFFD.
+func Texts(form *anymail.Form) url.Values {
+	texts := make(url.Values, len(form.Values))
+	for name, values := range form.Values {
+		name = strings.ToValidUTF8(name, "\ufffd")
+		for _, value := range values {
+			texts[name] = append(texts[name], strings.ToValidUTF8(value, "\ufffd"))
+		}
+	}
+	return texts
 }

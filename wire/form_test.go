@@ -35,3 +35,14 @@ func TestUploads(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestTexts(t *testing.T) {
+	form := &anymail.Form{Values: url.Values{"a": {"Grüße", "\xff", ""}, "b\xfe": {"x"}, "none": nil}}
+	want := url.Values{"a": {"Grüße", "\ufffd", ""}, "b\ufffd": {"x"}}
+	if diff := cmp.Diff(want, wire.Texts(form)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(form.Values["b\xfe"]) != 1 {
+		t.Error("the form was changed")
+	}
+}

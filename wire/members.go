@@ -55,7 +55,7 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 			}
 			from := int(d.InputOffset()) - len(quoted)
 			name := object[from+1 : from+len(quoted)-1 : from+len(quoted)-1]
-			if bytes.IndexByte(name, '\\') >= 0 {
+			if bytes.IndexByte(name, '\\') >= 0 || !utf8.Valid(name) {
 				name = []byte(unquote(quoted))
 			}
 			value, err := d.ReadValue()
