@@ -19,6 +19,18 @@ func (o *Object[T]) UnmarshalJSON(b []byte) error {
 	return Unmarshal(b, &o.Value)
 }
 
+// StringMember returns the value of the first member of a JSON object that has
+// this name, if it is a string and otherwise "". It reads no further.
+func StringMember(object []byte, name string) string {
+	for member, value := range Members(object) {
+		if string(member) == name {
+			text, _ := Any(value).(string)
+			return text
+		}
+	}
+	return ""
+}
+
 // Headers are header fields that an ESP sends as one JSON object, with a string
 // or a list of strings under each name, or as a list of objects that have a
 // name and a value. They keep their order; anything else is dropped (it is

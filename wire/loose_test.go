@@ -32,6 +32,23 @@ func TestObject(t *testing.T) {
 	require.Error(t, wire.Unmarshal([]byte(`{"reason":[1]}`), &o))
 }
 
+func TestStringMember(t *testing.T) {
+	for object, want := range map[string]string{
+		`{"a":1,"type":"x\u0041"}`:             "xA",
+		`{"type":"first","type":"second"}`:     "first",
+		`{"type":null,"type":"second"}`:        "",
+		`{"type":["x"]}`:                       "",
+		`{"Type":"x","data":{"type":"y"}}`:     "",
+		`{"type":"x","cut":`:                   "x",
+		`[{"type":"x"}]`:                       "",
+		``:                                     "",
+		"{\"\\u0074ype\":\"escaped\"}":         "escaped",
+		`{"data":{"deep":[{}]},"type":"last"}`: "last",
+	} {
+		require.Equal(t, want, wire.StringMember([]byte(object), "type"), object)
+	}
+}
+
 func TestTextIsUTF8(t *testing.T) {
 	var text wire.Text
 	require.NoError(t, wire.Unmarshal([]byte("{\"a\":\"\xff\"}"), &text))
