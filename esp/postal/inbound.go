@@ -1,0 +1,182 @@
+package postal
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+// received is what Postal posts to an HTTP endpoint: with Message in the format
+// "raw message", with everything else in the format "processed". Either can be
+// JSON or a form.
+// https://docs.postalserver.io/developer/http-payloads
+type received struct {
+	ID       wire.Text `json:"id"` // unique at one mail server of an installation
+	RcptTo   wire.Text `json:"rcpt_to"`
+	MailFrom wire.Text `json:"mail_from"`
+
+	Message *string   `json:"message"`
+	Base64  wire.Text `json:"base64"`
+
+	Token       wire.Text    `json:"token"`
+	Time        wire.Unix    `json:"timestamp"`
+	SpamStatus  string       `json:"spam_status"`
+	From        wire.Text    `json:"from"` // header fields: decoded, the last one of a name
+	To          wire.Text    `json:"to"`
+	CC          wire.Text    `json:"cc"`
+	ReplyTo     wire.Strings `json:"reply_to"` // all of them
+	Subject     wire.Text    `json:"subject"`
+	Date        wire.Text    `json:"date"`
+	MessageID   wire.Text    `json:"message_id"` // without brackets
+	InReplyTo   wire.Text    `json:"in_reply_to"`
+	References  wire.Text    `json:"references"`
+	AutoSubmit  wire.Text    `json:"auto_submitted"`
+	Text        string       `json:"plain_body"`
+	Replies     string       `json:"replies_from_plain_body"` // what "strip replies" took out of Text
+	HTML        string       `json:"html_body"`
+	Attachments []attachment `json:"attachments"`
+}
+
+type attachment struct {
+	Filename    wire.Text   `json:"filename"`
+	ContentType wire.Text   `json:"content_type"`
+	Size        wire.Number `json:"size"`
+	Data        string      `json:"data"` // base64, with line breaks
+}
+
+func parseJSON(p *anymail.Payload) ([]anymail.Event, error) {
+	var w received
+	if err := wire.Unmarshal(p.Body, &w); err != nil {
+		return nil, anymail.Malformed("inbound message", err)
+	}
+	return []anymail.Event{w.event(p)}, nil
+}
+
+func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
+	form, err := p.Form()
+	if err != nil {
+		return nil, err
+	}
+	v := form.Values
+	if !v.Has("rcpt_to") {
+		return nil, anymail.Malformed("not an inbound message", nil)
+	}
+	text := func(name string) wire.Text { return wire.Text(v.Get(name)) }
+	w := received{
+		ID: text("id"), RcptTo: text("rcpt_to"), MailFrom: text("mail_from"), Base64: text("base64"),
+		Token: text("token"), Time: wire.Unix{Time: wire.UnixTime(v.Get("timestamp"))}, SpamStatus: v.Get("spam_status"),
+		From: text("from"), To: text("to"), CC: text("cc"), Subject: text("subject"), Date: text("date"), MessageID: text("message_id"),
+		InReplyTo: text("in_reply_to"), References: text("references"), AutoSubmit: text("auto_submitted"),
+		Text: v.Get("plain_body"), Replies: v.Get("replies_from_plain_body"), HTML: v.Get("html_body"),
+	}
+	if v.Has("message") {
+		raw := v.Get("message")
+		w.Message = &raw
+	}
+	for _, replyTo := range append(v["reply_to"], v["reply_to[]"]...) {
+		if replyTo != "" {
+			w.ReplyTo = append(w.ReplyTo, replyTo)
+		}
+	}
+	w.Attachments = formAttachments(v)
+	return []anymail.Event{w.event(p)}, nil
+}
+
+// formAttachments reads attachments[0][filename] and so on.
+func formAttachments(v url.Values) (list []attachment) {
+	for {
+		field := func(name string) string { return fmt.Sprintf("attachments[%d][%s]", len(list), name) }
+		if !v.Has(field("data")) && !v.Has(field("filename")) {
+			return list
+		}
+		list = append(list, attachment{
+			Filename: wire.Text(v.Get(field("filename"))), ContentType: wire.Text(v.Get(field("content_type"))),
+			Size: wire.ParseNumber(v.Get(field("size"))), Data: v.Get(field("data")),
+		})
+	}
+}
+
+func (w *received) event(p *anymail.Payload) anymail.Event {
+	ev := &anymail.InboundEvent{Common: anymail.Common{
+		Type: anymail.EventInbound, ID: string(w.ID), Timestamp: w.Time.Time, Raw: p.Body,
+	}}
+	identity := []string{string(w.ID), string(w.Token), string(w.RcptTo)}
+	if w.Message != nil {
+		raw := []byte(*w.Message)
+		if w.Base64 != "false" && w.Base64 != "0" {
+			raw = inbound.DecodeBase64(*w.Message)
+		}
+		ev.Message = inbound.FromMIME(raw, p.Limits)
+		spamHeaders(&ev.Message)
+		sum := sha256.Sum256(raw)
+		identity = append(identity, string(w.MailFrom), string(sum[:]))
+	} else {
+		w.fill(&ev.Message)
+	}
+	// The id counts the messages of one mail server; an installation has many.
+	ev.Key = anymail.EventKey(ESP, identity...)
+	ev.Message.EnvelopeSender = wire.TrimID(string(w.MailFrom))
+	ev.Message.EnvelopeRecipient = wire.TrimID(string(w.RcptTo))
+	return ev
+}
+
+// fill makes the message of what Postal took it apart into.
+func (w *received) fill(m *anymail.InboundMessage) {
+	m.Text, m.HTML = w.Text, w.HTML
+	if w.Replies != "" { // the white space in between is lost
+		m.Text, m.StrippedText = w.Text+"\n\n"+w.Replies, w.Text
+	}
+	switch w.SpamStatus {
+	case "Spam":
+		m.SpamDetected = anymail.Yes
+	case "NotSpam":
+		m.SpamDetected = anymail.No
+	}
+	for _, a := range w.Attachments {
+		made := inbound.NewAttachment(string(a.Filename), string(a.ContentType), "", "", inbound.DecodeBase64(a.Data))
+		m.Attachments = append(m.Attachments, made)
+	}
+
+	var headers anymail.Headers
+	add := func(name, value string) {
+		if value != "" {
+			headers = append(headers, anymail.Header{Name: name, Value: value})
+		}
+	}
+	add("From", string(w.From))
+	add("To", string(w.To))
+	add("Cc", string(w.CC))
+	for _, replyTo := range w.ReplyTo {
+		add("Reply-To", replyTo)
+	}
+	add("Subject", string(w.Subject))
+	add("Date", string(w.Date))
+	if w.MessageID != "" {
+		add("Message-ID", "<"+wire.TrimID(string(w.MessageID))+">")
+	}
+	add("In-Reply-To", string(w.InReplyTo))
+	add("References", string(w.References))
+	add("Auto-Submitted", string(w.AutoSubmit))
+	inbound.SetHeaders(m, headers)
+}
+
+// spamHeaders reads what Postal's inspection found. Postal puts it on top of the
+// message; below the first Received stands what the sender wrote.
+// https://docs.postalserver.io/features/spam-and-virus-checking
+func spamHeaders(m *anymail.InboundMessage) {
+	for _, h := range m.Headers {
+		switch strings.ToLower(h.Name) {
+		case "received":
+			return
+		case "x-postal-spam":
+			m.SpamDetected = anymail.TriOf(strings.EqualFold(strings.TrimSpace(h.Value), "yes"))
+		case "x-postal-spam-score":
+			m.SpamScore = wire.ParseNumber(h.Value).Pointer()
+		}
+	}
+}

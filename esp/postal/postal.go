@@ -1,0 +1,106 @@
+// Package postal is the adapter for Postal, the mail server to be run by
+// oneself (https://github.com/postalserver/postal).
+//
+// Postal signs its webhooks and what it posts to HTTP endpoints with the
+// installation's RSA key (https://docs.postalserver.io/developer/webhooks).
+package postal
+
+import (
+	"context"
+	"crypto"
+	_ "crypto/sha1" // linked in for Postal before 3.2
+	"net/http"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "postal"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret, but then nothing checks the signature.
+type Config struct {
+	// Keys are the installation's public key, in any of the forms that Postal
+	// shows it in: what "postal default-dkim-record" prints, or its p= value
+	// alone; PEM; or the content of https://your.postal/.well-known/jwks.json.
+	// Any of several keys is accepted. It is not the DKIM key of a domain.
+	Keys anymail.KeySource
+	// RequireSHA256 refuses the SHA-1 signatures that Postal before version
+	// 3.2 makes. Where a request has both, SHA-256 alone counts in any case.
+	RequireSHA256 bool
+}
+
+// Adapter is the adapter for one Postal installation.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
+// one of the keys that are there already is none.
+func New(config Config) (*Adapter, error) {
+	if config.Keys != nil {
+		if texts, err := config.Keys.Keys(context.Background()); err == nil {
+			if _, err := parseKeys(texts); err != nil {
+				return nil, anymail.Because(anymail.ErrConfig, "postal", err)
+			}
+		}
+	}
+	return &Adapter{config}, nil
+}
+
+// ESP returns "postal".
+func (*Adapter) ESP() string { return ESP }
+
+// Endpoints returns tracking, for webhooks, and inbound, for HTTP endpoints.
+// Either takes what is for the other as well: both are set by hand, at
+// different places of Postal.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	tracking := anymail.Endpoint{
+		Path:   "tracking",
+		Parser: anymail.ParserFunc(parse),
+		// No time is signed. For inbound, a refused redelivery would bounce to
+		// the sender of a message that was received.
+		RepeatsSignature: true,
+	}
+	if a.config.Keys != nil {
+		tracking.Verifier = a.verifier()
+	}
+	inbound := tracking
+	inbound.Path = "inbound"
+	inbound.Statuses = statuses
+	inbound.MaxBody = 64 << 20 // Postal takes messages of 14 MB if not told otherwise, and sends them in base64
+	return []anymail.Endpoint{tracking, inbound}
+}
+
+// At an HTTP endpoint Postal takes any 4xx for final: it bounces the message
+// to its sender or, at 429, drops it. All of them can be mended, if only by a
+// change of settings here, and what is answered by 5xx comes again for a day.
+// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
+var statuses = func() map[int]int {
+	to := map[int]int{}
+	for status := http.StatusBadRequest; status < http.StatusInternalServerError; status++ {
+		to[status] = http.StatusServiceUnavailable
+	}
+	delete(to, http.StatusMethodNotAllowed) // which is not Postal
+	return to
+}()
+
+const signature256 = "X-Postal-Signature-256"
+
+// verifier checks the SHA-256 signature where there is one, and only otherwise
+// the older one.
+func (a *Adapter) verifier() anymail.Verifier {
+	keys := keySource(a.config.Keys)
+	current := verify.PublicKey{Keys: keys, Signatures: verify.Base64Header(signature256)}.Verifier()
+	if a.config.RequireSHA256 {
+		return current
+	}
+	older := verify.PublicKey{Keys: keys, Signatures: verify.Base64Header("X-Postal-Signature"), Hash: crypto.SHA1}.Verifier()
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		if len(p.Header.Values(signature256)) > 0 {
+			return current.Verify(ctx, p)
+		}
+		return older.Verify(ctx, p)
+	})
+}
