@@ -164,6 +164,9 @@ func displayName(s string) string {
 	if n := len(s); n > 1 && s[0] == '\'' && s[n-1] == '\'' {
 		s = strings.TrimSpace(s[1 : n-1])
 	}
+	if strings.Trim(s, "<>") == "" {
+		return ""
+	}
 	return s
 }
 

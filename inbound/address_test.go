@@ -1,0 +1,83 @@
+package inbound_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+)
+
+func TestAddresses(t *testing.T) {
+	type list = []anymail.Address
+	for in, want := range map[string]list{
+		"":                                nil,
+		" , ,;":                           nil,
+		"a@example.org":                   {{Address: "a@example.org"}},
+		"<a@example.org>":                 {{Address: "a@example.org"}},
+		"a@example.org, b@example.org":    {{Address: "a@example.org"}, {Address: "b@example.org"}},
+		"Ann <a@example.org>":             {{Name: "Ann", Address: "a@example.org"}},
+		`"Lee, Ann" <a@example.org>`:      {{Name: "Lee, Ann", Address: "a@example.org"}},
+		`"Ann \"A\" Lee" <a@example.org>`: {{Name: `Ann "A" Lee`, Address: "a@example.org"}},
+		`Ann "A" Lee <a@example.org>`:     {{Name: "Ann A Lee", Address: "a@example.org"}},
+		"a@example.org (Ann Lee)":         {{Name: "Ann Lee", Address: "a@example.org"}},
+		"Ann (not (Bob)) <a@example.org>": {{Name: "Ann", Address: "a@example.org"}},
+		"(a, b) a@example.org":            {{Name: "a, b", Address: "a@example.org"}},
+		`"a b"@example.org`:               {{Address: `"a b"@example.org`}},
+		`Ann <"a, b"@example.org>`:        {{Name: "Ann", Address: `"a, b"@example.org`}},
+		"a@[IPv6:2001:db8::1]":            {{Address: "a@[IPv6:2001:db8::1]"}},
+		"Jürgen <jürgen@exämple.org>":     {{Name: "Jürgen", Address: "jürgen@exämple.org"}},
+		"J\xfcrgen <j@example.org>":       {{Name: "Jürgen", Address: "j@example.org"}},
+
+		// Groups.
+		"Friends: a@example.org, Bob <b@example.org>;": {{Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}},
+		"undisclosed-recipients:;":                     nil,
+		"Undisclosed recipients: ;, a@example.org":     {{Address: "a@example.org"}},
+		"One: a@example.org; Two:; b@example.org":      {{Address: "a@example.org"}, {Address: "b@example.org"}},
+
+		// Encoded words.
+		"=?utf-8?Q?J=C3=BCrgen?= Ng <j@example.org>":      {{Name: "Jürgen Ng", Address: "j@example.org"}},
+		`"=?utf-8?Q?J=C3=BCrgen?=" <j@example.org>`:       {{Name: "Jürgen", Address: "j@example.org"}},
+		"=?utf-8?Q?Ng=2C_J?= <j@example.org>":             {{Name: "Ng, J", Address: "j@example.org"}},
+		"=?utf-8?Q?Ng,_J?= <j@example.org>":               {{Name: "Ng, J", Address: "j@example.org"}}, // not allowed, but seen
+		"j@example.org (=?utf-8?Q?J=C3=BCrgen?=)":         {{Name: "Jürgen", Address: "j@example.org"}},
+		"=?utf-8?B?QW5uIDxhQGV4YW1wbGUub3JnPg==?=":        {{Name: "Ann", Address: "a@example.org"}}, // all of it is encoded
+		"=?utf-8?Q?a=40example=2Eorg?= <b@example.org>":   {{Name: "a@example.org", Address: "b@example.org"}},
+		"=?utf-8?Q?broken <j@example.org>, k@example.org": {{Name: "=?utf-8?Q?broken", Address: "j@example.org"}, {Address: "k@example.org"}},
+		"=?utf-8?Q?nobody?=":                              nil,
+
+		// Malformed.
+		"John Q. Public <j@example.org>, [Bob] <b@example.org>":         {{Name: "John Q. Public", Address: "j@example.org"}, {Name: "[Bob]", Address: "b@example.org"}},
+		"a@example.org; b@example.org":                                  {{Address: "a@example.org"}, {Address: "b@example.org"}},
+		"a@example.org <b@example.org>":                                 {{Name: "a@example.org", Address: "b@example.org"}},
+		"Ann a@example.org":                                             {{Name: "Ann", Address: "a@example.org"}},
+		`"Ann Lee" a@example.org`:                                       {{Name: "Ann Lee", Address: "a@example.org"}},
+		`"a@example.org"`:                                               {{Address: "a@example.org"}},
+		"'Ann' <a@example.org>":                                         {{Name: "Ann", Address: "a@example.org"}},
+		"<'a@example.org'>":                                             {{Address: "a@example.org"}},
+		"<mailto:a@example.org>":                                        {{Address: "a@example.org"}},
+		"MAILTO:a@example.org":                                          {{Address: "a@example.org"}},
+		"<@relay.example.com:a@example.org>":                            {{Address: "a@example.org"}},
+		"< a@example.org >":                                             {{Address: "a@example.org"}},
+		"<<a@example.org>>":                                             {{Address: "a@example.org"}},
+		"Ann <a@example.org":                                            {{Name: "Ann", Address: "a@example.org"}},
+		"Ann <a@example.org, Bob <b@example.org>":                       {{Name: "Ann", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}},
+		`"Ann <a@example.org>, b@example.org`:                           {{Name: "Ann", Address: "a@example.org"}, {Address: "b@example.org"}},
+		`"Lee, A" <a@example.org>, "Bob <b@example.org>, c@example.org`: {{Name: "Lee, A", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}, {Address: "c@example.org"}},
+		"Ann (never <a@example.org>, b@example.org":                     {{Name: "Ann (never", Address: "a@example.org"}, {Address: "b@example.org"}},
+		"Ann <>":                              nil,
+		"<>":                                  nil,
+		"a@example.org <>":                    {{Address: "a@example.org"}},
+		"Ann Lee":                             nil,
+		"root":                                {{Address: "root"}},
+		"MAILER-DAEMON (Mail Delivery)":       {{Name: "Mail Delivery", Address: "MAILER-DAEMON"}},
+		"a@example.org\r\nBcc: b@example.org": {{Name: "a@example.org Bcc:", Address: "b@example.org"}}, // one line is one line
+	} {
+		require.Empty(t, cmp.Diff(want, inbound.Addresses(in)), "%q", in)
+	}
+	require.Len(t, inbound.Addresses(strings.Repeat("a@example.org,", 5001)), 5000)
+	require.Len(t, inbound.Addresses(`"`+strings.Repeat("a@example.org,", 5001)), 5000)
+}

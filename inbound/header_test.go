@@ -1,0 +1,195 @@
+package inbound_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+)
+
+func TestDecodeHeader(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                             "",
+		"plain text":                                   "plain text",
+		"=?utf-8?Q?caf=C3=A9?=":                        "café",
+		"=?UTF-8?q?a_b=5Fc?=":                          "a b_c",
+		"=?utf-8?B?Y2Fmw6k=?=":                         "café",
+		"=?utf-8*fr?Q?caf=c3=a9?= noir":                "café noir",
+		"=?koi8-r?B?7cnS?=":                            "Мир",
+		"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=":           "日本",
+		"=?gb18030?Q?=C4=E3?=":                         "你",
+		"=?iso-8859-1?Q?=E9?= =?utf-8?Q?=C3=A9?=":      "éé", // no blank between words
+		"=?utf-8?Q?a?=\r\n =?utf-8?Q?b?=":              "ab",
+		"=?utf-8?Q?a?= and =?utf-8?Q?b?=":              "a and b",
+		"=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=":              "é", // split within a character
+		"=?utf-8?B?ww==?= =?utf-8?B?qQ==?=":            "é",
+		"=?utf-8?B?Y2F?= =?utf-8?B?mw6k=?=":            "café", // split within four characters
+		"=?utf-8?Q?=C3?= =?utf-8?B?qQ==?=":             "é",
+		"=?utf-8?Q?two words?=":                        "two words",
+		"a=?utf-8?Q?=C3=A9?=b":                         "aéb",
+		`"=?utf-8?Q?=C3=A9?=" <a@example.org>`:         `"é" <a@example.org>`,
+		"=?x-nobody-knows?Q?abc?=":                     "abc",
+		"=?utf-8?Q?caf=E9?=":                           "café", // Latin-1 in truth
+		"=?utf-8?B?Y2Fmw6k?=":                          "café", // without padding
+		"=?utf-8?B?***?=!":                             "!",
+		"=?utf-8?Q?100%=ZZ=?=":                         "100%=ZZ=",
+		"=?utf-8?Q??=x":                                "x",
+		"=?utf-8?X?abc?=":                              "=?utf-8?X?abc?=",
+		"=??Q?abc?=":                                   "=??Q?abc?=",
+		"=?utf-8?Q?never closed":                       "=?utf-8?Q?never closed",
+		"=?utf-8?Q?lost =?utf-8?Q?found?=":             "=?utf-8?Q?lost found",
+		"1 =? 2 ?= 3":                                  "1 =? 2 ?= 3",
+		"=?utf-8?Q?a=0D=0ABcc:_b?=":                    "a  Bcc: b",
+		"=?utf-8?Q?a=00=1B=E2=80=A8b?=":                "a   b",
+		"a\r\nBcc: b":                                  "a  Bcc: b",
+		"folded\r\n\tline":                             "folded\tline",
+		"caf\xe9":                                      "café",
+		"=?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3F=3D?=":        "=?utf-8?Q?a?=", // once is enough
+		"=?utf-8?Q?=3D?= =?utf-8?Q?=3Futf-8=3FQ=3Fa?=": "=?utf-8?Q?a",
+	} {
+		require.Equal(t, want, inbound.DecodeHeader(in), "%q", in)
+	}
+}
+
+func TestParseHeaders(t *testing.T) {
+	want := anymail.Headers{
+		{Name: "Received", Value: "one"},
+		{Name: "Subject", Value: "é: folded twice"},
+		{Name: "received", Value: "two"},
+		{Name: "X-Empty"},
+		{Name: "X-8-Bit", Value: "ü"},
+	}
+	const block = "Received: one\nSubject: =?utf-8?Q?=C3=A9?=: folded\n  twice\nreceived:two\nX-Empty: \nX-8-Bit : \xfc\n"
+	want[1].Value = "é: folded  twice"
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		text := strings.ReplaceAll(block, "\n", end)
+		require.Empty(t, cmp.Diff(want, inbound.ParseHeaders([]byte(text))), "%q", end)
+		require.Empty(t, cmp.Diff(want, inbound.ParseHeaders([]byte(text+end+"Not: header"))), "%q", end)
+		require.Empty(t, cmp.Diff(want, inbound.ParseHeaders([]byte(strings.TrimRight(text, "\r\n")))), "%q", end)
+	}
+	require.Empty(t, inbound.ParseHeaders(nil))
+	require.Empty(t, inbound.ParseHeaders([]byte("no field here")))
+	require.Empty(t, inbound.ParseHeaders([]byte(": value")))
+	require.Empty(t, inbound.ParseHeaders([]byte("Na\xefme: value")))
+}
+
+// TestParseHeadersQuotes: names keep their bounds when they are decoded.
+func TestParseHeadersQuotes(t *testing.T) {
+	for in, want := range map[string]string{
+		"=?utf-8?Q?Ng=2C_Zo=C3=AB?= <z@example.org>":     `"Ng, Zoë" <z@example.org>`,
+		`"=?utf-8?Q?Ng=2C_Zo=C3=AB?=" <z@example.org>`:   `"Ng, Zoë" <z@example.org>`,
+		"=?utf-8?Q?=22Z=22?= <z@example.org>":            `"\"Z\"" <z@example.org>`,
+		`"=?utf-8?Q?=22Z?=" <z@example.org>`:             `"\"Z" <z@example.org>`,
+		"=?utf-8?Q?Zo=C3=AB?= Ng <z@example.org>":        "Zoë Ng <z@example.org>",
+		`"a\"b" =?utf-8?Q?=2C?= <z@example.org>`:         `"a\"b" "," <z@example.org>`,
+		"=?utf-8?Q?Zo=C3=AB=40example=2Eorg?= <z@e.org>": `"Zoë@example.org" <z@e.org>`,
+	} {
+		hs := inbound.ParseHeaders([]byte("Reply-To: " + in))
+		require.Equal(t, want, hs.Get("Reply-To"))
+		require.Equal(t, inbound.Addresses(in), inbound.Addresses(want), in)
+	}
+	hs := inbound.ParseHeaders([]byte("Subject: =?utf-8?Q?=2C=22?="))
+	require.Equal(t, `,"`, hs.Get("Subject"), "only in fields with addresses")
+}
+
+func TestSetHeaders(t *testing.T) {
+	given := anymail.Headers{
+		{Name: "from", Value: "=?utf-8?Q?Ng=2C_Zo=C3=AB?= <z@example.org>"},
+		{Name: "TO", Value: "a@example.com"},
+		{Name: "Subject", Value: "=?utf-8?Q?=C3=A9?="},
+		{Name: "Message-Id", Value: "<m@example.org>"},
+		{Name: "References", Value: "<a@example.org>"},
+		{Name: "Date", Value: "5 Feb 2026 10:00:00 +0000"},
+	}
+	m := anymail.InboundMessage{To: []anymail.Address{{Address: "kept@example.com"}}, MessageID: "kept"}
+	inbound.SetHeaders(&m, given)
+	require.Equal(t, "=?utf-8?Q?=C3=A9?=", given[2].Value, "what is given is not changed")
+	require.Equal(t, "é", m.Headers.Get("Subject"))
+	require.Len(t, m.Headers, len(given))
+	require.Equal(t, []anymail.Address{{Name: "Ng, Zoë", Address: "z@example.org"}}, m.From)
+	require.Equal(t, []anymail.Address{{Address: "kept@example.com"}}, m.To)
+	require.Equal(t, "kept", m.MessageID)
+	require.Equal(t, "é", m.Subject)
+	require.Equal(t, []string{"a@example.org"}, m.References)
+	require.Equal(t, int64(1770285600), m.Date.Unix())
+
+	inbound.SetHeaders(&m, nil)
+	require.Empty(t, m.Headers)
+	require.Equal(t, "é", m.Subject)
+}
+
+func TestMessageIDs(t *testing.T) {
+	for in, want := range map[string][]string{
+		"":                                nil,
+		"<>":                              nil,
+		"<a@example.org>":                 {"a@example.org"},
+		" <a@x>\r\n\t<b@x><c@x>, <d@x>":   {"a@x", "b@x", "c@x", "d@x"},
+		"a@x b@x":                         {"a@x", "b@x"},
+		`Your mail of "Monday" <a@x> (b)`: {"a@x"},
+		"<a@x\r\n .example.org>":          {"a@x.example.org"},
+		"<a@x":                            {"a@x"},
+		"<a@x <b@x>":                      {"a@x", "b@x"},
+		"<\xe9@x>":                        {"é@x"},
+	} {
+		require.Equal(t, want, inbound.MessageIDs(in), "%q", in)
+	}
+	require.Len(t, inbound.MessageIDs(strings.Repeat("<a>", 1001)), 1000)
+}
+
+func TestDate(t *testing.T) {
+	for in, want := range map[string]string{
+		"Thu, 05 Feb 2026 10:11:12 +0000":      "2026-02-05T10:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 -0430":       "2026-02-05T14:41:12Z",
+		"5 Feb 2026 10:11 +0100":               "2026-02-05T09:11:00Z",
+		"Thu, 5 Feb 2026 10:11:12 GMT":         "2026-02-05T10:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 EST":         "2026-02-05T15:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 PDT":         "2026-02-05T17:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 GMT+0200":    "2026-02-05T08:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 +2":          "2026-02-05T08:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 +02:00":      "2026-02-05T08:11:12Z",
+		"Thu, 5 Feb 2026 10:11:12 +0100 (CET)": "2026-02-05T09:11:12Z",
+		"Thu (today), 5 Feb 2026 10:11:12 XYZ": "2026-02-05T10:11:12Z",
+		"Thursday, 5 February 2026 10:11:12":   "2026-02-05T10:11:12Z",
+		"Mon, 5 Feb 2026 10:11:12 +0000":       "2026-02-05T10:11:12Z", // it was a Thursday
+		"Thu,5 Feb 2026 10:11:12.345 +0000":    "2026-02-05T10:11:12Z",
+		" 5\r\n Feb 2026 1:2:3 -0000 ":         "2026-02-05T01:02:03Z",
+		"Thu Feb  5 10:11:12 2026":             "2026-02-05T10:11:12Z",
+		"Thu Feb  5 10:11:12 EST 2026":         "2026-02-05T15:11:12Z",
+		"Thursday, 05-Feb-26 10:11:12 GMT":     "2026-02-05T10:11:12Z",
+		"5 Feb 26 10:11:12 +0000":              "2026-02-05T10:11:12Z",
+		"5 Feb 99 10:11:12 +0000":              "1999-02-05T10:11:12Z",
+		"5 Feb 126 10:11:12 +0000":             "2026-02-05T10:11:12Z",
+		"31 Dec 2016 23:59:60 +0000":           "2017-01-01T00:00:00Z",
+		"29 Feb 2024 10:11:12 +0000":           "2024-02-29T10:11:12Z",
+		"2026-02-05T10:11:12+01:00":            "2026-02-05T09:11:12Z",
+		"2026-02-05 10:11:12":                  "2026-02-05T10:11:12Z",
+		"2026-02-05 10:11:12 -0100":            "2026-02-05T11:11:12Z",
+		"":                                     "",
+		"yesterday":                            "",
+		"5 Feb 2026":                           "",
+		"29 Feb 2026 10:11:12 +0000":           "",
+		"0 Feb 2026 10:11:12 +0000":            "",
+		"5 Feb 2026 24:11:12 +0000":            "",
+		"5 Feb 2026 10:60:12 +0000":            "",
+		"5 Feb 1899 10:11:12 +0000":            "",
+		"31 Dec 9999 23:59:59 -0100":           "", // in UTC it is the year 10000
+		"0000-01-01T00:00:00Z":                 "",
+		"5 Feb 2026 10:11:12:13 +0000":         "",
+		"5 Feb 2026 -1:11:12 +0000":            "",
+		"5 Feb 2026 10:11:12 +9999":            "2026-02-05T10:11:12Z", // no such zone
+	} {
+		got := inbound.Date(in)
+		if want == "" {
+			require.True(t, got.IsZero(), "%q is %v", in, got)
+			continue
+		}
+		require.Equal(t, want, got.Format("2006-01-02T15:04:05Z07:00"), "%q", in)
+	}
+	for i, month := range strings.Fields("jan FEB Mar Apr May Jun Jul Aug Sept Oct Nov Dec") {
+		require.Equal(t, i+1, int(inbound.Date("1 "+month+" 2026 00:00 Z").Month()), month)
+	}
+}
