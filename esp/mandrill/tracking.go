@@ -172,10 +172,10 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	case anymail.EventSent, anymail.EventDelivered, anymail.EventDeferred:
 		wire.Answer(ev, msg.answer())
 	case anymail.EventBounced:
+		ev.Description = string(msg.BounceDescription)
 		wire.Answer(ev, msg.answer())
 		wire.BlameAddress(ev)
 		bounces[word(msg.BounceDescription)].Apply(ev)
-		ev.Description = string(msg.BounceDescription)
 	case anymail.EventRejected:
 		reason := first(msg.Reject.Reason, msg.RejectReason)
 		wire.Outcome{Reason: reasons[word(wire.Text(reason))]}.Apply(ev)

@@ -1,0 +1,132 @@
+// Package sparkpost is the adapter for SparkPost, now Bird Email.
+//
+// SparkPost signs nothing. Its webhooks prove themselves by what they can carry
+// besides credentials in the URL: a token, a header of the user's choice, or an
+// OAuth 2.0 access token
+// (https://support.sparkpost.com/docs/tech-resources/webhook-authentication).
+package sparkpost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "sparkpost"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret.
+type Config struct {
+	// Events and Relay say how event webhooks and relay webhooks prove
+	// themselves.
+	Events, Relay Auth
+	// InitialOpens makes initial_open and amp_initial_open events
+	// [anymail.EventOpened]. By default they are [anymail.EventUnknown],
+	// because for most messages there is an open event as well.
+	InitialOpens bool
+}
+
+// Auth is how a webhook proves itself. Any of what is set is enough; what is
+// set nowhere is left to the Dispatcher's shared secret.
+type Auth struct {
+	// Tokens are the values of X-MessageSystems-Webhook-Token: auth_token at
+	// SparkPost.
+	Tokens anymail.KeySource
+	// HeaderName and HeaderValues are a custom header and its values:
+	// custom_headers at SparkPost.
+	HeaderName   string
+	HeaderValues anymail.KeySource
+	// BearerTokens are access tokens that the user's own token endpoint gives
+	// to SparkPost: OAuth 2.0 there. Such a webhook has no shared secret:
+	// register the adapter with [anymail.WithSharedSecret] without arguments.
+	BearerTokens anymail.KeySource
+	// CheckBearer is asked about an access token where they are not known
+	// beforehand. What it returns is the Verifier's answer: nil, an error that
+	// is [anymail.ErrUnauthenticated], or another to have SparkPost retry.
+	CheckBearer func(ctx context.Context, token string) error
+}
+
+// Adapter is the adapter for one SparkPost account.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter, or an error that is [anymail.ErrConfig] where a token
+// or value is empty, or HeaderName is missing beside HeaderValues.
+func New(config Config) (*Adapter, error) {
+	for _, auth := range []Auth{config.Events, config.Relay} {
+		if err := auth.check(); err != nil {
+			return nil, err
+		}
+	}
+	return &Adapter{config}, nil
+}
+
+// ESP returns "sparkpost".
+func (*Adapter) ESP() string { return ESP }
+
+// Endpoints returns tracking, for event webhooks, and inbound, for relay
+// webhooks. Both parse what belongs to either.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	return []anymail.Endpoint{{
+		Path:         "tracking",
+		Verifier:     a.config.Events.verifier(),
+		Parser:       anymail.ParserFunc(a.parse),
+		ContentTypes: []string{"application/json"},
+	}, {
+		Path:         "inbound",
+		Verifier:     a.config.Relay.verifier(),
+		Parser:       anymail.ParserFunc(a.parse),
+		ContentTypes: []string{"application/json"},
+		MaxBody:      64 << 20, // 20 MB of message, in base64 and again as text
+	}}
+}
+
+func (a Auth) check() error {
+	if (a.HeaderName == "") != (a.HeaderValues == nil) {
+		return fmt.Errorf("anymail: %w: SparkPost's HeaderName and HeaderValues need each other", anymail.ErrConfig)
+	}
+	return errors.Join(
+		verify.CheckKeys(a.Tokens, "SparkPost token", nil),
+		verify.CheckKeys(a.HeaderValues, "SparkPost header value", nil),
+		verify.CheckKeys(a.BearerTokens, "SparkPost bearer token", nil),
+	)
+}
+
+// verifier is nil where nothing is set.
+func (a Auth) verifier() anymail.Verifier {
+	var either []anymail.Verifier
+	if a.Tokens != nil {
+		either = append(either, verify.Token{Keys: a.Tokens, Header: "X-MessageSystems-Webhook-Token"}.Verifier())
+	}
+	if a.HeaderValues != nil {
+		either = append(either, verify.Token{Keys: a.HeaderValues, Header: a.HeaderName}.Verifier())
+	}
+	if a.BearerTokens != nil {
+		either = append(either, verify.Token{Keys: a.BearerTokens, Scheme: "Bearer"}.Verifier())
+	}
+	if a.CheckBearer != nil {
+		either = append(either, anymail.VerifierFunc(a.checkBearer))
+	}
+	if either == nil {
+		return nil
+	}
+	return verify.Any(either...)
+}
+
+func (a Auth) checkBearer(ctx context.Context, p *anymail.Payload) (proof anymail.Proof, err error) {
+	authorization, err := verify.Header(p, "Authorization")
+	if err != nil {
+		return proof, err
+	}
+	scheme, token, _ := strings.Cut(authorization, " ")
+	if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
+		return proof, anymail.Unauthenticated("no bearer token")
+	}
+	return proof, a.CheckBearer(ctx, token)
+}
