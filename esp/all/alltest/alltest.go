@@ -4,13 +4,27 @@ package alltest
 
 import (
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/esp/brevo/brevotest"
+	"github.com/goanymail/anymail/esp/mailersend/mailersendtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/mailjet/mailjettest"
+	"github.com/goanymail/anymail/esp/mailtrap/mailtraptest"
+	"github.com/goanymail/anymail/esp/mandrill/mandrilltest"
+	"github.com/goanymail/anymail/esp/postal/postaltest"
 	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/resend/resendtest"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+	"github.com/goanymail/anymail/esp/sparkpost/sparkposttest"
+	"github.com/goanymail/anymail/esp/unisendergo/unisendergotest"
 )
 
 // Kits returns a new kit of every ESP, in alphabetical order.
 func Kits() []*anymailtest.Kit {
 	return []*anymailtest.Kit{
-		postmarktest.Kit(),
+		amazonsestest.Kit(), brevotest.Kit(), mailersendtest.Kit(), mailguntest.Kit(), mailjettest.Kit(),
+		mailtraptest.Kit(), mandrilltest.Kit(), postaltest.Kit(), postmarktest.Kit(), resendtest.Kit(),
+		sendgridtest.Kit(), sparkposttest.Kit(), unisendergotest.Kit(),
 	}
 }
 

@@ -1,0 +1,58 @@
+package all_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+func TestListIsSortedAndLikeTheKits(t *testing.T) {
+	var names, kits []string
+	for _, e := range all.List() {
+		names = append(names, e.Name)
+		kit := alltest.Kit(e.Name)
+		require.NotNil(t, kit, e.Name)
+		require.Equal(t, kit.Title, e.Title)
+	}
+	for _, kit := range alltest.Kits() {
+		kits = append(kits, kit.ESP)
+	}
+	require.True(t, slices.IsSorted(names))
+	require.Equal(t, names, kits)
+	require.Len(t, names, 13)
+}
+
+func TestNew(t *testing.T) {
+	for _, e := range all.List() {
+		adapter, err := e.New(nil)
+		require.NoError(t, err, e.Name)
+		require.Equal(t, e.Name, adapter.ESP())
+		for _, s := range e.Settings {
+			require.NotEmpty(t, s.Help)
+		}
+	}
+	find := func(name string) all.ESP {
+		e, ok := all.Find(name)
+		require.True(t, ok, name)
+		return e
+	}
+	require.Equal(t, "amazonses", find("amazon_ses").Name)
+	_, ok := all.Find("nobody")
+	require.False(t, ok)
+
+	_, err := find("mailgun").New(map[string][]string{"signing_keys": {"older", "newer"}})
+	require.NoError(t, err)
+	_, err = find("mailgun").New(map[string][]string{"signing_key": {"a-secret"}})
+	require.ErrorIs(t, err, anymail.ErrConfig)
+	require.ErrorContains(t, err, `no setting "signing_key"; it has signing_keys`)
+	require.NotContains(t, err.Error(), "a-secret")
+	_, err = find("postal").New(map[string][]string{"require_sha256": {"perhaps"}})
+	require.ErrorIs(t, err, anymail.ErrConfig)
+	_, err = find("postmark").New(map[string][]string{"header_name": {"A", "B"}, "header_values": {"x"}})
+	require.ErrorIs(t, err, anymail.ErrConfig)
+}
