@@ -7,7 +7,7 @@ package mandrill
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // Mandrill's choice; as an HMAC it holds
+	"crypto/sha1" // Mandrill's choice; as an HMAC it holds
 	"fmt"
 	"maps"
 	"net/http"

@@ -4,7 +4,7 @@ package mandrilltest
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // Mandrill's choice
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -25,7 +25,7 @@ import (
 func Kit() *anymailtest.Kit {
 	return &anymailtest.Kit{
 		ESP:   mandrill.ESP,
-		Title: "Mandrill (Mailchimp Transactional)",
+		Title: "Mandrill",
 		NewCredential: func() anymailtest.Credential {
 			return anymailtest.Credential{Config: rand.Text()[:22]}
 		},

@@ -19,7 +19,7 @@ import (
 func Kit() *anymailtest.Kit {
 	return &anymailtest.Kit{
 		ESP:   sparkpost.ESP,
-		Title: "SparkPost (Bird Email)",
+		Title: "SparkPost",
 		New: func(...anymailtest.Credential) (anymail.Adapter, error) {
 			return sparkpost.New(sparkpost.Config{})
 		},
