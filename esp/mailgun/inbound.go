@@ -1,0 +1,157 @@
+package mailgun
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/wire"
+)
+
+// parseInbound reads what a route posts: forward() with the raw message or its
+// parts, or store(notify=...) with the URL of the message. The fields tell
+// which it is.
+// https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
+func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	form, err := p.Form()
+	if err != nil {
+		return nil, err
+	}
+	v := wire.Texts(form)
+	if _, tracking := eventTypes[v.Get("event")]; tracking {
+		return nil, anymail.Malformed("a tracking event: its URL should be that of the tracking endpoint", nil)
+	}
+	if v.Get("recipient") == "" && v.Get("sender") == "" && v.Get("message-headers") == "" && v.Get("body-mime") == "" {
+		return nil, anymail.Malformed("not an inbound message", nil)
+	}
+	ev := &anymail.InboundEvent{Common: anymail.Common{
+		Type:      anymail.EventInbound,
+		Timestamp: wire.UnixTime(own(v, "timestamp")),
+		Raw:       p.Body,
+	}}
+	m := &ev.Message
+	raw, err := a.rawMIME(ctx, form.Values, p.Limits)
+	switch {
+	case errors.Is(err, fetch.ErrGone):
+		ev.Type = anymail.EventInboundFailed
+		*m = fromFields(form, v)
+	case err != nil:
+		return nil, err
+	case raw != nil:
+		*m = inbound.FromMIME(raw, p.Limits)
+	default:
+		*m = fromFields(form, v)
+	}
+	m.EnvelopeSender, m.EnvelopeRecipient = wire.TrimID(v.Get("sender")), v.Get("recipient")
+	m.StrippedText, m.StrippedHTML = v.Get("stripped-text"), v.Get("stripped-html")
+
+	// What Mailgun found out stands in headers that it puts on top, if the
+	// domain's spam filter is set to mark messages.
+	m.Authentication.SPF = strings.ToLower(m.Headers.Get("X-Mailgun-Spf"))
+	m.Authentication.DKIM = strings.ToLower(m.Headers.Get("X-Mailgun-Dkim-Check-Result"))
+	if flag := m.Headers.Get("X-Mailgun-Sflag"); flag != "" {
+		m.SpamDetected = anymail.TriOf(strings.EqualFold(flag, "yes"))
+	}
+	m.SpamScore = wire.ParseNumber(m.Headers.Get("X-Mailgun-Sscore")).Pointer()
+	return []anymail.Event{ev}, nil
+}
+
+// rawMIME returns the raw message where there is one: in the form, or in
+// Mailgun's store if there is a key to get it with.
+func (a *Adapter) rawMIME(ctx context.Context, v url.Values, limits anymail.Limits) ([]byte, error) {
+	if v.Has("body-mime") {
+		return []byte(v.Get("body-mime")), nil
+	}
+	at := v.Get("message-url")
+	if at == "" || a.config.APIKeys == nil {
+		return nil, nil
+	}
+	keys, err := a.config.APIKeys.Keys(ctx)
+	if err != nil {
+		return nil, anymail.Because(anymail.ErrUnavailable, "API keys", err)
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	// The URL is not signed, and the key is sent to it: only Mailgun may be asked.
+	getter := fetch.Getter{Client: a.config.Client, Hosts: []string{".mailgun.net", ".mailgun.org"}, MaxBytes: limits.Fetch}
+	content, err := getter.Get(ctx, at, http.Header{
+		"Accept":        {"message/rfc2822"},
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+keys[0]))},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var stored struct {
+		MIME string `json:"body-mime"`
+	}
+	if err := wire.Unmarshal(content, &stored); err != nil || stored.MIME == "" {
+		return nil, anymail.Because(anymail.ErrUnavailable, "Mailgun's store did not give the raw message", nil)
+	}
+	return []byte(stored.MIME), nil
+}
+
+// fromFields makes the message of the parts that Mailgun took it apart into.
+func fromFields(form *anymail.Form, v url.Values) anymail.InboundMessage {
+	m := anymail.InboundMessage{
+		Text: v.Get("body-plain"),
+		HTML: strings.Join(v["body-html"], "\n"),
+	}
+	// Header fields are form fields as well, under names that the sender may
+	// have chosen. Here is their order, and nothing else.
+	inbound.SetHeaders(&m, headerList(v.Get("message-headers")))
+	if len(m.From) == 0 {
+		m.From = inbound.Addresses(v.Get("from"))
+	}
+	if m.Subject == "" {
+		m.Subject = v.Get("subject")
+	}
+
+	contentIDs := map[string]string{} // of form fields, or URLs of stored attachments
+	for id, place := range wire.Members([]byte(v.Get("content-id-map"))) {
+		if name, ok := wire.Any(place).(string); ok {
+			contentIDs[name] = string(id)
+		}
+	}
+	for _, f := range wire.Uploads(form, "attachment-") {
+		m.Attachments = append(m.Attachments, inbound.NewAttachment(f.Filename, f.ContentType, "", contentIDs[f.Field], f.Content))
+	}
+	var stored []struct {
+		URL         string      `json:"url"`
+		ContentType string      `json:"content-type"`
+		Name        string      `json:"name"`
+		Size        wire.Number `json:"size"`
+	}
+	if v.Get("attachments") != "" && wire.Unmarshal([]byte(v.Get("attachments")), &stored) == nil {
+		for i, s := range stored {
+			id := cmp.Or(contentIDs[s.URL], contentIDs["attachment-"+strconv.Itoa(i+1)])
+			a := inbound.NewAttachment(s.Name, s.ContentType, "", id, nil)
+			a.Size = int64(max(s.Size.Int(), 0))
+			m.Attachments = append(m.Attachments, a)
+		}
+	}
+	return m
+}
+
+// headerList reads a JSON array of [name, value].
+func headerList(text string) anymail.Headers {
+	var pairs []wire.Strings
+	if text == "" || wire.Unmarshal([]byte(text), &pairs) != nil {
+		return nil
+	}
+	headers := anymail.Headers{}
+	for _, pair := range pairs {
+		if len(pair) == 2 {
+			headers = append(headers, anymail.Header{Name: pair[0], Value: pair[1]})
+		}
+	}
+	return headers
+}

@@ -1,0 +1,132 @@
+package mailgun
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+// The fields of Mailgun's own in legacy webhooks, always and by event. What
+// else stands in a form is a variable of the user's.
+// https://help.mailgun.com/hc/en-us/articles/14048832145051-Legacy-Webhooks
+var (
+	legacyFields = []string{
+		"event", "recipient", "domain", "timestamp", "token", "signature", "parent-signature", "message-id", "Message-Id",
+		"tag", "campaign-id", "campaign-name", "mailing-list", "body-plain", "X-Mailgun-Sid", "X-Mailgun-Tag",
+	}
+	legacyClient        = []string{"ip", "country", "region", "city", "user-agent", "device-type", "client-type", "client-name", "client-os"}
+	legacyFieldsOfEvent = map[string][]string{
+		"opened":       legacyClient,
+		"clicked":      append([]string{"url", "h"}, legacyClient...),
+		"unsubscribed": legacyClient,
+		"bounced":      {"code", "error", "notification"},
+		"dropped":      {"code", "reason", "description"},
+	}
+)
+
+// parseLegacy reads the form-encoded webhooks from before 2018. The user's
+// variables are fields of the same form: where one is called like a field of
+// Mailgun's own, that one comes first, except for those of the signature.
+func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
+	form, err := p.Form()
+	if err != nil {
+		return nil, err
+	}
+	v := wire.Texts(form)
+	name := v.Get("event")
+	if name == "" || name == "stored" || name == "inbound" {
+		return nil, anymail.Malformed("not a tracking event: is it an inbound message that should go to the inbound endpoint?", nil)
+	}
+	at := own(v, "timestamp")
+	ev := &anymail.TrackingEvent{Common: anymail.Common{Raw: p.Body, Timestamp: wire.UnixTime(at)}}
+	eventTypes[name].Apply(ev)
+	ev.Description = cmp.Or(v.Get("description"), v.Get("reason"))
+	if name == "bounced" || name == "dropped" {
+		legacyFailure(v, ev)
+	}
+	headers := headerList(v.Get("message-headers"))
+	ev.MessageID = messageID(cmp.Or(v.Get("Message-Id"), v.Get("message-id"), headers.Get("Message-Id")))
+	ev.Recipient = v.Get("recipient")
+	for _, tags := range [][]string{headers.Values("X-Mailgun-Tag"), v["X-Mailgun-Tag"], v["tag"]} {
+		if len(tags) > 0 {
+			ev.Tags = tags
+		}
+	}
+	if headers != nil {
+		ev.Metadata = headerVariables(headers)
+	} else {
+		ev.Metadata = fieldVariables(v, name)
+	}
+	if name == "clicked" {
+		ev.ClickURL = v.Get("url")
+	}
+	if slices.Contains(legacyFieldsOfEvent[name], "ip") {
+		ev.UserAgent = v.Get("user-agent")
+		ev.IP = wire.Addr(v.Get("ip"))
+		ev.Geo = place(v.Get("country"), v.Get("region"), v.Get("city"))
+		ev.Automated = automated(v.Get("client-type"), "")
+	}
+
+	// There is no event id; token, signature and perhaps time are those of the
+	// attempt. So the time counts only for what can happen again.
+	if ev.MessageID != "" && name != "opened" && name != "clicked" {
+		at = ""
+	}
+	ev.Key = anymail.EventKey(ESP, "legacy", name, ev.MessageID, ev.Recipient, ev.ClickURL, at)
+	return []anymail.Event{ev}, nil
+}
+
+func legacyFailure(v url.Values, ev *anymail.TrackingEvent) {
+	if answer := cmp.Or(v.Get("error"), v.Get("notification")); answer != "" {
+		wire.Answer(ev, answer)
+	}
+	code := v.Get("code") // 550, or 5.1.1
+	if enhanced := wire.EnhancedCode(code); enhanced != "" {
+		ev.Bounce.EnhancedCode = enhanced
+	}
+	number := wire.ParseNumber(code).Int()
+	if smtp := smtpCode(number); smtp != 0 {
+		ev.Bounce.SMTPCode = smtp
+	}
+	reasons[wire.Text(v.Get("reason"))].Apply(ev)
+	codes[number].Apply(ev)
+	wire.BlameAddress(ev)
+}
+
+// headerVariables reads the variables from the headers of the message.
+func headerVariables(headers anymail.Headers) anymail.Metadata {
+	var variables anymail.Metadata
+	for _, object := range headers.Values("X-Mailgun-Variables") {
+		for name, value := range wire.Members([]byte(object)) {
+			if variables == nil {
+				variables = anymail.Metadata{}
+			}
+			variables[string(name)] = wire.Any(value)
+		}
+	}
+	return variables
+}
+
+// fieldVariables finds the variables in the form of an event.
+func fieldVariables(v url.Values, event string) anymail.Metadata {
+	variables := anymail.Metadata{}
+	for name, values := range v {
+		ours := slices.Contains(legacyFields, name) || slices.Contains(legacyFieldsOfEvent[event], name)
+		switch {
+		case !ours:
+			variables[name] = values[0]
+		case len(values) < 2 || name == "tag": // there can be several tags
+		case name == "timestamp" || name == "token" || name == "signature":
+			variables[name] = values[0]
+		default:
+			variables[name] = values[len(values)-1]
+		}
+	}
+	if len(variables) == 0 {
+		return nil
+	}
+	return variables
+}

@@ -1,0 +1,238 @@
+package mailgun
+
+import (
+	"cmp"
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+// event is the event-data of a webhook.
+// https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-payloads
+type event struct {
+	Event     string        `json:"event"`
+	ID        string        `json:"id"` // unique within a day
+	Timestamp wire.Unix     `json:"timestamp"`
+	Severity  string        `json:"severity"`
+	Reason    wire.Text     `json:"reason"`
+	Recipient string        `json:"recipient"`
+	Tags      wire.Strings  `json:"tags"`
+	Variables wire.Metadata `json:"user-variables"` // [] where there are none
+	URL       string        `json:"url"`
+	IP        string        `json:"ip"`
+	Place     struct {
+		Country string `json:"country"`
+		Region  string `json:"region"`
+		City    string `json:"city"`
+	} `json:"geolocation"`
+	Client struct {
+		UserAgent string    `json:"user-agent"`
+		IP        string    `json:"ip"`
+		Type      string    `json:"client-type"`
+		Bot       wire.Text `json:"bot"`
+	} `json:"client-info"`
+	Status struct {
+		Code        wire.Number `json:"code"`
+		Enhanced    wire.Text   `json:"enhanced-code"`
+		Message     wire.Text   `json:"message"`
+		Description wire.Text   `json:"description"`
+		BounceType  wire.Text   `json:"bounce-type"`
+	} `json:"delivery-status"`
+	Reject struct {
+		Reason      wire.Text `json:"reason"`
+		Description wire.Text `json:"description"`
+	} `json:"reject"`
+	Flags struct {
+		DelayedBounce bool `json:"is-delayed-bounce"`
+	} `json:"flags"`
+	Envelope struct {
+		Targets string `json:"targets"`
+	} `json:"envelope"`
+	Message struct {
+		Headers struct {
+			MessageID string `json:"message-id"`
+			To        string `json:"to"`
+		} `json:"headers"`
+	} `json:"message"`
+}
+
+// https://documentation.mailgun.com/docs/mailgun/user-manual/events/events
+var eventTypes = map[string]wire.Outcome{
+	"accepted":     {Type: anymail.EventQueued},
+	"rejected":     {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+	"delivered":    {Type: anymail.EventDelivered},
+	"failed":       {Type: anymail.EventFailed, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined}, // see failure
+	"opened":       {Type: anymail.EventOpened},
+	"clicked":      {Type: anymail.EventClicked},
+	"unsubscribed": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
+	"complained":   {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+
+	// Of the legacy webhooks, and where other receivers have seen them.
+	"bounced": {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"dropped": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+	"blocked": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+}
+
+// severities say what a failure is.
+var severities = map[string]wire.Outcome{
+	"temporary": {Type: anymail.EventDeferred},
+	"permanent": {Type: anymail.EventBounced},
+}
+
+// reasons refine a failure. What is suppressed was refused by Mailgun itself.
+// https://github.com/mailgun/mailgun-go/blob/master/events/objects.go
+var reasons = map[wire.Text]wire.Outcome{
+	"bounce":               {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"delayed-bounce":       {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"espblock":             {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"blacklisted":          {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"greylisted":           {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
+	"old":                  {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"suppress-bounce":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"suppress-complaint":   {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
+	"suppress-unsubscribe": {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
+	"hardfail":             {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+}
+
+// codes are Mailgun's own, among those of SMTP.
+// https://documentation.mailgun.com/docs/mailgun/user-manual/events/events
+var codes = map[int]wire.Outcome{
+	499: {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // could not connect
+	602: {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // gave up
+	605: {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	606: {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
+	607: {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
+	625: {Type: anymail.EventRejected, Reason: anymail.RejectOther}, // a mailing list of poor quality
+}
+
+// smtpCode returns code if it is one of SMTP and not of Mailgun's own.
+func smtpCode(code int) int {
+	if code < 200 || code > 599 || code == 498 || code == 499 {
+		return 0
+	}
+	return code
+}
+
+func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	if !isJSON(p) {
+		return parseLegacy(p)
+	}
+	var w webhook
+	if err := wire.Unmarshal(p.Body, &w); err != nil || len(w.Event) == 0 {
+		return nil, anymail.Malformed("not a webhook of Mailgun", nil) // err may quote the payload
+	}
+	return wire.Events([][]byte{w.Event}, fill), nil
+}
+
+func fill(w *event, ev *anymail.TrackingEvent) {
+	eventTypes[w.Event].Apply(ev)
+	ev.Description = cmp.Or(w.Status.Description, w.Reject.Description, w.Reject.Reason, w.Reason).String()
+	code := w.Status.Code.Int()
+	if answer := w.Status.Message.String(); code != 0 && smtpCode(code) == 0 {
+		// No server answered: these are words of Mailgun's own.
+		ev.Description = cmp.Or(w.Status.Description.String(), answer, ev.Description)
+	} else if answer != "" {
+		wire.Answer(ev, answer)
+	}
+	if w.Event == "failed" {
+		failure(w, ev)
+	}
+
+	ev.ID = w.ID
+	ev.Timestamp = w.Timestamp.Time
+	if w.ID != "" {
+		// Stays the same when Mailgun repeats an event, for the account's
+		// webhook and the domain's too, while the token does not.
+		ev.Key = anymail.EventKey(ESP, w.ID, strconv.FormatInt(w.Timestamp.UnixNano(), 10), w.Event)
+	}
+	ev.MessageID = messageID(w.Message.Headers.MessageID)
+	ev.Recipient = cmp.Or(w.Recipient, onlyAddress(w.Message.Headers.To), w.Envelope.Targets)
+	ev.Tags = w.Tags
+	ev.Metadata = w.Variables.Event()
+	ev.ClickURL = w.URL
+	ev.UserAgent = w.Client.UserAgent
+	ev.IP = wire.Addr(cmp.Or(w.IP, w.Client.IP))
+	ev.Geo = place(w.Place.Country, w.Place.Region, w.Place.City)
+	ev.Automated = automated(w.Client.Type, w.Client.Bot.String())
+}
+
+// failure says what a failed event is.
+func failure(w *event, ev *anymail.TrackingEvent) {
+	code := w.Status.Code.Int()
+	if smtp := smtpCode(code); smtp != 0 {
+		ev.Bounce.SMTPCode = smtp
+	}
+	if enhanced := wire.EnhancedCode(w.Status.Enhanced.String()); enhanced != "" {
+		ev.Bounce.EnhancedCode = enhanced
+	}
+	severity := w.Severity
+	if _, known := severities[severity]; !known && smtpCode(code) >= 500 {
+		severity = "permanent"
+	} else if !known && smtpCode(code) >= 400 {
+		severity = "temporary"
+	}
+	if w.Flags.DelayedBounce {
+		w.Reason = "delayed-bounce"
+	}
+	reasons[w.Reason].Apply(ev)
+	codes[code].Apply(ev)
+	// That a server blocks the sender tells more than that it does so for good.
+	if ev.Bounce.Category != anymail.BounceBlock {
+		switch w.Status.BounceType {
+		case "hard":
+			ev.Bounce.Category = anymail.BounceHard
+		case "soft":
+			ev.Bounce.Category = anymail.BounceSoft
+		}
+	}
+	switch {
+	case severity == "temporary":
+		ev.Type, ev.RejectReason = anymail.EventDeferred, "" // nothing is rejected yet
+		if ev.Bounce.Category != anymail.BounceBlock {
+			ev.Bounce.Category = anymail.BounceSoft
+		}
+	case ev.Type != anymail.EventRejected:
+		severities[severity].Apply(ev)
+	}
+	wire.BlameAddress(ev)
+}
+
+// messageID is as the send API returns it, in angle brackets, which webhooks
+// leave out.
+func messageID(id string) string {
+	if id = wire.TrimID(id); id == "" {
+		return ""
+	}
+	return "<" + id + ">"
+}
+
+// onlyAddress returns the address of a To header that has one alone: of several
+// nobody can tell which one an event is about.
+func onlyAddress(to string) string {
+	if list := inbound.Addresses(to); len(list) == 1 {
+		return list[0].Address
+	}
+	return ""
+}
+
+func place(country, region, city string) anymail.Geo {
+	known := func(name string) string {
+		if strings.EqualFold(name, "unknown") {
+			return ""
+		}
+		return name
+	}
+	return anymail.Geo{Country: known(country), Region: known(region), City: known(city)}
+}
+
+// automated is never No: Mailgun names no bot where it knows of none.
+func automated(clientType, bot string) anymail.Tri {
+	if bot != "" || clientType == "robot" || clientType == "library" {
+		return anymail.Yes
+	}
+	return anymail.Unsaid
+}
