@@ -1,0 +1,108 @@
+package sendgrid
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+// attachmentInfo is what attachment-info tells of a file.
+type attachmentInfo struct {
+	Filename  string `json:"filename"`
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	ContentID string `json:"content-id"`
+}
+
+// parseInbound reads what Inbound Parse posts: the parts of a message, or with
+// send_raw the message itself in the field email.
+// https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
+func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	form, err := p.Form()
+	if err != nil {
+		return nil, err
+	}
+	v := form.Values
+	if v.Get("email") == "" && v.Get("headers") == "" && v.Get("envelope") == "" {
+		return nil, anymail.Malformed("not a message of Inbound Parse", nil)
+	}
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
+	m := &ev.Message
+	if raw := v.Get("email"); raw != "" {
+		*m = inbound.FromMIME([]byte(raw), p.Limits)
+	} else {
+		*m = fromFields(form)
+	}
+	var envelope struct {
+		From string       `json:"from"`
+		To   wire.Strings `json:"to"`
+	}
+	if wire.Unmarshal([]byte(v.Get("envelope")), &envelope) == nil {
+		m.EnvelopeSender = envelope.From
+		if len(envelope.To) > 0 {
+			m.EnvelopeRecipient = envelope.To[0]
+		}
+	}
+	m.Authentication.SPF = strings.ToLower(cmp.Or(v.Get("SPF"), v.Get("spf")))
+	m.Authentication.DKIM = dkim(v.Get("dkim"))
+	m.SpamScore = wire.ParseNumber(v.Get("spam_score")).Pointer()
+	return []anymail.Event{ev}, nil
+}
+
+// fromFields makes the message of the parts that SendGrid took it apart into.
+// The fields of text are in the charsets that the message had them in.
+func fromFields(form *anymail.Form) anymail.InboundMessage {
+	charsets := map[string]string{}
+	for name, charset := range wire.Members([]byte(form.Values.Get("charsets"))) {
+		if text, ok := wire.Any(charset).(string); ok {
+			charsets[string(name)] = text
+		}
+	}
+	text := func(field string) string {
+		return inbound.DecodeText([]byte(form.Values.Get(field)), cmp.Or(charsets[field], "utf-8"))
+	}
+	m := anymail.InboundMessage{Text: text("text"), HTML: text("html")}
+	inbound.SetHeaders(&m, inbound.ParseHeaders([]byte(form.Values.Get("headers"))))
+	if len(m.Headers) == 0 { // otherwise they know better
+		m.From, m.To, m.CC = inbound.Addresses(text("from")), inbound.Addresses(text("to")), inbound.Addresses(text("cc"))
+		m.Subject = text("subject")
+	}
+
+	infos := map[string]attachmentInfo{}
+	for field, value := range wire.Members([]byte(form.Values.Get("attachment-info"))) {
+		var info attachmentInfo
+		if wire.Unmarshal(value, &info) == nil {
+			infos[string(field)] = info
+		}
+	}
+	contentIDs := map[string]string{}
+	for id, field := range wire.Members([]byte(form.Values.Get("content-ids"))) {
+		if name, ok := wire.Any(field).(string); ok {
+			contentIDs[name] = string(id)
+		}
+	}
+	for _, f := range wire.Uploads(form, "attachment") {
+		info := infos[f.Field]
+		m.Attachments = append(m.Attachments, inbound.NewAttachment(
+			cmp.Or(info.Filename, f.Filename, info.Name), cmp.Or(f.ContentType, info.Type), "",
+			cmp.Or(info.ContentID, contentIDs[f.Field]), f.Content))
+	}
+	return m
+}
+
+// dkim reads "{@example.org : pass, @example.com : fail}", or "none". One good
+// signature is enough.
+func dkim(text string) string {
+	result := ""
+	for one := range strings.SplitSeq(strings.ToLower(text), ",") {
+		one = strings.Trim(one[strings.LastIndexByte(one, ':')+1:], "{} ")
+		if result == "" || one == "pass" {
+			result = one
+		}
+	}
+	return result
+}

@@ -1,0 +1,164 @@
+// Package sendgrid is the adapter for Twilio SendGrid.
+//
+// SendGrid signs event webhooks with ECDSA over the time and the raw body, if
+// told to (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features),
+// and Inbound Parse under a security policy
+// (https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks).
+// Both can send an OAuth token besides.
+package sendgrid
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "sendgrid"
+
+// Config is what the adapter has to know. Its zero value is fine where the
+// Dispatcher has a shared secret, but then nothing checks signatures.
+type Config struct {
+	// VerificationKeys are the public keys of signed event webhooks, as
+	// SendGrid shows them (base64 DER) or in PEM.
+	VerificationKeys anymail.KeySource
+	// CheckToken, if set, is asked about the OAuth token that event webhooks
+	// must carry then, in addition to the signature if there are keys. It
+	// returns nil for a good token; an error that is [anymail.ErrUnavailable]
+	// asks SendGrid to try again, and any other refuses the request. The token
+	// and the shared secret take up the same header, so that an endpoint has
+	// one or the other: give [anymail.WithSharedSecret] without arguments to
+	// Register where the Dispatcher has one.
+	CheckToken func(ctx context.Context, token string) error
+
+	// InboundKeys and InboundCheckToken are the same for Inbound Parse, where
+	// the security policy of the parse setting has the key.
+	InboundKeys       anymail.KeySource
+	InboundCheckToken func(ctx context.Context, token string) error
+
+	// MessageIDFrom is the name of a custom argument that is taken for the
+	// message id where an event has it. Without it the id is the one that the
+	// send API returns in X-Message-Id, which all recipients of one call share.
+	// Senders that give each message an id of its own put it there:
+	// django-anymail as "anymail_id".
+	MessageIDFrom string
+}
+
+// Adapter is the adapter for one SendGrid account.
+type Adapter struct {
+	config Config
+}
+
+// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
+// a key is not a public key for ECDSA.
+func New(config Config) (*Adapter, error) {
+	err := errors.Join(
+		verify.CheckKeys(config.VerificationKeys, "verification key", checkKey),
+		verify.CheckKeys(config.InboundKeys, "inbound key", checkKey),
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &Adapter{config}, nil
+}
+
+func checkKey(text string) error {
+	key, err := verify.ParsePublicKey(text)
+	if err != nil {
+		return err
+	}
+	if _, ok := key.(*ecdsa.PublicKey); !ok {
+		return errors.New("it is not a key for ECDSA")
+	}
+	return nil
+}
+
+// ESP returns "sendgrid".
+func (*Adapter) ESP() string { return ESP }
+
+// Whether each retry is signed anew is not documented, so the windows have room
+// for the last of them: events are retried for a day
+// (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook),
+// messages for three.
+const (
+	trackingWindow = 25 * time.Hour
+	inboundWindow  = 73 * time.Hour
+)
+
+// A message that Inbound Parse posts is lost after a 4xx, and these can be
+// mended: by who wrote the address list, and by waiting.
+// https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
+var inboundStatuses = map[int]int{
+	http.StatusForbidden:       http.StatusServiceUnavailable,
+	http.StatusTooManyRequests: http.StatusServiceUnavailable,
+}
+
+// Endpoints returns tracking and inbound.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	return []anymail.Endpoint{{
+		Path:         "tracking",
+		Verifier:     verifier(a.config.VerificationKeys, a.config.CheckToken),
+		Parser:       anymail.ParserFunc(a.parseTracking),
+		ContentTypes: []string{"application/json"},
+		Window:       trackingWindow,
+	}, {
+		Path:         "inbound",
+		Verifier:     verifier(a.config.InboundKeys, a.config.InboundCheckToken),
+		Parser:       anymail.ParserFunc(parseInbound),
+		ContentTypes: []string{"multipart/form-data", "application/x-www-form-urlencoded"},
+		Window:       inboundWindow,
+		MaxBody:      48 << 20, // 30 MB of message, in whatever encoding
+		Statuses:     inboundStatuses,
+	}}
+}
+
+// verifier demands what is configured: a signature, a token, both, or nothing.
+func verifier(keys anymail.KeySource, checkToken func(context.Context, string) error) anymail.Verifier {
+	const prefix = "X-Twilio-Email-Event-Webhook-"
+	var proofs []anymail.Verifier
+	if keys != nil {
+		proofs = append(proofs, verify.PublicKey{
+			Keys:       keys,
+			Signatures: verify.Base64Header(prefix + "Signature"),
+			Content:    verify.HeadersAndBody("", prefix+"Timestamp"),
+			SignedAt:   verify.UnixHeader(prefix + "Timestamp"),
+		}.Verifier())
+	}
+	if checkToken != nil {
+		proofs = append(proofs, bearer(checkToken))
+	}
+	switch len(proofs) {
+	case 0:
+		return nil
+	case 1:
+		return proofs[0]
+	}
+	return verify.All(proofs...)
+}
+
+func bearer(check func(context.Context, string) error) anymail.Verifier {
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		header, err := verify.Header(p, "Authorization")
+		if err != nil {
+			return anymail.Proof{}, err
+		}
+		scheme, token, _ := strings.Cut(header, " ")
+		if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
+			return anymail.Proof{}, anymail.Unauthenticated("no bearer token")
+		}
+		err = check(ctx, token)
+		switch {
+		case errors.Is(err, anymail.ErrUnavailable):
+			return anymail.Proof{}, err
+		case err != nil:
+			return anymail.Proof{}, anymail.Unauthenticated("bearer token refused") // err may hold it
+		}
+		return anymail.Proof{}, nil
+	})
+}

@@ -1,0 +1,236 @@
+package sendgrid
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+// event is an element of the array that the event webhook posts. Custom
+// arguments are among its members.
+// https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+type event struct {
+	Event          string       `json:"event"`
+	Email          string       `json:"email"`
+	Timestamp      wire.Unix    `json:"timestamp"`
+	EventID        wire.Text    `json:"sg_event_id"`
+	MessageID      wire.Text    `json:"sg_message_id"`
+	SMTPID         wire.Text    `json:"smtp-id"`
+	Category       wire.Strings `json:"category"` // one string, or several
+	Type           wire.Text    `json:"type"`
+	Classification wire.Text    `json:"bounce_classification"`
+	Reason         wire.Text    `json:"reason"`
+	Response       wire.Text    `json:"response"`
+	Status         wire.Text    `json:"status"` // an enhanced code, not one of HTTP as documented
+	Attempt        wire.Text    `json:"attempt"`
+	GroupID        wire.Text    `json:"asm_group_id"`
+	URL            wire.Text    `json:"url"`
+	UserAgent      wire.Text    `json:"useragent"`
+	IP             wire.Text    `json:"ip"`
+	MachineOpen    wire.Text    `json:"sg_machine_open"`
+}
+
+// eventType says what an event means, and which of its fields.
+type eventType struct {
+	wire.Outcome
+	// reader: user agent and address are those of who reads the message. In
+	// the other events the address is SendGrid's own.
+	reader bool
+	// recurs: the same may happen again within a second.
+	recurs bool
+}
+
+// https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event#events
+var eventTypes = map[string]eventType{
+	"processed":         {Outcome: wire.Outcome{Type: anymail.EventQueued}},
+	"deferred":          {Outcome: wire.Outcome{Type: anymail.EventDeferred, Category: anymail.BounceSoft}},
+	"delivered":         {Outcome: wire.Outcome{Type: anymail.EventDelivered}},
+	"bounce":            {Outcome: wire.Outcome{Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard}},
+	"dropped":           {Outcome: wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectOther}},
+	"open":              {Outcome: wire.Outcome{Type: anymail.EventOpened}, reader: true, recurs: true},
+	"click":             {Outcome: wire.Outcome{Type: anymail.EventClicked}, reader: true, recurs: true},
+	"spamreport":        {Outcome: wire.Outcome{Type: anymail.EventComplained, Reason: anymail.RejectSpam}, reader: true},
+	"unsubscribe":       {Outcome: wire.Outcome{Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed}, reader: true},
+	"group_unsubscribe": {Outcome: wire.Outcome{Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed}, reader: true},
+	"group_resubscribe": {Outcome: wire.Outcome{Type: anymail.EventSubscribed}, reader: true},
+}
+
+// bounceTypes are the types of a bounce. A block is meant to be temporary, but
+// SendGrid does not try again.
+var bounceTypes = map[wire.Text]wire.Outcome{
+	"bounce":  {Reason: anymail.RejectBounced},
+	"blocked": {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"expired": {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+}
+
+// classifications refine a bounce. "Unclassified" says nothing.
+// https://www.twilio.com/docs/sendgrid/api-reference/bounces-api/retrieve-bounces-by-specific-classification
+var classifications = map[string]wire.Outcome{
+	"invalid address":              {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"mailbox unavailable":          {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"technical":                    {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"technical failure":            {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"frequency or volume too high": {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"reputation":                   {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"content":                      {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+}
+
+// dropReasons are the reasons of a dropped event; the others are about the
+// request and not about the address.
+var dropReasons = map[string]anymail.RejectReason{
+	"bounced address":        anymail.RejectBounced,
+	"unsubscribed address":   anymail.RejectUnsubscribed,
+	"spam reporting address": anymail.RejectSpam,
+	"spam content":           anymail.RejectSpam,
+	"invalid":                anymail.RejectInvalid,
+}
+
+// ownMembers are SendGrid's; every other member of an event is a custom
+// argument of the sender's.
+var ownMembers = setOf(
+	"asm_group_id", "attempt", "bounce_classification", "campaign_id", "campaign_version", "category", "cert_err", "domain",
+	"email", "event", "from", "ip", "ip_pool", "marketing_campaign_id", "marketing_campaign_name", "marketing_campaign_split_id",
+	"marketing_campaign_version", "mc_auto_id", "mc_auto_name", "mc_pod_id", "mc_stats", "newsletter", "nlvx_campaign_id",
+	"nlvx_campaign_split_id", "nlvx_user_id", "phase_id", "pool", "post_type", "reason", "response", "send_at", "sg_content_type",
+	"sg_event_id", "sg_machine_open", "sg_message_id", "sg_template_id", "sg_template_name", "sg_user_id", "singlesend_id",
+	"singlesend_name", "smtp-id", "status", "template", "template_hash", "template_id", "template_version_id", "timestamp", "tls",
+	"type", "url", "url_offset", "useragent",
+)
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
+
+func (a *Adapter) parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	return wire.Batch(p, a.fill)
+}
+
+func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
+	typ, known := eventTypes[w.Event]
+	typ.Apply(ev)
+	switch w.Event {
+	case "delivered":
+		ev.MTAResponse = w.Response.String()
+	case "deferred": // documented as reason, sent as response
+		answer(w, ev, cmp.Or(w.Response, w.Reason))
+	case "bounce":
+		answer(w, ev, w.Reason)
+		bounce(w, ev)
+	case "dropped":
+		dropped(w, ev)
+	case "click":
+		ev.ClickURL = w.URL.String()
+	case "account_status_change":
+		ev.Description = w.Type.String()
+	}
+	if typ.reader {
+		ev.UserAgent, ev.IP = w.UserAgent.String(), wire.Addr(w.IP.String())
+	}
+	switch w.MachineOpen {
+	case "true":
+		ev.Automated = anymail.Yes
+	case "false":
+		ev.Automated = anymail.No
+	}
+
+	ev.ID = w.EventID.String()
+	ev.Timestamp = w.Timestamp.Time
+	ev.Recipient = w.Email
+	ev.Tags = w.Category
+	ev.Metadata = customArguments(ev.Raw)
+	ev.MessageID = w.messageID()
+	if id := a.config.MessageIDFrom; id != "" {
+		switch own := ev.Metadata[id].(type) {
+		case string:
+			ev.MessageID = cmp.Or(own, ev.MessageID)
+		case json.Number:
+			ev.MessageID = own.String()
+		}
+	}
+	if known && !typ.recurs {
+		// sg_event_id is documented as the id to tell duplicates by, but events
+		// came again that were alike in everything but that:
+		// https://github.com/sendgrid/sendgrid-nodejs/issues/1435.
+		// So what can happen once only has a key of its content.
+		ev.Key = anymail.EventKey(ESP, w.Event, w.Email, strconv.FormatInt(w.Timestamp.Unix(), 10),
+			w.MessageID.String(), w.SMTPID.String(), w.Type.String(), w.Attempt.String(), w.GroupID.String(),
+			w.Reason.String(), w.Response.String())
+	}
+}
+
+// answer sets what the receiving server answered.
+func answer(w *event, ev *anymail.TrackingEvent, text wire.Text) {
+	if text != "" {
+		wire.Answer(ev, text.String())
+	}
+	if enhanced := wire.EnhancedCode(w.Status.String()); enhanced != "" {
+		ev.Bounce.EnhancedCode = enhanced
+	}
+}
+
+func bounce(w *event, ev *anymail.TrackingEvent) {
+	ev.Description = w.Classification.String()
+	bounceTypes[w.Type].Apply(ev)
+	class := classifications[strings.ToLower(ev.Description)]
+	switch {
+	case w.Type == "expired":
+	case w.Type == "blocked" && class.Category != anymail.BounceBlock:
+	default:
+		class.Apply(ev)
+	}
+	wire.BlameAddress(ev)
+	if ev.RejectReason == anymail.RejectInvalid {
+		ev.Bounce.Category = anymail.BounceHard
+	}
+}
+
+func dropped(w *event, ev *anymail.TrackingEvent) {
+	ev.Description = w.Reason.String()
+	words, _, _ := strings.Cut(strings.ToLower(ev.Description), " (") // (if Spam Checker app enabled)
+	if reason, known := dropReasons[words]; known {
+		ev.RejectReason = reason
+	} else if words == "" && bounceTypes[w.Type].Reason != "" {
+		ev.RejectReason = bounceTypes[w.Type].Reason
+	}
+}
+
+// messageID is what the send API returned in X-Message-Id: sg_message_id up to
+// the first dot, after which come the servers that the message went through.
+// Bounces that come back later as a message have smtp-id alone, the Message-ID
+// header, which begins with the same id unless the sender set another one.
+func (w *event) messageID() string {
+	if id := w.MessageID.String(); id != "" {
+		head, _, _ := strings.Cut(id, ".")
+		return head
+	}
+	id := wire.TrimID(w.SMTPID.String())
+	if head, host, _ := strings.Cut(id, "@"); strings.Contains(host, "ismtpd") {
+		head, _, _ = strings.Cut(head, ".")
+		return head
+	}
+	return id
+}
+
+// customArguments returns the members that are not SendGrid's.
+func customArguments(raw []byte) anymail.Metadata {
+	var arguments anymail.Metadata
+	for name, value := range wire.Members(raw) {
+		if ownMembers[string(name)] {
+			continue
+		}
+		if arguments == nil {
+			arguments = anymail.Metadata{}
+		}
+		arguments[string(name)] = wire.Any(value)
+	}
+	return arguments
+}
