@@ -1,0 +1,140 @@
+// Package resend is the adapter for Resend.
+//
+// Resend sends webhooks through Svix, which signs id, time and body with a
+// secret that each webhook has of its own
+// (https://resend.com/docs/webhooks/verify-webhooks-requests). For received mail
+// it posts a notification alone; the adapter fetches the message.
+package resend
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/wire"
+)
+
+// ESP is the canonical name of the adapter.
+const ESP = "resend"
+
+// Config is what the adapter has to know. Its zero value is fine for tracking
+// where the Dispatcher has a shared secret, but then nothing checks the
+// signatures.
+type Config struct {
+	// TrackingSecrets are the signing secrets ("whsec_...") of webhooks that
+	// post to the tracking endpoint. Any of them is accepted.
+	TrackingSecrets anymail.KeySource
+	// InboundSecrets are those of webhooks that post to the inbound endpoint.
+	// A webhook's secret is its own, so these are others.
+	InboundSecrets anymail.KeySource
+	// APIKeys holds the API key ("re_...", with full access) by which received
+	// messages are fetched, the first one if there are several. Without it
+	// there is no inbound endpoint.
+	APIKeys anymail.KeySource
+	// Client fetches received messages. It has a timeout of 30 seconds if nil.
+	Client *http.Client
+	// FileHosts are the names of further hosts that the API may refer to for
+	// the contents of messages; one that begins with "." stands for all below
+	// it. Those of Resend are always allowed.
+	FileHosts []string
+}
+
+// Adapter is the adapter for one Resend account.
+type Adapter struct {
+	config Config
+	api    fetch.Getter
+}
+
+// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
+// a secret is not base64 or empty, or where inbound webhooks could be verified
+// but their messages not be fetched.
+func New(config Config) (*Adapter, error) {
+	if config.InboundSecrets != nil && config.APIKeys == nil {
+		return nil, anymail.Because(anymail.ErrConfig, "resend: inbound needs APIKeys to fetch messages", nil)
+	}
+	if err := errors.Join(
+		verify.CheckKeys(config.TrackingSecrets, "Resend signing secret", checkSecret),
+		verify.CheckKeys(config.InboundSecrets, "Resend signing secret", checkSecret),
+		verify.CheckKeys(config.APIKeys, "Resend API key", nil),
+	); err != nil {
+		return nil, err
+	}
+	hosts := append([]string{apiHost, ".resend.com"}, config.FileHosts...)
+	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: hosts}}, nil
+}
+
+func checkSecret(secret string) error {
+	if key, err := verify.DecodeWebhookSecret(secret); err != nil || len(key) == 0 {
+		return errors.New(`it is not "whsec_" and base64`)
+	}
+	return nil
+}
+
+// ESP returns "resend".
+func (*Adapter) ESP() string { return ESP }
+
+// Endpoints returns tracking, and inbound if there is an API key. Either takes
+// what is for the other as well, since one webhook at Resend may post both.
+func (a *Adapter) Endpoints() []anymail.Endpoint {
+	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSecrets)}
+	if a.config.APIKeys != nil {
+		endpoints = append(endpoints, a.endpoint("inbound", a.config.InboundSecrets))
+	}
+	return endpoints
+}
+
+func (a *Adapter) endpoint(path string, secrets anymail.KeySource) anymail.Endpoint {
+	ep := anymail.Endpoint{
+		Path:         path,
+		Parser:       anymail.ParserFunc(a.parse),
+		ContentTypes: []string{"application/json"},
+	}
+	if secrets == nil {
+		return ep
+	}
+	svix := verify.StandardWebhooks{Keys: secrets, Prefix: svixPrefix}.Verifier()
+	standard := verify.StandardWebhooks{Keys: secrets, Prefix: standardPrefix}.Verifier()
+	ep.Verifier = anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		if prefix(p) == standardPrefix {
+			return standard.Verify(ctx, p)
+		}
+		return svix.Verify(ctx, p)
+	})
+	return ep
+}
+
+const (
+	svixPrefix     = "Svix-"
+	standardPrefix = "Webhook-"
+)
+
+// prefix is that of the names of the signed headers: Svix's own or, as Svix's
+// libraries understand too, those of standardwebhooks.com. They are never mixed:
+// an id from headers that nobody signed could make an old event a new one.
+func prefix(p *anymail.Payload) string {
+	if p.Header.Get(svixPrefix+"Signature") == "" && p.Header.Get(standardPrefix+"Signature") != "" {
+		return standardPrefix
+	}
+	return svixPrefix
+}
+
+func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	elements, err := wire.Split(p.Body, p.Limits)
+	if err != nil {
+		return nil, err
+	}
+	var id string
+	if len(elements) == 1 { // as Resend has it: the id is that of the whole request
+		id = p.Header.Get(prefix(p) + "Id")
+		if a.config.APIKeys != nil && wire.StringMember(elements[0], "type") == receivedType {
+			return a.received(ctx, elements[0], id, p.Limits)
+		}
+	}
+	return wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {
+		ev.ID = id
+		fill(w, ev)
+	}), nil
+}

@@ -1,0 +1,203 @@
+package resend
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+// event is any of Resend's webhooks.
+// https://resend.com/docs/webhooks/event-types
+type event struct {
+	Type      wire.Text         `json:"type"`
+	CreatedAt wire.RFC3339      `json:"created_at"`
+	Data      wire.Object[data] `json:"data"` // whose own created_at is that of the message
+}
+
+type data struct {
+	EmailID  wire.Text    `json:"email_id"`
+	SourceID wire.Text    `json:"source_id"` // the message that caused a suppression
+	To       wire.Strings `json:"to"`
+	Email    contact      `json:"email"`
+	Tags     tags         `json:"tags"`
+	Headers  wire.Headers `json:"headers"`
+
+	Bounce     wire.Object[bounce]     `json:"bounce"`
+	Suppressed wire.Object[suppressed] `json:"suppressed"`
+	Failed     wire.Object[failed]     `json:"failed"`
+	Click      wire.Object[visit]      `json:"click"`
+	Open       wire.Object[visit]      `json:"open"` // not documented: opens come without details
+}
+
+type bounce struct {
+	Type        string       `json:"type"`
+	SubType     string       `json:"subType"`
+	Message     string       `json:"message"`
+	Diagnostics wire.Strings `json:"diagnosticCode"`
+}
+
+type suppressed struct {
+	Message string `json:"message"`
+}
+
+type failed struct {
+	Reason string `json:"reason"`
+}
+
+type visit struct {
+	Link      string    `json:"link"`
+	IP        wire.Text `json:"ipAddress"`
+	UserAgent string    `json:"userAgent"`
+}
+
+// contact is the address of a contact or suppression. Events of inboxes have a
+// whole message under the same name, which is no recipient.
+type contact string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *contact) UnmarshalJSON(b []byte) error {
+	*c = ""
+	if b[0] != '"' {
+		return nil
+	}
+	return wire.Unmarshal(b, (*string)(c))
+}
+
+// tags are an object, or a list of names and values as in the send API. They
+// are pairs, so metadata here.
+type tags anymail.Metadata
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *tags) UnmarshalJSON(b []byte) error {
+	*t = nil
+	if b[0] != '[' {
+		var object wire.Metadata
+		err := wire.Unmarshal(b, &object)
+		*t = tags(object)
+		return err
+	}
+	var list wire.Headers
+	err := wire.Unmarshal(b, &list)
+	for _, tag := range list {
+		if *t == nil {
+			*t = tags{}
+		}
+		(*t)[tag.Name] = tag.Value
+	}
+	return err
+}
+
+const receivedType = "email.received"
+
+var types = map[wire.Text]wire.Outcome{
+	"email.scheduled":         {Type: anymail.EventQueued},
+	"email.sent":              {Type: anymail.EventSent},
+	"email.delivered":         {Type: anymail.EventDelivered},
+	"email.delivery_delayed":  {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
+	"email.delivered_delayed": {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // so once in the documentation
+	"email.bounced":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
+	"email.suppressed":        notSent,
+	"email.failed":            {Type: anymail.EventFailed, Reason: anymail.RejectOther},
+	"email.complained":        {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
+	"email.opened":            {Type: anymail.EventOpened},
+	"email.clicked":           {Type: anymail.EventClicked},
+}
+
+// notSent is a message that was held back because of a suppression.
+var notSent = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock}
+
+// bounceTypes and bounceSubTypes say more about a bounce. Resend's pages have
+// Temporary in one place and Transient in another.
+// https://resend.com/docs/dashboard/emails/email-bounces
+var (
+	bounceTypes = map[string]wire.Outcome{
+		"Permanent": {Category: anymail.BounceHard},
+		"Transient": {Category: anymail.BounceSoft},
+		"Temporary": {Category: anymail.BounceSoft},
+	}
+	bounceSubTypes = map[string]wire.Outcome{
+		"NoEmail":                  {Reason: anymail.RejectInvalid},
+		"Suppressed":               notSent,
+		"OnAccountSuppressionList": notSent,
+		"MessageTooLarge":          {Reason: anymail.RejectOther},
+		"ContentRejected":          {Reason: anymail.RejectSpam},
+		"AttachmentRejected":       {Reason: anymail.RejectOther},
+	}
+)
+
+func fill(w *event, ev *anymail.TrackingEvent) {
+	d := &w.Data.Value
+	types[w.Type].Apply(ev)
+	ev.Timestamp = w.CreatedAt.Time
+	ev.MessageID = string(cmp.Or(d.EmailID, d.SourceID))
+	ev.Recipient = string(d.Email)
+	if len(d.To) > 0 {
+		ev.Recipient = bare(d.To[0]) // of several, each has an event, which lists them all
+	}
+	ev.Tags, ev.Metadata = labels(d)
+
+	switch w.Type {
+	case "email.bounced":
+		fillBounce(&d.Bounce.Value, ev)
+	case "email.suppressed":
+		ev.Description = d.Suppressed.Value.Message
+	case "email.failed":
+		ev.Description = d.Failed.Value.Reason
+		if strings.Contains(strings.ToLower(ev.Description), "recipient") {
+			ev.RejectReason = anymail.RejectInvalid
+		}
+	case "email.opened", "email.clicked":
+		visit := &d.Click.Value
+		if w.Type == "email.opened" {
+			visit = &d.Open.Value
+		}
+		ev.ClickURL, ev.UserAgent, ev.IP = visit.Link, visit.UserAgent, wire.Addr(string(visit.IP))
+	case receivedType:
+		ev.Description = "a received message, which cannot be fetched without APIKeys"
+	}
+}
+
+func fillBounce(b *bounce, ev *anymail.TrackingEvent) {
+	bounceTypes[b.Type].Apply(ev)
+	bounceSubTypes[b.SubType].Apply(ev)
+	if b.Type == "" && strings.Contains(b.Message, "suppressed sending") {
+		notSent.Apply(ev) // as long as there was nothing but a message
+	}
+	ev.Description = b.Message
+	if len(b.Diagnostics) > 0 {
+		wire.Answer(ev, strings.Join(b.Diagnostics, "\n"))
+	}
+	wire.BlameAddress(ev)
+}
+
+// bare returns the address of a mailbox with or without a name.
+func bare(mailbox string) string {
+	if list := inbound.Addresses(mailbox); len(list) > 0 {
+		return list[0].Address
+	}
+	return mailbox
+}
+
+// labels returns the tags and metadata of a message. Resend's tags are pairs;
+// senders who need plain tags, or other than string values, put them as JSON
+// into the headers X-Tags and X-Metadata.
+func labels(d *data) (plain []string, pairs anymail.Metadata) {
+	pairs = anymail.Metadata(d.Tags)
+	if text := d.Headers.Message().Get("X-Tags"); text != "" {
+		var list wire.Strings
+		_ = wire.Unmarshal([]byte(text), &list) // what is no JSON is still in Raw
+		plain = list
+	}
+	var more wire.Metadata
+	if text := d.Headers.Message().Get("X-Metadata"); text != "" && wire.Unmarshal([]byte(text), &more) == nil && len(more) > 0 {
+		if pairs == nil {
+			pairs = anymail.Metadata{}
+		}
+		maps.Copy(pairs, more)
+	}
+	return plain, pairs
+}
