@@ -9,19 +9,25 @@ package anymailtest
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"reflect"
 	"text/template"
 	"time"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
 )
 
 // Kit plays one ESP.
@@ -199,6 +205,39 @@ func (r Request) HTTP() (*http.Request, error) {
 		req.Header[name] = values
 	}
 	return req, nil
+}
+
+// Credential makes a credential of a key that a user has: the secret itself
+// where the ESP signs with a secret, and a private key in PEM (PKCS #8) where
+// it signs with one. It returns an error where the ESP signs nothing, or with a
+// certificate that cannot be had.
+func (k *Kit) Credential(key string) (Credential, error) {
+	if k.NewCredential == nil {
+		return Credential{}, fmt.Errorf("anymailtest: %s signs nothing", k.Title)
+	}
+	switch example := k.NewCredential(); example.Private.(type) {
+	case nil:
+		return Credential{Config: key}, nil
+	case string:
+		return Credential{Config: key, Private: key}, nil
+	case []byte:
+		secret, err := verify.DecodeWebhookSecret(key)
+		if err != nil {
+			return Credential{}, fmt.Errorf("anymailtest: not a secret such as %s has", k.Title)
+		}
+		return Credential{Config: key, Private: secret}, nil
+	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+		block, _ := pem.Decode([]byte(key))
+		if block == nil {
+			return Credential{}, fmt.Errorf("anymailtest: %s signs with a private key: give it in PEM", k.Title)
+		}
+		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil || reflect.TypeOf(private) != reflect.TypeOf(example.Private) {
+			return Credential{}, fmt.Errorf("anymailtest: not a private key such as %s has", k.Title)
+		}
+		return Credential{Private: private}, nil
+	}
+	return Credential{}, fmt.Errorf("anymailtest: %s signs with a certificate of its own", k.Title)
 }
 
 // Sample returns the sample of that name, and whether there is one.

@@ -57,6 +57,6 @@ Start with "anymail demo".`,
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand())
+	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand())
 	return root
 }

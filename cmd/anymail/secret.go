@@ -30,14 +30,14 @@ nowhere.`,
 			_, password, _ := strings.Cut(secret, ":")
 			u.User = url.UserPassword(user, password)
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "secret  %s:%s\n", user, password)
+			fmt.Fprintf(out, "secret    %s:%s\n", user, password)
 			if len(args) == 0 {
 				args = []string{"{esp}"}
 			}
 			for _, esp := range args {
 				for _, endpoint := range []string{"tracking", "inbound"} {
 					shown := strings.TrimRight(u.String(), "/") + "/" + esp + "/" + endpoint + "/"
-					fmt.Fprintf(out, "%-8s%s\n", endpoint, shown)
+					fmt.Fprintf(out, "%-10s%s\n", endpoint, shown)
 				}
 			}
 			return nil

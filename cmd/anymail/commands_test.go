@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/schema"
+)
+
+// run runs a command line and returns what it printed.
+func run(t *testing.T, args ...string) (out, info string, err error) {
+	t.Helper()
+	cmd := newRootCommand()
+	var o, e bytes.Buffer
+	cmd.SetOut(&o)
+	cmd.SetErr(&e)
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(t.Context())
+	return o.String(), e.String(), err
+}
+
+func TestDemo(t *testing.T) {
+	out, info, err := run(t, "demo", "--once")
+	require.NoError(t, err, info)
+	require.Contains(t, info, "13 ESPs")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Regexp(t, `^ESP +TYPE +RECIPIENT +REASON +MESSAGE ID$`, lines[0])
+	seen := map[string]bool{}
+	for _, line := range lines[1:] {
+		fields := strings.Fields(line)
+		seen[fields[0]+" "+fields[1]] = true
+		require.Equal(t, 13, strings.Index(line, fields[1]), "aligned: %s", line)
+	}
+	for _, kit := range alltest.Kits() {
+		for _, sample := range kit.Samples {
+			for _, typ := range sample.Types {
+				require.True(t, seen[kit.ESP+" "+string(typ)], "%s %s", kit.ESP, typ)
+			}
+		}
+	}
+}
+
+// Every event of every ESP has the documented JSON form.
+func TestDemoJSONIsAsTheSchemaSays(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema.Event))
+	require.NoError(t, err)
+	compiler := jsonschema.NewCompiler()
+	compiler.AssertFormat()
+	require.NoError(t, compiler.AddResource("event.schema.json", doc))
+	compiled, err := compiler.Compile("event.schema.json")
+	require.NoError(t, err)
+
+	out, info, err := run(t, "demo", "--once", "--json")
+	require.NoError(t, err, info)
+	n := 0
+	for line := range strings.Lines(out) {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		require.NoError(t, err)
+		require.NoError(t, compiled.Validate(value), line)
+		_, err = anymail.DecodeEvent([]byte(line))
+		require.NoError(t, err)
+		n++
+	}
+	require.Greater(t, n, 300)
+	for _, bad := range []string{`{}`, `{"kind":"tracking","esp":"x","event_type":"exploded","key":"k"}`, `{"kind":"tracking","esp":"x","event_type":"sent","key":"k","surprise":1}`} {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(bad))
+		require.NoError(t, err)
+		require.Error(t, compiled.Validate(value), bad)
+	}
+}
+
+func TestSecret(t *testing.T) {
+	out, _, err := run(t, "secret", "--url", "https://hooks.example.com/anymail/", "postmark")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`(?m)^secret +(\S+)\ntracking +(\S+)\ninbound +(\S+)\n$`).FindStringSubmatch(out)
+	require.NotNil(t, found, out)
+	_, err = anymail.New(anymail.WithSharedSecret(found[1]))
+	require.NoError(t, err)
+	u, err := url.Parse(found[2])
+	require.NoError(t, err)
+	require.Equal(t, found[1], u.User.String(), "no character had to be escaped")
+	require.Equal(t, "https://hooks.example.com/anymail/postmark/tracking/", strings.Replace(found[2], u.User.String()+"@", "", 1))
+	again, _, err := run(t, "secret")
+	require.NoError(t, err)
+	require.NotContains(t, again, found[1])
+	_, _, err = run(t, "secret", "--url", "http://hooks.example.com")
+	require.Equal(t, 2, exitCode(err))
+}
+
+func TestESPs(t *testing.T) {
+	out, _, err := run(t, "esps", "--json")
+	require.NoError(t, err)
+	var list []struct {
+		ESP              string
+		EventTypes       []string `json:"event_types"`
+		Signed           []string
+		ReplayProtection bool `json:"replay_protection"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &list))
+	require.Len(t, list, 13)
+	unsigned := map[string]bool{"brevo": true, "mailjet": true, "postmark": true, "sparkpost": true}
+	for _, e := range list {
+		require.Equal(t, unsigned[e.ESP], len(e.Signed) == 0, e.ESP)
+		require.Equal(t, !unsigned[e.ESP], e.ReplayProtection, e.ESP)
+		require.Contains(t, e.EventTypes, "bounced", e.ESP)
+	}
+	out, _, err = run(t, "esps")
+	require.NoError(t, err)
+	require.Contains(t, out, "postmark (Postmark)")
+	docs, err := os.ReadFile("../../docs/coverage.md")
+	require.NoError(t, err)
+	out, _, err = run(t, "esps", "--markdown")
+	require.NoError(t, err)
+	require.Equal(t, out, string(docs), "run: go run ./cmd/anymail esps --markdown > docs/coverage.md")
+}
+
+func TestUsage(t *testing.T) {
+	for _, args := range [][]string{
+		{"trigger"}, {"trigger", "postmark"}, {"trigger", "nobody", "sent"}, {"trigger", "postmark", "exploded"}, {"demo", "--no-such-flag"},
+		{"new-esp"}, {"listen", "--set", "x"}, {"listen", "--set", "nobody.keys=1"}, {"listen", "--set", "mailgun.wrong=1"}, {"listen", "--secret", "weak"},
+		{"trigger", "postmark", "sent", "--count", "0"}, {"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../go.mod"},
+	} {
+		_, _, err := run(t, args...)
+		require.Error(t, err, args)
+		require.Equal(t, 2, exitCode(err), "%v: %v", args, err)
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	out, _, err := run(t, "__complete", "trigger", "")
+	require.NoError(t, err)
+	require.Contains(t, out, "mailgun\n")
+	out, _, err = run(t, "__complete", "trigger", "postmark", "")
+	require.NoError(t, err)
+	require.Contains(t, out, "HardBounce\n")
+	require.Contains(t, out, "bounced\n")
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		_, _, err := run(t, "completion", shell)
+		require.NoError(t, err)
+	}
+}
+
+// What trigger posts, listen takes, for every ESP.
+func TestTriggerAndListen(t *testing.T) {
+	for _, kit := range alltest.Kits() {
+		t.Run(kit.ESP, func(t *testing.T) {
+			args := []string{"trigger", kit.ESP, "bounced", "--recipient", "grace@example.net", "--message-id", "chosen-by-me"}
+			options := listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}}
+			if key := keyFor(t, kit.ESP); key != "" {
+				args = append(args, "--key", key)
+				options.settings = []string{settingFor[kit.ESP] + "=" + publicFor(t, kit.ESP, key)}
+			}
+			handler, err := newListenHandler(options)
+			require.NoError(t, err)
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			args = append(args, "--to", server.URL+"/anymail")
+
+			out, info, err := run(t, args...)
+			require.ErrorIs(t, err, errReported, "no shared secret: %s%s", out, info)
+			require.Contains(t, out, ": 40")
+
+			args = append(args, "--secret", options.secrets[0])
+			out, info, err = run(t, args...)
+			if kit.ESP == "amazonses" {
+				require.Error(t, err, "nobody has Amazon's certificate")
+				return
+			}
+			require.NoError(t, err, "%s%s", out, info)
+			require.Contains(t, out, ": 200 OK in ")
+
+			records := struct {
+				Requests []struct {
+					Status int
+					Events []struct{ Type, Recipient string }
+				}
+			}{}
+			getJSON(t, server.URL+"/api/requests", &records)
+			require.Len(t, records.Requests, 2)
+			require.NotEqual(t, 200, records.Requests[0].Status)
+			require.Equal(t, "bounced", records.Requests[1].Events[0].Type)
+			require.Equal(t, "grace@example.net", records.Requests[1].Events[0].Recipient)
+		})
+	}
+}
+
+func TestTriggerLoad(t *testing.T) {
+	handler, err := newListenHandler(listenOptions{keep: 1000})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	out, _, err := run(t, "trigger", "postmark", "opened", "--to", server.URL+"/anymail", "--count", "200", "--parallel", "4", "--rate", "2000")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^ +200  200 OK$`, out)
+	require.Regexp(t, `(?m)^latency  min .*, median .*, p90 .*, p99 .*, max `, out)
+	var records struct{ Requests []struct{ Status int } }
+	getJSON(t, server.URL+"/api/requests", &records)
+	require.Len(t, records.Requests, 200)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	cmd := newRootCommand()
+	cmd.SetOut(new(bytes.Buffer))
+	cmd.SetErr(new(bytes.Buffer))
+	cmd.SetArgs([]string{"trigger", "postmark", "opened", "--to", server.URL + "/anymail", "--count", "5"})
+	require.ErrorContains(t, cmd.ExecuteContext(ctx), "interrupted")
+}
+
+func TestTriggerOwnMessage(t *testing.T) {
+	handler, err := newListenHandler(listenOptions{keep: 10})
+	require.NoError(t, err)
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "m.eml")
+	require.NoError(t, os.WriteFile(file, []byte("From: Grace <grace@example.net>\r\nTo: help@example.org\r\nSubject: My own\r\n\r\nHello\r\n"), 0o600))
+	for _, esp := range []string{"mailgun", "sendgrid", "postal", "mandrill", "sparkpost", "mailersend"} {
+		out, info, err := run(t, "trigger", esp, "inbound", "--eml", file, "--to", server.URL+"/anymail")
+		require.NoError(t, err, "%s: %s%s", esp, out, info)
+	}
+	var records struct {
+		Requests []struct {
+			Events []struct{ Type, Subject string }
+		}
+	}
+	getJSON(t, server.URL+"/api/requests", &records)
+	require.Len(t, records.Requests, 6)
+	for _, r := range records.Requests {
+		require.Equal(t, "My own", r.Events[0].Subject)
+	}
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+// settingFor names the setting of the keys that tracking webhooks are signed with.
+var settingFor = map[string]string{
+	"mailersend": "mailersend.tracking_secrets", "mailgun": "mailgun.signing_keys", "mailtrap": "mailtrap.tracking_secrets",
+	"mandrill": "mandrill.keys", "postal": "postal.keys", "resend": "resend.tracking_secrets", "sendgrid": "sendgrid.verification_keys",
+	"unisendergo": "unisendergo.api_keys",
+}
+
+// keyFor makes a key as a user would have one; "" where the ESP signs nothing
+// or nobody can have its key.
+func keyFor(t *testing.T, esp string) string {
+	t.Helper()
+	var private any
+	var err error
+	switch esp {
+	case "postal":
+		private, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "sendgrid":
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		if settingFor[esp] == "" {
+			return ""
+		}
+		return alltest.Kit(esp).NewCredential().Config
+	}
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// publicFor is what the server is given.
+func publicFor(t *testing.T, esp, key string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(key))
+	if block == nil {
+		return key
+	}
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	require.NoError(t, err)
+	var public any
+	switch private := private.(type) {
+	case *rsa.PrivateKey:
+		public = &private.PublicKey
+	case *ecdsa.PrivateKey:
+		public = &private.PublicKey
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	require.NoError(t, err)
+	return base64.StdEncoding.EncodeToString(der)
+}
+
+func getJSON(t *testing.T, url string, v any) {
+	t.Helper()
+	resp, err := http.Get(url)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(v))
+}

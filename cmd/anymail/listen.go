@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/cmd/anymail/internal/web"
+	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/server"
+)
+
+func newListenCommand() *cobra.Command {
+	var o listenOptions
+	cmd := &cobra.Command{
+		Use:   "listen",
+		Short: "Receive webhooks on this machine and show them on a page",
+		Long: `listen receives the webhooks of all ESPs below /anymail/ and shows on a page, as
+they come, the requests, the normalized events beside the ESP's own text,
+received messages, and why a request was refused.
+
+Without --secret and --set it takes everything, signed or not; so it listens
+on this machine only unless --listen says otherwise.`,
+		Example: `  anymail listen
+  anymail listen --secret anymail:some-long-password --set mailgun.signing_keys=key-1
+  anymail trigger mailgun delivered --to http://127.0.0.1:8025/anymail`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return listen(cmd.Context(), cmd.ErrOrStderr(), o) },
+	}
+	cmd.Flags().StringVar(&o.address, "listen", "127.0.0.1:8025", "`address` to listen on")
+	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to ask for; may be repeated")
+	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
+	cmd.Flags().IntVar(&o.keep, "keep", 1000, "how many requests to keep")
+	return cmd
+}
+
+type listenOptions struct {
+	address           string
+	secrets, settings []string
+	keep              int
+}
+
+func listen(ctx context.Context, info io.Writer, o listenOptions) error {
+	handler, err := newListenHandler(o)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s/anymail/{esp}/tracking/ and /inbound/\nend with Ctrl-C\n", listener.Addr(), listener.Addr())
+	srv := server.New(handler)
+	srv.BaseContext = func(net.Listener) context.Context { return ctx } // ends the pages' streams
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+		return srv.Close()
+	}
+}
+
+// newListenHandler is everything that listen serves.
+func newListenHandler(o listenOptions) (http.Handler, error) {
+	settings, err := parseSettings(o.settings)
+	if err != nil {
+		return nil, err
+	}
+	const bodyLimit = 64 << 20
+	store := web.NewStore(o.keep, 256<<20)
+	d, err := anymail.New(
+		anymail.WithSharedSecret(o.secrets...),
+		anymail.Insecure(),
+		anymail.WithHooks(store.Hooks()),
+		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows what is refused
+	)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	for _, esp := range all.List() {
+		adapter, err := esp.New(settings[esp.Name])
+		if err == nil {
+			if len(o.secrets) == 0 && settings[esp.Name] == nil {
+				adapter = trusting{adapter}
+			}
+			err = d.Register(esp.Name, adapter)
+		}
+		if err != nil {
+			return nil, usageError{err}
+		}
+	}
+	router := chi.NewRouter()
+	router.Mount("/anymail", store.Capture(d, bodyLimit))
+	router.Mount("/", web.NewServer(store, "/anymail"))
+	return router, nil
+}
+
+// trusting is an adapter that takes everything.
+type trusting struct{ anymail.Adapter }
+
+func (t trusting) Endpoints() []anymail.Endpoint {
+	endpoints := t.Adapter.Endpoints()
+	for i := range endpoints {
+		endpoints[i].Verifier, endpoints[i].NeedsSecret = nil, false
+	}
+	return endpoints
+}
+
+// parseSettings reads ESP.NAME=VALUE; one that is repeated has several values.
+func parseSettings(texts []string) (map[string]map[string][]string, error) {
+	settings := map[string]map[string][]string{}
+	var errs []error
+	for _, text := range texts {
+		key, value, ok := strings.Cut(text, "=")
+		name, setting, dotted := strings.Cut(key, ".")
+		esp, known := all.Find(name)
+		switch {
+		case !ok || !dotted:
+			errs = append(errs, usagef("--set wants ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
+		case !known:
+			errs = append(errs, usagef("--set: there is no ESP %q", name))
+		default:
+			if settings[esp.Name] == nil {
+				settings[esp.Name] = map[string][]string{}
+			}
+			settings[esp.Name][setting] = append(settings[esp.Name][setting], value)
+		}
+	}
+	return settings, errors.Join(errs...)
+}

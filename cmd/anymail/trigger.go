@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+func newTriggerCommand() *cobra.Command {
+	o := triggerOptions{params: anymailtest.NewParams()}
+	var eml, keyFile string
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "trigger ESP EVENT",
+		Short: "Post a signed webhook of any event of any ESP to your own server",
+		Long: `trigger posts a realistic webhook to your own server, signed as the ESP signs,
+and prints what it answered. EVENT is an event type (delivered), or the name of
+a sample (--list shows them).
+
+--to is the URL under which your Dispatcher is mounted; the rest of the path is
+added. --key is the key that your server trusts: the secret, or the private key
+in PEM where the ESP signs with one. Without it a new key is made, and what to
+configure is printed.
+
+With --count it is a load generator: every request is an event of its own.`,
+		Example: `  anymail trigger postmark bounced --to http://127.0.0.1:8080/anymail --secret anymail:some-long-password
+  anymail trigger mailgun opened --to http://127.0.0.1:8080/anymail --key key-1 --metadata order=1701
+  anymail trigger mailgun inbound --to http://127.0.0.1:8080/anymail --key key-1 --eml message.eml
+  anymail trigger sendgrid delivered --to http://127.0.0.1:8080/anymail --key @private.pem --count 10000 --parallel 8`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 && (!list || len(args) != 1) {
+				return usagef("want two arguments, ESP and EVENT")
+			}
+			return nil
+		},
+		ValidArgsFunction: completeTrigger,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if o.kit = alltest.Kit(strings.ReplaceAll(args[0], "_", "")); o.kit == nil {
+				return usagef("there is no ESP %q; anymail esps lists them", args[0])
+			}
+			if list {
+				return listSamples(cmd.OutOrStdout(), o.kit)
+			}
+			if eml != "" {
+				if o.params.MIME, err = os.ReadFile(eml); err != nil {
+					return err
+				}
+			}
+			if o.sample, err = findSample(o.kit, args[1], eml != "", o.params); err != nil {
+				return err
+			}
+			if o.name == "" {
+				o.name = o.kit.ESP
+			}
+			if err := o.readKey(cmd.ErrOrStderr(), keyFile); err != nil {
+				return err
+			}
+			return trigger(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.to, "to", "http://127.0.0.1:8025/anymail", "`URL` under which the Dispatcher is mounted")
+	f.StringVar(&o.name, "name", "", "`name` that the adapter is registered under, if not the ESP's")
+	f.StringVar(&o.secret, "secret", "", "shared secret \"user:password\"")
+	f.StringVar(&keyFile, "key", "", "signing `key` that the server trusts, or @FILE to read it from")
+	f.StringVar(&o.params.Recipient, "recipient", o.params.Recipient, "recipient's address")
+	f.StringVar(&o.params.Sender, "sender", o.params.Sender, "sender's address")
+	f.StringVar(&o.params.Subject, "subject", o.params.Subject, "subject of the message")
+	f.StringVar(&o.messageID, "message-id", "", "id of the message, as the send API returned it")
+	f.StringVar(&o.params.Tag, "tag", o.params.Tag, "tag of the message")
+	f.StringToStringVar(&o.params.Metadata, "metadata", o.params.Metadata, "metadata of the message as KEY=VALUE; may be repeated")
+	f.StringVar(&eml, "eml", "", "received message to post, a `file`")
+	f.IntVar(&o.count, "count", 1, "how many requests to post")
+	f.Float64Var(&o.rate, "rate", 0, "how many requests a second at most; 0 is as many as it takes")
+	f.IntVar(&o.parallel, "parallel", 1, "how many requests at once")
+	f.BoolVar(&list, "list", false, "list the ESP's samples")
+	return cmd
+}
+
+type triggerOptions struct {
+	kit             *anymailtest.Kit
+	sample          anymailtest.Sample
+	params          anymailtest.Params
+	credential      anymailtest.Credential
+	to, name        string
+	secret          string
+	messageID       string
+	count, parallel int
+	rate            float64
+}
+
+func completeTrigger(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var words []string
+	switch len(args) {
+	case 0:
+		for _, kit := range alltest.Kits() {
+			words = append(words, kit.ESP)
+		}
+	case 1:
+		if kit := alltest.Kit(args[0]); kit != nil {
+			words = sampleWords(kit)
+		}
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+// sampleWords are the event types and the names of samples.
+func sampleWords(kit *anymailtest.Kit) []string {
+	words := map[string]bool{}
+	for _, s := range kit.Samples {
+		words[s.Name] = true
+		if len(s.Types) > 0 {
+			words[string(s.Types[0])] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(words))
+}
+
+func listSamples(out io.Writer, kit *anymailtest.Kit) error {
+	for _, s := range kit.Samples {
+		fmt.Fprintf(out, "%-34s %-12s %s %s\n", s.Name, "/"+s.Endpoint, join(s.Types), s.Reason)
+	}
+	return nil
+}
+
+// findSample finds a sample by its name, or else the first of an event type.
+// With a message of the user's own it has to be one that holds the message.
+func findSample(kit *anymailtest.Kit, event string, ownMIME bool, p anymailtest.Params) (anymailtest.Sample, error) {
+	s, named := kit.Sample(event)
+	if named && (!ownMIME || holdsMIME(s, p)) {
+		return s, nil
+	}
+	for _, s := range kit.Samples {
+		if len(s.Types) > 0 && string(s.Types[0]) == event && (!ownMIME || holdsMIME(s, p)) {
+			return s, nil
+		}
+	}
+	if ownMIME {
+		return s, usagef("no sample %q of %s holds a whole message, for --eml", event, kit.Title)
+	}
+	return s, usagef("%s has no event or sample %q; it has %s", kit.Title, event, strings.Join(sampleWords(kit), ", "))
+}
+
+// holdsMIME says whether a longer message makes a longer request.
+func holdsMIME(s anymailtest.Sample, p anymailtest.Params) bool {
+	short := len(s.Make(p).Body)
+	p.MIME = append(slices.Clone(p.MIME), strings.Repeat("x", 10_000)...)
+	return len(s.Make(p).Body)-short >= 10_000
+}
+
+// readKey takes the key that the user has, or makes one and says what to
+// configure.
+func (o *triggerOptions) readKey(info io.Writer, key string) error {
+	if !o.kit.Signs(o.sample.Endpoint) {
+		return nil
+	}
+	if key == "" {
+		o.credential = o.kit.NewCredential()
+		fmt.Fprintf(info, "signed with a new key; for the server to trust it, configure\n%s\n", strings.TrimSpace(o.credential.Config))
+		return nil
+	}
+	if file, ok := strings.CutPrefix(key, "@"); ok {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		key = strings.TrimSpace(string(content))
+	}
+	var err error
+	if o.credential, err = o.kit.Credential(key); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+// request makes the next request: an event of its own, about the same things.
+func (o *triggerOptions) request() (*http.Request, error) {
+	fresh := anymailtest.NewParams()
+	p := o.params
+	p.EventID, p.Number, p.Time, p.MessageID = fresh.EventID, fresh.Number, fresh.Time, fresh.MessageID
+	if o.messageID != "" {
+		p.MessageID = o.messageID
+	}
+	r := o.sample.Make(p)
+	var err error
+	if r.URL, err = anymailtest.EndpointURL(o.to, o.name, r.Endpoint); err != nil {
+		return nil, err
+	}
+	if o.secret != "" {
+		anymailtest.SetSecret(&r, o.secret)
+	}
+	if err := o.kit.SignNow(&r, o.credential); err != nil {
+		return nil, err
+	}
+	return r.HTTP()
+}
+
+func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
+	if o.count < 1 || o.parallel < 1 || o.rate < 0 {
+		return usagef("--count and --parallel are 1 at least, --rate is 0 at least")
+	}
+	client := &http.Client{
+		Timeout:   time.Minute,
+		Transport: &http.Transport{MaxIdleConnsPerHost: o.parallel},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // ESPs do not follow them either
+		},
+	}
+	if o.count == 1 {
+		status, body, took, err := shoot(ctx, client, &o)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%s /%s: %d %s in %s\n", o.sample.Name, o.sample.Endpoint, status, http.StatusText(status), took.Round(10*time.Microsecond))
+		if status != http.StatusOK {
+			fmt.Fprintln(out, printable(strings.TrimSpace(body)))
+			return errReported
+		}
+		return nil
+	}
+	return load(ctx, out, info, client, o)
+}
+
+func shoot(ctx context.Context, client *http.Client, o *triggerOptions) (status int, body string, took time.Duration, err error) {
+	req, err := o.request()
+	if err != nil {
+		return 0, "", 0, err
+	}
+	begin := time.Now()
+	resp, err := client.Do(req.WithContext(ctx))
+	if err != nil {
+		return 0, "", 0, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+	return resp.StatusCode, string(b), time.Since(begin), err
+}
+
+// load posts many requests and sums up how they were answered.
+func load(ctx context.Context, out, info io.Writer, client *http.Client, o triggerOptions) error {
+	var bar *progressbar.ProgressBar
+	if f, ok := info.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		bar = progressbar.NewOptions(o.count, progressbar.OptionSetWriter(info), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
+	} else {
+		bar = progressbar.DefaultSilent(int64(o.count))
+	}
+	var (
+		mu       sync.Mutex
+		answers  = map[string]int{}
+		latency  = make([]time.Duration, 0, o.count)
+		accepted int
+		wg       sync.WaitGroup
+		tickets  = make(chan struct{})
+		begin    = time.Now()
+	)
+	for range o.parallel {
+		wg.Go(func() {
+			for range tickets {
+				status, _, took, err := shoot(ctx, client, &o)
+				answer := fmt.Sprintf("%d %s", status, http.StatusText(status))
+				if err != nil {
+					answer = "no answer"
+				}
+				mu.Lock()
+				answers[answer]++
+				if err == nil {
+					latency = append(latency, took)
+				}
+				if status == http.StatusOK {
+					accepted++
+				}
+				mu.Unlock()
+				_ = bar.Add(1)
+			}
+		})
+	}
+	handOut(ctx, tickets, o.count, o.rate)
+	wg.Wait()
+	_ = bar.Finish()
+	took := time.Since(begin)
+
+	total := 0
+	for _, answer := range slices.Sorted(maps.Keys(answers)) {
+		fmt.Fprintf(out, "%8d  %s\n", answers[answer], answer)
+		total += answers[answer]
+	}
+	fmt.Fprintf(out, "%8.0f  requests a second, %d in %s\n", float64(total)/took.Seconds(), total, took.Round(time.Millisecond))
+	if len(latency) > 0 {
+		slices.Sort(latency)
+		at := func(q float64) time.Duration {
+			return latency[min(int(q*float64(len(latency))), len(latency)-1)].Round(10 * time.Microsecond)
+		}
+		fmt.Fprintf(out, "latency  min %s, median %s, p90 %s, p99 %s, max %s\n", at(0), at(.5), at(.9), at(.99), at(1))
+	}
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case accepted < total:
+		return errReported
+	}
+	return nil
+}
+
+// handOut gives out count tickets, not faster than the rate, and closes.
+func handOut(ctx context.Context, tickets chan<- struct{}, count int, rate float64) {
+	defer close(tickets)
+	begin := time.Now()
+	for i := range count {
+		if rate > 0 {
+			due := begin.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+			select {
+			case <-time.After(time.Until(due)):
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case tickets <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
