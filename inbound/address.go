@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/goanymail/anymail"
@@ -154,8 +155,8 @@ func splitBare(text string) (name, address string) {
 	if route, after, ok := strings.Cut(address, ":"); ok && strings.HasPrefix(route, "@") {
 		address = after
 	}
-	others := append(fields[:found:found], fields[found+1:]...)
-	return strings.TrimSpace(name + " " + strings.Join(others, " ")), strings.Trim(address, "'<>")
+	others := strings.Join(slices.Delete(fields, found, found+1), " ")
+	return strings.TrimSpace(name + " " + others), strings.Trim(address, "'<>")
 }
 
 // displayName undoes quoting and encoded words.

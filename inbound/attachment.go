@@ -94,5 +94,5 @@ func isDevice(name string) bool {
 	if !ok {
 		number, ok = strings.CutPrefix(name, "LPT")
 	}
-	return ok && utf8.RuneCountInString(number) == 1 && strings.Contains("0123456789¹²³", number)
+	return ok && utf8.RuneCountInString(number) == 1 && strings.Trim(number, "0123456789¹²³") == ""
 }

@@ -14,9 +14,11 @@ import (
 // 9999, is the zero time.
 func Date(s string) time.Time {
 	s = strings.TrimSpace(s[:min(len(s), 200)])
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return plausible(t)
+	if len(s) > len("2006-") && s[len("2006")] == '-' {
+		for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05"} {
+			if t, err := time.Parse(layout, s); err == nil {
+				return plausible(t)
+			}
 		}
 	}
 	var d dateParts

@@ -37,8 +37,8 @@ func DecodeBase64(s string) []byte {
 // base64Decoder appends to out what is written to it in base64.
 type base64Decoder struct {
 	out   []byte
-	group uint32 // of up to three characters, six bits each
-	n     int    // how many
+	group [4]byte // of characters, six bits each
+	n     int     // how many there are of it
 }
 
 // newBase64Decoder returns one with room for exactly what n characters decode
@@ -64,7 +64,8 @@ func (d *base64Decoder) writeFast(line []byte) int {
 	if d.n > 0 {
 		return 0
 	}
-	n := len(bytes.TrimRight(line, "\r\n")) &^ 3
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
+	n := len(line) &^ 3
 	if n > 0 && line[n-1] == '=' {
 		n -= 4
 	}
@@ -89,23 +90,24 @@ func (d *base64Decoder) writeSlowly(b []byte) {
 			}
 			continue
 		}
-		d.group = d.group<<6 | uint32(six)
-		if d.n++; d.n == 4 {
-			d.out = append(d.out, byte(d.group>>16), byte(d.group>>8), byte(d.group))
-			d.group, d.n = 0, 0
+		d.group[d.n] = six
+		if d.n++; d.n == len(d.group) {
+			d.endGroup()
 		}
 	}
 }
 
-// endGroup decodes a group that is not full.
+// endGroup decodes a group, which need not be full.
 func (d *base64Decoder) endGroup() {
-	switch d.n {
+	switch g := d.group; d.n {
 	case 2:
-		d.out = append(d.out, byte(d.group>>4))
+		d.out = append(d.out, g[0]<<2|g[1]>>4)
 	case 3:
-		d.out = append(d.out, byte(d.group>>10), byte(d.group>>2))
+		d.out = append(d.out, g[0]<<2|g[1]>>4, g[1]<<4|g[2]>>2)
+	case 4:
+		d.out = append(d.out, g[0]<<2|g[1]>>4, g[1]<<4|g[2]>>2, g[2]<<6|g[3])
 	}
-	d.group, d.n = 0, 0
+	d.n = 0
 }
 
 // end returns what was decoded.

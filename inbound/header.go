@@ -29,7 +29,10 @@ func ParseHeaders(block []byte) anymail.Headers {
 
 // decodeFields returns a copy of fields with their values decoded.
 func decodeFields(fields anymail.Headers) anymail.Headers {
-	var hs anymail.Headers
+	if len(fields) == 0 {
+		return nil
+	}
+	hs := make(anymail.Headers, 0, len(fields))
 	for _, f := range fields {
 		hs = append(hs, anymail.Header{Name: oneLine(validUTF8(f.Name)), Value: decodeField(f.Name, f.Value)})
 	}

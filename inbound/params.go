@@ -52,6 +52,9 @@ func parseParams(field string) (first string, params map[string]string) {
 	if i := strings.IndexAny(first, "; \t"); i >= 0 {
 		first, rest = first[:i], first[i+1:]
 	}
+	if strings.Trim(rest, "; \t") == "" {
+		return strings.ToLower(first), nil
+	}
 	params = map[string]string{}
 	var pieces []piece
 	for range maxParams {
