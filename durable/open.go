@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
@@ -50,7 +49,7 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 	db.SetMaxIdleConns(1)
 
 	driver := riversqlite.New(db)
-	q := &Queue{settings: s, signals: signals, db: db, txDB: db, sqlDriver: driver}
+	q := &Queue{settings: s, signals: signals, db: db, txDB: db, complete: completeSQLite}
 	q.close = func() { _ = db.Close() }
 	// Another process may be at it: then what it makes is in our way once.
 	for try := 0; ; try++ {
@@ -110,7 +109,7 @@ func OpenPostgres(ctx context.Context, dsn string, signals *anymail.Signals, opt
 		return nil, fmt.Errorf("durable: postgres: %w", err)
 	}
 	q := &Queue{settings: s, signals: signals, db: stdlib.OpenDBFromPool(pool),
-		txDB: stdlib.OpenDBFromPool(txPool), txPool: txPool, sqlDriver: riverdatabasesql.New(nil)}
+		txDB: stdlib.OpenDBFromPool(txPool), txPool: txPool, complete: completePostgres}
 	q.close = func() {
 		_, _ = q.db.Close(), q.txDB.Close()
 		pool.Close()

@@ -18,7 +18,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
 
 	"github.com/goanymail/anymail"
@@ -34,11 +33,11 @@ type Queue struct {
 	insert   func(context.Context, []river.InsertManyParams, []content) (inserted int, err error)
 	pending  gauge
 
-	db        *sql.DB                     // the same database by database/sql
-	sqlDriver riverdriver.Driver[*sql.Tx] // finishes jobs in transactions of txDB
-	txDB      *sql.DB                     // receivers' transactions
-	txPool    *pgxpool.Pool               // the same for pgx; nil on SQLite
-	close     func()
+	db       *sql.DB       // the same database by database/sql
+	txDB     *sql.DB       // receivers' transactions
+	txPool   *pgxpool.Pool // the same for pgx; nil on SQLite
+	complete string        // the statement that completes an attempt in one
+	close    func()
 
 	mu      sync.Mutex
 	closed  bool
@@ -168,10 +167,12 @@ func queueName(receiver string) string {
 	return queuePrefix + "x-" + hex.EncodeToString(sum[:16])
 }
 
-// Start runs receivers on what is in the queue, until ctx is done or Stop is
-// called. Receivers may be connected before or later. A process that only takes
-// events does not call it; it must have the receivers connected all the same,
-// since they decide which jobs there are.
+// Start runs receivers on what is in the queue, until Stop is called. If ctx is
+// done before, that ends the work too, but in haste: receivers are cancelled,
+// which counts as an attempt. Receivers may be connected before or later.
+//
+// A process that only takes events does not call Start. It must have the
+// receivers connected all the same, since they decide which jobs there are.
 func (q *Queue) Start(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

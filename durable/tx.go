@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river/riverdriver"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/goanymail/anymail"
 )
@@ -72,12 +68,13 @@ func PgxTx(ctx context.Context) (pgx.Tx, error) {
 
 // transaction is that of one job, if its receiver asks for one.
 type transaction struct {
-	q     *Queue
-	job   int64
-	mu    sync.Mutex
-	ended bool
-	sql   *sql.Tx
-	pgx   pgx.Tx
+	q       *Queue
+	job     int64
+	attempt int
+	mu      sync.Mutex
+	ended   bool
+	sql     *sql.Tx
+	pgx     pgx.Tx
 }
 
 type transactionKey struct{}
@@ -97,45 +94,50 @@ func (t *transaction) commit(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
+	var completed int64
+	var commit func() error
 	switch {
 	case t.sql != nil:
-		if err := t.complete(ctx, t.q.sqlDriver.UnwrapExecutor(t.sql)); err != nil {
-			return err
+		result, err := t.sql.ExecContext(ctx, t.q.complete, t.job, t.attempt)
+		if err == nil {
+			completed, err = result.RowsAffected()
 		}
-		return t.sql.Commit()
+		if err != nil {
+			return fmt.Errorf("durable: completion: %w", err)
+		}
+		commit = t.sql.Commit
 	case t.pgx != nil:
-		if err := t.complete(ctx, riverpgxv5.New(nil).UnwrapExecutor(t.pgx)); err != nil {
-			return err
+		result, err := t.pgx.Exec(ctx, t.q.complete, t.job, t.attempt)
+		if err != nil {
+			return fmt.Errorf("durable: completion: %w", err)
 		}
-		return t.pgx.Commit(ctx)
+		completed = result.RowsAffected()
+		commit = func() error { return t.pgx.Commit(ctx) }
+	default:
+		return nil
+	}
+	if completed != 1 {
+		return errOvertaken
+	}
+	if err := commit(); err != nil {
+		return fmt.Errorf("durable: commit: %w", err)
 	}
 	return nil
 }
 
-// complete does what [river.JobCompleteTx] does, which works only with the type
-// of transaction that its client has. It finds no running job where the job was
-// taken for dead, run again and completed meanwhile: then the work is done, and
-// must not be done twice.
-func (t *transaction) complete(ctx context.Context, in riverdriver.Executor) error {
-	now := time.Now().UTC()
-	rows, err := in.JobSetStateIfRunningMany(ctx, &riverdriver.JobSetStateIfRunningManyParams{
-		ID:              []int64{t.job},
-		Attempt:         []*int{nil},
-		ErrData:         [][]byte{nil},
-		FinalizedAt:     []*time.Time{&now},
-		MetadataDoMerge: []bool{false},
-		MetadataUpdates: [][]byte{nil},
-		ScheduledAt:     []*time.Time{nil},
-		State:           []rivertype.JobState{rivertype.JobStateCompleted},
-	})
-	if err == nil && len(rows) == 0 {
-		err = errors.New("job is not running any more")
-	}
-	if err != nil {
-		return fmt.Errorf("durable: completion: %w", err)
-	}
-	return nil
-}
+// errOvertaken: the job was taken for dead, and its next attempt has begun or
+// done the work, which must not be done twice.
+var errOvertaken = errors.New("durable: the job has been given to another worker")
+
+// The completion of one attempt, as [river.JobCompleteTx] does it, with two
+// differences: it works in whatever kind of transaction the receiver wants, and
+// it completes nothing but the attempt that the receiver was called for.
+// JobCompleteTx is content with a job that has already been completed, so that
+// the work of both attempts would be committed.
+const (
+	completePostgres = `UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $1 AND attempt = $2 AND state = 'running'`
+	completeSQLite   = `UPDATE river_job SET state = 'completed', finalized_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = $1 AND attempt = $2 AND state = 'running'`
+)
 
 // rollback undoes what was not committed.
 func (t *transaction) rollback(ctx context.Context) {

@@ -3,6 +3,7 @@ package durable_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -80,39 +81,75 @@ func TestPgxTx(t *testing.T) {
 	require.Empty(t, cmp.Diff(once("e", 3), effects(t, q)))
 }
 
-// A worker that was taken for dead may come to its end after another has done
-// its job.
+// A worker that was taken for dead may come to its end while another is at its
+// job, or after it.
 func TestOfTwoWorkersAtOneJobOneCommits(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, onPostgres(t))
-	var signals anymail.Signals
-	var calls counter
-	begun, release := make(chan struct{}), make(chan struct{})
-	connect(t, &signals, "tx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
-		tx, err := durable.Tx(ctx)
-		if err != nil {
-			return err
+	for _, kind := range []string{"sql", "pgx"} {
+		for _, first := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%s, %d ends first", kind, first), func(t *testing.T) {
+				w := newWorld(t, onPostgres(t))
+				var signals anymail.Signals
+				var calls counter
+				begun := map[int]chan struct{}{1: make(chan struct{}), 2: make(chan struct{})}
+				release := map[int]chan struct{}{1: make(chan struct{}), 2: make(chan struct{})}
+				ended := make(chan error, 10)
+				connect(t, &signals, "tx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+					const insert = "INSERT INTO effects (key) VALUES ($1)"
+					if kind == "sql" {
+						tx, err := durable.Tx(ctx)
+						if err != nil {
+							return err
+						}
+						if _, err := tx.ExecContext(ctx, insert, ev.Key); err != nil {
+							return err
+						}
+					} else {
+						tx, err := durable.PgxTx(ctx)
+						if err != nil {
+							return err
+						}
+						if _, err := tx.Exec(ctx, insert, ev.Key); err != nil {
+							return err
+						}
+					}
+					if n := calls.add(ev.Key); n <= 2 {
+						close(begun[n])
+						<-release[n]
+					}
+					return nil
+				})
+				q := database{w.Kind, w.DSN}.open(t, &signals, durable.WithBackoff(soon), durable.WithHooks(anymail.Hooks{
+					Receiver: func(ctx context.Context, _ string, _ anymail.Event) (context.Context, func(error)) {
+						return ctx, func(err error) { ended <- err }
+					},
+				}))
+				start(t, q)
+				require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
+				<-begun[1]
+				_, err := q.DB().ExecContext(t.Context(), "UPDATE river_job SET state = 'available' WHERE queue = $1", durable.QueueName("tx"))
+				require.NoError(t, err)
+				<-begun[2]
+				close(release[first])
+				err = <-ended
+				close(release[3-first])
+				if first == 1 {
+					require.Error(t, err, "it was overtaken")
+				} else {
+					require.NoError(t, err)
+					require.Error(t, <-ended, "it was overtaken")
+				}
+				// River may take the first one's failure for the second's, and
+				// have the job done a third time.
+				settled(t, q)
+				require.NoError(t, q.Stop(t.Context()))
+				require.Empty(t, cmp.Diff(once("e", 1), effects(t, q)))
+				done, err := q.List(t.Context(), durable.Filter{State: durable.Done})
+				require.NoError(t, err)
+				require.Len(t, done, 1)
+			})
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO effects (key) VALUES ($1)", ev.Key); err != nil {
-			return err
-		}
-		if calls.add(ev.Key) == 1 {
-			close(begun)
-			<-release
-		}
-		return nil
-	})
-	q := database{w.Kind, w.DSN}.open(t, &signals)
-	start(t, q)
-	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
-	<-begun
-	_, err := q.DB().ExecContext(t.Context(), "UPDATE river_job SET state = 'available' WHERE queue = $1", durable.QueueName("tx"))
-	require.NoError(t, err)
-	settled(t, q) // the second one has done it
-	close(release)
-	require.NoError(t, q.Stop(t.Context())) // waits for the first
-	require.Empty(t, cmp.Diff(map[string]int{"e0": 2}, calls.all()))
-	require.Empty(t, cmp.Diff(once("e", 1), effects(t, q)))
+	}
 }
 
 func TestTxOutsideOfAQueue(t *testing.T) {

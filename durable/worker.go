@@ -28,7 +28,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	if err != nil {
 		return attemptError{err}
 	}
-	t := &transaction{q: w.q, job: job.ID}
+	t := &transaction{q: w.q, job: job.ID, attempt: job.Attempt}
 	defer t.rollback(ctx)
 	ctx, end := w.begin(context.WithValue(ctx, transactionKey{}, t), job.Args.Receiver, ev)
 	err = w.q.signals.Call(ctx, job.Args.Receiver, ev)
