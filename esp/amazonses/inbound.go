@@ -1,0 +1,154 @@
+package amazonses
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+// receipt is what SES says of how it received a message.
+// https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
+type receipt struct {
+	Recipients   wire.Strings `json:"recipients"` // of the envelope, as far as the rule is for them
+	SpamVerdict  verdict      `json:"spamVerdict"`
+	SPFVerdict   verdict      `json:"spfVerdict"`
+	DKIMVerdict  verdict      `json:"dkimVerdict"`
+	DMARCVerdict verdict      `json:"dmarcVerdict"`
+	Action       struct {
+		Type       string `json:"type"`
+		Encoding   string `json:"encoding"`
+		BucketName string `json:"bucketName"`
+		ObjectKey  string `json:"objectKey"`
+	} `json:"action"`
+}
+
+type verdict struct {
+	Status string `json:"status"`
+}
+
+// results are the words of RFC 8601. Gray is SES's for a domain without policy,
+// or a message without signature.
+var results = map[string]string{"PASS": "pass", "FAIL": "fail", "GRAY": "none", "PROCESSING_FAILED": "temperror"}
+
+var spam = map[string]anymail.Tri{"PASS": anymail.No, "FAIL": anymail.Yes}
+
+// commonHeaders stand in for headers where there are none.
+type commonHeaders struct {
+	From       wire.Strings `json:"from"`
+	Sender     wire.Strings `json:"sender"`
+	To         wire.Strings `json:"to"`
+	CC         wire.Strings `json:"cc"`
+	BCC        wire.Strings `json:"bcc"`
+	ReplyTo    wire.Strings `json:"replyTo"`
+	ReturnPath wire.Strings `json:"returnPath"`
+	Date       wire.Strings `json:"date"`
+	MessageID  wire.Strings `json:"messageId"`
+	Subject    wire.Strings `json:"subject"`
+}
+
+func (c *commonHeaders) headers() (headers anymail.Headers) {
+	for _, h := range []struct {
+		name   string
+		values wire.Strings
+	}{
+		{"Return-Path", c.ReturnPath}, {"From", c.From}, {"Sender", c.Sender}, {"Reply-To", c.ReplyTo}, {"To", c.To},
+		{"Cc", c.CC}, {"Bcc", c.BCC}, {"Subject", c.Subject}, {"Date", c.Date}, {"Message-ID", c.MessageID},
+	} {
+		if len(h.values) > 0 {
+			headers = append(headers, anymail.Header{Name: h.name, Value: strings.Join(h.values, ", ")})
+		}
+	}
+	return headers
+}
+
+// received makes the event of a received message.
+func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notification, w *record) (*anymail.InboundEvent, error) {
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: w.Mail.MessageID, Timestamp: w.Mail.Timestamp.Time}}
+	if ev.ID == "" {
+		ev.ID = n.id
+	}
+	content, err := a.content(ctx, p, w)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, anymail.ErrTooLarge):
+		ev.Type = anymail.EventInboundFailed // to ask again is no use
+	case err != nil:
+		return nil, err
+	}
+	m := &ev.Message
+	if content != nil {
+		*m = inbound.FromMIME(content, p.Limits)
+	} else {
+		headers := w.Mail.Headers.Message()
+		if len(headers) == 0 {
+			headers = w.Mail.CommonHeaders.Value.headers()
+		}
+		for i := range headers {
+			headers[i].Value = inbound.DecodeHeader(headers[i].Value)
+		}
+		inbound.SetHeaders(m, headers)
+	}
+	m.EnvelopeSender = bare(w.Mail.Source)
+	if len(w.Receipt.Recipients) > 0 {
+		m.EnvelopeRecipient = bare(w.Receipt.Recipients[0])
+	}
+	if content == nil {
+		// A rule may have several actions that notify: without content this is
+		// not the same event as with it.
+		ev.Key = anymail.EventKey(ESP, ev.ID, string(ev.Type), m.EnvelopeRecipient, w.Receipt.Action.Type)
+	}
+	m.SpamDetected = spam[w.Receipt.SpamVerdict.Status]
+	m.Authentication = anymail.Authentication{
+		SPF:   results[w.Receipt.SPFVerdict.Status],
+		DKIM:  results[w.Receipt.DKIMVerdict.Status],
+		DMARC: results[w.Receipt.DMARCVerdict.Status],
+	}
+	return ev, nil
+}
+
+// content returns the message itself: from the notification (SNS action), from
+// where it says (S3 action), or nil, since other actions do not pass it on.
+func (a *Adapter) content(ctx context.Context, p *anymail.Payload, w *record) ([]byte, error) {
+	action := w.Receipt.Action
+	switch {
+	case w.Content != "" && strings.EqualFold(action.Encoding, "base64"):
+		return inbound.DecodeBase64(w.Content), nil
+	case w.Content != "":
+		return []byte(w.Content), nil
+	case !strings.EqualFold(action.Type, "S3"):
+		return nil, nil
+	case a.config.Objects == nil:
+		return nil, anymail.Because(anymail.ErrConfig, "a message is in S3, and Config.Objects is not set", nil)
+	case !slices.Contains(a.config.Buckets, action.BucketName):
+		return nil, anymail.Because(anymail.ErrConfig, "a message is in a bucket that is not among Config.Buckets", nil)
+	}
+	object, err := a.config.Objects.GetObject(ctx, action.BucketName, action.ObjectKey)
+	if err != nil {
+		return nil, objectError(err)
+	}
+	defer object.Close()
+	most := cmp.Or(p.Limits.Fetch, 64<<20)
+	content, err := io.ReadAll(io.LimitReader(object, most+1))
+	switch {
+	case err != nil:
+		return nil, objectError(err)
+	case int64(len(content)) > most:
+		return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("a message in S3 has more than %d bytes", most), nil)
+	}
+	return content, nil
+}
+
+func objectError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return anymail.Because(anymail.ErrUnavailable, "message in S3", err)
+}

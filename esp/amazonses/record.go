@@ -1,0 +1,199 @@
+package amazonses
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/wire"
+)
+
+// record is what SES says of a message, in the Message of an SNS notification:
+// https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html,
+// https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and
+// https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
+type record struct {
+	EventType        string `json:"eventType"`        // of event publishing
+	NotificationType string `json:"notificationType"` // of an identity's older notifications, and of received mail
+
+	Mail          mail    `json:"mail"`
+	Bounce        *detail `json:"bounce"`
+	Complaint     *detail `json:"complaint"`
+	Delivery      *detail `json:"delivery"`
+	DeliveryDelay *detail `json:"deliveryDelay"`
+	Reject        *detail `json:"reject"`
+	Failure       *detail `json:"failure"`
+	Open          *detail `json:"open"`
+	Click         *detail `json:"click"`
+	Subscription  *detail `json:"subscription"`
+
+	Receipt receipt `json:"receipt"`
+	Content string  `json:"content"`
+
+	// EventBridge puts a record into an envelope:
+	// https://docs.aws.amazon.com/eventbridge/latest/ref/events-ref-ses.html
+	ID         string          `json:"id"`
+	DetailType string          `json:"detail-type"`
+	Time       wire.RFC3339    `json:"time"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+type mail struct {
+	Timestamp     wire.RFC3339               `json:"timestamp"`
+	Source        string                     `json:"source"`
+	MessageID     string                     `json:"messageId"`
+	Destination   wire.Strings               `json:"destination"`
+	Headers       wire.Headers               `json:"headers"`
+	CommonHeaders wire.Object[commonHeaders] `json:"commonHeaders"`
+	Tags          map[string]wire.Strings    `json:"tags"`
+}
+
+// detail is the object that a record has beside mail. Which fields there are
+// depends on the type of event.
+type detail struct {
+	Timestamp             wire.RFC3339 `json:"timestamp"`
+	FeedbackID            string       `json:"feedbackId"`
+	BounceType            string       `json:"bounceType"`
+	BounceSubType         string       `json:"bounceSubType"`
+	BouncedRecipients     []recipient  `json:"bouncedRecipients"`
+	ComplaintSubType      string       `json:"complaintSubType"`
+	ComplaintFeedbackType string       `json:"complaintFeedbackType"`
+	ComplainedRecipients  []recipient  `json:"complainedRecipients"`
+	Recipients            []recipient  `json:"recipients"`
+	SMTPResponse          string       `json:"smtpResponse"`
+	DelayType             string       `json:"delayType"`
+	DelayedRecipients     []recipient  `json:"delayedRecipients"`
+	Reason                string       `json:"reason"`
+	ErrorMessage          string       `json:"errorMessage"`
+	Link                  string       `json:"link"`
+	IPAddress             string       `json:"ipAddress"`
+	UserAgent             string       `json:"userAgent"` // of a complaint it is the reporting program's
+	IsBotEvent            wire.Text    `json:"isBotEvent"`
+
+	ContactList         string                   `json:"contactList"`
+	NewTopicPreferences wire.Object[preferences] `json:"newTopicPreferences"`
+	OldTopicPreferences wire.Object[preferences] `json:"oldTopicPreferences"`
+}
+
+type preferences struct {
+	UnsubscribeAll bool `json:"unsubscribeAll"`
+	Topics         []struct {
+		Name   string `json:"topicName"`
+		Status string `json:"subscriptionStatus"`
+	} `json:"topicSubscriptionStatus"`
+}
+
+// recipient is an object, or the address alone.
+type recipient struct {
+	Address        string `json:"emailAddress"`
+	Status         string `json:"status"`
+	DiagnosticCode string `json:"diagnosticCode"`
+}
+
+func (r *recipient) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		return wire.Unmarshal(b, &r.Address)
+	}
+	type plain recipient
+	return wire.Unmarshal(b, (*plain)(r))
+}
+
+// notification is what brought a record.
+type notification struct {
+	id string // of SNS, the same in every attempt
+	at time.Time
+}
+
+// validated begins what SES sends to a topic when the topic is attached to a
+// configuration set.
+var validated = []byte("Successfully validated SNS topic")
+
+func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	m, err := verify.ParseSNS(p.Body)
+	switch {
+	case err == nil && m.Type != verify.SNSNotification:
+		return nil, nil
+	case err == nil:
+		return a.record(ctx, p, notification{m.MessageId, m.Time()}, []byte(m.Message))
+	case !a.config.AcceptUnsigned:
+		return nil, err
+	}
+	if bytes.HasPrefix(p.Body, validated) {
+		return nil, nil
+	}
+	elements, err := wire.Split(p.Body, p.Limits)
+	if err != nil {
+		return nil, err
+	}
+	n := notification{id: p.Header.Get("X-Amz-Sns-Message-Id")}
+	if len(elements) > 1 {
+		n.id = "" // one id for several records identifies none
+	}
+	var events []anymail.Event
+	for _, raw := range elements {
+		more, err := a.record(ctx, p, n, raw)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, more...)
+	}
+	return events, nil
+}
+
+// record returns the events of one record, none if it is a test.
+func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification, raw []byte) ([]anymail.Event, error) {
+	var w record
+	err := wire.Unmarshal(raw, &w)
+	if err == nil && w.enveloped() {
+		n = notification{cmp.Or(w.ID, n.id), w.Time.Time}
+		inner := record{DetailType: w.DetailType}
+		err = wire.Unmarshal(w.Detail, &inner)
+		w = inner
+	}
+	switch kind := w.kind(); {
+	case bytes.HasPrefix(raw, validated):
+		return nil, nil
+	case err != nil:
+		ev := &anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
+		ev.Common = anymail.Common{Type: anymail.EventUnknown, ID: n.id, Timestamp: n.at, Raw: raw}
+		return []anymail.Event{ev}, nil //nolint:nilerr // it is in the event
+	case kind == "amazonsnssubscriptionsucceeded":
+		return nil, nil // sent when a topic is attached to an identity
+	case kind == "received":
+		ev, err := a.received(ctx, p, n, &w)
+		if err != nil {
+			return nil, err
+		}
+		ev.Raw = raw
+		return []anymail.Event{ev}, nil
+	}
+	return w.track(n, raw, p.Limits)
+}
+
+// enveloped says whether w is EventBridge's envelope.
+func (w *record) enveloped() bool { return len(w.Detail) > 0 && w.Detail[0] == '{' }
+
+// kind returns the type as the keys of eventTypes are written.
+func (w *record) kind() string {
+	return strings.ToLower(separators.Replace(cmp.Or(w.EventType, w.NotificationType)))
+}
+
+var separators = strings.NewReplacer(" ", "", "_", "")
+
+// detail returns the object beside mail.
+func (w *record) detail() *detail {
+	for _, d := range []*detail{
+		w.Bounce, w.Complaint, w.Delivery, w.DeliveryDelay, w.Reject,
+		w.Failure, w.Open, w.Click, w.Subscription,
+	} {
+		if d != nil {
+			return d
+		}
+	}
+	return new(detail)
+}

@@ -1,0 +1,75 @@
+// Package s3 gets messages that Amazon SES has received and stored in S3, for
+// the adapter of Amazon SES, by the AWS SDK.
+//
+// The AWS identity that it runs as needs the permission s3:GetObject for the
+// bucket, and s3:ListBucket lest S3 answer "access denied" for objects that do
+// not exist.
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/goanymail/anymail/esp/amazonses"
+)
+
+// ErrEncrypted is what a receipt rule has encrypted before it stored it, so
+// that S3 cannot decrypt it. It takes a [Client] that can, such as the Amazon
+// S3 Encryption Client, or a rule that leaves encryption to S3.
+//
+// Source: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-action-s3.html
+var ErrEncrypted = errors.New("the object is encrypted on the client side")
+
+// Client is the part of the SDK's client that a [Getter] needs.
+type Client interface {
+	GetObject(context.Context, *awss3.GetObjectInput, ...func(*awss3.Options)) (*awss3.GetObjectOutput, error)
+}
+
+// Getter gets objects from S3, or from what is compatible with it.
+type Getter struct {
+	client Client
+}
+
+var _ amazonses.ObjectGetter = (*Getter)(nil)
+
+// New returns a Getter with a client of its own.
+func New(config aws.Config, options ...func(*awss3.Options)) *Getter {
+	return NewWithClient(awss3.NewFromConfig(config, options...))
+}
+
+// NewWithClient returns a Getter that uses client.
+func NewWithClient(client Client) *Getter { return &Getter{client} }
+
+// GetObject implements [amazonses.ObjectGetter]. Besides what that says, it
+// returns an error that is [ErrEncrypted], unless the client is not the SDK's
+// own and so may have decrypted the object.
+func (g *Getter) GetObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
+	object, err := g.client.GetObject(ctx, &awss3.GetObjectInput{Bucket: &bucket, Key: &key})
+	var missing *types.NoSuchKey
+	switch {
+	case errors.As(err, &missing):
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	case err != nil:
+		return nil, err
+	}
+	if _, plain := g.client.(*awss3.Client); plain && encrypted(object.Metadata) {
+		_ = object.Body.Close()
+		return nil, ErrEncrypted
+	}
+	return object.Body, nil
+}
+
+// encrypted looks for the key that the encryption client of SES puts into the
+// object's metadata, encrypted itself.
+func encrypted(metadata map[string]string) bool {
+	_, v1 := metadata["x-amz-key"]
+	_, v2 := metadata["x-amz-key-v2"]
+	return v1 || v2
+}
