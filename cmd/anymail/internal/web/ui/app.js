@@ -66,12 +66,12 @@ function render() {
   const focused = document.activeElement?.dataset?.id;
   $("list").replaceChildren(...shown.map(({ r, e }) => {
     const time = new Date(r.time).toLocaleTimeString();
-    const what = e.type || r.path;
+    const what = e.type || (refused(r) ? "rejected" : "ping");
     const open = element("button", { type: "button", textContent: time, onclick: () => show(r.id) });
     open.dataset.id = r.id;
     open.setAttribute("aria-label", `Show request of ${time}: ${e.esp} ${what} ${e.recipient}, answered ${r.status}`);
     const row = element("tr", {}, element("td", {}, open), element("td", { textContent: e.esp }), element("td", { textContent: what }),
-      element("td", { textContent: e.recipient }), element("td", { textContent: e.reason || e.subject || r.error || "" }),
+      element("td", { textContent: e.recipient }), element("td", { textContent: e.reason || e.subject || (r.error && `${r.path}: ${r.error}`) || "" }),
       element("td", { textContent: r.status, className: refused(r) ? "bad" : "good" }));
     row.setAttribute("aria-selected", String(r.id === selected));
     return row;
@@ -119,7 +119,8 @@ async function show(id) {
   $("detail-title").textContent = `Request ${id}: ${d.summary.name || "no adapter"}, answered ${d.summary.status}`;
   $("detail-body").replaceChildren(...parts);
   render();
-  $("detail").focus();
+  // Beside the list the page stays where it is; below it, it moves there.
+  $("detail").focus({ preventScroll: matchMedia("(min-width: 1001px)").matches });
 }
 
 function pretty(raw) {
