@@ -86,15 +86,19 @@ func (k *macKey) prove(c *claim) []byte {
 	}
 	h := k.pool.Get().(hash.Hash)
 	defer k.pool.Put(h)
-	h.Reset()
-	for _, chunk := range c.chunks {
-		_, _ = h.Write(chunk) // a hash never fails
-	}
-	sum := h.Sum(nil)
+	sum := macOf(h, c)
 	for _, mac := range c.macs {
 		if hmac.Equal(sum, mac) {
 			return sum
 		}
 	}
 	return nil
+}
+
+func macOf(h hash.Hash, c *claim) []byte {
+	h.Reset()
+	for _, chunk := range c.chunks {
+		_, _ = h.Write(chunk) // a hash never fails
+	}
+	return h.Sum(nil)
 }

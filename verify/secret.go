@@ -29,6 +29,7 @@ func (t Token) Verifier() anymail.Verifier {
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		given, err := Header(p, t.Header)
 		if err != nil {
+			Trace(ctx, func() Step { return Step{Header: t.Header, Err: err} })
 			return anymail.Proof{}, err
 		}
 		if t.Scheme != "" {
@@ -58,7 +59,7 @@ func MatchSecret(ctx context.Context, source anymail.KeySource, given string) (p
 		}
 	}
 	if matched < 0 {
-		return proof, errMismatch
+		return traceSecret(ctx, keys, given, proof, errMismatch)
 	}
-	return anymail.Proof{Key: matched}, nil
+	return traceSecret(ctx, keys, given, anymail.Proof{Key: matched}, nil)
 }

@@ -235,10 +235,16 @@ func (s SNS) Verifier() anymail.Verifier {
 			sum := sha1.Sum(text)
 			digest = sum[:]
 		}
+		proof := anymail.Proof{SignedAt: at, Nonce: nonce[:]}
 		if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {
-			return anymail.Proof{}, errMismatch
+			proof, err = anymail.Proof{}, errMismatch
 		}
-		return anymail.Proof{SignedAt: at, Nonce: nonce[:]}, nil
+		Trace(ctx, func() Step {
+			a := publicKey{key, hash}.explain(&claim{signatures: [][]byte{signature}, chunks: [][]byte{text}})
+			a.Kind += ", certificate " + m.SigningCertURL
+			return Step{Offered: [][]byte{signature}, Content: [][]byte{text}, SignedAt: at, Attempts: []Attempt{a}, Err: err}
+		})
+		return proof, err
 	})
 }
 

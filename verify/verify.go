@@ -201,6 +201,7 @@ func (c *claim) content() []byte {
 // otherwise nil.
 type key interface {
 	prove(*claim) (nonce []byte)
+	explain(*claim) Attempt
 }
 
 // verifier tries the keys of a source on the claims that read finds.
@@ -209,18 +210,18 @@ func verifier(source anymail.KeySource, parse func(string) (key, error), read fu
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		c, err := read(p)
 		if err != nil {
-			return anymail.Proof{}, err
+			return anymail.Proof{}, traceClaim(ctx, c, nil, err)
 		}
 		candidates, err := keys.Get(ctx)
 		if err != nil {
-			return anymail.Proof{}, err
+			return anymail.Proof{}, traceClaim(ctx, c, nil, err)
 		}
 		for i, key := range candidates {
 			if nonce := key.prove(c); nonce != nil {
-				return anymail.Proof{SignedAt: c.at, Nonce: nonce, Key: i}, nil
+				return anymail.Proof{SignedAt: c.at, Nonce: nonce, Key: i}, traceClaim(ctx, c, candidates, nil)
 			}
 		}
-		return anymail.Proof{}, errMismatch
+		return anymail.Proof{}, traceClaim(ctx, c, candidates, errMismatch)
 	})
 }
 

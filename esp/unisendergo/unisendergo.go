@@ -101,16 +101,30 @@ func verifier(keys anymail.KeySource) anymail.Verifier {
 		if err != nil {
 			return anymail.Proof{}, err
 		}
-		for i, key := range candidates {
+		sumWith := func(key []byte) []byte {
 			h := md5.New()
 			for _, chunk := range [][]byte{body[:from], key, body[to:]} {
 				_, _ = h.Write(chunk) // a hash never fails
 			}
-			if sum := h.Sum(nil); subtle.ConstantTimeCompare(sum, given) == 1 {
-				return anymail.Proof{Nonce: sum, Key: i}, nil
+			return h.Sum(nil)
+		}
+		proof, err := anymail.Proof{}, errMismatch
+		for i, key := range candidates {
+			if sum := sumWith(key); subtle.ConstantTimeCompare(sum, given) == 1 {
+				proof, err = anymail.Proof{Nonce: sum, Key: i}, nil
+				break
 			}
 		}
-		return anymail.Proof{}, errMismatch
+		verify.Trace(ctx, func() verify.Step {
+			s := verify.Step{Offered: [][]byte{given}, Content: [][]byte{body[:from], body[to:]}, Err: err} // less the key
+			for i, key := range candidates {
+				s.Attempts = append(s.Attempts, verify.Attempt{
+					Key: i, Kind: "MD5 with the key in the text", Expected: sumWith(key), Valid: err == nil && i == proof.Key,
+				})
+			}
+			return s
+		})
+		return proof, err
 	})
 }
 
