@@ -1,6 +1,7 @@
 package anymail
 
 import (
+	"compress/flate"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -34,6 +35,7 @@ type Dispatcher struct {
 	endpoints atomic.Pointer[map[string]*endpoint]
 
 	load       load
+	held       load // bytes of bodies
 	closing    atomic.Bool
 	warnedHTTP sync.Once
 }
@@ -49,7 +51,7 @@ func New(options ...Option) (*Dispatcher, error) {
 		s.store = NewMemoryStore(0)
 	}
 	d := &Dispatcher{settings: s, mux: chi.NewMux()}
-	d.load.max = int64(s.maxInFlight)
+	d.load.max, d.held.max = int64(s.maxInFlight), s.maxHeld
 	d.endpoints.Store(&map[string]*endpoint{})
 	for _, pattern := range []string{"/{name}", "/{name}/", "/{name}/{endpoint}", "/{name}/{endpoint}/"} {
 		d.mux.HandleFunc(pattern, d.route)
@@ -79,6 +81,9 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	endpoints := map[string]*endpoint{}
 	for key, ep := range *d.endpoints.Load() {
 		endpoints[key] = ep
+	}
+	if s.maxHeld != d.settings.maxHeld {
+		return fail("the bytes in flight are bounded for all adapters together, by an option of New")
 	}
 	ownLoad := new(load)
 	if s.maxInFlight != d.settings.maxInFlight {
@@ -166,6 +171,12 @@ type endpoint struct {
 }
 
 func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// This bounds a refused request too: what is left of a body net/http
+		// reads before the answer. Not every ResponseWriter can do it; a
+		// server's own ReadTimeout helps there.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ep.limits.BodyTime))
+	}
 	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
 	rq := request{ep: ep, w: w, r: r}
 	reply, err := rq.handle(ctx)
@@ -180,6 +191,7 @@ type request struct {
 	r         *http.Request
 	origin    origin
 	payload   *Payload
+	held      int64 // bytes of body that are counted in
 	authentic bool
 	nonce     string // what the replay check has claimed
 	repeated  bool   // what the replay check found was all done
@@ -236,6 +248,7 @@ func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
 var (
 	errMethod   = errors.New("method not allowed")
 	errBusy     = Because(ErrUnavailable, "too many requests in flight", nil)
+	errHeld     = Because(ErrUnavailable, "too many bytes in flight", nil)
 	errShutdown = Because(ErrUnavailable, "shutting down", nil)
 )
 
@@ -249,16 +262,17 @@ func (rq *request) stage(ctx context.Context, stage Stage, run func(context.Cont
 // admit counts the request in, unless there are too many or no more wanted.
 func (rq *request) admit() (done func(), err error) {
 	d := rq.ep.d
-	if !d.load.enter() {
+	if !d.load.enter(1) {
 		return nil, errBusy
 	}
-	if !rq.ep.load.enter() {
-		d.load.leave()
+	if !rq.ep.load.enter(1) {
+		d.load.leave(1)
 		return nil, errBusy
 	}
 	done = func() {
-		rq.ep.load.leave()
-		d.load.leave()
+		d.held.leave(rq.held)
+		rq.ep.load.leave(1)
+		d.load.leave(1)
 	}
 	if d.closing.Load() { // asked after entering, so that Shutdown misses nobody
 		done()
@@ -280,7 +294,7 @@ func (rq *request) receive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := readBody(rq.w, r, ep.limits)
+	body, err := readBody(rq.w, r, ep.limits, rq.hold)
 	if err != nil {
 		return err
 	}
@@ -297,6 +311,15 @@ func (rq *request) receive(ctx context.Context) error {
 		Limits:       ep.limits,
 	}
 	return nil
+}
+
+// hold counts n bytes of body in until the request ends, if there is room.
+func (rq *request) hold(n int64) bool {
+	if !rq.ep.d.held.enter(n) {
+		return false
+	}
+	rq.held += n
+	return true
 }
 
 // url is the one that the ESP called: the public URL with the part of the path
@@ -431,7 +454,10 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 		return status
 	}
 	ep := rq.ep
-	if errors.Is(err, ErrUnauthenticated) {
+	challenged := ep.Challenge && errors.Is(err, errNoSecret)
+	// Neither what has yet to be asked for its secret counts as a failure nor
+	// what was signed well but comes again: both are what an ESP does.
+	if errors.Is(err, ErrUnauthenticated) && !errors.Is(err, ErrReplayed) && !challenged {
 		ep.guard.failed(rq.origin.addr)
 	}
 	status = statusOf(err, ep.settings.rejectStatus)
@@ -439,7 +465,7 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 	case errors.Is(err, errMethod):
 		status = http.StatusMethodNotAllowed
 		header.Set("Allow", "POST, HEAD")
-	case errors.Is(err, errNoSecret) && ep.Challenge:
+	case challenged:
 		status = http.StatusUnauthorized
 		header.Set("WWW-Authenticate", `Basic realm="anymail", charset="UTF-8"`)
 	}
@@ -468,32 +494,29 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 
 const retryAfterSeconds = 5
 
-// load counts requests under way. A max of 0 means no limit.
+// load counts what is under way. A max of 0 means no limit.
 type load struct {
 	max int64
 	now atomic.Int64
 }
 
-func (l *load) enter() bool {
-	if n := l.now.Add(1); l.max > 0 && n > l.max {
-		l.now.Add(-1)
+func (l *load) enter(n int64) bool {
+	if now := l.now.Add(n); l.max > 0 && now > l.max {
+		l.now.Add(-n)
 		return false
 	}
 	return true
 }
 
-func (l *load) leave() { l.now.Add(-1) }
+func (l *load) leave(n int64) { l.now.Add(-n) }
 
 // readBody reads the body within its limits. It trusts no declared length with
-// more memory than has arrived, so that many slow requests cost little.
-func readBody(w http.ResponseWriter, r *http.Request, limits Limits) ([]byte, error) {
+// more memory than has arrived, so that many slow requests cost little, and
+// takes no memory that hold refuses.
+func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(int64) bool) ([]byte, error) {
 	if r.ContentLength > limits.Body {
 		return nil, Because(ErrTooLarge, "declared body", nil)
 	}
-	deadline := time.Now().Add(limits.BodyTime)
-	// Not every ResponseWriter can do this; a server's own ReadTimeout helps there.
-	_ = http.NewResponseController(w).SetReadDeadline(deadline)
-
 	var body io.Reader = http.MaxBytesReader(w, r.Body, limits.Body)
 	expect := r.ContentLength
 	switch encoding := r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
@@ -508,7 +531,11 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits) ([]byte, er
 		return nil, Because(ErrUnsupportedMedia, "content encoding", nil)
 	}
 	const trusted = 64 << 10
-	buf := make([]byte, 0, min(max(expect, 512)+1, trusted))
+	size := min(max(expect, 512)+1, trusted)
+	if !hold(size) {
+		return nil, errHeld
+	}
+	buf := make([]byte, 0, size)
 	for {
 		n, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -521,9 +548,12 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits) ([]byte, er
 			return nil, bodyError(err)
 		}
 		if len(buf) == cap(buf) {
-			size := 4 * int64(cap(buf))
+			size = min(4*int64(cap(buf)), limits.Body+1)
 			if expect > 0 {
 				size = min(size, max(expect, int64(len(buf)))+1)
+			}
+			if !hold(size - int64(cap(buf))) {
+				return nil, errHeld
 			}
 			buf = append(make([]byte, 0, size), buf...)
 		}
@@ -532,12 +562,13 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits) ([]byte, er
 
 func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
+	var corrupt flate.CorruptInputError
 	switch {
 	case errors.As(err, &tooLarge):
 		return Because(ErrTooLarge, "body", nil)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return Because(ErrUnavailable, "the body came too slowly", nil)
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF):
 		return Malformed("body", err)
 	}
 	return Because(ErrUnavailable, "body could not be read", err)

@@ -65,7 +65,7 @@ func (g *guard) origin(r *http.Request) origin {
 	if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {
 		return o
 	}
-	if ip, err := netip.ParseAddr(g.forwarded.ClientIP(r.Header, r.RemoteAddr)); err == nil {
+	if ip, err := netip.ParseAddr(g.forwarded.ClientIP(nearest(r.Header, "X-Forwarded-For"), r.RemoteAddr)); err == nil {
 		o.addr = ip.Unmap().WithZone("")
 	}
 	if proto := last(r.Header, "X-Forwarded-Proto"); proto != "" {
@@ -75,6 +75,26 @@ func (g *guard) origin(r *http.Request) origin {
 		o.host = host
 	}
 	return o
+}
+
+// nearest returns a header with as much of one of its fields as trusted proxies
+// may have written. They write at the end; what is before may be a client's
+// own, and long.
+func nearest(h http.Header, name string) http.Header {
+	const enough = 1 << 10
+	values := h.Values(name)
+	for i, room := len(values)-1, enough; i >= 0; i-- {
+		if room -= len(values[i]) + 1; room >= 0 {
+			continue
+		}
+		rest := values[i+1:]
+		if i == len(values)-1 { // the last is too long by itself
+			tail := values[i][len(values[i])-enough:]
+			rest = []string{tail[strings.IndexByte(tail, ',')+1:]}
+		}
+		return http.Header{name: rest}
+	}
+	return h
 }
 
 // last returns what the nearest proxy wrote: the last of a header's values.
@@ -154,10 +174,18 @@ func (g *guard) failed(addr netip.Addr) {
 
 var errNoSecret = Unauthenticated("no shared secret")
 
+const (
+	maxSecret        = 1 << 10
+	maxAuthorization = 2 << 10 // "Basic " and a secret of maxSecret in base64
+)
+
 // secretMatches compares the credentials of an Authorization header with every
 // secret, in a time that depends on neither.
 func (g *guard) secretMatches(header string, secrets []string) bool {
 	sums, _ := g.secretSums.Of(secrets, sumSecrets) // never fails
+	if len(header) > maxAuthorization {
+		return false
+	}
 	scheme, encoded, _ := strings.Cut(header, " ")
 	credentials, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	given := sha256.Sum256(credentials)
@@ -184,6 +212,8 @@ func checkSecret(secret string) error {
 	switch {
 	case !ok || user == "":
 		return errors.New(`it is not of the form "user:password"`)
+	case len(secret) > maxSecret:
+		return fmt.Errorf("it is longer than %d characters", maxSecret)
 	case len(password) < 16:
 		return errors.New("the password is shorter than 16 characters (anymail secret makes a strong one)")
 	}

@@ -54,15 +54,22 @@ func newAcme(keys ...string) acme {
 		}),
 	}}
 	if len(keys) > 0 {
-		a.endpoint.Verifier = verify.HMAC{
-			Keys:       anymail.Keys(keys...),
-			Signatures: verify.HexHeader("X-Acme-Signature"),
-			Content:    verify.HeadersAndBody(".", "X-Acme-Time"),
-			SignedAt:   verify.UnixHeader("X-Acme-Time"),
-		}.Verifier()
+		a.endpoint.Verifier = newAcmeVerifier(anymail.Keys(keys...))
 	}
 	return a
 }
+
+func newAcmeVerifier(keys anymail.KeySource) anymail.Verifier {
+	return verify.HMAC{
+		Keys:       keys,
+		Signatures: verify.HexHeader("X-Acme-Signature"),
+		Content:    verify.HeadersAndBody(".", "X-Acme-Time"),
+		SignedAt:   verify.UnixHeader("X-Acme-Time"),
+	}.Verifier()
+}
+
+// quiet is a logger for tests that make much noise.
+var quiet = slog.New(slog.DiscardHandler)
 
 func (acme) ESP() string                     { return "acme" }
 func (a acme) Endpoints() []anymail.Endpoint { return []anymail.Endpoint{a.endpoint} }

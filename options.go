@@ -21,6 +21,8 @@ const (
 	DefaultMaxBody = 16 << 20
 	// DefaultMaxInFlight is how many requests may be under way at once.
 	DefaultMaxInFlight = 256
+	// DefaultMaxInFlightBytes is how many bytes of bodies may be held at once.
+	DefaultMaxInFlightBytes = 512 << 20
 )
 
 // Limits bound what one request may cost. A zero field means its default.
@@ -85,6 +87,7 @@ type settings struct {
 	perEndpoint    Rate
 	limits         Limits
 	maxInFlight    int
+	maxHeld        int64
 	window         time.Duration
 	noReplayCheck  bool
 	store          IdempotencyStore
@@ -103,9 +106,9 @@ func (s *settings) fail(format string, args ...any) {
 // WithSharedSecret protects endpoints by HTTP basic authentication: the ESP is
 // given the URL as https://user:password@host/... Each secret is "user:password";
 // any of them is accepted, so that one can be exchanged for another. A weak
-// secret is refused: the password needs at least 16 characters and some variety. Without
-// arguments it takes an earlier setting back, for an adapter whose signature
-// is enough.
+// secret is refused: the password needs at least 16 characters and some variety.
+// Without arguments it takes an earlier setting back, for an adapter whose
+// signature is enough.
 func WithSharedSecret(secrets ...string) Option {
 	return func(s *settings) {
 		if len(secrets) == 0 {
@@ -154,7 +157,20 @@ func RequireTLS() Option {
 // WithTrustedProxies names the addresses of the proxies in front of this
 // server. Only from them are X-Forwarded-For, -Proto and -Host believed.
 func WithTrustedProxies(prefixes ...netip.Prefix) Option {
-	return func(s *settings) { s.trustedProxies = prefixes }
+	return func(s *settings) {
+		s.checkPrefixes("trusted proxies", prefixes)
+		s.trustedProxies = prefixes
+	}
+}
+
+// checkPrefixes refuses what contains no address, and so would do something
+// else than it looks like.
+func (s *settings) checkPrefixes(what string, prefixes []netip.Prefix) {
+	for _, p := range prefixes {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			s.fail("%s: %s is not an IPv4 or IPv6 prefix", what, p)
+		}
+	}
 }
 
 // WithPublicURL says under which URL the ESP reaches the Dispatcher's mount
@@ -174,6 +190,7 @@ func WithPublicURL(base string) Option {
 // to all other checks. Without arguments it takes an earlier setting back.
 func WithAllowedAddresses(prefixes ...netip.Prefix) Option {
 	return func(s *settings) {
+		s.checkPrefixes("allowed addresses", prefixes)
 		s.allowed = nil
 		if len(prefixes) > 0 {
 			s.allowed = func(context.Context) ([]netip.Prefix, error) { return prefixes, nil }
@@ -204,8 +221,8 @@ type RateLimit struct {
 	PerAddress Rate
 	// PerEndpoint is for all requests to one endpoint.
 	PerEndpoint Rate
-	// Failures is for requests of one client that did not prove authentic.
-	// A client that is over it is refused before anything is looked at.
+	// Failures is for requests of one client that had a wrong signature or
+	// shared secret, or none. A client that is over it is refused before anything is looked at.
 	Failures Rate
 	// Addresses is how many clients are remembered at most, about 50 bytes
 	// each. Default: 65536.
@@ -262,6 +279,20 @@ func WithMaxInFlight(n int) Option {
 			s.fail("max in flight %d is less than 1", n)
 		}
 		s.maxInFlight = n
+	}
+}
+
+// WithMaxInFlightBytes sets how many bytes of bodies all requests under way may
+// hold together, [DefaultMaxInFlightBytes] by default; one that would need more
+// is answered with 503 and Retry-After. Bodies are held before their signatures
+// can be checked, so this is what an attacker can take up. It is an option of
+// New alone, and should be a multiple of the largest body.
+func WithMaxInFlightBytes(n int64) Option {
+	return func(s *settings) {
+		if n < 1 {
+			s.fail("max in flight of %d bytes is less than 1", n)
+		}
+		s.maxHeld = n
 	}
 }
 
@@ -322,6 +353,7 @@ func newSettings() settings {
 	return settings{
 		rejectStatus: DefaultRejectStatus,
 		maxInFlight:  DefaultMaxInFlight,
+		maxHeld:      DefaultMaxInFlightBytes,
 		logger:       slog.Default(),
 		now:          time.Now,
 	}
