@@ -13,7 +13,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
-	wnats "github.com/ThreeDotsLabs/watermill-nats/v2/pkg/nats"
+	natspubsub "github.com/ThreeDotsLabs/watermill-nats/v2/pkg/nats"
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
@@ -55,12 +55,12 @@ func brokers() []broker {
 			})
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = js.DeleteStream(topic); nc.Close() })
-			config := wnats.JetStreamConfig{TrackMsgId: true, DurablePrefix: "workers", SubscribeOptions: []nats.SubOpt{nats.Bind(topic, "workers")}}
-			pub, err := wnats.NewPublisher(wnats.PublisherConfig{URL: url, JetStream: config}, log)
+			config := natspubsub.JetStreamConfig{TrackMsgId: true, DurablePrefix: "workers", SubscribeOptions: []nats.SubOpt{nats.Bind(topic, "workers")}}
+			pub, err := natspubsub.NewPublisher(natspubsub.PublisherConfig{URL: url, JetStream: config}, log)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = pub.Close() })
 			return pub, func() message.Subscriber {
-				sub, err := wnats.NewSubscriber(wnats.SubscriberConfig{URL: url, QueueGroupPrefix: "workers", AckWaitTimeout: 5 * time.Second, CloseTimeout: time.Second, JetStream: config}, log)
+				sub, err := natspubsub.NewSubscriber(natspubsub.SubscriberConfig{URL: url, QueueGroupPrefix: "workers", AckWaitTimeout: 5 * time.Second, CloseTimeout: time.Second, JetStream: config}, log)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = sub.Close() })
 				return sub

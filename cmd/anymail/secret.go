@@ -23,11 +23,7 @@ nowhere.`,
 			if err != nil || u.Scheme != "https" || u.Host == "" {
 				return usagef("--url %q is not an https URL", base)
 			}
-			secret, err := newSecret()
-			if err != nil {
-				return err
-			}
-			_, password, _ := strings.Cut(secret, ":")
+			_, password, _ := strings.Cut(newSecret(), ":")
 			u.User = url.UserPassword(user, password)
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "secret    %s:%s\n", user, password)
@@ -50,6 +46,6 @@ nowhere.`,
 
 // newSecret returns "user:password" with 130 bits of chance, made of characters
 // that every ESP takes in a URL.
-func newSecret() (string, error) {
-	return "anymail:" + strings.ToLower(rand.Text()), nil
+func newSecret() string {
+	return "anymail:" + strings.ToLower(rand.Text())
 }

@@ -336,4 +336,3 @@ func handOut(ctx context.Context, tickets chan<- struct{}, count int, rate float
 		}
 	}
 }
-
