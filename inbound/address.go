@@ -100,7 +100,7 @@ func (r *addressReader) add(m mailbox) {
 		return
 	}
 	if name == "" {
-		name = string(m.comment)
+		name = `"` + string(m.comment) + `"` // backslashes escape in it, too
 	}
 	r.list = append(r.list, anymail.Address{Name: displayName(name), Address: address})
 }

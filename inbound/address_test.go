@@ -25,6 +25,7 @@ func TestAddresses(t *testing.T) {
 		`Ann "A" Lee <a@example.org>`:     {{Name: "Ann A Lee", Address: "a@example.org"}},
 		"a@example.org (Ann Lee)":         {{Name: "Ann Lee", Address: "a@example.org"}},
 		"Ann (not (Bob)) <a@example.org>": {{Name: "Ann", Address: "a@example.org"}},
+		`a@example.org (Ann \) Lee)`:      {{Name: `Ann ) Lee`, Address: "a@example.org"}},
 		"(a, b) a@example.org":            {{Name: "a, b", Address: "a@example.org"}},
 		`"a b"@example.org`:               {{Address: `"a b"@example.org`}},
 		`Ann <"a, b"@example.org>`:        {{Name: "Ann", Address: `"a, b"@example.org`}},

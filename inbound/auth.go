@@ -11,61 +11,72 @@ import (
 // Authentication-Results headers (RFC 8601) and, for SPF, the first Received-SPF
 // header (RFC 7208) of m. Servers add these on top, so that the first one is
 // from the nearest server; of further Authentication-Results only those count
-// that claim to be from the same server, since a sender can write headers too.
-// Where a method has several results the first one counts, but one signature
-// that passes is enough for DKIM.
+// that name the same server, since a sender can write headers too. The first
+// result of a method counts, but one signature of several in a header that
+// passes is enough for DKIM.
 //
 // The results are as trustworthy as the server that received the message: one
 // that adds no such headers and does not remove foreign ones passes on what the
 // sender says.
 func SetAuthentication(m *anymail.InboundMessage) {
-	var found anymail.Authentication
-	server := ""
+	a := &m.Authentication
+	nearest := ""
 	for i, header := range m.Headers.Values("Authentication-Results") {
-		id, results := authenticationResults(header)
+		server, found := authenticationResults(header)
 		if i == 0 {
-			server = id
-		}
-		if id != server {
+			nearest = server
+		} else if server == "" || server != nearest {
 			continue
 		}
-		for _, r := range results {
-			switch {
-			case r.method == "spf" && found.SPF == "":
-				found.SPF = r.result
-			case r.method == "dkim" && (found.DKIM == "" || r.result == "pass"):
-				found.DKIM = r.result
-			case r.method == "dmarc" && found.DMARC == "":
-				found.DMARC = r.result
-			}
-		}
+		a.SPF = cmp.Or(a.SPF, found.SPF)
+		a.DKIM = cmp.Or(a.DKIM, found.DKIM)
+		a.DMARC = cmp.Or(a.DMARC, found.DMARC)
 	}
-	if found.SPF == "" {
-		found.SPF = resultWord(stripComments(m.Headers.Get("Received-SPF")))
-	}
-	a := &m.Authentication
-	a.SPF = cmp.Or(a.SPF, found.SPF)
-	a.DKIM = cmp.Or(a.DKIM, found.DKIM)
-	a.DMARC = cmp.Or(a.DMARC, found.DMARC)
+	a.SPF = cmp.Or(a.SPF, resultWord(stripComments(m.Headers.Get("Received-SPF"))))
 }
 
-type methodResult struct{ method, result string }
-
 // authenticationResults reads one Authentication-Results header: the server's
-// id, which some servers leave out, and the results.
-func authenticationResults(header string) (server string, results []methodResult) {
-	for i, clause := range strings.Split(stripComments(header), ";") {
+// name, which some servers leave out, and the results.
+func authenticationResults(header string) (server string, found anymail.Authentication) {
+	for i, clause := range splitClauses(stripComments(header)) {
 		method, result, isResult := strings.Cut(clause, "=")
 		if !isResult {
-			if fields := strings.Fields(clause); i == 0 && len(fields) > 0 {
-				server = strings.ToLower(fields[0])
+			if i == 0 {
+				server = firstToken(clause)
 			}
 			continue
 		}
 		method, _, _ = strings.Cut(method, "/") // a version
-		results = append(results, methodResult{strings.ToLower(strings.TrimSpace(method)), resultWord(result)})
+		result = resultWord(result)
+		switch strings.ToLower(strings.TrimSpace(method)) {
+		case "spf":
+			found.SPF = cmp.Or(found.SPF, result)
+		case "dkim":
+			if found.DKIM == "" || result == "pass" {
+				found.DKIM = result
+			}
+		case "dmarc":
+			found.DMARC = cmp.Or(found.DMARC, result)
+		}
 	}
-	return server, results
+	return server, found
+}
+
+// splitClauses splits s at the semicolons that are not in quoted strings.
+func splitClauses(s string) (clauses []string) {
+	start, quotes := 0, true
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"' && quotes:
+			n := quotedLength(s[i:])
+			quotes = n > 0 // one that is never closed is none
+			i += max(n-1, 0)
+		case s[i] == ';':
+			clauses = append(clauses, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(clauses, s[start:])
 }
 
 // resultWord returns the word that s starts with, in lower case.

@@ -15,7 +15,7 @@ import (
 // attachment as it is; parts and fields that are too many are left out.
 //
 // Text and HTML are the first text/plain and text/html parts that are meant to
-// be shown: without a file name and not of disposition "attachment". Further
+// be shown: without a file name, and without a disposition or inline. Further
 // ones that stand directly in a multipart/mixed, such as the footers that
 // mailing lists add and what Apple Mail puts after a picture, are appended to
 // them, beginning on a new line. All other parts are attachments, attached
@@ -46,12 +46,13 @@ type contents struct {
 }
 
 func (c *contents) add(p part) {
-	disposition, params := parseParams(p.header.disposition)
+	_, params := parseParams(p.header.disposition)
+	disposition := firstToken(p.header.disposition)
 	filename := cmp.Or(params["filename"], p.params["name"])
 	content := decodeTransfer(p.header.encoding, p.body)
 
 	// The text of a mail without parts may have a name and still be the text.
-	shown := disposition != "attachment" && (filename == "" || p.parent == "")
+	shown := (disposition == "" || disposition == "inline") && (filename == "" || p.parent == "")
 	further := p.parent == "multipart/mixed" && p.media != ""
 	switch media := cmp.Or(p.media, "text/plain"); {
 	case shown && media == "text/plain" && (c.texts == nil || further):

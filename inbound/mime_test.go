@@ -220,6 +220,7 @@ func TestParts(t *testing.T) {
 		{"byte order mark first", "\ufeffContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
 		{"space before the colon", "Content-Type : text/html\n\n<p>", bodies{HTML: "<p>"}},
 		{"blanks fold too", "Content-Type: text/html;\n \n charset=utf-8\n\n<p>", bodies{HTML: "<p>"}},
+		{"unknown disposition", mixed + "--b\nContent-Disposition: signature\nContent-Location: x\n\ndata\n--b--", bodies{Attachments: []anymail.Attachment{attached("", "text/plain", "data")}}},
 		{"type twice", "Content-Type: text/html\nContent-Type: text/plain\n\n<p>", bodies{HTML: "<p>"}},
 
 		// Transfer encodings.
