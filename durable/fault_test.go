@@ -641,7 +641,8 @@ func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
 				}
 			})
 		}
-		<-filled // to the brim, before anything is worked off
+		go func() { wg.Wait(); fill() }() // without a limit all is taken
+		<-filled                          // to the brim, before anything is worked off
 		start(t, q)
 		done := make(chan struct{})
 		go func() { wg.Wait(); close(done) }()
