@@ -365,7 +365,7 @@ func TestBytesInFlight(t *testing.T) {
 	for _, c := range clients {
 		wg.Go(func() {
 			_, _ = c.Write(bytes.Repeat([]byte{' '}, sent)) // fails where it is refused meanwhile
-			if resp, err := http.ReadResponse(c.answers, nil); err == nil && resp.StatusCode == 503 {
+			if resp, err := http.ReadResponse(c.answers, nil); err == nil && resp.StatusCode == http.StatusServiceUnavailable {
 				refused.Add(1)
 			}
 		})
@@ -379,7 +379,7 @@ func TestBytesInFlight(t *testing.T) {
 	wg.Wait()
 
 	large := newPost("["+strings.Repeat(" ", 2*sent-2)+"]").sign("key", time.Now())
-	require.Eventually(t, func() bool { return h.do(t, large).StatusCode != 503 }, 10*time.Second, time.Millisecond, "the bytes are given back")
+	require.Eventually(t, func() bool { return h.do(t, large).StatusCode != http.StatusServiceUnavailable }, 10*time.Second, time.Millisecond, "the bytes are given back")
 
 	d, err := anymail.New()
 	require.NoError(t, err)

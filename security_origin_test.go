@@ -46,7 +46,7 @@ func from(t *testing.T, peer string, header http.Header, options ...anymail.Opti
 	d, err := anymail.New(append([]anymail.Option{anymail.WithSharedSecret(secret), anymail.WithLogger(quiet)}, options...)...)
 	require.NoError(t, err)
 	require.NoError(t, d.Register("acme", a))
-	r := httptest.NewRequest("POST", "http://hooks.example.com/acme/tracking", strings.NewReader("[]"))
+	r := httptest.NewRequest(http.MethodPost, "http://hooks.example.com/acme/tracking", strings.NewReader("[]"))
 	r.RemoteAddr = peer
 	r.Header = newPost("").header
 	for name, values := range header {
@@ -190,7 +190,7 @@ func TestUnixSocket(t *testing.T) {
 				return new(net.Dialer).DialContext(ctx, "unix", path)
 			}}
 			p := newPost("[]").with("X-Forwarded-For", "192.0.2.1").with("X-Forwarded-Proto", "https")
-			r, err := http.NewRequest("POST", "http://unix"+p.path, strings.NewReader(p.body))
+			r, err := http.NewRequest(http.MethodPost, "http://unix"+p.path, strings.NewReader(p.body))
 			require.NoError(t, err)
 			r.Header = p.header
 			resp, err := transport.RoundTrip(r)

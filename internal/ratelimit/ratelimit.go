@@ -30,8 +30,12 @@ type shard struct {
 // New returns a limiter for size addresses. The rate is in requests per second
 // and more than 0; the burst is 1 at least.
 func New(perSecond float64, burst, size int) *Limiter {
-	interval := time.Duration(float64(time.Second) / perSecond)
-	l := &Limiter{interval: interval, tolerance: interval * time.Duration(max(burst, 1)-1)}
+	const forever = 1 << 60 // 36 years; twice that and now are still an int64
+	interval := min(float64(time.Second)/perSecond, forever)
+	l := &Limiter{
+		interval:  time.Duration(interval),
+		tolerance: time.Duration(min(interval*float64(max(burst, 1)-1), forever)),
+	}
 	for i := range l.shards {
 		l.shards[i].due = bounded.New[netip.Addr, int64](size / shards)
 	}

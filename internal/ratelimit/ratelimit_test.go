@@ -46,6 +46,25 @@ func TestIPv6NetworksCountAsOne(t *testing.T) {
 	require.True(t, l.Allow(netip.Addr{}, now))
 }
 
+// Rates at the edge of what can be counted still allow the burst, and no more.
+func TestExtremes(t *testing.T) {
+	now := time.Unix(1_790_000_000, 0)
+	addr := netip.MustParseAddr("192.0.2.1")
+	for _, perSecond := range []float64{1e-300, 1e-12, 1e-6, 1e6} {
+		l := ratelimit.New(perSecond, 1<<40, 16)
+		for range 30 {
+			require.True(t, l.Allow(addr, now), "%g per second", perSecond)
+			now = now.Add(time.Nanosecond)
+			if perSecond < 1e-6 {
+				break // one is what fits into the time there is
+			}
+		}
+		l = ratelimit.New(perSecond, 1, 16)
+		require.True(t, l.Allow(addr, now))
+		require.False(t, l.Allow(addr, now))
+	}
+}
+
 // A million addresses leave no more memory behind than the table has room for.
 func TestMillionAddresses(t *testing.T) {
 	l := ratelimit.New(1, 1, 1<<16)
