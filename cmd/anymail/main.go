@@ -58,5 +58,6 @@ Start with "anymail demo".`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand())
+	root.AddCommand(newServeCommand(), newDeadCommand())
 	return root
 }

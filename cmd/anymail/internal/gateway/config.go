@@ -1,0 +1,456 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/verify"
+)
+
+// Config is everything that can be set. The tag key is the name in the file;
+// with "secret" the value can be read from the file that NAME_file names, with
+// "reload" a change takes effect without a restart.
+type Config struct {
+	Listen         string         `key:"listen"`
+	Path           string         `key:"path"`
+	Admin          string         `key:"admin"`
+	PublicURL      string         `key:"public_url,reload"`
+	TLS            TLS            `key:"tls"`
+	RequireTLS     bool           `key:"require_tls,reload"`
+	TrustedProxies []netip.Prefix `key:"trusted_proxies,reload"`
+	SharedSecrets  []string       `key:"shared_secrets,secret,reload"`
+	RejectStatus   int            `key:"reject_status,reload"`
+	RateLimit      RateLimit      `key:"rate_limit,reload"`
+	Limits         Limits         `key:"limits,reload"`
+	Idempotency    string         `key:"idempotency,secret"`
+	Queue          string         `key:"queue,secret"`
+	Delivery       Delivery       `key:"delivery"`
+	Adapters       []Adapter      `key:"adapters,reload"`
+	Sinks          []Sink         `key:"sinks"`
+	Log            Log            `key:"log"`
+	StopTimeout    time.Duration  `key:"stop_timeout"`
+
+	// Warnings are about what is probably a mistake but may not be one.
+	Warnings []string
+	// WantsSecret says that neither adapters nor a secret are configured, so
+	// that the caller is to make one and set SharedSecrets. [Gateway.Reload]
+	// keeps the first.
+	WantsSecret bool
+}
+
+// TLS are the files of a certificate; they are read again at a reload.
+type TLS struct {
+	Cert string `key:"cert"`
+	Key  string `key:"key"`
+}
+
+// RateLimit is [anymail.RateLimit].
+type RateLimit struct {
+	PerAddress  Rate `key:"per_address"`
+	PerEndpoint Rate `key:"per_endpoint"`
+	Failures    Rate `key:"failures"`
+	Addresses   int  `key:"addresses"`
+}
+
+// Rate is [anymail.Rate].
+type Rate struct {
+	PerSecond float64 `key:"per_second"`
+	Burst     int     `key:"burst"`
+}
+
+// Limits are [anymail.Limits], and how many requests may be under way.
+type Limits struct {
+	Body        Size          `key:"body"`
+	BodyTime    time.Duration `key:"body_time"`
+	RequestTime time.Duration `key:"request_time"`
+	BatchEvents int           `key:"batch_events"`
+	FormFields  int           `key:"form_fields"`
+	MIMEDepth   int           `key:"mime_depth"`
+	MIMEParts   int           `key:"mime_parts"`
+	MIMEHeaders int           `key:"mime_headers"`
+	Fetch       Size          `key:"fetch"`
+	InFlight    int           `key:"in_flight"`
+}
+
+// Size is a number of bytes.
+type Size int64
+
+// Delivery says how a durable queue is worked off.
+type Delivery struct {
+	Workers             int           `key:"workers"`
+	Timeout             time.Duration `key:"timeout"`
+	MaxAttempts         int           `key:"max_attempts"`
+	Retention           time.Duration `key:"retention"`
+	DeadLetterRetention time.Duration `key:"dead_letter_retention"`
+	MaxPending          int           `key:"max_pending"`
+}
+
+// Adapter is one account at an ESP.
+type Adapter struct {
+	Name             string              `key:"name"`
+	ESP              string              `key:"esp"`
+	Settings         map[string][]string `key:"settings"`
+	SharedSecrets    []string            `key:"shared_secrets,secret"` // nil for the general ones, empty for none
+	AllowedAddresses []netip.Prefix      `key:"allowed_addresses"`
+	Insecure         bool                `key:"insecure"`
+}
+
+// Sink is where events go.
+type Sink struct {
+	Name    string        `key:"name"`
+	Type    string        `key:"type"`
+	ESPs    []string      `key:"esps"`
+	Types   []string      `key:"types"`
+	Kinds   []string      `key:"kinds"`
+	URL     string        `key:"url,secret"`
+	Secrets []string      `key:"secrets,secret"`
+	Timeout time.Duration `key:"timeout"`
+	Topic   string        `key:"topic"`
+}
+
+// The types of sinks.
+const (
+	sinkStdout  = "stdout"
+	sinkWebhook = "webhook"
+	sinkNATS    = "nats"
+	sinkRedis   = "redis"
+	sinkAMQP    = "amqp"
+)
+
+var sinkTypes = []string{sinkStdout, sinkWebhook, sinkNATS, sinkRedis, sinkAMQP}
+
+// Log says how the gateway logs to standard error.
+type Log struct {
+	Format string `key:"format"`
+	Level  string `key:"level"`
+}
+
+// Default returns what holds where nothing is set.
+func Default() *Config {
+	return &Config{
+		Listen:       "127.0.0.1:8026",
+		Path:         "/anymail",
+		Admin:        "127.0.0.1:8027",
+		RejectStatus: anymail.DefaultRejectStatus,
+		Idempotency:  "memory",
+		Queue:        "none",
+		Delivery: Delivery{
+			Workers:     durable.DefaultWorkers,
+			Timeout:     durable.DefaultTimeout,
+			MaxAttempts: durable.DefaultMaxAttempts,
+			Retention:   durable.DefaultRetention,
+			MaxPending:  durable.DefaultMaxPending,
+		},
+		Limits:      Limits{InFlight: anymail.DefaultMaxInFlight},
+		Log:         Log{Format: "text", Level: "info"},
+		StopTimeout: 25 * time.Second,
+	}
+}
+
+// DefaultFile is the configuration file that is read where none is named.
+const DefaultFile = "anymail.yaml"
+
+// Load reads the file, if any, and the environment ("NAME=value" texts) over
+// it, and checks everything that can be checked without a network. The error
+// joins all that is wrong; each part names the key.
+func Load(file string, environ []string) (*Config, error) {
+	config := Default()
+	d := newDecoder(environ)
+	if file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		d.file(file, text, config)
+	}
+	d.environment(config)
+	config.Warnings = d.warnings
+	if len(d.errs) == 0 {
+		config.complete()
+		config.check(d.fail)
+	}
+	return config, errors.Join(d.errs...)
+}
+
+// complete fills in what depends on other values.
+func (c *Config) complete() {
+	if c.Sinks == nil {
+		c.Sinks = []Sink{{Type: sinkStdout}}
+	}
+	for i := range c.Sinks {
+		s := &c.Sinks[i]
+		if s.Name == "" {
+			s.Name = s.Type
+		}
+		if s.Timeout == 0 {
+			s.Timeout = 15 * time.Second
+		}
+	}
+	if c.Adapters == nil {
+		for _, esp := range all.List() {
+			c.Adapters = append(c.Adapters, Adapter{ESP: esp.Name})
+		}
+		c.WantsSecret = len(c.SharedSecrets) == 0
+	}
+	for i := range c.Adapters {
+		a := &c.Adapters[i]
+		if a.Name == "" {
+			a.Name = a.ESP
+		}
+	}
+}
+
+// fail notes what is wrong with a key.
+type fail func(key, format string, args ...any)
+
+func (c *Config) check(fail fail) {
+	checkAddress(fail, "listen", c.Listen)
+	if c.Admin != "off" {
+		checkAddress(fail, "admin", c.Admin)
+		if c.Admin == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
+			fail("admin", "it is the same address as listen")
+		}
+	}
+	if !strings.HasPrefix(c.Path, "/") || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "{}*?#%") {
+		fail("path", "wants a plain path that begins with a slash and does not end with one, such as /anymail")
+	}
+	if c.PublicURL != "" {
+		checkURL(fail, "public_url", c.PublicURL, "https", "http")
+	}
+	switch {
+	case c.TLS.Cert != "" && c.TLS.Key == "":
+		fail("tls.key", "is missing beside tls.cert")
+	case c.TLS.Cert == "" && c.TLS.Key != "":
+		fail("tls.cert", "is missing beside tls.key")
+	case c.TLS.Cert != "":
+		if _, err := c.TLS.load(); err != nil {
+			fail("tls.cert", "%v", err)
+		}
+	}
+	if c.RejectStatus < 400 || c.RejectStatus > 499 {
+		fail("reject_status", "wants 400 to 499")
+	}
+	checkSecrets(fail, "shared_secrets", c.SharedSecrets)
+	for _, rate := range []struct {
+		key  string
+		rate Rate
+	}{{"per_address", c.RateLimit.PerAddress}, {"per_endpoint", c.RateLimit.PerEndpoint}, {"failures", c.RateLimit.Failures}} {
+		if rate.rate.PerSecond < 0 || rate.rate.PerSecond > 1e6 {
+			fail("rate_limit."+rate.key+".per_second", "wants 0 to 1000000")
+		}
+	}
+	if c.Limits.InFlight < 1 {
+		fail("limits.in_flight", "wants at least 1")
+	}
+	for _, store := range []struct{ key, text, without string }{{"idempotency", c.Idempotency, "memory"}, {"queue", c.Queue, "none"}} {
+		if kind, dsn, err := parseStore(store.text); err != nil || dsn == "" && kind != store.without {
+			fail(store.key, "wants %s, sqlite:FILE or postgres://...", store.without)
+		}
+	}
+	c.Delivery.check(fail)
+	c.checkAdapters(fail)
+	c.checkSinks(fail)
+	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
+		fail("log.format", "wants text or json")
+	}
+	if _, err := c.Log.level(); err != nil {
+		fail("log.level", "wants debug, info, warn or error")
+	}
+	if c.StopTimeout < time.Second {
+		fail("stop_timeout", "wants at least 1s")
+	}
+}
+
+func (d Delivery) check(fail fail) {
+	for _, n := range []struct {
+		key        string
+		n, maximum int
+	}{{"workers", d.Workers, 10_000}, {"max_attempts", d.MaxAttempts, 1000}, {"max_pending", d.MaxPending, 1 << 40}} {
+		if n.n < 1 || n.n > n.maximum {
+			fail("delivery."+n.key, "wants 1 to %d", n.maximum)
+		}
+	}
+	if d.Timeout < time.Second {
+		fail("delivery.timeout", "wants at least 1s")
+	}
+	if d.Retention < time.Minute {
+		fail("delivery.retention", "wants at least 1m")
+	}
+	if d.DeadLetterRetention != 0 && d.DeadLetterRetention < time.Minute {
+		fail("delivery.dead_letter_retention", "wants at least 1m, or 0 to keep them")
+	}
+}
+
+func (c *Config) checkAdapters(fail fail) {
+	if len(c.Adapters) == 0 {
+		fail("adapters", "there is none; leave the key out for all ESPs")
+	}
+	names := map[string]int{}
+	for i, a := range c.Adapters {
+		key := fmt.Sprintf("adapters[%d]", i)
+		checkSecrets(fail, key+".shared_secrets", a.SharedSecrets)
+		esp, known := all.Find(a.ESP)
+		if a.ESP == "" {
+			fail(key+".esp", "is missing")
+			continue
+		}
+		if !known {
+			fail(key+".esp", "there is no ESP %q; there are %s", a.ESP, strings.Join(espNames(), ", "))
+			continue
+		}
+		route := strings.ReplaceAll(a.Name, "_", "")
+		if before, taken := names[route]; taken {
+			fail(key+".name", "%q is taken by adapters[%d]", a.Name, before)
+		}
+		names[route] = i
+		if _, err := esp.New(a.Settings); err != nil {
+			fail(key+".settings", "%v", err)
+		}
+	}
+}
+
+// plainName is what a sink's name may be: it is the name of a receiver and of
+// its queue.
+var plainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]{0,46}[a-z0-9])?$`)
+
+func (c *Config) checkSinks(fail fail) {
+	if len(c.Sinks) == 0 {
+		fail("sinks", "there is none, so that events would go nowhere")
+	}
+	names := map[string]int{}
+	for i, s := range c.Sinks {
+		key := fmt.Sprintf("sinks[%d]", i)
+		if !slices.Contains(sinkTypes, s.Type) {
+			fail(key+".type", "wants one of %s", strings.Join(sinkTypes, ", "))
+			continue
+		}
+		if !plainName.MatchString(s.Name) {
+			fail(key+".name", "wants up to 48 of a-z, 0-9, - and _")
+		}
+		if before, taken := names[s.Name]; taken {
+			fail(key+".name", "%q is taken by sinks[%d]", s.Name, before)
+		}
+		names[s.Name] = i
+		if s.Timeout < 0 {
+			fail(key+".timeout", "is negative")
+		}
+		for _, name := range s.ESPs {
+			if _, known := all.Find(name); !known {
+				fail(key+".esps", "there is no ESP %q; there are %s", name, strings.Join(espNames(), ", "))
+			}
+		}
+		for _, name := range s.Types {
+			if !slices.Contains(anymail.EventTypes(), anymail.EventType(name)) {
+				fail(key+".types", "there is no event type %q", name)
+			}
+		}
+		for _, name := range s.Kinds {
+			if name != string(anymail.KindTracking) && name != string(anymail.KindInbound) {
+				fail(key+".kinds", "wants tracking or inbound, not %q", name)
+			}
+		}
+		s.check(fail, key)
+	}
+}
+
+// check checks what depends on the type.
+func (s *Sink) check(fail fail, key string) {
+	unwanted := func(name string, is bool) {
+		if is {
+			fail(key+"."+name, "is nothing that a sink of type %s has", s.Type)
+		}
+	}
+	unwanted("secrets", s.Type != sinkWebhook && len(s.Secrets) > 0)
+	unwanted("url", s.Type == sinkStdout && s.URL != "")
+	topical := s.Type != sinkStdout && s.Type != sinkWebhook
+	unwanted("topic", !topical && s.Topic != "")
+	if topical && (s.Topic == "" || strings.ContainsAny(s.Topic, " \t\r\n*>")) {
+		fail(key+".topic", "wants the name of a topic, without spaces or wildcards")
+	}
+	switch s.Type {
+	case sinkWebhook:
+		checkURL(fail, key+".url", s.URL, "https", "http")
+		if len(s.Secrets) == 0 {
+			fail(key+".secrets", `is missing: "whsec_" and the base64 of 24 to 64 random bytes`)
+		}
+		for _, secret := range s.Secrets {
+			raw, err := verify.DecodeWebhookSecret(secret)
+			if err != nil || len(raw) < 24 || len(raw) > 64 || !strings.HasPrefix(secret, "whsec_") {
+				fail(key+".secrets", `wants "whsec_" and the base64 of 24 to 64 random bytes`)
+				break
+			}
+		}
+	case sinkNATS:
+		checkURL(fail, key+".url", s.URL, "nats", "tls", "ws", "wss")
+	case sinkRedis:
+		checkURL(fail, key+".url", s.URL, "redis", "rediss")
+	case sinkAMQP:
+		checkURL(fail, key+".url", s.URL, "amqp", "amqps")
+	}
+}
+
+func checkAddress(fail fail, key, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		fail(key, "wants an address and port, such as 127.0.0.1:8026 or :8026")
+	}
+}
+
+// checkURL does not say what the URL is, since it may hold a password.
+func checkURL(fail fail, key, text string, schemes ...string) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+		fail(key, "wants a URL such as %s://host/..., of the scheme %s", schemes[0], strings.Join(schemes, " or "))
+	}
+}
+
+// checkSecrets asks the library what it thinks of shared secrets.
+func checkSecrets(fail fail, key string, secrets []string) {
+	if len(secrets) == 0 {
+		return
+	}
+	if _, err := anymail.New(anymail.WithSharedSecret(secrets...)); err != nil {
+		fail(key, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+}
+
+func espNames() []string {
+	var names []string
+	for _, esp := range all.List() {
+		names = append(names, esp.Name)
+	}
+	return names
+}
+
+// parseStore splits "sqlite:FILE" and the like into a kind (none, memory,
+// sqlite or postgres) and what comes after it.
+func parseStore(text string) (kind, dsn string, err error) {
+	kind, rest, _ := strings.Cut(text, ":")
+	switch {
+	case (text == "none" || text == "memory"):
+		return text, "", nil
+	case kind == "sqlite" && rest != "":
+		return kind, rest, nil
+	case (kind == "postgres" || kind == "postgresql") && strings.HasPrefix(rest, "//"):
+		return "postgres", text, nil
+	case kind == "postgres" && strings.Contains(rest, "="):
+		return kind, rest, nil
+	}
+	return "", "", errors.New("not a store")
+}

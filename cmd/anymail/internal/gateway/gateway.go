@@ -1,0 +1,385 @@
+// Package gateway is "anymail serve": a Dispatcher that is configured rather
+// than written, and that hands events to programs in any language.
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/server"
+)
+
+// Gateway runs what a [Config] describes. Make one with [New].
+type Gateway struct {
+	log       *slog.Logger
+	telemetry *telemetry
+	outputs   []*output
+	signals   anymail.Signals // the sinks, for the queue
+	store     anymail.IdempotencyStore
+	db        *sql.DB // of the store; nil for none
+	queue     *durable.Queue
+	stats     *statsCache
+
+	listener, adminListener net.Listener
+
+	reloading   sync.Mutex
+	config      *Config
+	dispatcher  atomic.Pointer[anymail.Dispatcher]
+	certificate atomic.Pointer[tls.Certificate]
+	stopping    atomic.Bool
+}
+
+// Check builds everything that needs no network.
+func Check(config *Config) error {
+	_, err := (&Gateway{log: slog.New(slog.DiscardHandler), store: anymail.NewMemoryStore(1)}).newDispatcher(config)
+	return err
+}
+
+// New opens the listeners, the queue and the store. Events for sinks of type
+// stdout go to out, the log to logs.
+func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, err error) {
+	g := &Gateway{config: config, log: config.Log.logger(logs), outputs: openSinks(config.Sinks, out)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, g.close(context.WithoutCancel(ctx)))
+		}
+	}()
+	for _, warning := range config.Warnings {
+		g.log.Warn(warning)
+	}
+	if g.telemetry, err = newTelemetry(ctx); err != nil {
+		return nil, err
+	}
+	if err := connect(&g.signals, g.outputs); err != nil {
+		return nil, err
+	}
+	if g.store, g.db, err = openIdempotency(ctx, config.Idempotency); err != nil {
+		return nil, err
+	}
+	if g.queue, err = OpenQueue(ctx, config.Queue, &g.signals, config.Delivery.options(g.log, g.telemetry.hooks)...); err != nil {
+		return nil, err
+	}
+	if g.queue != nil {
+		g.stats = &statsCache{queue: g.queue}
+		if err := g.telemetry.watch(g.stats.get); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.apply(config); err != nil {
+		return nil, err
+	}
+	var listen net.ListenConfig
+	if g.listener, err = listen.Listen(ctx, "tcp", config.Listen); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if config.Admin != "off" {
+		if g.adminListener, err = listen.Listen(ctx, "tcp", config.Admin); err != nil {
+			return nil, fmt.Errorf("admin: %w", err)
+		}
+	}
+	return g, nil
+}
+
+// apply makes a Dispatcher of config and lets it take the requests from now on.
+// Those that the one before it has begun go on.
+func (g *Gateway) apply(config *Config) error {
+	d, err := g.newDispatcher(config)
+	if err != nil {
+		return err
+	}
+	if config.TLS.Cert != "" {
+		certificate, err := config.TLS.load()
+		if err != nil {
+			return fmt.Errorf("tls.cert: %w", err)
+		}
+		g.certificate.Store(certificate)
+	}
+	g.dispatcher.Store(d)
+	return nil
+}
+
+func (t TLS) load() (*tls.Certificate, error) {
+	certificate, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+	return &certificate, err
+}
+
+func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
+	options := []anymail.Option{
+		anymail.WithLogger(g.log),
+		anymail.WithIdempotencyStore(g.store),
+		anymail.WithRejectStatus(c.RejectStatus),
+		anymail.WithTrustedProxies(c.TrustedProxies...),
+		anymail.WithRateLimit(c.RateLimit.limit()),
+		anymail.WithLimits(c.Limits.limits()),
+		anymail.WithMaxInFlight(c.Limits.InFlight),
+	}
+	if len(c.SharedSecrets) > 0 {
+		options = append(options, anymail.WithSharedSecret(c.SharedSecrets...))
+	}
+	if c.RequireTLS {
+		options = append(options, anymail.RequireTLS())
+	}
+	if c.PublicURL != "" {
+		options = append(options, anymail.WithPublicURL(c.PublicURL))
+	}
+	if g.telemetry != nil {
+		options = append(options, anymail.WithHooks(g.telemetry.hooks))
+	}
+	if g.queue != nil {
+		options = append(options, anymail.WithQueue(g.queue))
+	}
+	d, err := anymail.New(options...)
+	if err != nil {
+		return nil, err
+	}
+	if err := connect(&d.Signals, g.outputs); err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, a := range c.Adapters {
+		adapter, err := a.adapter()
+		if err == nil {
+			err = d.Register(a.Name, adapter, a.options()...)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("adapters[%d]: %w", i, err))
+		}
+	}
+	return d, errors.Join(errs...)
+}
+
+func (a *Adapter) adapter() (anymail.Adapter, error) {
+	esp, ok := all.Find(a.ESP)
+	if !ok {
+		return nil, fmt.Errorf("%w: there is no ESP %q", anymail.ErrConfig, a.ESP)
+	}
+	return esp.New(a.Settings)
+}
+
+func (a *Adapter) options() []anymail.Option {
+	var options []anymail.Option
+	if a.SharedSecrets != nil {
+		options = append(options, anymail.WithSharedSecret(a.SharedSecrets...))
+	}
+	if len(a.AllowedAddresses) > 0 {
+		options = append(options, anymail.WithAllowedAddresses(a.AllowedAddresses...))
+	}
+	if a.Insecure {
+		options = append(options, anymail.Insecure())
+	}
+	return options
+}
+
+func (r RateLimit) limit() anymail.RateLimit {
+	return anymail.RateLimit{
+		PerAddress:  anymail.Rate(r.PerAddress),
+		PerEndpoint: anymail.Rate(r.PerEndpoint),
+		Failures:    anymail.Rate(r.Failures),
+		Addresses:   r.Addresses,
+	}
+}
+
+func (l Limits) limits() anymail.Limits {
+	return anymail.Limits{
+		Body:        int64(l.Body),
+		BodyTime:    l.BodyTime,
+		RequestTime: l.RequestTime,
+		BatchEvents: l.BatchEvents,
+		FormFields:  l.FormFields,
+		MIMEDepth:   l.MIMEDepth,
+		MIMEParts:   l.MIMEParts,
+		MIMEHeaders: l.MIMEHeaders,
+		Fetch:       int64(l.Fetch),
+	}
+}
+
+// Logger is what the gateway logs to.
+func (g *Gateway) Logger() *slog.Logger { return g.log }
+
+// Addr is where webhooks are taken.
+func (g *Gateway) Addr() net.Addr { return g.listener.Addr() }
+
+// Admin is the administrative address, or "off".
+func (g *Gateway) Admin() string {
+	if g.adminListener == nil {
+		return "off"
+	}
+	return g.adminListener.Addr().String()
+}
+
+// URLs are those to register at the ESPs, in order. They hold a shared secret
+// where there is one.
+func (g *Gateway) URLs() []string {
+	scheme := "http"
+	if g.config.TLS.Cert != "" {
+		scheme = "https"
+	}
+	base := scheme + "://" + g.Addr().String() + strings.TrimRight(g.config.Path, "/")
+	if g.config.PublicURL != "" {
+		base = strings.TrimRight(g.config.PublicURL, "/")
+	}
+	var urls []string
+	for _, a := range g.config.Adapters {
+		adapter, err := a.adapter()
+		u, parseErr := url.Parse(base)
+		if err != nil || parseErr != nil {
+			continue
+		}
+		secrets := g.config.SharedSecrets
+		if a.SharedSecrets != nil {
+			secrets = a.SharedSecrets
+		}
+		if len(secrets) > 0 {
+			user, password, _ := strings.Cut(secrets[0], ":")
+			u.User = url.UserPassword(user, password)
+		}
+		for _, e := range adapter.Endpoints() {
+			path := "/" + a.Name + "/"
+			if e.Path != "" {
+				path += e.Path + "/"
+			}
+			urls = append(urls, u.String()+path)
+		}
+	}
+	return urls
+}
+
+// Reload takes over what can be changed while requests run: the keys tagged
+// "reload", certificates, and the secrets of webhook sinks. Where config is
+// wrong, everything stays as it was.
+func (g *Gateway) Reload(config *Config) error {
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
+	if config.WantsSecret {
+		config.SharedSecrets = g.config.SharedSecrets
+	}
+	if err := g.apply(config); err != nil {
+		return err
+	}
+	for _, key := range needRestart(g.config, config) {
+		g.log.Warn("anymail: the change takes effect after a restart", slog.String("key", key))
+	}
+	for _, s := range config.Sinks {
+		for _, o := range g.outputs {
+			if w, ok := o.sink.(*webhook); ok && o.Name == s.Name && len(s.Secrets) > 0 {
+				w.secrets.Set(s.Secrets...)
+			}
+		}
+	}
+	g.config = config
+	return nil
+}
+
+// needRestart names the keys that differ and are not tagged "reload".
+func needRestart(before, after *Config) []string {
+	withoutSecrets := func(c Config) reflect.Value {
+		c.Sinks = append([]Sink(nil), c.Sinks...)
+		for i := range c.Sinks {
+			c.Sinks[i].Secrets = nil
+		}
+		return reflect.ValueOf(&c).Elem()
+	}
+	var names []string
+	old := fieldsOf(withoutSecrets(*before))
+	for i, f := range fieldsOf(withoutSecrets(*after)) {
+		if !f.reload && !reflect.DeepEqual(f.to.Interface(), old[i].to.Interface()) {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// Run serves until ctx is done, and then stops in good order: it answers new
+// requests with 503, waits for those under way and for the sinks that run, and
+// closes everything. It returns nil if that took no longer than the
+// configuration allows.
+func (g *Gateway) Run(ctx context.Context) error {
+	router := chi.NewRouter()
+	router.Mount(g.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.dispatcher.Load().ServeHTTP(w, r)
+	}))
+	failed := make(chan error, 2)
+	errorLog := slog.NewLogLogger(g.log.Handler(), slog.LevelWarn)
+	webhooks := server.New(router)
+	webhooks.ErrorLog = errorLog
+	if g.certificate.Load() != nil {
+		webhooks.TLSConfig.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return g.certificate.Load(), nil }
+	}
+	if g.queue != nil {
+		// Not ctx: that would cut off the sinks that run when it is done.
+		if err := g.queue.Start(context.WithoutCancel(ctx)); err != nil {
+			return errors.Join(err, g.close(context.WithoutCancel(ctx)))
+		}
+	}
+	go func() {
+		if g.certificate.Load() != nil {
+			failed <- webhooks.ServeTLS(g.listener, "", "")
+			return
+		}
+		failed <- webhooks.Serve(g.listener)
+	}()
+	administration := server.New(g.admin())
+	administration.ErrorLog = errorLog
+	if g.adminListener != nil {
+		go func() { failed <- administration.Serve(g.adminListener) }()
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	g.log.Info("anymail: stopping", slog.Duration("at_most", g.config.StopTimeout))
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.StopTimeout)
+	defer cancel()
+	g.stopping.Store(true)
+	err = errors.Join(err, g.dispatcher.Load().Shutdown(limit), webhooks.Shutdown(limit))
+	if g.queue != nil {
+		err = errors.Join(err, g.queue.Stop(limit))
+	}
+	err = errors.Join(err, g.close(limit), webhooks.Close(), administration.Close())
+	if err == nil {
+		g.log.Info("anymail: stopped")
+	}
+	return err
+}
+
+// close closes what New opened.
+func (g *Gateway) close(ctx context.Context) error {
+	var errs []error
+	for _, o := range g.outputs {
+		errs = append(errs, o.sink.Close())
+	}
+	if g.queue != nil {
+		errs = append(errs, g.queue.Close())
+	}
+	if g.db != nil {
+		errs = append(errs, g.db.Close())
+	}
+	for _, l := range []net.Listener{g.listener, g.adminListener} {
+		if l != nil {
+			_ = l.Close() // a server may have closed it
+		}
+	}
+	if g.telemetry != nil {
+		errs = append(errs, g.telemetry.shutdown(ctx))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// sink takes events. What it returns nil for is safe on the other side.
+type sink interface {
+	deliver(ctx context.Context, ev anymail.Event) error
+	io.Closer
+}
+
+// output is a sink with its configuration.
+type output struct {
+	Sink
+	sink sink
+}
+
+// openSinks makes all sinks. None of them connects before it has an event, so
+// that a broker that is down does not keep the gateway from taking events.
+func openSinks(list []Sink, stdout io.Writer) []*output {
+	var outputs []*output
+	for _, s := range list {
+		o := &output{Sink: s}
+		switch s.Type {
+		case sinkStdout:
+			o.sink = &lines{out: stdout}
+		case sinkWebhook:
+			o.sink = newWebhook(s)
+		default:
+			o.sink = &topic{Sink: s}
+		}
+		outputs = append(outputs, o)
+	}
+	return outputs
+}
+
+// connect connects the sinks as receivers.
+func connect(signals *anymail.Signals, outputs []*output) error {
+	var errs []error
+	for _, o := range outputs {
+		filters := o.filters()
+		if o.wants(anymail.KindTracking) {
+			errs = append(errs, signals.Tracking.Connect(o.Name, func(ctx context.Context, ev *anymail.TrackingEvent) error { return o.sink.deliver(ctx, ev) }, filters...))
+		}
+		if o.wants(anymail.KindInbound) {
+			errs = append(errs, signals.Inbound.Connect(o.Name, func(ctx context.Context, ev *anymail.InboundEvent) error { return o.sink.deliver(ctx, ev) }, filters...))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Sink) wants(kind anymail.Kind) bool {
+	if len(s.Kinds) == 0 {
+		return true
+	}
+	for _, name := range s.Kinds {
+		if name == string(kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Sink) filters() []anymail.Filter {
+	var filters []anymail.Filter
+	if len(s.ESPs) > 0 {
+		names := make([]string, len(s.ESPs))
+		for i, name := range s.ESPs {
+			names[i] = strings.ReplaceAll(name, "_", "")
+		}
+		filters = append(filters, anymail.ForESP(names...))
+	}
+	if len(s.Types) > 0 {
+		types := make([]anymail.EventType, len(s.Types))
+		for i, name := range s.Types {
+			types[i] = anymail.EventType(name)
+		}
+		filters = append(filters, anymail.ForTypes(types...))
+	}
+	return filters
+}
+
+// lines writes the JSON form, one event a line.
+type lines struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (l *lines) deliver(_ context.Context, ev anymail.Event) error {
+	line, err := json.Marshal(ev)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err = l.out.Write(append(line, '\n'))
+	return err
+}
+
+func (*lines) Close() error { return nil }
+
+// webhook posts the JSON form, signed as Standard Webhooks says.
+//
+// Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+type webhook struct {
+	url     string
+	secrets anymail.KeyRing
+	client  http.Client
+	now     func() time.Time
+}
+
+func newWebhook(s Sink) *webhook {
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is documented to be one
+	transport.MaxIdleConnsPerHost = 64
+	w := &webhook{url: s.URL, now: time.Now, client: http.Client{
+		Timeout:   s.Timeout,
+		Transport: transport,
+		// A POST must not become a GET to somewhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	w.secrets.Set(s.Secrets...)
+	return w
+}
+
+func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
+	body, err := json.Marshal(ev)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("no request can be made of the URL")
+	}
+	id, at := messageID(ev), strconv.FormatInt(w.now().Unix(), 10)
+	signature, err := w.sign(ctx, id+"."+at+".", body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", "anymail-gateway")
+	req.Header.Set("Webhook-Id", id)
+	req.Header.Set("Webhook-Timestamp", at)
+	req.Header.Set("Webhook-Signature", signature)
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
+
+	resp, err := w.client.Do(req)
+	if err != nil {
+		var about *url.Error
+		if errors.As(err, &about) { // it shows the URL, which may hold a secret
+			err = about.Err
+		}
+		return anymail.Because(anymail.ErrUnavailable, "webhook", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is used again
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return fmt.Errorf("webhook answered %d", resp.StatusCode)
+	}
+	return nil
+}
+
+// messageID is the same for every attempt. A full stop would make the signed
+// text ambiguous.
+func messageID(ev anymail.Event) string {
+	base := ev.Base()
+	if strings.ContainsFunc(base.Key, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' }) {
+		return anymail.EventKey(base.ESP, base.Key)
+	}
+	return base.Key
+}
+
+// sign signs with every secret, so that the other side can change over.
+func (w *webhook) sign(ctx context.Context, prefix string, body []byte) (string, error) {
+	secrets, err := w.secrets.Keys(ctx)
+	if err != nil {
+		return "", err
+	}
+	signatures := make([]string, len(secrets))
+	for i, secret := range secrets {
+		key, err := verify.DecodeWebhookSecret(secret)
+		if err != nil {
+			return "", errors.New("secret is not base64")
+		}
+		mac := hmac.New(sha256.New, key)
+		_, _ = io.WriteString(mac, prefix)
+		_, _ = mac.Write(body)
+		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	}
+	return strings.Join(signatures, " "), nil
+}
+
+func (w *webhook) Close() error {
+	w.client.CloseIdleConnections()
+	return nil
+}

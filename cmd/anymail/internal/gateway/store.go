@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"; durable has "sqlite"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/sqlstore"
+)
+
+// openIdempotency opens the store, and its database if it has one.
+func openIdempotency(ctx context.Context, text string) (anymail.IdempotencyStore, *sql.DB, error) {
+	kind, dsn, err := parseStore(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	var driver string
+	var dialect sqlstore.Dialect
+	switch kind {
+	case "sqlite":
+		driver, dialect = "sqlite", sqlstore.SQLite
+		dsn = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(dsn) +
+			"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
+	case "postgres":
+		driver, dialect = "pgx", sqlstore.Postgres
+	default:
+		return anymail.NewMemoryStore(0), nil, nil
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, nil, fmt.Errorf("idempotency: %w", err)
+	}
+	if kind == "sqlite" {
+		db.SetMaxOpenConns(1) // so that writers stand in line
+	}
+	store, err := sqlstore.New(db, dialect)
+	if err == nil {
+		err = store.Migrate(ctx)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, nil, fmt.Errorf("idempotency: %w", err)
+	}
+	return store, db, nil
+}
+
+// OpenQueue opens the durable queue that a text of the form sqlite:FILE or
+// postgres://... means, or returns nil for none. It does not start it.
+func OpenQueue(ctx context.Context, text string, signals *anymail.Signals, options ...durable.Option) (*durable.Queue, error) {
+	kind, dsn, err := parseStore(text)
+	switch {
+	case err != nil || kind == "memory":
+		return nil, fmt.Errorf("%w: queue: wants none, sqlite:FILE or postgres://...", anymail.ErrConfig)
+	case kind == "sqlite":
+		return durable.OpenSQLite(ctx, dsn, signals, options...)
+	case kind == "postgres":
+		return durable.OpenPostgres(ctx, dsn, signals, options...)
+	}
+	return nil, nil
+}
+
+func (d Delivery) options(logger *slog.Logger, hooks anymail.Hooks) []durable.Option {
+	options := []durable.Option{
+		durable.WithLogger(logger),
+		durable.WithHooks(hooks),
+		durable.WithWorkers(d.Workers),
+		durable.WithTimeout(d.Timeout),
+		durable.WithMaxAttempts(d.MaxAttempts),
+		durable.WithRetention(d.Retention),
+		durable.WithMaxPending(d.MaxPending),
+	}
+	if d.DeadLetterRetention > 0 {
+		options = append(options, durable.WithDeadLetterRetention(d.DeadLetterRetention))
+	}
+	return options
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/cmd/anymail/internal/gateway"
+	"github.com/goanymail/anymail/durable"
+)
+
+func newDeadCommand() *cobra.Command {
+	var source deadLetters
+	cmd := &cobra.Command{
+		Use:   "dead",
+		Short: "List, show, retry and delete what a durable queue could not deliver",
+		Long: `dead looks after the dead letters of a durable queue: events that a receiver (for
+the gateway, a sink) has failed on for the last time. The queue is the one that
+--queue names, or that the configuration of "anymail serve" has. The gateway can
+run meanwhile; it takes up at once what is retried.`,
+	}
+	cmd.PersistentFlags().StringVar(&source.queue, "queue", "", "the `queue`: sqlite:FILE or postgres://...")
+	cmd.PersistentFlags().StringVar(&source.config, "config", os.Getenv("ANYMAIL_CONFIG"), "configuration `file`; "+gateway.DefaultFile+" if there is one")
+	cmd.PersistentFlags().Lookup("config").DefValue = ""
+	cmd.AddCommand(source.list(), source.show(), source.retry(), source.delete())
+	return cmd
+}
+
+// deadLetters are the flags that all subcommands have.
+type deadLetters struct {
+	queue, config string
+}
+
+// open opens the queue without working it off.
+func (d *deadLetters) open(ctx context.Context) (*durable.Queue, error) {
+	text := d.queue
+	if text == "" {
+		config, err := loadConfig(d.config)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		if text = config.Queue; text == "none" {
+			return nil, usagef("which queue? --queue sqlite:FILE or postgres://...")
+		}
+	}
+	if file, ok := strings.CutPrefix(text, "sqlite:"); ok {
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil, usagef("--queue: there is no file %s", file)
+		}
+	}
+	q, err := gateway.OpenQueue(ctx, text, new(anymail.Signals))
+	if err != nil && errors.Is(err, anymail.ErrConfig) || err == nil && q == nil {
+		return nil, usagef("--queue wants sqlite:FILE or postgres://...")
+	}
+	return q, err
+}
+
+// with makes a command's function of one that has a queue.
+func (d *deadLetters) with(run func(*cobra.Command, *durable.Queue, []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		q, err := d.open(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return errors.Join(run(cmd, q, args), q.Close())
+	}
+}
+
+func (d *deadLetters) list() *cobra.Command {
+	var filter durable.Filter
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List dead letters, the oldest first",
+		Args:  cobra.NoArgs,
+		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, _ []string) error {
+			jobs, err := q.List(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(append([]durable.Job{}, jobs...))
+			}
+			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "ID\tRECEIVER\tATTEMPTS\tENDED\tKEY\tERROR")
+			for _, job := range jobs {
+				last := ""
+				if n := len(job.Errors); n > 0 {
+					last = printable(job.Errors[n-1].Error)
+				}
+				fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\n", job.ID, job.Receiver, job.Attempts, job.EndedAt.Format(time.RFC3339), printable(job.Key), last)
+			}
+			return table.Flush()
+		}),
+	}
+	cmd.Flags().StringVar(&filter.Receiver, "receiver", "", "only those of this `receiver`")
+	cmd.Flags().Int64Var(&filter.After, "after", 0, "only those after this `id`, for the next page")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 100, "how many at most")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (d *deadLetters) show() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Print a job and its event as JSON",
+		Args:  cobra.MatchAll(cobra.MaximumNArgs(1), jobIDs(1)),
+		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, args []string) error {
+			job, event, err := q.Get(cmd.Context(), jobID(args[0]))
+			if err != nil {
+				return err
+			}
+			encoder := json.NewEncoder(cmd.OutOrStdout())
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(struct {
+				Job   durable.Job   `json:"job"`
+				Event anymail.Event `json:"event"`
+			}{job, event})
+		}),
+	}
+}
+
+func (d *deadLetters) retry() *cobra.Command {
+	var everything bool
+	var filter durable.Filter
+	cmd := &cobra.Command{
+		Use:   "retry ID...",
+		Short: "Try dead letters once more, now",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if everything == (len(args) > 0) {
+				return usagef("retry wants either ids or --all")
+			}
+			return jobIDs(0)(cmd, args)
+		},
+		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, args []string) error {
+			if everything {
+				n, err := q.RetryAll(cmd.Context(), filter)
+				fmt.Fprintf(cmd.OutOrStdout(), "retrying %d\n", n)
+				return err
+			}
+			return each(args, func(id int64) error { return q.Retry(cmd.Context(), id) })
+		}),
+	}
+	cmd.Flags().BoolVar(&everything, "all", false, "all dead letters")
+	cmd.Flags().StringVar(&filter.Receiver, "receiver", "", "with --all: only those of this `receiver`")
+	return cmd
+}
+
+func (d *deadLetters) delete() *cobra.Command {
+	return &cobra.Command{
+		Use:   "delete ID...",
+		Short: "Give events up: delete their jobs",
+		Args:  jobIDs(1),
+		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, args []string) error {
+			return each(args, func(id int64) error { return q.Delete(cmd.Context(), id) })
+		}),
+	}
+}
+
+// jobIDs accepts at least so many ids.
+func jobIDs(least int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < least {
+			return usagef("which one? The ids are in the list")
+		}
+		for _, arg := range args {
+			if jobID(arg) <= 0 {
+				return usagef("%q is not an id", arg)
+			}
+		}
+		return nil
+	}
+}
+
+// jobID returns 0 for what is not an id.
+func jobID(arg string) int64 {
+	id, err := strconv.ParseInt(arg, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+func each(args []string, do func(id int64) error) error {
+	var errs []error
+	for _, arg := range args {
+		if err := do(jobID(arg)); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", arg, err))
+		}
+	}
+	return errors.Join(errs...)
+}
