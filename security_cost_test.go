@@ -32,7 +32,7 @@ func newCosts(t testing.TB) *costs {
 	t.Helper()
 	d, err := anymail.New(
 		anymail.WithSharedSecret(secret),
-		anymail.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))),
+		anymail.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))), //nolint:sloglint // what a line costs has to count
 		anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")),
 		anymail.WithRateLimit(anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 1e6, Burst: 1 << 30}}),
 	)

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// ReloadCertificate reads a certificate and its key from PEM files, as
+// [tls.LoadX509KeyPair] does, and again as soon as one of the files changes, so
+// that a renewal needs no restart. What it returns goes into
+// [tls.Config.GetCertificate]; then ListenAndServeTLS is given no files:
+//
+//	srv.TLSConfig.GetCertificate, err = server.ReloadCertificate("cert.pem", "key.pem")
+//	err = srv.ListenAndServeTLS("", "")
+//
+// It returns an error where the files cannot be read now. If they cannot be
+// later on, or do not belong together yet, the earlier certificate stays.
+func ReloadCertificate(certFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
+	c := &certificate{files: [2]string{certFile, keyFile}}
+	if err := c.reload(); err != nil {
+		return nil, fmt.Errorf("server: certificate: %w", err)
+	}
+	return c.get, nil
+}
+
+type certificate struct {
+	files [2]string
+
+	mu   sync.Mutex
+	read [2]version
+	cert *tls.Certificate
+}
+
+// version tells a file from what it was before.
+type version struct {
+	changed time.Time
+	size    int64
+}
+
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.reload() // the earlier one stays
+	return c.cert, nil
+}
+
+func (c *certificate) reload() error {
+	var now [2]version
+	for i, file := range c.files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return err
+		}
+		now[i] = version{info.ModTime(), info.Size()}
+	}
+	if now == c.read {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
+	if err != nil {
+		return err
+	}
+	c.cert, c.read = &cert, now
+	return nil
+}
