@@ -71,7 +71,7 @@ func FuzzFromMIME(f *testing.F) {
 func FuzzAddresses(f *testing.F) {
 	for _, seed := range []string{
 		"a@example.org", `"Lee, Ann" <a@example.org>, b@example.org (Bob)`, "G: a@x, B <b@x>;", "=?utf-8?Q?Ng,_J?= <j@x>",
-		`"open <a@x>, b@x`, "Ann (open <a@x>", "<@r:a@x>", "=?utf-8?B?QW5uIDxhQGV4YW1wbGUub3JnPg==?=", "a <b <c@x>>", "mailto:a@x;\xff",
+		`"open <a@x>, b@x`, "Ann (open <a@x>", "<@r:a@x>", "=?utf-8?B?QW5uIDxhQGV4YW1wbGUub3JnPg==?=", "a <b <c@x>>", "mailto:a@x;\xff", "<: a <b: c>, <d:",
 	} {
 		f.Add(seed)
 	}
