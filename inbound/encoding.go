@@ -64,8 +64,11 @@ func (d *base64Decoder) writeFast(line []byte) int {
 	if d.n > 0 {
 		return 0
 	}
-	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
-	n := len(line) &^ 3
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	n &^= 3
 	if n > 0 && line[n-1] == '=' {
 		n -= 4
 	}
