@@ -1,0 +1,428 @@
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+var curlCommand = regexp.MustCompile(`^(?:\$ +)?curl(?:\.exe)?(?:\s|$)`)
+
+func isCurl(b []byte) bool { return curlCommand.Match(b[:min(len(b), 64)]) }
+
+// readCurl reads the first curl command of a script.
+func readCurl(b []byte, files fs.FS) (*Request, error) {
+	b = bytes.TrimPrefix(b, []byte("$"))
+	// A shell ends lines at LF, and what follows the backslash is the CR then.
+	b = bytes.ReplaceAll(b, []byte("\\\r\n"), []byte("\\\n"))
+	args, err := shellWords(b)
+	if err != nil {
+		return nil, err
+	}
+	c := &curl{
+		Request: &Request{Form: "curl", Header: http.Header{}},
+		files:   files,
+	}
+	if err := c.parse(args); err != nil {
+		return nil, err
+	}
+	return c.Request, c.compose()
+}
+
+// shellWords returns the arguments of the first simple command whose name is
+// curl. Only quoting is undone: nothing is expanded, and nothing is run.
+func shellWords(script []byte) ([]string, error) {
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(script), "")
+	if err != nil {
+		return nil, errors.New("the curl command is not well quoted")
+	}
+	var call *syntax.CallExpr
+	syntax.Walk(file, func(node syntax.Node) bool {
+		if found, ok := node.(*syntax.CallExpr); ok && call == nil && len(found.Args) > 0 && strings.HasPrefix(found.Args[0].Lit(), "curl") {
+			call = found
+		}
+		return call == nil
+	})
+	if call == nil {
+		return nil, ErrUnknown
+	}
+	var args []string
+	for _, word := range call.Args[1:] {
+		text, ok := unquote(nil, word.Parts, false)
+		if !ok {
+			return nil, errors.New("the curl command holds a variable, a pattern or a command: put in the value")
+		}
+		args = append(args, string(text))
+	}
+	return args, nil
+}
+
+// unquote appends the text of words that are made of text alone.
+func unquote(text []byte, parts []syntax.WordPart, inDouble bool) (_ []byte, ok bool) {
+	for _, part := range parts {
+		switch part := part.(type) {
+		case *syntax.Lit:
+			text = unescape(text, part.Value, inDouble)
+		case *syntax.SglQuoted:
+			value := part.Value
+			if part.Dollar {
+				value, _, _ = expand.Format(nil, value, nil) // it undoes escapes; what is none stays
+			}
+			text = append(text, value...)
+		case *syntax.DblQuoted:
+			if text, ok = unquote(text, part.Parts, true); !ok {
+				return nil, false
+			}
+		default:
+			return nil, false
+		}
+	}
+	return text, true
+}
+
+// unescape undoes backslashes as a shell does, within double quotes and not.
+func unescape(text []byte, s string, inDouble bool) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && (!inDouble || strings.IndexByte("$`\"\\\n", s[i+1]) >= 0) {
+			if i++; s[i] == '\n' {
+				continue
+			}
+		}
+		text = append(text, s[i])
+	}
+	return text
+}
+
+// curl is a command that is being read.
+type curl struct {
+	*Request
+	files fs.FS
+
+	data  [][]byte
+	json  bool
+	parts []harPair
+	query bool // -G
+	head  bool
+
+	headers int // how many so far
+}
+
+// curlOptions are the options that say what is sent. Source: curl(1).
+var curlOptions = map[string]func(c *curl, value string) error{
+	"header":         (*curl).header,
+	"request":        func(c *curl, v string) error { c.Method = v; return nil },
+	"url":            func(c *curl, v string) error { c.url(v); return nil },
+	"user":           (*curl).user,
+	"oauth2-bearer":  func(c *curl, v string) error { return c.setDefault("Authorization", "Bearer "+v) },
+	"user-agent":     func(c *curl, v string) error { return c.setDefault("User-Agent", v) },
+	"referer":        func(c *curl, v string) error { return c.setDefault("Referer", v) },
+	"cookie":         func(c *curl, v string) error { return c.setDefault("Cookie", v) },
+	"data":           func(c *curl, v string) error { return c.addData(v, true, true) },
+	"data-ascii":     func(c *curl, v string) error { return c.addData(v, true, true) },
+	"data-binary":    func(c *curl, v string) error { return c.addData(v, true, false) },
+	"data-raw":       func(c *curl, v string) error { return c.addData(v, false, false) },
+	"data-urlencode": (*curl).addURLEncoded,
+	"json":           func(c *curl, v string) error { c.json = true; return c.addData(v, true, false) },
+	"form":           (*curl).addForm,
+	"form-string":    (*curl).addFormString,
+}
+
+// curlFlags take no value: the first ones say what is sent, the others do not.
+var curlFlags = map[string]func(*curl){"get": func(c *curl) { c.query = true }, "head": func(c *curl) { c.head = true }}
+
+// Options that do not matter here, with a value and without.
+var (
+	ignoredOptions = strings.Fields(`output max-time connect-timeout write-out resolve connect-to cacert capath cert key pass
+		cert-type key-type proxy proxy-user noproxy retry retry-delay retry-max-time cookie-jar dump-header interface
+		limit-rate max-redirs stderr trace trace-ascii tls-max ciphers unix-socket dns-servers max-filesize speed-limit speed-time`)
+	ignoredFlags = strings.Fields(`silent show-error include verbose insecure location location-trusted fail fail-with-body compressed
+		globoff no-buffer progress-bar http1.0 http1.1 http2 http2-prior-knowledge http3 ipv4 ipv6 path-as-is basic anyauth
+		tlsv1 tlsv1.2 tlsv1.3 no-progress-meter no-keepalive remote-name create-dirs trace-time raw tcp-nodelay ssl-reqd post301 post302 post303`)
+	shortOptions = map[byte]string{
+		'H': "header", 'X': "request", 'u': "user", 'A': "user-agent", 'e': "referer", 'b': "cookie", 'd': "data", 'F': "form",
+		'G': "get", 'I': "head", 'o': "output", 'm': "max-time", 'w': "write-out", 'E': "cert", 'x': "proxy", 'U': "proxy-user",
+		'c': "cookie-jar", 'D': "dump-header", 's': "silent", 'S': "show-error", 'i': "include", 'v': "verbose", 'k': "insecure",
+		'L': "location", 'f': "fail", 'g': "globoff", 'N': "no-buffer", '#': "progress-bar", '0': "http1.0", '4': "ipv4", '6': "ipv6",
+		'1': "tlsv1", 'O': "remote-name",
+	}
+)
+
+func (c *curl) parse(args []string) error {
+	options := true
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		var err error
+		switch {
+		case options && arg == "--":
+			options = false
+		case options && (arg == "--next" || arg == "-:"):
+			c.note("only the first request of the curl command")
+			return nil
+		case options && strings.HasPrefix(arg, "--"):
+			args, err = c.option(arg[2:], args)
+		case options && len(arg) > 1 && arg[0] == '-':
+			args, err = c.short(arg[1:], args)
+		default:
+			c.url(arg)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// short reads letters, of which the last may have a value.
+func (c *curl) short(letters string, args []string) ([]string, error) {
+	for i := range len(letters) {
+		name, known := shortOptions[letters[i]]
+		if !known {
+			return nil, fmt.Errorf("curl option -%c is not understood", letters[i])
+		}
+		if takesValue(name) {
+			if rest := letters[i+1:]; rest != "" {
+				args = append([]string{rest}, args...)
+			}
+			return c.option(name, args)
+		}
+		if _, err := c.option(name, nil); err != nil {
+			return nil, err
+		}
+	}
+	return args, nil
+}
+
+func takesValue(name string) bool {
+	return curlOptions[name] != nil || slices.Contains(ignoredOptions, name)
+}
+
+func (c *curl) option(name string, args []string) ([]string, error) {
+	set, ignored := curlOptions[name], slices.Contains(ignoredOptions, name)
+	switch {
+	case (set != nil || ignored) && len(args) == 0:
+		return nil, fmt.Errorf("curl option --%s lacks its value", name)
+	case ignored:
+		return args[1:], nil
+	case set != nil:
+		return args[1:], set(c, args[0])
+	case curlFlags[name] != nil:
+		curlFlags[name](c)
+	case !slices.Contains(ignoredFlags, strings.TrimPrefix(name, "no-")) && !slices.Contains(ignoredFlags, name):
+		// Whether a value follows cannot be known.
+		if len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
+			return nil, errors.New("a curl option is not understood")
+		}
+		return nil, fmt.Errorf("curl option --%s is not understood", name)
+	}
+	return args, nil
+}
+
+func (c *curl) url(text string) {
+	if c.URL != "" {
+		c.note("the curl command has more than one URL: the first is taken")
+		return
+	}
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	c.URL = text
+}
+
+func (c *curl) header(text string) error {
+	file, ok := strings.CutPrefix(text, "@")
+	if !ok {
+		return c.headerLine(text)
+	}
+	content, err := c.file(file)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(content)) {
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			continue
+		}
+		if err := c.headerLine(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *curl) headerLine(text string) error {
+	if c.headers++; c.headers > maxHeaders {
+		return fmt.Errorf("more than %d header fields", maxHeaders)
+	}
+	if name, ok := strings.CutSuffix(text, ";"); ok && !strings.Contains(text, ":") {
+		c.Header.Set(name, "") // how curl is told to send an empty one
+		return nil
+	}
+	name, value, ok := strings.Cut(text, ":")
+	if !ok {
+		return errors.New("a -H of the curl command is no header")
+	}
+	if value = strings.TrimSpace(value); value != "" {
+		c.Header.Add(strings.TrimSpace(name), value)
+	}
+	return nil
+}
+
+func (c *curl) setDefault(name, value string) error {
+	if c.Header.Get(name) == "" {
+		c.Header.Set(name, value)
+	}
+	return nil
+}
+
+func (c *curl) user(text string) error {
+	user, password, _ := strings.Cut(text, ":")
+	if c.Header.Get("Authorization") == "" {
+		c.basicAuth(user, password)
+	}
+	return nil
+}
+
+var errFiles = errors.New("the curl command refers to a file: name the directory that it is in with --files")
+
+// file reads what the command refers to, if it may.
+func (c *curl) file(name string) ([]byte, error) {
+	if c.files == nil || name == "-" {
+		return nil, errFiles
+	}
+	f, err := c.files.Open(name)
+	if err != nil {
+		return nil, errors.New("a file of the curl command cannot be opened in the directory of --files")
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	content, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err != nil {
+		return nil, errors.New("a file of the curl command cannot be read")
+	}
+	if len(content) > MaxBytes {
+		return nil, ErrTooLong
+	}
+	return content, nil
+}
+
+func (c *curl) addData(text string, files, strip bool) error {
+	data := []byte(text)
+	if name, ok := strings.CutPrefix(text, "@"); ok && files {
+		var err error
+		if data, err = c.file(name); err != nil {
+			return err
+		}
+		if strip { // as curl does, of files only
+			data = slices.DeleteFunc(data, func(b byte) bool { return b == '\r' || b == '\n' || b == 0 })
+		}
+	}
+	c.data = append(c.data, data)
+	return nil
+}
+
+func (c *curl) addURLEncoded(text string) error {
+	i := strings.IndexAny(text, "=@")
+	name, content := "", []byte(text)
+	if i >= 0 {
+		name, content = text[:i], []byte(text[i+1:])
+		if text[i] == '@' {
+			var err error
+			if content, err = c.file(text[i+1:]); err != nil {
+				return err
+			}
+		}
+	}
+	if name != "" {
+		name += "="
+	}
+	c.data = append(c.data, []byte(name+strings.ReplaceAll(url.QueryEscape(string(content)), "+", "%20")))
+	return nil
+}
+
+var formSuffix = regexp.MustCompile(`;\s*(type|filename)=([^;]*)$`)
+
+func (c *curl) addForm(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return errors.New("a -F of the curl command is no field")
+	}
+	part := harPair{Name: name}
+	for {
+		m := formSuffix.FindStringSubmatch(value)
+		if m == nil {
+			break
+		}
+		value = strings.TrimSuffix(value, m[0])
+		if m[1] == "type" {
+			part.ContentType = m[2]
+		} else {
+			part.FileName = strings.Trim(m[2], `"`)
+		}
+	}
+	if value != "" && (value[0] == '@' || value[0] == '<') {
+		content, err := c.file(strings.Trim(value[1:], `"`))
+		if err != nil {
+			return err
+		}
+		if value[0] == '@' && part.FileName == "" {
+			part.FileName = value[strings.LastIndexByte(value, '/')+1:]
+			part.FileName = strings.Trim(strings.TrimPrefix(part.FileName, "@"), `"`)
+		}
+		value = string(content)
+	}
+	part.Value = value
+	c.parts = append(c.parts, part)
+	return nil
+}
+
+func (c *curl) addFormString(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok {
+		return errors.New("a --form-string of the curl command is no field")
+	}
+	c.parts = append(c.parts, harPair{Name: name, Value: value})
+	return nil
+}
+
+// compose puts together what the options said.
+func (c *curl) compose() error {
+	hasData := c.data != nil || c.parts != nil
+	if c.Method == "" {
+		switch {
+		case c.head:
+			c.Method = http.MethodHead
+		case hasData && !c.query:
+			c.Method = http.MethodPost
+		default:
+			c.Method = http.MethodGet
+		}
+	}
+	switch {
+	case c.parts != nil:
+		c.note("the body was composed of its fields: a signature over its bytes cannot match")
+		return c.multipart(c.parts)
+	case c.json:
+		c.Body = bytes.Join(c.data, nil)
+		_ = c.setDefault("Accept", "application/json")
+		return c.setDefault("Content-Type", "application/json")
+	case c.query:
+		separator := "?"
+		if strings.Contains(c.URL, "?") {
+			separator = "&"
+		}
+		c.URL += separator + string(bytes.Join(c.data, []byte("&")))
+	case hasData:
+		c.Body = bytes.Join(c.data, []byte("&"))
+		return c.setDefault("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return nil
+}
