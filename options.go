@@ -41,8 +41,8 @@ type Limits struct {
 	// MIMEDepth and MIMEParts bound a received message. Defaults: 24 and 1000.
 	MIMEDepth int
 	MIMEParts int
-	// MIMEHeaders is how many header fields a received message may have over
-	// all its parts. Default: 2000.
+	// MIMEHeaders is how many header fields of a received message are kept.
+	// Default: 2000.
 	MIMEHeaders int
 	// Fetch is the largest content in bytes that an adapter fetches from its
 	// ESP for one message. Default: 64 MiB.
