@@ -1,0 +1,306 @@
+//go:build ignore
+
+// Command mutations takes each protection out, one at a time, and looks whether
+// the test that docs/securing.md names for it fails:
+//
+//	go run internal/mutations/main.go          # all, some ten minutes
+//	go run internal/mutations/main.go Replay   # those whose test or file matches
+//
+// The sources stay as they are: the compiler is given other ones by an overlay.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+type mutation struct {
+	pkg   string   // of the test
+	test  string   // that has to fail
+	file  string   // that is changed
+	edits []string // what is replaced by what, in pairs; each stands there once
+	race  bool     // the test needs the race detector
+	// module is set where the protection is a dependency's: file is in there.
+	module string
+}
+
+var mutations = []mutation{
+	// https and where a request comes from
+	{test: "TestAnswers", file: "guard.go", edits: []string{`if !o.https && g.settings.requireTLS {`, `if false {`}},
+	{test: "TestForwarded", file: "guard.go", edits: []string{`if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {`, `if g.forwarded == nil {`}},
+	{test: "TestForwarded", file: "guard.go", edits: []string{`return http.Header{name: rest}`, `_ = rest; return h`}},
+	{test: "TestForwarded", file: "guard.go", edits: []string{`value := values[len(values)-1]`, `value := values[0]`}},
+	{test: "TestPublicURL", file: "guard.go", edits: []string{`if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {`, `if false {`}},
+	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`if !contains(prefixes, o.addr) {`, `if false {`}},
+	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`o.addr = peer.Addr().Unmap().WithZone("")`, `o.addr = peer.Addr()`}},
+	{test: "TestAllowedAddresses", file: "options.go", edits: []string{`if !p.IsValid() || p.Addr().Is4In6() {`, `if false {`}},
+	{test: "TestUnixSocket", file: "guard.go", edits: []string{`return o // a Unix socket`, `o.addr, o.https = netip.IPv6Loopback(), true; return o // a Unix socket`}},
+	{pkg: "internal/prefixes", test: "TestPublished", file: "esp/resend/addresses.go", edits: []string{`2600:1f24:64:8000::/52`, `2600:1f24:64::/40`}},
+
+	// shared secret
+	{test: "TestRegisterRefuses", file: "anymail.go", edits: []string{`case e.Verifier == nil && s.secrets == nil && !s.insecure:`, `case false:`}},
+	{test: "TestRegisterRefuses", file: "options.go", edits: []string{`if err := checkSecret(secret); err != nil {`, `if err := checkSecret(secret); false {`}},
+	{test: "TestRotationWhileServing", file: "guard.go", edits: []string{`if checkSecret(secret) == nil {`, `if true {`}},
+	{test: "TestRotationWhileServing", file: "internal/parsed/parsed.go", edits: []string{`slices.Equal(last.texts, texts)`, `len(texts) > 0`}},
+	{test: "TestRotationUnderLoad", file: "keys.go", race: true, edits: []string{`keys = append([]string(nil), keys...)`, `if old := r.keys.Load(); old != nil { keys = append((*old)[:0], keys...) } else { keys = append([]string(nil), keys...) }`}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secretMatches(header[0], secrets) {`, `if !g.secretMatches(header[0], secrets) {`}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secretMatches(header[0], secrets) {`, `if len(header) != 1 {`}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`return match == 1 && err == nil &&`, `return match == 1 &&`}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{` && strings.EqualFold(scheme, "basic")`, ``}},
+	{test: "TestPaths", file: "guard.go", edits: []string{`return false, errNoSecret`, `return false, nil`}},
+	{test: "TestAnswers", file: "guard.go", edits: []string{`return false, Unauthenticated("wrong shared secret")`, `return false, Unauthenticated("not " + secrets[0])`}},
+	{test: "TestAnswers", file: "anymail.go", edits: []string{`payload.Header.Del("Authorization")`, ``}},
+	{test: "TestRejectionsLookTheSame", file: "anymail.go", edits: []string{`http.Error(rq.w, http.StatusText(status), status)`, `http.Error(rq.w, reasonOf(err), status)`}},
+	{test: "TestRejectionsLookTheSame", file: "errors.go", edits: []string{"case errors.Is(err, ErrUnauthenticated):\n\t\treturn rejectStatus", "case errors.Is(err, ErrUnauthenticated):\n\t\treturn 400"}},
+
+	// signatures
+	{test: "TestAnswers", file: "anymail.go", edits: []string{`if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {`, `if p.Proof, err = ep.Verifier.Verify(ctx, p); false {`}},
+	{pkg: "verify", test: "TestHMACVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if len(mac) > 0 {`}},
+	{pkg: "verify", test: "TestPublicKeyVectors", file: "verify/publickey.go", edits: []string{`return ecdsa.VerifyASN1(public, c.sum(k.hash), signature)`, `return true`}},
+	{pkg: "verify", test: "TestPublicKeyVectors", file: "verify/publickey.go", edits: []string{`rsa.VerifyPKCS1v15(public, k.hash, c.sum(k.hash), signature) == nil`, `true`}},
+	{pkg: "verify", test: "TestStandardWebhooksVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if false {`}},
+	{pkg: "verify", test: "TestStandardWebhooks", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if true {`}},
+	{pkg: "verify", test: "TestHMAC", file: "verify/hmac.go", edits: []string{"if len(secret) == 0 {\n\t\treturn nil,", "if false {\n\t\treturn nil,"}},
+	{pkg: "verify", test: "TestHeader", file: "verify/verify.go", edits: []string{`case len(values) > 1:`, `case false:`}},
+	{pkg: "verify", test: "TestSignatures", file: "verify/verify.go", edits: []string{`if strings.ContainsAny(text, "\r\n") {`, `if false {`}},
+	{pkg: "verify", test: "TestSNSRefuses", file: "verify/sns.go", edits: []string{`if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {`, `if false {`}},
+	{pkg: "internal/fetch", test: "TestAllowed", file: "internal/fetch/fetch.go", edits: []string{`if host == allowed || (`, `if true || (`}},
+	{pkg: "internal/fetch", test: "TestRedirect", file: "internal/fetch/fetch.go", edits: []string{`return g.Allowed(next.URL.String())`, `return nil`}},
+
+	// replay, accounts, double processing
+	{test: "TestAnswers", file: "anymail.go", edits: []string{`p.ReceivedAt.Sub(at).Abs() > ep.window {`, `false {`}},
+	{test: "TestAccounts", file: "anymail.go", edits: []string{`if proof.Nonce == nil || s.noReplayCheck {`, `if true {`}},
+	{test: "TestAccounts", file: "signals.go", edits: []string{"case ClaimDone:\n\t\t\t\tcontinue", "case ClaimDone:"}},
+	{test: "TestAccounts", file: "anymail.go", edits: []string{`			settings: s,`, `			settings: d.settings,`}},
+	{test: "TestFailingReceivers", file: "anymail.go", edits: []string{`finished := false // stays so`, `finished := true // stays so`}},
+	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`c.name, keys[i], err == nil); err != nil {`, `c.name, keys[i], true); err != nil {`}},
+	{test: "TestConcurrentDuplicates", file: "idempotency.go", edits: []string{`if _, ok := sh.running[id]; ok {`, `if false {`}},
+	{pkg: "sqlstore", test: "TestConcurrentDuplicatesRunEachReceiverOnce", file: "sqlstore/store.go", edits: []string{`case holder == owner:`, `case holder == owner || !done:`}},
+	{pkg: "sqlstore", test: "TestAKilledProcessRunsAReceiverOnceMoreAtMost", file: "sqlstore/store.go", edits: []string{"default:\n\t\t\tclaims[key] = anymail.ClaimBusy", "default:\n\t\t\tclaims[key] = anymail.ClaimDone"}},
+	{test: "TestMemoryStoreIsBounded", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
+
+	// rates
+	{test: "TestRateLimits", file: "guard.go", edits: []string{`case s.perAddress != nil && !s.perAddress.Allow(addr, now):`, `case false:`}},
+	{test: "TestRateLimits", file: "guard.go", edits: []string{`case g.perEndpoint != nil && !g.perEndpoint.Allow(netip.Addr{}, now):`, `case false:`}},
+	{test: "TestRateLimits", file: "guard.go", edits: []string{`case s.failures != nil && !s.failures.Peek(addr, now):`, `case false:`}},
+	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{` && !challenged {`, ` {`}},
+	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{` && !errors.Is(err, ErrReplayed)`, ``}},
+	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
+	{pkg: "internal/ratelimit", test: "TestIPv6NetworksCountAsOne", file: "internal/ratelimit/ratelimit.go", edits: []string{`Prefix(64)`, `Prefix(128)`}},
+	{pkg: "internal/ratelimit", test: "TestExtremes", file: "internal/ratelimit/ratelimit.go", edits: []string{`const forever = 1 << 60`, `const forever = 1e300`, `time.Duration(min(interval*`, `time.Duration(int64(interval)) * time.Duration(int64(1*`, `-1), forever)),`, `-1))),`}},
+
+	// bounds
+	{test: "TestBodySize", file: "anymail.go", edits: []string{`case int64(len(buf)) > limits.Body:`, `case false:`}},
+	{test: "TestBodySize", file: "anymail.go", edits: []string{`http.MaxBytesReader(w, r.Body, limits.Body)`, `r.Body`, `case int64(len(buf)) > limits.Body:`, `case false:`}},
+	{test: "TestBodySize", file: "anymail.go", edits: []string{`if r.ContentLength > limits.Body {`, `if false {`}},
+	{test: "TestSlowBodies", file: "anymail.go", edits: []string{`_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ep.limits.BodyTime))`, ``}},
+	{test: "TestRequestTime", file: "anymail.go", edits: []string{`context.WithTimeout(ctx, rq.ep.limits.RequestTime)`, `context.WithCancel(ctx)`}},
+	{test: "TestRequestTime", file: "signals.go", edits: []string{"err := ctx.Err()\n\t\tif err != nil {", "err := ctx.Err()\n\t\tif false {"}},
+	{test: "TestThousandSlowRequests", file: "anymail.go", edits: []string{`const trusted = 64 << 10`, `const trusted = 64 << 20`}},
+	{test: "TestThousandSlowRequests", file: "anymail.go", edits: []string{`if !d.load.enter(1) {`, `if d.load.enter(1); false {`}},
+	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`if !rq.ep.d.held.enter(n) {`, `if rq.ep.d.held.enter(n); false {`}},
+	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`d.held.leave(rq.held)`, ``}},
+	{test: "TestInFlightPerAdapter", file: "anymail.go", edits: []string{`if !rq.ep.load.enter(1) {`, `if rq.ep.load.enter(1); false {`}},
+	{test: "TestJSONBounds", file: "wire/wire.go", edits: []string{`if len(elements) == most {`, `if false {`}},
+	{test: "TestJSONBounds", file: "jsontext/state.go", module: "github.com/go-json-experiment/json", edits: []string{`const maxNestingDepth = 10000`, `const maxNestingDepth = 1 << 40`}},
+	{test: "TestFormBounds", file: "form.go", edits: []string{`if bytes.Count(body, []byte{'&'}) >= limits.FormFields {`, `if false {`}},
+	{test: "TestFormBounds", file: "form.go", edits: []string{`if n >= limits.FormFields {`, `if false {`}},
+	{test: "TestMIMEBounds", file: "inbound/mime.go", edits: []string{`if s.parts == 0 {`, `if false {`}},
+	{test: "TestMIMEBounds", file: "inbound/mime.go", edits: []string{` && len(s.open) < s.depth {`, ` {`}},
+	{test: "TestMIMEBounds", file: "inbound/message.go", edits: []string{`left: orDefault(limits.MIMEHeaders, maxHeaders)`, `left: 1 << 30`}},
+	{pkg: "inbound", test: "TestSafeFilename", file: "inbound/attachment.go", edits: []string{"s = s[strings.LastIndexAny(s, `/\\`)+1:]", ``}},
+	{test: "TestPanickingAdapter", file: "anymail.go", edits: []string{"if v := recover(); v != nil {\n\t\t\terr = &PanicError", "if v := any(nil); v != nil {\n\t\t\terr = &PanicError"}},
+	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+
+	// costs
+	{test: "TestRefusedBodiesAreNotRead", file: "anymail.go", edits: []string{`proved, err := ep.guard.check(ctx, r, rq.origin)`, `early, _ := io.ReadAll(r.Body); r.Body = io.NopCloser(strings.NewReader(string(early))); proved, err := ep.guard.check(ctx, r, rq.origin)`}},
+	{test: "TestRefusalsAllocateLess", file: "guard.go", edits: []string{`if len(header) > maxAuthorization {`, `if false {`}},
+	{pkg: "esp/all", test: "TestForgeriesAllocateLess", file: "anymail.go", edits: []string{"if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {\n\t\treturn err", "if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {\n\t\tfor range 20 { _, _ = ep.Parser.ParseEvents(ctx, p) }\n\t\treturn err"}},
+
+	// server
+	{pkg: "server", test: "TestSlowHeaders", file: "server/server.go", edits: []string{`ReadHeaderTimeout: 10 * time.Second,`, ``, `ReadTimeout:       60 * time.Second,`, ``}},
+	{pkg: "server", test: "TestSlowHeaders", file: "server/server.go", edits: []string{`IdleTimeout:       2 * time.Minute,`, `IdleTimeout: 1000 * time.Hour,`}},
+	{pkg: "server", test: "TestSlowBody", file: "server/server.go", edits: []string{`ReadTimeout:       60 * time.Second,`, ``}},
+	{pkg: "server", test: "TestSettings", file: "server/server.go", edits: []string{`WriteTimeout:      90 * time.Second,`, ``}},
+	{pkg: "server", test: "TestLargeHeaders", file: "server/server.go", edits: []string{`MaxHeaderBytes:    64 << 10,`, ``}},
+	{pkg: "server", test: "TestTLSVersions", file: "server/server.go", edits: []string{`tls.VersionTLS12`, `tls.VersionTLS10`}},
+	{pkg: "server", test: "TestReloadCertificate", file: "server/certificate.go", edits: []string{`_ = c.reload() // the earlier one stays`, ``}},
+}
+
+func main() {
+	filter := regexp.MustCompile(strings.Join(os.Args[1:], "|"))
+	dir, err := os.MkdirTemp("", "mutations")
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	defer os.RemoveAll(dir)
+	var chosen []mutation
+	for _, m := range mutations {
+		if filter.MatchString(m.test + " " + m.file) {
+			chosen = append(chosen, m)
+		}
+	}
+	failed := 0
+	for _, complaint := range append(unmutated(chosen), unproved()...) {
+		fmt.Println(complaint)
+		failed++
+	}
+	for i, m := range chosen {
+		verdict := "caught"
+		if err := m.try(dir); err != nil {
+			verdict = err.Error()
+			failed++
+		}
+		fmt.Printf("%3d/%d %-46s %-28s %.50q: %s\n", i+1, len(chosen), m.test, m.file, m.edits[0], verdict)
+	}
+	fmt.Printf("%d mutations, %d complaints\n", len(chosen), failed)
+	if failed > 0 {
+		os.RemoveAll(dir)
+		os.Exit(1)
+	}
+}
+
+// unmutated runs the tests on the sources as they are.
+func unmutated(chosen []mutation) (complaints []string) {
+	tests := map[string][]string{}
+	for _, m := range chosen {
+		if !slices.Contains(tests[m.pkg], m.test) {
+			tests[m.pkg] = append(tests[m.pkg], m.test)
+		}
+	}
+	for pkg, names := range tests {
+		if out, err := goTest(nil, pkg, strings.Join(names, "|")); err != nil {
+			complaints = append(complaints, fmt.Sprintf("%s without any mutation: %v\n%s", pkg, err, out))
+		}
+	}
+	return complaints
+}
+
+// unproved looks for tests in the table of threats that no mutation is for.
+func unproved() (complaints []string) {
+	page, err := os.ReadFile("docs/securing.md")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	_, table, _ := bytes.Cut(page, []byte("\n## Threats\n"))
+	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(string(table), -1) {
+		if !slices.ContainsFunc(mutations, func(m mutation) bool { return m.test == name }) {
+			complaints = append(complaints, "docs/securing.md: no mutation for "+name)
+		}
+	}
+	return complaints
+}
+
+func goTest(env []string, pkg, test string, args ...string) (string, error) {
+	args = append([]string{"test", "-count=1", "-timeout=3m", "-run", "^(" + test + ")$"}, args...)
+	cmd := exec.Command("go", append(args, "./"+pkg)...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// try returns nil if the test fails on the changed sources.
+func (m mutation) try(dir string) error {
+	var env, args []string
+	var err error
+	if m.module != "" {
+		env = []string{"GOWORK=off"}
+		args, err = m.replaceModule(dir)
+	} else {
+		args, err = m.overlay(dir)
+	}
+	if err != nil {
+		return err
+	}
+	if m.race {
+		args = append(args, "-race")
+	}
+	out, err := goTest(env, m.pkg, m.test, args...)
+	switch {
+	case strings.Contains(out, "[build failed]"), strings.Contains(out, "[setup failed]"), strings.Contains(out, "no tests to run"):
+		return fmt.Errorf("DOES NOT BUILD\n%s", out)
+	case err == nil:
+		return errors.New("SURVIVED")
+	case !strings.Contains(out, "--- FAIL: "+m.test) && !strings.Contains(out, "panic: "):
+		return fmt.Errorf("FAILED OTHERWISE\n%s", out)
+	}
+	return nil
+}
+
+// mutate returns the changed text of a file.
+func (m mutation) mutate(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(m.edits); i += 2 {
+		if n := bytes.Count(text, []byte(m.edits[i])); n != 1 {
+			return nil, fmt.Errorf("DOES NOT APPLY: %q stands there %d times", m.edits[i], n)
+		}
+		text = bytes.Replace(text, []byte(m.edits[i]), []byte(m.edits[i+1]), 1)
+	}
+	return text, nil
+}
+
+func (m mutation) overlay(dir string) (args []string, err error) {
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		return nil, err
+	}
+	text, err := m.mutate(original)
+	if err != nil {
+		return nil, err
+	}
+	changed, config := filepath.Join(dir, "changed.go"), filepath.Join(dir, "overlay.json")
+	list, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
+	if err != nil {
+		return nil, err
+	}
+	return []string{"-overlay", config}, errors.Join(os.WriteFile(changed, text, 0o600), os.WriteFile(config, list, 0o600))
+}
+
+// replaceModule makes a copy of a dependency to be changed, since an overlay
+// may not touch the module cache.
+func (m mutation) replaceModule(dir string) (args []string, err error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", m.module).Output()
+	if err != nil {
+		return nil, err
+	}
+	source, dependency := strings.TrimSpace(string(out)), filepath.Join(dir, "dependency")
+	text, err := m.mutate(filepath.Join(source, m.file))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.CopyFS(dependency, os.DirFS(source)); err != nil {
+		return nil, err
+	}
+	if err := os.Remove(filepath.Join(dependency, m.file)); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(dependency, m.file), text, 0o600); err != nil {
+		return nil, err
+	}
+	modfile := filepath.Join(dir, "go.mod")
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	if err := exec.Command("go", "mod", "edit", "-replace="+m.module+"="+dependency, modfile).Run(); err != nil {
+		return nil, err
+	}
+	return []string{"-modfile", modfile}, nil
+}
