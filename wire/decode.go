@@ -1,11 +1,14 @@
 package wire
 
 import (
-	"bytes"
+	"encoding"
+	stdjson "encoding/json"
 	"errors"
+	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,104 +17,275 @@ import (
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
 // Unmarshal decodes one JSON value into v. Numbers that go into an any become
-// float64; use [anymail.Metadata] where they should stay as they are.
+// float64; use [Metadata] where they should stay as they are.
 func Unmarshal(raw []byte, v any) error {
-	return json.Unmarshal(raw, v, lenient)
+	to := reflect.ValueOf(v)
+	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct {
+		return json.Unmarshal(raw, v, lenient)
+	}
+	if !jsontext.Value(raw).IsValid(lenient) {
+		return errSyntax
+	}
+	return unmarshal(raw, to.Elem())
 }
 
-// decoder decodes many values. The strings it makes are parts of one copy of
-// the value's text where nothing has to be unescaped, which is nearly always:
-// one allocation for an event instead of one for each of its fields.
-type decoder struct {
-	text    string // the value that is being decoded
-	options json.Options
+// unmarshal decodes raw, which has to be valid JSON, into a struct.
+//
+// The JSON library has checked it, so what is left to do is to find the members
+// and put each where the struct has a field for it: a fraction of the work of
+// decoding by the library. What is neither a string nor a struct nor one of
+// this package's types the library decodes after all.
+func unmarshal(raw []byte, v reflect.Value) error {
+	from := space(raw, 0)
+	to := endOfValue(raw, from)
+	if to < 0 {
+		return errSyntax
+	}
+	s := newSource(raw)
+	return decoderOf(v.Type())(&s, from, to, v)
 }
 
-var decoders = sync.Pool{New: func() any {
-	d := new(decoder)
-	d.options = json.JoinOptions(lenient, json.WithUnmarshalers(json.JoinUnmarshalers(
-		json.UnmarshalFromFunc(d.string),
-		json.UnmarshalFromFunc(d.looseText),
-		json.UnmarshalFromFunc(d.strings),
-	)))
-	return d
-}}
+var (
+	errSyntax    = errors.New("not JSON")
+	errNotString = errors.New("not a string")
+	errNotBool   = errors.New("neither true nor false")
+	errNotObject = errors.New("not an object")
+	errNotArray  = errors.New("not an array")
+)
 
-func (d *decoder) unmarshal(raw []byte, v any) error {
-	d.text = string(raw)
-	defer func() { d.text = "" }() // the pool must not keep it
-	return json.Unmarshal(raw, v, d.options)
+// decodeFunc decodes the value that stands between two places of a source.
+type decodeFunc func(s *source, from, to int, v reflect.Value) error
+
+// decoders are those of the struct types that were decoded into: a program has
+// so many of them and no more.
+var decoders sync.Map
+
+func decoderOf(t reflect.Type) decodeFunc {
+	if d, ok := decoders.Load(t); ok {
+		return d.(decodeFunc)
+	}
+	d, _ := decoders.LoadOrStore(t, compile(t, nil))
+	return d.(decodeFunc)
 }
 
-var errNotString = errors.New("not a string")
+var (
+	textType        = reflect.TypeFor[Text]()
+	stringsType     = reflect.TypeFor[Strings]()
+	metadataType    = reflect.TypeFor[Metadata]()
+	headersType     = reflect.TypeFor[Headers]()
+	objectType      = reflect.TypeFor[interface{ isObject() }]()
+	othersType      = reflect.TypeFor[Others]()
+	unmarshalerType = reflect.TypeFor[stdjson.Unmarshaler]()
+	fromType        = reflect.TypeFor[json.UnmarshalerFrom]()
+	fromTextType    = reflect.TypeFor[encoding.TextUnmarshaler]()
+)
 
-func (d *decoder) string(in *jsontext.Decoder, s *string) error {
-	raw, err := in.ReadValue()
+// compile chooses how to decode into a t. The types around it are those that
+// would have no end if they were within themselves.
+func compile(t reflect.Type, around []reflect.Type) decodeFunc {
+	pointer := reflect.PointerTo(t)
 	switch {
-	case err != nil:
-		return err
-	case raw[0] == '"':
-		*s, err = d.unquote(in, raw)
-		return err
-	case raw[0] == 'n':
-		*s = ""
+	case t == textType:
+		return decodeText
+	case t == stringsType:
+		return decodeStrings
+	case t == metadataType:
+		return decodeMetadata
+	case t == headersType:
+		return decodeHeaders
+	case t.Implements(objectType):
+		return objectOrNothing(compile(t.Field(0).Type, around))
+	case pointer.Implements(unmarshalerType) && !pointer.Implements(fromType):
+		return decodeByMethod
+	case pointer.Implements(fromType), pointer.Implements(fromTextType), slices.Contains(around, t):
+		return decodeByLibrary
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return decodeString
+	case reflect.Bool:
+		return decodeBool
+	case reflect.Pointer:
+		return pointerTo(compile(t.Elem(), append(around, t)))
+	case reflect.Slice:
+		if t.Elem().Kind() != reflect.Uint8 { // that would be base64
+			return sliceOf(compile(t.Elem(), append(around, t)))
+		}
+	case reflect.Struct:
+		if fields := fieldsOf(t, append(around, t)); fields != nil {
+			return fields.decode
+		}
+	}
+	return decodeByLibrary
+}
+
+// fields are those of a struct by the names that members have. Where the struct
+// implements [Others], they tell it the other members.
+type fields struct {
+	byName map[string]field
+	others bool
+}
+
+type field struct {
+	index  int
+	decode decodeFunc
+}
+
+// fieldsOf returns nil where a tag says more than a name, or where a struct is
+// embedded: the library knows what that means.
+func fieldsOf(t reflect.Type, around []reflect.Type) *fields {
+	fs := &fields{byName: map[string]field{}, others: reflect.PointerTo(t).Implements(othersType)}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-" && options == "", !f.Anonymous && !f.IsExported():
+			continue
+		case f.Anonymous, options != "", strings.Contains(name, "'"):
+			return nil
+		case name == "":
+			name = f.Name
+		}
+		fs.byName[name] = field{i, compile(f.Type, around)}
+	}
+	return fs
+}
+
+func (fs *fields) decode(s *source, from, _ int, v reflect.Value) error {
+	switch s.raw[from] {
+	case '{':
+	case 'n':
+		v.SetZero()
+		return nil
+	default:
+		return errNotObject
+	}
+	for m, ok := next(s.raw, from); ok; m, ok = next(s.raw, m.valueEnd) {
+		name := s.raw[m.name+1 : m.nameEnd-1]
+		f, known := fs.byName[string(name)]
+		if !known && (fs.others || slices.Contains(name, '\\')) {
+			unquoted := s.string(m.name, m.nameEnd)
+			if f, known = fs.byName[unquoted]; !known && fs.others {
+				v.Addr().Interface().(Others).Other(unquoted, Value{s, m.value, m.valueEnd})
+			}
+		}
+		if known {
+			if err := f.decode(s, m.value, m.valueEnd, v.Field(f.index)); err != nil {
+				return fmt.Errorf("%s: %w", v.Type().Field(f.index).Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// Others is implemented by structs that want to have the members that are none
+// of their fields.
+type Others interface {
+	// Other is called for each, in their order. It must not keep value.
+	Other(name string, value Value)
+}
+
+// Value is the value of a member.
+type Value struct {
+	source   *source
+	from, to int
+}
+
+// Any returns the value as it stands in [anymail.Metadata].
+func (v Value) Any() any { return v.source.any(v.from, v.to) }
+
+func decodeString(s *source, from, to int, v reflect.Value) error {
+	switch s.raw[from] {
+	case '"':
+		v.SetString(s.string(from, to))
+	case 'n':
+		v.SetString("")
+	default:
+		return errNotString
+	}
+	return nil
+}
+
+func decodeText(s *source, from, to int, v reflect.Value) error {
+	v.SetString(s.loose(from, to))
+	return nil
+}
+
+func decodeBool(s *source, from, _ int, v reflect.Value) error {
+	switch s.raw[from] {
+	case 't', 'f', 'n':
+		v.SetBool(s.raw[from] == 't')
 		return nil
 	}
-	return errNotString
+	return errNotBool
 }
 
-// unquote returns the string that in has just read as raw.
-func (d *decoder) unquote(in *jsontext.Decoder, raw []byte) (string, error) {
-	end := int(in.InputOffset())
-	if s := d.text[end-len(raw)+1 : end-1]; strings.IndexByte(s, '\\') < 0 && utf8.ValidString(s) {
-		return s, nil
-	}
-	unquoted, err := jsontext.AppendUnquote(nil, raw)
-	if err != nil && !utf8.Valid(unquoted) {
-		return "", err
-	}
-	return string(unquoted), nil
+func decodeStrings(s *source, from, to int, v reflect.Value) error {
+	v.Addr().Interface().(*Strings).decode(s, from, to)
+	return nil
 }
 
-func (d *decoder) looseText(in *jsontext.Decoder, t *Text) error {
-	raw, err := in.ReadValue()
-	switch {
-	case err != nil:
-		return err
-	case raw[0] == '"':
-		var s string
-		s, err = d.unquote(in, raw)
-		*t = Text(s)
-		return err
-	}
-	return t.UnmarshalJSON(raw)
+func decodeMetadata(s *source, from, to int, v reflect.Value) error {
+	v.Addr().Interface().(*Metadata).decode(s, from, to)
+	return nil
 }
 
-func (d *decoder) strings(in *jsontext.Decoder, list *Strings) error {
-	*list = nil
-	if in.PeekKind() != '[' {
-		var one Text
-		err := d.looseText(in, &one)
-		if err == nil && one != "" {
-			*list = Strings{string(one)}
+func decodeHeaders(s *source, from, _ int, v reflect.Value) error {
+	v.Addr().Interface().(*Headers).decode(s, from)
+	return nil
+}
+
+func objectOrNothing(decode decodeFunc) decodeFunc {
+	return func(s *source, from, to int, v reflect.Value) error {
+		v.SetZero()
+		if s.raw[from] != '{' {
+			return nil
 		}
-		return err
+		return decode(s, from, to, v.Field(0))
 	}
-	if _, err := in.ReadToken(); err != nil {
-		return err
-	}
-	for in.PeekKind() != ']' {
-		var one Text
-		if err := d.looseText(in, &one); err != nil {
-			return err
-		}
-		if *list == nil {
-			*list = make(Strings, 0, 4)
-		}
-		*list = append(*list, string(one))
-	}
-	_, err := in.ReadToken()
-	return err
 }
 
-var splitters = sync.Pool{New: func() any { return jsontext.NewDecoder(new(bytes.Buffer)) }}
+func pointerTo(decode decodeFunc) decodeFunc {
+	return func(s *source, from, to int, v reflect.Value) error {
+		if s.raw[from] == 'n' {
+			v.SetZero()
+			return nil
+		}
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		return decode(s, from, to, v.Elem())
+	}
+}
+
+func sliceOf(decode decodeFunc) decodeFunc {
+	return func(s *source, from, _ int, v reflect.Value) error {
+		v.SetZero()
+		switch s.raw[from] {
+		case '[':
+		case 'n':
+			return nil
+		default:
+			return errNotArray
+		}
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+			n := v.Len()
+			v.Grow(1)
+			v.SetLen(n + 1)
+			v.Index(n).SetZero()
+			if err := decode(s, from, to, v.Index(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func decodeByMethod(s *source, from, to int, v reflect.Value) error {
+	return v.Addr().Interface().(stdjson.Unmarshaler).UnmarshalJSON(s.raw[from:to:to])
+}
+
+func decodeByLibrary(s *source, from, to int, v reflect.Value) error {
+	return json.Unmarshal(s.raw[from:to], v.Addr().Interface(), lenient)
+}

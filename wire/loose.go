@@ -10,6 +10,8 @@ import (
 // none, as programs in PHP do. Anything but a JSON object is the zero T.
 type Object[T any] struct{ Value T }
 
+func (Object[T]) isObject() {}
+
 // UnmarshalJSON implements [json.Unmarshaler].
 func (o *Object[T]) UnmarshalJSON(b []byte) error {
 	*o = Object[T]{}
@@ -39,71 +41,49 @@ type Headers anymail.Headers
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (hs *Headers) UnmarshalJSON(b []byte) error {
-	*hs = nil
-	switch b[0] {
-	case '{':
-		for name, value := range Members(b) {
-			if err := hs.add(strings.ToValidUTF8(string(name), "\ufffd"), value); err != nil {
-				return err
-			}
-		}
-	case '[':
-		var list []Object[struct {
-			Name  Text `json:"name,case:ignore"`
-			Value Text `json:"value,case:ignore"`
-		}]
-		if err := Unmarshal(b, &list); err != nil {
-			return err
-		}
-		for _, h := range list {
-			if h.Value.Name != "" {
-				*hs = append(*hs, anymail.Header{Name: string(h.Value.Name), Value: string(h.Value.Value)})
-			}
-		}
-	}
+	s := newSource(b)
+	hs.decode(&s, 0)
 	return nil
 }
 
-func (hs *Headers) add(name string, value []byte) error {
-	var texts []Text
-	if value[0] != '[' {
-		texts = make([]Text, 1)
-		if err := texts[0].UnmarshalJSON(value); err != nil {
-			return err
+func (hs *Headers) decode(s *source, from int) {
+	*hs = nil
+	switch s.raw[from] {
+	case '{':
+		for m, ok := next(s.raw, from); ok; m, ok = next(s.raw, m.valueEnd) {
+			hs.add(s, s.string(m.name, m.nameEnd), m.value, m.valueEnd)
 		}
-	} else if err := Unmarshal(value, &texts); err != nil {
-		return err
+	case '[':
+		for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+			var h anymail.Header
+			for m, ok := next(s.raw, from); ok && s.raw[from] == '{'; m, ok = next(s.raw, m.valueEnd) {
+				switch name := s.string(m.name, m.nameEnd); {
+				case strings.EqualFold(name, "name"):
+					h.Name = s.loose(m.value, m.valueEnd)
+				case strings.EqualFold(name, "value"):
+					h.Value = s.loose(m.value, m.valueEnd)
+				}
+			}
+			if h.Name != "" {
+				*hs = append(*hs, h)
+			}
+		}
 	}
-	for _, text := range texts {
-		*hs = append(*hs, anymail.Header{Name: name, Value: string(text)})
+}
+
+// add adds a field for the value, or one for each element of an array.
+func (hs *Headers) add(s *source, name string, from, to int) {
+	if s.raw[from] != '[' {
+		*hs = append(*hs, anymail.Header{Name: name, Value: s.loose(from, to)})
+		return
 	}
-	return nil
+	for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+		*hs = append(*hs, anymail.Header{Name: name, Value: s.loose(from, to)})
+	}
 }
 
 // Message returns hs as a message's headers.
 func (hs Headers) Message() anymail.Headers { return anymail.Headers(hs) }
-
-// BlameAddress makes the reason of a bounce [anymail.RejectInvalid] instead of
-// [anymail.RejectBounced] where the enhanced status code, or failing that the
-// words "user unknown", say that there is no such recipient. Other codes of the
-// subject 5.1 blame the sender's address.
-//
-// Source: https://www.iana.org/assignments/smtp-enhanced-status-codes
-func BlameAddress(ev *anymail.TrackingEvent) {
-	if ev.RejectReason != anymail.RejectBounced {
-		return
-	}
-	invalid := false
-	switch ev.Bounce.EnhancedCode {
-	case "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10":
-		invalid = true
-	case "":
-		invalid = strings.Contains(strings.ToLower(ev.MTAResponse+ev.Description), "user unknown")
-	}
-	if invalid {
-		ev.RejectReason = anymail.RejectInvalid
-	}
-}
 
 // Suppression reads from an ESP's own words, such as "hardBounce" or "due to
 // unsubscribed user", why it did not send to a suppressed address. It is

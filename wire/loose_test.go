@@ -95,34 +95,6 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestBlameAddress(t *testing.T) {
-	for code, want := range map[string]anymail.RejectReason{
-		"5.1.1":  anymail.RejectInvalid, // no such mailbox
-		"5.1.2":  anymail.RejectInvalid, // no such host
-		"5.1.10": anymail.RejectInvalid, // the domain takes no mail
-		"5.1.0":  anymail.RejectBounced, // the address of one of the two
-		"5.1.7":  anymail.RejectBounced, // the sender's address
-		"5.1.8":  anymail.RejectBounced, // the sender's domain
-		"5.2.2":  anymail.RejectBounced,
-		"":       anymail.RejectBounced,
-	} {
-		ev := anymail.TrackingEvent{RejectReason: anymail.RejectBounced, Bounce: anymail.Bounce{EnhancedCode: code}}
-		wire.BlameAddress(&ev)
-		require.Equal(t, want, ev.RejectReason, code)
-	}
-	for response, want := range map[string]anymail.RejectReason{
-		"550 User unknown in local table": anymail.RejectInvalid,
-		"550 user has no more room":       anymail.RejectBounced,
-	} {
-		ev := anymail.TrackingEvent{RejectReason: anymail.RejectBounced, MTAResponse: response}
-		wire.BlameAddress(&ev)
-		require.Equal(t, want, ev.RejectReason, response)
-	}
-	ev := anymail.TrackingEvent{RejectReason: anymail.RejectSpam, Bounce: anymail.Bounce{EnhancedCode: "5.1.1"}}
-	wire.BlameAddress(&ev)
-	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "what the ESP says itself stays")
-}
-
 func TestSuppression(t *testing.T) {
 	for words, want := range map[string]anymail.RejectReason{
 		"":                                    anymail.RejectBlocked,

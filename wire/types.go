@@ -1,12 +1,13 @@
 package wire
 
 import (
-	"encoding/json"
 	"math"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goanymail/anymail"
 )
@@ -17,14 +18,8 @@ type Text string
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (t *Text) UnmarshalJSON(b []byte) error {
-	switch {
-	case string(b) == "null":
-		*t = ""
-	case b[0] == '"':
-		*t = Text(unquote(b))
-	default:
-		*t = Text(strings.ToValidUTF8(string(b), "\ufffd"))
-	}
+	s := newSource(b)
+	*t = Text(s.loose(0, len(b)))
 	return nil
 }
 
@@ -74,24 +69,23 @@ func (n Number) Int() int {
 type Strings []string
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (s *Strings) UnmarshalJSON(b []byte) error {
-	*s = nil
-	if b[0] != '[' {
-		var one Text
-		if err := one.UnmarshalJSON(b); err != nil || one == "" {
-			return err
-		}
-		*s = Strings{string(one)}
-		return nil
-	}
-	var list []Text
-	if err := Unmarshal(b, &list); err != nil {
-		return err
-	}
-	for _, t := range list {
-		*s = append(*s, string(t))
-	}
+func (list *Strings) UnmarshalJSON(b []byte) error {
+	s := newSource(b)
+	list.decode(&s, 0, len(b))
 	return nil
+}
+
+func (list *Strings) decode(s *source, from, to int) {
+	*list = nil
+	if s.raw[from] != '[' {
+		if one := s.loose(from, to); one != "" {
+			*list = Strings{one}
+		}
+		return
+	}
+	for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+		*list = append(*list, s.loose(from, to))
+	}
 }
 
 // Metadata is a JSON object that an ESP may also send as a string that holds
@@ -101,22 +95,28 @@ type Metadata anymail.Metadata
 
 // UnmarshalJSON implements [json.Unmarshaler].
 func (m *Metadata) UnmarshalJSON(b []byte) error {
-	*m = nil
-	if b[0] == '"' {
-		var inner string
-		if err := Unmarshal(b, &inner); err != nil {
-			return err
-		}
-		b = []byte(strings.TrimSpace(inner))
-	}
-	if len(b) == 0 || b[0] != '{' {
-		return nil
-	}
-	var object anymail.Metadata
-	if err := json.Unmarshal(b, &object); err == nil && len(object) > 0 {
-		*m = Metadata(object)
-	}
+	s := newSource(b)
+	m.decode(&s, 0, len(b))
 	return nil
+}
+
+func (m *Metadata) decode(s *source, from, to int) {
+	*m = nil
+	switch s.raw[from] {
+	case '"':
+		inner := []byte(strings.TrimSpace(s.string(from, to)))
+		if jsontext.Value(inner).IsValid(lenient) && inner[0] == '{' {
+			s := newSource(inner)
+			m.decode(&s, 0, len(inner))
+		}
+	case '{':
+		for place, ok := next(s.raw, from); ok; place, ok = next(s.raw, place.valueEnd) {
+			if *m == nil {
+				*m = Metadata{}
+			}
+			(*m)[s.string(place.name, place.nameEnd)] = s.any(place.value, place.valueEnd)
+		}
+	}
 }
 
 // Event returns m as an event's metadata.

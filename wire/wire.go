@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -27,11 +29,12 @@ func Split(body []byte, limits anymail.Limits) ([][]byte, error) {
 	if most <= 0 {
 		most = 20_000
 	}
-	d := splitters.Get().(*jsontext.Decoder)
-	defer splitters.Put(d)
-	d.Reset(bytes.NewBuffer(body), lenient)
-	defer d.Reset(new(bytes.Buffer))
-	var elements [][]byte
+	sp := splitters.Get().(*splitter)
+	defer splitters.Put(sp)
+	sp.reset(body)
+	defer sp.reset(nil) // lest the pool keep the body
+	d := sp.decoder
+	elements := make([][]byte, 0, min(most, 1+len(body)/512))
 	next := func() error {
 		v, err := d.ReadValue()
 		if err != nil {
@@ -70,6 +73,23 @@ func Split(body []byte, limits anymail.Limits) ([][]byte, error) {
 	return elements, nil
 }
 
+// splitters are decoders with the buffers that they read.
+var splitters = sync.Pool{New: func() any {
+	sp := new(splitter)
+	sp.decoder = jsontext.NewDecoder(&sp.buffer)
+	return sp
+}}
+
+type splitter struct {
+	buffer  bytes.Buffer
+	decoder *jsontext.Decoder
+}
+
+func (sp *splitter) reset(body []byte) {
+	sp.buffer = *bytes.NewBuffer(body)
+	sp.decoder.Reset(&sp.buffer, lenient)
+}
+
 // malformed keeps where the JSON is wrong and leaves out what stands there.
 func malformed(err error) error {
 	var syntax *jsontext.SyntacticError
@@ -90,31 +110,30 @@ func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)
 }
 
 // Events decodes each element into a T and has fill make the normalized event
-// of it; Raw is set already, and what fill leaves empty the core fills in. An
+// of it; Raw is set already, [Settle] comes after it, and what fill leaves empty the core
+// fills in. An
 // element that does not decode becomes an [anymail.EventUnknown] with a
 // Description that says so; it does not keep the others from being delivered.
-// The T is used again for the next element: fill must not keep it.
+// The elements have to be JSON that was checked, as those of [Split] and parts
+// of them are. The T is used again for the next element: fill must not keep it.
 func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)) []anymail.Event {
 	events := make([]anymail.Event, len(elements))
 	space := make([]anymail.TrackingEvent, len(elements))
 	w := new(T)
-	d := decoders.Get().(*decoder)
-	defer decoders.Put(d)
 	for i, raw := range elements {
 		var zero T
 		*w = zero
 		ev := &space[i]
 		events[i] = ev
-		if err := one(d, raw, w, ev, fill); err != nil {
-			*ev = anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
-			ev.Type = anymail.EventUnknown
+		if err := one(raw, w, ev, fill); err != nil {
+			*ev = *Malformed(raw, err)
 		}
 		ev.Raw = raw
 	}
 	return events
 }
 
-func one[T any](d *decoder, raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anymail.TrackingEvent)) (err error) {
+func one[T any](raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anymail.TrackingEvent)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v) // one strange element must not cost the batch
@@ -123,10 +142,11 @@ func one[T any](d *decoder, raw []byte, w *T, ev *anymail.TrackingEvent, fill fu
 	if len(raw) == 0 || raw[0] != '{' {
 		return errors.New("not an object")
 	}
-	if err := d.unmarshal(raw, w); err != nil {
+	if err := unmarshal(raw, reflect.ValueOf(w).Elem()); err != nil {
 		return err
 	}
 	ev.Raw = raw
 	fill(w, ev)
+	Settle(ev)
 	return nil
 }

@@ -33,6 +33,19 @@ type event struct {
 	UserAgent      wire.Text    `json:"useragent"`
 	IP             wire.Text    `json:"ip"`
 	MachineOpen    wire.Text    `json:"sg_machine_open"`
+
+	arguments anymail.Metadata // custom arguments
+}
+
+// Other implements [wire.Others].
+func (w *event) Other(name string, value wire.Value) {
+	if otherMembers[name] {
+		return
+	}
+	if w.arguments == nil {
+		w.arguments = anymail.Metadata{}
+	}
+	w.arguments[name] = value.Any()
 }
 
 // eventType says what an event means, and which of its fields.
@@ -90,16 +103,14 @@ var dropReasons = map[string]anymail.RejectReason{
 	"invalid":                anymail.RejectInvalid,
 }
 
-// ownMembers are SendGrid's; every other member of an event is a custom
-// argument of the sender's.
-var ownMembers = setOf(
-	"asm_group_id", "attempt", "bounce_classification", "campaign_id", "campaign_version", "category", "cert_err", "domain",
-	"email", "event", "from", "ip", "ip_pool", "marketing_campaign_id", "marketing_campaign_name", "marketing_campaign_split_id",
-	"marketing_campaign_version", "mc_auto_id", "mc_auto_name", "mc_pod_id", "mc_stats", "newsletter", "nlvx_campaign_id",
-	"nlvx_campaign_split_id", "nlvx_user_id", "phase_id", "pool", "post_type", "reason", "response", "send_at", "sg_content_type",
-	"sg_event_id", "sg_machine_open", "sg_message_id", "sg_template_id", "sg_template_name", "sg_user_id", "singlesend_id",
-	"singlesend_name", "smtp-id", "status", "template", "template_hash", "template_id", "template_version_id", "timestamp", "tls",
-	"type", "url", "url_offset", "useragent",
+// otherMembers are the ones that SendGrid has besides the fields of event; all
+// that are left are custom arguments of the sender's.
+var otherMembers = setOf(
+	"campaign_id", "campaign_version", "cert_err", "domain", "from", "ip_pool", "marketing_campaign_id", "marketing_campaign_name",
+	"marketing_campaign_split_id", "marketing_campaign_version", "mc_auto_id", "mc_auto_name", "mc_pod_id", "mc_stats", "newsletter",
+	"nlvx_campaign_id", "nlvx_campaign_split_id", "nlvx_user_id", "phase_id", "pool", "post_type", "send_at", "sg_content_type",
+	"sg_template_id", "sg_template_name", "sg_user_id", "singlesend_id", "singlesend_name", "template", "template_hash",
+	"template_id", "template_version_id", "tls", "url_offset",
 )
 
 func setOf(names ...string) map[string]bool {
@@ -146,7 +157,7 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 	ev.Timestamp = w.Timestamp.Time
 	ev.Recipient = w.Email
 	ev.Tags = w.Category
-	ev.Metadata = customArguments(ev.Raw)
+	ev.Metadata = w.arguments
 	ev.MessageID = w.messageID()
 	if id := a.config.MessageIDFrom; id != "" {
 		switch own := ev.Metadata[id].(type) {
@@ -187,10 +198,6 @@ func bounce(w *event, ev *anymail.TrackingEvent) {
 	default:
 		class.Apply(ev)
 	}
-	wire.BlameAddress(ev)
-	if ev.RejectReason == anymail.RejectInvalid {
-		ev.Bounce.Category = anymail.BounceHard
-	}
 }
 
 func dropped(w *event, ev *anymail.TrackingEvent) {
@@ -218,19 +225,4 @@ func (w *event) messageID() string {
 		return head
 	}
 	return id
-}
-
-// customArguments returns the members that are not SendGrid's.
-func customArguments(raw []byte) anymail.Metadata {
-	var arguments anymail.Metadata
-	for name, value := range wire.Members(raw) {
-		if ownMembers[string(name)] {
-			continue
-		}
-		if arguments == nil {
-			arguments = anymail.Metadata{}
-		}
-		arguments[string(name)] = wire.Any(value)
-	}
-	return arguments
 }
