@@ -1,0 +1,149 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	library "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/wire"
+)
+
+type kinds struct {
+	S       string `json:"s"`
+	Named   named  `json:"named"`
+	B       bool
+	I       int
+	F       *float64
+	M       map[string]string
+	R       json.RawMessage
+	At      time.Time
+	Skip    string `json:"-"`
+	Inner   inner  `json:"inner"`
+	Pointer *inner `json:"pointer"`
+	List    []inner
+	Bytes   []byte
+	Any     any
+	Again   []kinds
+}
+
+type named string
+
+type inner struct {
+	A string `json:"a"`
+	B *bool  `json:"b"`
+}
+
+func TestUnmarshalKinds(t *testing.T) {
+	yes := true
+	tests := []struct {
+		name, text string
+		want       kinds
+	}{
+		{"null everywhere", `{"s":null,"named":null,"B":null,"I":null,"F":null,"M":null,"inner":null,"pointer":null,"List":null,"Bytes":null}`, kinds{}},
+		{"a struct", `{"inner":{"a":"x","b":true}}`, kinds{Inner: inner{A: "x", B: &yes}}},
+		{"a pointer", `{"pointer":{"a":"x"}}`, kinds{Pointer: &inner{A: "x"}}},
+		{"elements", ` { "List" : [ {"a":"x"} , null , {"b":true} ] } `, kinds{List: []inner{{A: "x"}, {}, {B: &yes}}}},
+		{"itself", `{"Again":[{"s":"x"}]}`, kinds{Again: []kinds{{S: "x"}}}},
+		{"what the library decodes", `{"I":-7,"M":{"k":"v"},"Bytes":"AQI=","Any":[1]}`, kinds{I: -7, M: map[string]string{"k": "v"}, Bytes: []byte{1, 2}, Any: []any{1.0}}},
+		{"what decodes itself", `{"R":{"x": 1}}`, kinds{R: json.RawMessage(`{"x": 1}`)}},
+		{"the last of a name", `{"s":"a","s":"b"}`, kinds{S: "b"}},
+		{"a name with escapes", `{"\u0073":"a","nam\u0065d":"b"}`, kinds{S: "a", Named: "b"}},
+		{"names are compared exactly", `{"S":"a","b":true,"Inner":{"a":"x"}}`, kinds{}},
+		{"no field of that name", `{"Skip":"a","-":"b","x":{"s":"c"}}`, kinds{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var got kinds
+			require.NoError(t, wire.Unmarshal([]byte(tt.text), &got))
+			require.Empty(t, cmp.Diff(tt.want, got, cmpopts.EquateEmpty()))
+		})
+	}
+}
+
+func TestUnmarshalRefuses(t *testing.T) {
+	for _, text := range []string{
+		``, `x`, `{`, `{"s":"a"`, `{"s":"a"}}`, `{"s":"a"} {}`, `{"s" "a"}`, `{s:"a"}`, `{"x":tru}`, `{"x":01}`,
+		`{"s":1}`, `{"s":{}}`, `{"B":"yes"}`, `{"B":1}`, `{"I":"1"}`, `{"inner":[]}`, `{"inner":"x"}`, `{"List":{}}`, `{"List":[1]}`, `"text"`, `[]`, `7`,
+	} {
+		require.Error(t, wire.Unmarshal([]byte(text), new(kinds)), text)
+	}
+	err := wire.Unmarshal([]byte(`{"inner":{"a":["secret"]}}`), new(kinds))
+	require.EqualError(t, err, "Inner: A: not a string", "where, and nothing of what stands there")
+}
+
+type rest struct {
+	Known string `json:"known"`
+
+	others anymail.Metadata
+}
+
+func (r *rest) Other(name string, value wire.Value) {
+	if r.others == nil {
+		r.others = anymail.Metadata{}
+	}
+	r.others[name] = value.Any()
+}
+
+func TestOthers(t *testing.T) {
+	var got rest
+	require.NoError(t, wire.Unmarshal([]byte(`{"known":"a","text":"b\n","number":1.50,"\u006bnown":"c","\u0078":[true,null],"others":{}}`), &got))
+	want := anymail.Metadata{"text": "b\n", "number": json.Number("1.50"), "x": []any{true, nil}, "others": map[string]any{}}
+	require.Equal(t, "c", got.Known)
+	require.Empty(t, cmp.Diff(want, got.others))
+}
+
+// A text too large to be kept for the sake of one string decodes as others do.
+func TestUnmarshalLarge(t *testing.T) {
+	long := make([]byte, 200_000)
+	for i := range long {
+		long[i] = "abcdefgh\n\""[i%10]
+	}
+	text, err := json.Marshal(map[string]any{"s": string(long), "inner": map[string]string{"a": "x"}})
+	require.NoError(t, err)
+	var got kinds
+	require.NoError(t, wire.Unmarshal(text, &got))
+	require.Equal(t, string(long), got.S)
+	require.Equal(t, "x", got.Inner.A)
+}
+
+// FuzzUnmarshal: what the library takes comes out as it comes out of the
+// library, and what it refuses is refused.
+func FuzzUnmarshal(f *testing.F) {
+	for _, seed := range []string{
+		`{"s":"a","named":"\u00e9","B":true,"I":1,"F":0.5,"M":{"k":"v"}}`, `{"inner":{"a":"x","b":false},"pointer":null,"List":[{"a":"\ud800"}]}`,
+		`{"At":"2026-09-21T14:13:20Z","Bytes":"AQI=","R":[1, 2]}`, "{\"s\":\"\xff\"}", `{"s":"a","s":null}`, `{"Again":[{"Again":[]}]}`, `[]`, `{"s":`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want, got kinds
+		wantErr := library.Unmarshal(text, &want, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+		gotErr := wire.Unmarshal(text, &got)
+		if (wantErr == nil) != (gotErr == nil) {
+			t.Fatalf("library: %v, wire: %v", wantErr, gotErr)
+		}
+		if wantErr == nil {
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateNaNs()); diff != "" {
+				t.Errorf("(-library +wire):\n%s", diff)
+			}
+		}
+	})
+}
+
+// FuzzScan: what is no JSON at all makes nothing panic.
+func FuzzScan(f *testing.F) {
+	for _, seed := range []string{`{"s":"a","inner":{"a":"x"},"List":[{}]}`, `{"s":"\`, `{"M":{]`, `{"s":}`, `{"Bytes":`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		events := wire.Events([][]byte{text}, func(*kinds, *anymail.TrackingEvent) {})
+		require.Len(t, events, 1)
+	})
+}
