@@ -90,6 +90,11 @@ func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Co
 		secret := newSecret()
 		config.SharedSecrets = []string{secret}
 	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	// Once it is stopping, a second signal ends the process.
+	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
 	g, err := gateway.New(ctx, config, out, info)
 	if err != nil {
 		return err
@@ -105,11 +110,6 @@ func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Co
 	}
 	log.Info("anymail: listening", "webhooks", g.Addr().String(), "admin", g.Admin())
 
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	// Once it is stopping, a second signal ends the process.
-	defer context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })()
 	go func() {
 		for {
 			select {

@@ -350,11 +350,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.StopTimeout)
 	defer cancel()
 	g.stopping.Store(true)
-	err = errors.Join(err, g.dispatcher.Load().Shutdown(limit), webhooks.Shutdown(limit))
+	err = errors.Join(err, g.dispatcher.Load().Shutdown(limit), webhooks.Shutdown(limit), webhooks.Close())
 	if g.queue != nil {
 		err = errors.Join(err, g.queue.Stop(limit))
 	}
-	err = errors.Join(err, g.close(limit), webhooks.Close(), administration.Close())
+	err = errors.Join(err, administration.Close(), g.close(limit))
 	if err == nil {
 		g.log.Info("anymail: stopped")
 	}

@@ -1,0 +1,310 @@
+package gateway_test
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail/cmd/anymail/internal/gateway"
+)
+
+const (
+	sharedSecret = "anymail:Yk3vQ8sZ1mB6tR9w"
+	otherSecret  = "anymail:pL0xW7cD2nF5hJ4g"
+	whsec        = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=" // 32 digits
+)
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+func TestLoadWithoutAnything(t *testing.T) {
+	config, err := gateway.Load("", nil)
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8026", config.Listen)
+	require.Equal(t, "127.0.0.1:8027", config.Admin)
+	require.Len(t, config.Adapters, 13)
+	require.True(t, config.WantsSecret)
+	require.Equal(t, "none", config.Queue)
+	require.Len(t, config.Sinks, 1)
+	require.Equal(t, "stdout", config.Sinks[0].Type)
+	require.Equal(t, "stdout", config.Sinks[0].Name)
+}
+
+func TestLoadEverything(t *testing.T) {
+	dir := t.TempDir()
+	secrets := write(t, dir, "secrets", "\n"+sharedSecret+"\n  "+otherSecret+"  \n")
+	const key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" // of many lines, but one value
+	pem := write(t, dir, "key.pem", key)
+	file := write(t, dir, "anymail.yaml", `
+listen: ":80"
+admin: off
+path: /hooks
+public_url: https://example.com/hooks
+require_tls: true
+trusted_proxies: [10.0.0.0/8, 192.0.2.1]
+shared_secrets_file: `+secrets+`
+reject_status: 404
+rate_limit:
+  per_address: {per_second: 0.5, burst: 10}
+  addresses: 100
+limits: {body: 5MB, fetch: 1MiB, body_time: 10s, mime_depth: 3, in_flight: 9}
+idempotency: sqlite:done.db
+queue: postgres://user@db.example.com/mail
+delivery: {workers: 3, timeout: 5s, max_attempts: 7, retention: 1h, dead_letter_retention: 720h, max_pending: 5}
+adapters:
+  - esp: mailgun
+    name: mailgun-eu
+    settings: {signing_keys: [first, "0123"], api_keys_file: `+pem+`}
+    shared_secrets: []
+    allowed_addresses: 198.51.100.0/24
+  - {esp: amazon_ses, settings: {require_sha256: true}}
+sinks:
+  - {type: webhook, name: crm, url: "https://crm.example.com/in", secrets: `+whsec+`, timeout: 3s, kinds: [tracking]}
+  - {type: nats, url: nats://127.0.0.1:4222, topic: mail, esps: [mailgun], types: [bounced, complained]}
+log: {format: json, level: debug}
+stop_timeout: 9s
+`)
+	got, err := gateway.Load(file, []string{"PATH=/bin"})
+	require.NoError(t, err)
+	want := &gateway.Config{
+		Listen: ":80", Admin: "off", Path: "/hooks", PublicURL: "https://example.com/hooks", RequireTLS: true,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
+		SharedSecrets:  []string{sharedSecret, otherSecret},
+		RejectStatus:   404,
+		RateLimit:      gateway.RateLimit{PerAddress: gateway.Rate{PerSecond: 0.5, Burst: 10}, Addresses: 100},
+		Limits:         gateway.Limits{Body: 5_000_000, Fetch: 1 << 20, BodyTime: 10 * time.Second, MIMEDepth: 3, InFlight: 9},
+		Idempotency:    "sqlite:done.db",
+		Queue:          "postgres://user@db.example.com/mail",
+		Delivery:       gateway.Delivery{Workers: 3, Timeout: 5 * time.Second, MaxAttempts: 7, Retention: time.Hour, DeadLetterRetention: 720 * time.Hour, MaxPending: 5},
+		Adapters: []gateway.Adapter{
+			{
+				ESP: "mailgun", Name: "mailgun-eu", Settings: map[string][]string{"signing_keys": {"first", "0123"}, "api_keys": {key}},
+				SharedSecrets: []string{}, AllowedAddresses: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")},
+			},
+			{ESP: "amazon_ses", Name: "amazon_ses", Settings: map[string][]string{"require_sha256": {"true"}}},
+		},
+		Sinks: []gateway.Sink{
+			{Type: "webhook", Name: "crm", URL: "https://crm.example.com/in", Secrets: []string{whsec}, Timeout: 3 * time.Second, Kinds: []string{"tracking"}},
+			{Type: "nats", Name: "nats", URL: "nats://127.0.0.1:4222", Topic: "mail", Timeout: 15 * time.Second, ESPs: []string{"mailgun"}, Types: []string{"bounced", "complained"}},
+		},
+		Log:         gateway.Log{Format: "json", Level: "debug"},
+		StopTimeout: 9 * time.Second,
+	}
+	// cmp tells an empty list from none, which for shared_secrets is a difference.
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	require.NoError(t, gateway.Check(got))
+}
+
+func TestEnvironmentGoesOverTheFile(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, dir, "anymail.yaml", "listen: :1\nshared_secrets: "+otherSecret+"\nlimits: {body: 1MB, in_flight: 5}\nsinks: [{type: stdout, name: out}]\n")
+	queue := write(t, dir, "queue", "sqlite:/var/lib/anymail/events.db\n")
+	got, err := gateway.Load(file, []string{
+		"ANYMAIL_LISTEN=127.0.0.1:2",
+		"ANYMAIL_SHARED_SECRETS=" + sharedSecret + ", " + otherSecret,
+		"ANYMAIL_LIMITS_BODY=2MB",
+		"ANYMAIL_REQUIRE_TLS=true",
+		"ANYMAIL_QUEUE_FILE=" + queue,
+		"ANYMAIL_PATH=",
+		`ANYMAIL_ADAPTERS=[{esp: postmark}]`,
+		"ANYMAIL_LISTN=typo",
+		"ANYMAIL_TEST_NATS=nats://127.0.0.1:4222",
+	})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:2", got.Listen)
+	require.Equal(t, []string{sharedSecret, otherSecret}, got.SharedSecrets)
+	require.Equal(t, gateway.Size(2_000_000), got.Limits.Body)
+	require.Equal(t, 5, got.Limits.InFlight)
+	require.True(t, got.RequireTLS)
+	require.Equal(t, "/anymail", got.Path, "an empty variable is as none")
+	require.Equal(t, "sqlite:/var/lib/anymail/events.db", got.Queue)
+	require.Len(t, got.Adapters, 1)
+	require.Equal(t, "out", got.Sinks[0].Name)
+	require.Equal(t, []string{"the environment variable ANYMAIL_LISTN means nothing to the gateway"}, got.Warnings)
+}
+
+// TestErrorsNameTheKey: what is wrong, and what the error must say. None may
+// show a value that could be a secret.
+func TestErrorsNameTheKey(t *testing.T) {
+	dir := t.TempDir()
+	empty := write(t, dir, "empty", " \n")
+	two := write(t, dir, "two", "a\nb\n")
+	adapter := func(text string) string { return "adapters:\n  - " + text }
+	sink := func(text string) string { return "sinks:\n  - {" + text + "}" }
+	tests := []struct {
+		name, yaml, want string
+	}{
+		{"no YAML", "listen: [", "anymail.yaml: yaml: line 1"},
+		{"a list", "- listen", "anymail.yaml: wants keys and values"},
+		{"two documents", "listen: :1\n---\nlisten: :2", "more than one document"},
+		{"unknown", "\nlissten: :1", "anymail.yaml:2: lissten: there is no such key; there are adapters, admin,"},
+		{"nearly", "public-url: https://example.com", "public-url: there is no such key; did you mean public_url?"},
+		{"unknown below", "limits: {size: 1}", "limits.size: there is no such key"},
+		{"twice", "listen: :1\nlisten: :2", "anymail.yaml:2: listen: is set more than once"},
+		{"value and file", "queue: none\nqueue_file: /dev/null", "queue_file: is set more than once"},
+		{"file of what is no secret", "listen_file: /dev/null", "listen_file: there is no such key"},
+		{"no such file", "shared_secrets_file: /nowhere/at/all", "shared_secrets_file: open /nowhere/at/all"},
+		{"empty file", "shared_secrets_file: " + empty, "shared_secrets_file: " + empty + " is empty"},
+		{"two lines", "queue_file: " + two, "queue_file: " + two + " has more than one line"},
+		{"listen", "listen: localhost", "listen: wants an address and port"},
+		{"listen is a list", "listen: [a]", "listen: wants one value"},
+		{"admin", "admin: nowhere", "admin: wants an address and port"},
+		{"admin like listen", "listen: :1\nadmin: :1", "anymail.yaml:2: admin: it is the same address as listen"},
+		{"path", "path: hooks/", "path: wants a plain path"},
+		{"public_url", "public_url: example.com", "public_url: wants a URL"},
+		{"tls.key", "tls: {cert: a.pem}", "anymail.yaml:1: tls.key: is missing"},
+		{"tls.cert", "tls: {key: a.pem}", "tls.cert: is missing"},
+		{"tls files", "tls: {cert: /nowhere.pem, key: /nowhere.key}", "tls.cert: open /nowhere.pem"},
+		{"require_tls", "require_tls: perhaps", "require_tls: wants true or false"},
+		{"trusted_proxies", "trusted_proxies: [10.0.0.0/8, proxy]", `trusted_proxies: "proxy" is neither an address nor a network`},
+		{"shared_secrets form", "shared_secrets: [SECRET]", "shared_secrets: anymail: configuration: shared secret 1"},
+		{"shared_secrets of keys", "shared_secrets: {a: SECRET}", "shared_secrets: wants a text or a list of texts"},
+		{"weak shared secret", "shared_secrets: ['a:SECRET']", "shared_secrets: anymail: configuration: shared secret 1"},
+		{"reject_status", "reject_status: 200", "reject_status: wants 400 to 499"},
+		{"reject_status text", "reject_status: none", "reject_status: wants a whole number"},
+		{"rate", "rate_limit: {failures: {per_second: -1}}", "rate_limit.failures.per_second: wants 0 to 1000000"},
+		{"rate text", "rate_limit: {failures: {per_second: many}}", "rate_limit.failures.per_second: wants a number"},
+		{"size", "limits: {body: big}", "limits.body: wants a size"},
+		{"negative", "limits: {form_fields: -1}", "limits.form_fields: wants a whole number"},
+		{"in_flight", "limits: {in_flight: 0}", "limits.in_flight: wants at least 1"},
+		{"duration without unit", "limits: {body_time: 30}", "limits.body_time: wants a time such as 30s"},
+		{"idempotency", "idempotency: redis", "idempotency: wants memory, sqlite:FILE or postgres://"},
+		{"idempotency none", "idempotency: none", "idempotency: wants memory"},
+		{"queue", "queue: memory", "queue: wants none, sqlite:FILE or postgres://"},
+		{"queue without file", "queue: 'sqlite:'", "queue: wants none"},
+		{"queue with a password", "queue: 'mysql://me:SECRET@host/db'", "queue: wants none"},
+		{"workers", "delivery: {workers: 0}", "delivery.workers: wants 1 to 10000"},
+		{"delivery.timeout", "delivery: {timeout: 1ms}", "delivery.timeout: wants at least 1s"},
+		{"delivery.retention", "delivery: {retention: 1s}", "delivery.retention: wants at least 1m"},
+		{"dead_letter_retention", "delivery: {dead_letter_retention: 1s}", "delivery.dead_letter_retention: wants"},
+		{"adapters", "adapters: []", "adapters: there is none"},
+		{"adapters is no list", "adapters: {esp: mailgun}", "adapters: wants a list"},
+		{"adapter is no mapping", "adapters: [mailgun]", "adapters[0]: wants keys and values"},
+		{"esp missing", adapter("name: a"), "anymail.yaml:2: adapters[0].esp: is missing"},
+		{"esp", adapter("esp: mailgum"), `adapters[0].esp: there is no ESP "mailgum"; there are amazonses,`},
+		{"adapter key", adapter("{esp: mailgun, secrets: a}"), "adapters[0].secrets: there is no such key"},
+		{"adapter setting", adapter("{esp: mailgun, settings: {signing_key: SECRET}}"), `adapters[0].settings: configuration: mailgun has no setting "signing_key"; it has signing_keys`},
+		{"adapter setting value", adapter("{esp: postal, settings: {require_sha256: SECRET}}"), `adapters[0].settings: configuration: postal: setting "require_sha256" is neither true nor false`},
+		{"adapter setting form", adapter("{esp: mailgun, settings: {signing_keys: {a: SECRET}}}"), "adapters[0].settings.signing_keys: wants a text or a list of texts"},
+		{"adapter settings form", adapter("{esp: mailgun, settings: SECRET}"), "adapters[0].settings: wants keys and values"},
+		{"adapter setting file", adapter("{esp: mailgun, settings: {signing_keys_file: /nowhere}}"), "adapters[0].settings.signing_keys_file: open /nowhere"},
+		{"adapter secret", adapter("{esp: mailgun, shared_secrets: SECRET}"), "adapters[0].shared_secrets: anymail: configuration"},
+		{"adapter addresses", adapter("{esp: mailgun, allowed_addresses: x}"), `adapters[0].allowed_addresses: "x" is neither`},
+		{"adapter name taken", "adapters: [{esp: mailgun}, {esp: postmark, name: mail_gun}]", `adapters[1].name: "mail_gun" is taken by adapters[0]`},
+		{"sinks", "sinks: []", "sinks: there is none"},
+		{"sink type", sink("type: file"), "sinks[0].type: wants one of stdout, webhook, nats, redis, amqp"},
+		{"sink name", sink("type: stdout, name: A b"), "sinks[0].name: wants up to 48"},
+		{"sink name taken", "sinks: [{type: stdout}, {type: stdout}]", `sinks[1].name: "stdout" is taken by sinks[0]`},
+		{"sink esps", sink("type: stdout, esps: [nobody]"), `sinks[0].esps: there is no ESP "nobody"`},
+		{"sink types", sink("type: stdout, types: [bounce]"), `sinks[0].types: there is no event type "bounce"`},
+		{"sink kinds", sink("type: stdout, kinds: [mail]"), `sinks[0].kinds: wants tracking or inbound, not "mail"`},
+		{"stdout url", sink("type: stdout, url: http://example.com"), "sinks[0].url: is nothing that a sink of type stdout has"},
+		{"webhook url", sink("type: webhook, secrets: " + whsec), "sinks[0].url: wants a URL such as https://host/"},
+		{"webhook url scheme", sink("type: webhook, url: 'file:///SECRET', secrets: " + whsec), "sinks[0].url: wants a URL"},
+		{"webhook without secret", sink("type: webhook, url: http://example.com"), "sinks[0].secrets: is missing"},
+		{"webhook short secret", sink("type: webhook, url: http://example.com, secrets: whsec_U0VDUkVU"), "sinks[0].secrets: wants"},
+		{"webhook secret without prefix", sink("type: webhook, url: http://example.com, secrets: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), "sinks[0].secrets: wants"},
+		{"webhook timeout", sink("type: webhook, timeout: soon"), "sinks[0].timeout: wants a time"},
+		{"webhook topic", sink("type: webhook, url: http://example.com, topic: a, secrets: " + whsec), "sinks[0].topic: is nothing"},
+		{"nats url", sink("type: nats, topic: a, url: http://example.com"), "sinks[0].url: wants a URL such as nats://host/"},
+		{"nats topic", sink("type: nats, url: nats://example.com"), "sinks[0].topic: wants the name of a topic"},
+		{"nats wildcard", sink("type: nats, topic: 'mail.>', url: nats://example.com"), "sinks[0].topic: wants the name of a topic"},
+		{"redis url", sink("type: redis, topic: a, url: 127.0.0.1"), "sinks[0].url: wants a URL such as redis://host/"},
+		{"amqp url", sink("type: amqp, topic: a, url: 127.0.0.1"), "sinks[0].url: wants a URL such as amqp://host/"},
+		{"log.format", "log: {format: xml}", "log.format: wants text or json"},
+		{"log.level", "log: {level: loud}", "log.level: wants debug, info, warn or error"},
+		{"stop_timeout", "stop_timeout: 1ms", "stop_timeout: wants at least 1s"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Chdir(dir)
+			write(t, dir, "anymail.yaml", test.yaml)
+			_, err := gateway.Load("anymail.yaml", nil)
+			require.ErrorContains(t, err, test.want)
+			require.NotContains(t, err.Error(), "SECRET")
+		})
+	}
+}
+
+func TestErrorsInTheEnvironment(t *testing.T) {
+	for _, test := range []struct{ variable, want string }{
+		{"ANYMAIL_LISTEN=here", "ANYMAIL_LISTEN: listen: wants an address and port"},
+		{"ANYMAIL_LIMITS_BODY=big", "ANYMAIL_LIMITS_BODY: limits.body: wants a size"},
+		{"ANYMAIL_SINKS=[{type: SECRET}]", "ANYMAIL_SINKS: sinks[0].type: wants one of"},
+		{"ANYMAIL_SINKS=[{tipe: stdout}]", "ANYMAIL_SINKS: sinks[0].tipe: there is no such key"},
+		{"ANYMAIL_SINKS=[", "ANYMAIL_SINKS: sinks: is not YAML"},
+		{"ANYMAIL_SINKS=stdout", "ANYMAIL_SINKS: sinks: wants a list"},
+		{"ANYMAIL_SHARED_SECRETS=SECRET", "ANYMAIL_SHARED_SECRETS: shared_secrets: anymail: configuration"},
+		{"ANYMAIL_SHARED_SECRETS_FILE=/nowhere", "ANYMAIL_SHARED_SECRETS_FILE: shared_secrets: open /nowhere"},
+	} {
+		t.Run(test.variable, func(t *testing.T) {
+			_, err := gateway.Load("", []string{test.variable})
+			require.ErrorContains(t, err, test.want)
+			require.NotContains(t, err.Error(), "SECRET]")
+		})
+	}
+	_, err := gateway.Load("", []string{"ANYMAIL_QUEUE=none", "ANYMAIL_QUEUE_FILE=/dev/null"})
+	require.ErrorContains(t, err, "both ANYMAIL_QUEUE and ANYMAIL_QUEUE_FILE are set")
+}
+
+func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
+	file := write(t, t.TempDir(), "anymail.yaml", "listen: here\nadmin: there\nstop_timeout: 1ms\n")
+	_, err := gateway.Load(file, nil)
+	for _, key := range []string{"listen:", "admin:", "stop_timeout:"} {
+		require.ErrorContains(t, err, key)
+	}
+}
+
+func TestCheckNamesTheAdapter(t *testing.T) {
+	file := write(t, t.TempDir(), "anymail.yaml", "adapters: [{esp: mailgun, insecure: true}, {esp: postmark}]")
+	config, err := gateway.Load(file, nil)
+	require.NoError(t, err)
+	require.False(t, config.WantsSecret, "adapters that are configured may need none")
+	err = gateway.Check(config)
+	require.ErrorContains(t, err, "adapters[1]: ")
+	require.ErrorContains(t, err, "postmark")
+	require.NotContains(t, err.Error(), "adapters[0]")
+}
+
+// The manual has every key, with its variable.
+func TestManualHasEveryKey(t *testing.T) {
+	text, err := os.ReadFile("../../../../docs/gateway.md")
+	require.NoError(t, err)
+	for _, k := range gateway.Keys() {
+		require.Contains(t, string(text), "| `"+k.Path+"`", "the key")
+		if k.Env != "" {
+			require.Contains(t, string(text), "`"+k.Env+"`", "the variable")
+		}
+	}
+}
+
+func TestExampleIsValid(t *testing.T) {
+	text, err := os.ReadFile("../../../../examples/gateway/anymail.yaml")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	// The example takes its secrets from files, as it should.
+	for name, secret := range map[string]string{
+		"anymail-shared-secrets": sharedSecret, "mailgun-signing-key": "key-0123456789", "crm-webhook-secret": whsec,
+	} {
+		file := write(t, dir, name, secret+"\n")
+		require.Contains(t, string(text), "/run/secrets/"+name)
+		text = []byte(strings.ReplaceAll(string(text), "/run/secrets/"+name, file))
+	}
+	config, err := gateway.Load(write(t, dir, "anymail.yaml", string(text)), nil)
+	require.NoError(t, err)
+	require.NoError(t, gateway.Check(config))
+}

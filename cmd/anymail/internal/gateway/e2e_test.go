@@ -1,0 +1,727 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+// binary is the program, built as the documentation says.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "anymail")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "anymail")
+	build := exec.Command("go", "build", "-o", binary, "../..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		os.Exit(1)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// patience bounds every wait; nothing depends on how long it takes.
+const patience = 2 * time.Minute
+
+// buffer keeps the lines that a process writes.
+type buffer struct {
+	mu      sync.Mutex
+	lines   []string
+	ended   bool
+	changed chan struct{}
+}
+
+func (b *buffer) read(r io.Reader) {
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		b.mu.Lock()
+		if err == nil {
+			b.lines = append(b.lines, strings.TrimSuffix(line, "\n"))
+		}
+		b.ended = err != nil
+		close(b.changed)
+		b.changed = make(chan struct{})
+		b.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (b *buffer) get() (lines []string, ended bool, changed <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines[:len(b.lines):len(b.lines)], b.ended, b.changed
+}
+
+func (b *buffer) String() string {
+	lines, _, _ := b.get()
+	return strings.Join(lines, "\n")
+}
+
+// wait waits until the lines are as they should be.
+func (b *buffer) wait(t *testing.T, what string, enough func([]string) bool) []string {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		lines, ended, changed := b.get()
+		if enough(lines) {
+			return lines
+		}
+		if ended {
+			t.Fatalf("it ended without %s", what)
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			t.Fatalf("waited in vain for %s in:\n%s", what, b)
+		}
+	}
+}
+
+func contains(text string) func([]string) bool {
+	return func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), text) }
+}
+
+// process is a running "anymail serve".
+type process struct {
+	cmd            *exec.Cmd
+	stdout, stderr *buffer
+	base, admin    string
+	exited         chan error
+}
+
+var listening = regexp.MustCompile(`listening" webhooks=(\S+) admin=(\S+)`)
+
+// serve starts the gateway in a directory. It listens on free ports and has
+// nothing else of the environment but what env says.
+func serve(t *testing.T, dir string, env ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(binary, "serve"), exited: make(chan error, 1)}
+	p.cmd.Dir = dir
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "ANYMAIL_LISTEN=127.0.0.1:0", "ANYMAIL_ADMIN=127.0.0.1:0"}, env...)
+	p.stdout, p.stderr = &buffer{changed: make(chan struct{})}, &buffer{changed: make(chan struct{})}
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	info, err := p.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	var readers sync.WaitGroup
+	readers.Go(func() { p.stdout.read(out) })
+	readers.Go(func() { p.stderr.read(info) })
+	done := make(chan struct{})
+	go func() {
+		readers.Wait()
+		p.exited <- p.cmd.Wait()
+		close(done)
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-done
+		if t.Failed() {
+			t.Logf("standard error of the gateway:\n%s", p.stderr)
+		}
+	})
+	lines := p.stderr.wait(t, "the address", func(lines []string) bool { return listening.MatchString(strings.Join(lines, "\n")) })
+	found := listening.FindStringSubmatch(strings.Join(lines, "\n"))
+	p.base, p.admin = "http://"+found[1]+"/anymail", "http://"+found[2]
+	return p
+}
+
+// stop asks it to stop and returns how it ended.
+func (p *process) stop(t *testing.T) error {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	return p.wait(t)
+}
+
+func (p *process) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-p.exited:
+		return err
+	case <-time.After(patience):
+		t.Fatal("the gateway does not end")
+		return nil
+	}
+}
+
+// events waits for so many events on standard output.
+func (p *process) events(t *testing.T, n int) []anymail.Event {
+	t.Helper()
+	lines := p.stdout.wait(t, fmt.Sprint(n, " events"), func(lines []string) bool { return len(lines) >= n })
+	events := make([]anymail.Event, len(lines))
+	for i, line := range lines {
+		var err error
+		events[i], err = anymail.DecodeEvent([]byte(line))
+		require.NoError(t, err)
+	}
+	return events
+}
+
+// esp plays an ESP.
+type esp struct {
+	*anymailtest.Kit
+	credential anymailtest.Credential
+}
+
+func newESP(t *testing.T, name string) esp {
+	t.Helper()
+	kit := alltest.Kit(name)
+	require.NotNil(t, kit, name)
+	e := esp{Kit: kit}
+	if kit.NewCredential != nil {
+		e.credential = kit.NewCredential()
+	}
+	return e
+}
+
+// request is the first sample that holds a tracking event, addressed and signed.
+func (e esp) request(t *testing.T, base, secret string, params anymailtest.Params) *http.Request {
+	t.Helper()
+	for _, sample := range e.Samples {
+		if len(sample.Types) == 0 || sample.Types[0] == anymail.EventInbound {
+			continue
+		}
+		r := sample.Make(params)
+		var err error
+		r.URL, err = anymailtest.EndpointURL(base, e.ESP, r.Endpoint)
+		require.NoError(t, err)
+		if secret != "" {
+			anymailtest.SetSecret(&r, secret)
+		}
+		require.NoError(t, e.SignNow(&r, e.credential))
+		req, err := r.HTTP()
+		require.NoError(t, err)
+		return req
+	}
+	t.Fatalf("%s has no sample", e.ESP)
+	return nil
+}
+
+// post posts that request and returns the status.
+func (e esp) post(t *testing.T, base, secret string, params anymailtest.Params) int {
+	t.Helper()
+	status, err := do(e.request(t, base, secret, params))
+	require.NoError(t, err)
+	return status
+}
+
+func do(req *http.Request) (status int, err error) {
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.Body.Close()
+}
+
+var client = &http.Client{Timeout: patience}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := client.Get(url)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return resp.StatusCode, string(body)
+}
+
+// run runs another command of the program to its end.
+func run(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
+	var out, info bytes.Buffer
+	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, &out, &info, []string{"PATH=" + os.Getenv("PATH")}
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+		code = exit.ExitCode()
+	}
+	return code, out.String(), info.String()
+}
+
+func TestServeInAnEmptyDirectory(t *testing.T) {
+	p := serve(t, t.TempDir())
+	said := p.stderr.String()
+	secret := regexp.MustCompile(`(?m)^  (anymail:\S+)$`).FindStringSubmatch(said)
+	require.NotNil(t, secret, said)
+	require.Contains(t, said, strings.Replace(p.base, "://", "://"+secret[1]+"@", 1)+"/mailgun/tracking/\n")
+	n := 0
+	for _, kit := range alltest.Kits() {
+		e := newESP(t, kit.ESP)
+		if e.ESP == "amazonses" {
+			continue // its signature needs a certificate from Amazon
+		}
+		require.Equal(t, 400, e.post(t, p.base, "anymail:0123456789abcdefghij", anymailtest.NewParams()), e.ESP)
+		require.Equal(t, 200, e.post(t, p.base, secret[1], anymailtest.NewParams()), e.ESP)
+		n++
+		got := p.events(t, n)
+		require.Len(t, got, n)
+		require.Equal(t, e.ESP, got[n-1].Base().ESP)
+	}
+	require.NoError(t, p.stop(t), "it ends with status 0")
+	require.Len(t, p.events(t, n), n)
+}
+
+func TestServeVerifiesSignatures(t *testing.T) {
+	dir := t.TempDir()
+	config := "adapters:\n"
+	var esps []esp
+	for name, setting := range map[string]string{"mailgun": "signing_keys", "sendgrid": "verification_keys", "resend": "tracking_secrets"} {
+		e := newESP(t, name)
+		esps = append(esps, e)
+		file := write(t, dir, name, e.credential.Config+"\n")
+		config += fmt.Sprintf("  - {esp: %s, settings: {%s_file: %s}%s}\n", name, setting, file,
+			map[bool]string{true: ", insecure: true"}[name == "sendgrid"]) // its inbound endpoint has no key here
+	}
+	write(t, dir, "anymail.yaml", config)
+	p := serve(t, dir)
+	for i, e := range esps {
+		forger := newESP(t, e.ESP)
+		require.Equal(t, 400, forger.post(t, p.base, "", anymailtest.NewParams()), e.ESP)
+		params := anymailtest.NewParams()
+		require.Equal(t, 200, e.post(t, p.base, "", params), e.ESP)
+		got := p.events(t, i+1)
+		require.Len(t, got, i+1, "nothing of the forger")
+		require.Equal(t, e.ESP, got[i].Base().ESP)
+		require.Equal(t, params.Recipient, got[i].(*anymail.TrackingEvent).Recipient)
+	}
+}
+
+// hook is the other side of a webhook sink.
+type hook struct {
+	*httptest.Server
+	status func(anymail.Event) int
+
+	mu      sync.Mutex
+	tried   map[string]int // by key
+	done    map[string]int
+	badly   []error
+	changed chan struct{}
+}
+
+func newHook(t *testing.T, status func(anymail.Event) int) *hook {
+	h := &hook{status: status, tried: map[string]int{}, done: map[string]int{}, changed: make(chan struct{})}
+	official, err := standardwebhooks.NewWebhook(whsec)
+	require.NoError(t, err)
+	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = official.Verify(body, r.Header)
+		}
+		var ev anymail.Event
+		if err == nil {
+			ev, err = anymail.DecodeEvent(body)
+		}
+		if err != nil {
+			h.count(func() { h.badly = append(h.badly, err) })
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		h.count(func() { h.tried[ev.Base().Key]++ })
+		status := h.status(ev)
+		w.WriteHeader(status)
+		if status == http.StatusOK {
+			h.count(func() { h.done[ev.Base().Key]++ })
+		}
+	}))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func (h *hook) count(change func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	change()
+	close(h.changed)
+	h.changed = make(chan struct{})
+}
+
+func (h *hook) wait(t *testing.T, what string, enough func() bool) {
+	t.Helper()
+	timeout := time.After(patience + time.Minute)
+	for {
+		h.mu.Lock()
+		ok, badly, changed := enough(), h.badly, h.changed
+		h.mu.Unlock()
+		require.Empty(t, badly)
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			t.Fatalf("waited in vain for %s; tried %v, done %v", what, h.tried, h.done)
+		}
+	}
+}
+
+const webhookConfig = `
+shared_secrets: ` + sharedSecret + `
+sinks:
+  - {type: webhook, name: crm, secrets: ` + whsec + `, url: "%s"}
+`
+
+func TestWebhookSinkThatFailsMakesTheESPRetry(t *testing.T) {
+	var mu sync.Mutex
+	fail := true
+	h := newHook(t, func(anymail.Event) int {
+		mu.Lock()
+		defer mu.Unlock()
+		if fail {
+			return http.StatusBadGateway
+		}
+		return http.StatusOK
+	})
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL))
+	p := serve(t, dir)
+	e, params := newESP(t, "postmark"), anymailtest.NewParams()
+	require.Equal(t, 500, e.post(t, p.base, sharedSecret, params))
+	mu.Lock()
+	fail = false
+	mu.Unlock()
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, params))
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, params), "a redelivery does nothing")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	require.Empty(t, h.badly)
+	require.Len(t, h.done, 1)
+	for _, n := range h.tried {
+		require.Equal(t, 2, n)
+	}
+}
+
+func TestKilledGatewayLosesNothing(t *testing.T) {
+	var mu sync.Mutex
+	working := false
+	h := newHook(t, func(anymail.Event) int {
+		mu.Lock()
+		defer mu.Unlock()
+		if !working {
+			return http.StatusServiceUnavailable
+		}
+		return http.StatusOK
+	})
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue: sqlite:events.db\nidempotency: sqlite:events.db\ndelivery: {timeout: 1s}\n")
+	p := serve(t, dir)
+	e := newESP(t, "postmark")
+	const n = 30
+	for range n {
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	}
+	require.NoError(t, p.cmd.Process.Kill()) // SIGKILL
+	require.Error(t, p.wait(t))
+	mu.Lock()
+	working = true
+	mu.Unlock()
+	p = serve(t, dir)
+	h.wait(t, "all events", func() bool { return len(h.done) == n })
+	require.NoError(t, p.stop(t))
+}
+
+func TestDeadLetters(t *testing.T) {
+	var mu sync.Mutex
+	working := false
+	h := newHook(t, func(anymail.Event) int {
+		mu.Lock()
+		defer mu.Unlock()
+		if !working {
+			return http.StatusTeapot
+		}
+		return http.StatusOK
+	})
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue: sqlite:events.db\ndelivery: {max_attempts: 1}\n")
+	p := serve(t, dir)
+	e := newESP(t, "postmark")
+	for range 3 {
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	}
+	type job struct {
+		ID       int64  `json:"id"`
+		Receiver string `json:"receiver"`
+		Key      string `json:"key"`
+	}
+	var jobs []job
+	for until := time.Now().Add(patience); len(jobs) < 3; time.Sleep(100 * time.Millisecond) {
+		require.True(t, time.Now().Before(until), "no dead letters")
+		code, out, info := run(t, dir, "dead", "list", "--json")
+		require.Zero(t, code, info)
+		require.NoError(t, json.Unmarshal([]byte(out), &jobs))
+	}
+	require.Equal(t, "crm", jobs[0].Receiver)
+
+	code, out, info := run(t, dir, "dead", "list", "--queue", "sqlite:events.db", "--receiver", "crm")
+	require.Zero(t, code, info)
+	require.Contains(t, out, jobs[2].Key)
+	require.Contains(t, out, "webhook answered 418")
+
+	code, out, info = run(t, dir, "dead", "show", fmt.Sprint(jobs[0].ID))
+	require.Zero(t, code, info)
+	var shown struct{ Event json.RawMessage }
+	require.NoError(t, json.Unmarshal([]byte(out), &shown))
+	ev, err := anymail.DecodeEvent(shown.Event)
+	require.NoError(t, err)
+	require.Equal(t, jobs[0].Key, ev.Base().Key)
+
+	code, _, info = run(t, dir, "dead", "delete", fmt.Sprint(jobs[0].ID))
+	require.Zero(t, code, info)
+	mu.Lock()
+	working = true
+	mu.Unlock()
+	code, _, info = run(t, dir, "dead", "retry", fmt.Sprint(jobs[1].ID))
+	require.Zero(t, code, info)
+	h.wait(t, "the first retry", func() bool { return h.done[jobs[1].Key] == 1 })
+	code, out, info = run(t, dir, "dead", "retry", "--all")
+	require.Zero(t, code, info)
+	require.Equal(t, "retrying 1\n", out)
+	h.wait(t, "the second retry", func() bool { return h.done[jobs[2].Key] == 1 })
+	h.mu.Lock()
+	require.Zero(t, h.done[jobs[0].Key], "what was deleted is not delivered")
+	h.mu.Unlock()
+
+	for _, wrong := range [][]string{
+		{"dead", "list", "--queue", "sqlite:missing.db"},
+		{"dead", "list", "--queue", "redis:"},
+		{"dead", "retry"},
+		{"dead", "retry", "x"},
+		{"dead", "show"},
+	} {
+		code, _, info := run(t, dir, wrong...)
+		require.Equal(t, 2, code, "%v: %s", wrong, info)
+	}
+	require.NoFileExists(t, filepath.Join(dir, "missing.db"))
+	require.NoError(t, p.stop(t))
+}
+
+func TestStopsInGoodOrder(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	h := newHook(t, func(anymail.Event) int {
+		close(entered) // there is only one
+		<-release
+		return http.StatusOK
+	})
+	released := false
+	defer func() {
+		if !released {
+			close(release)
+		}
+	}()
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL))
+	p := serve(t, dir)
+	e := newESP(t, "postmark")
+	status, body := get(t, p.admin+"/readyz")
+	require.Equal(t, 200, status, body)
+
+	answered := make(chan int, 1)
+	req := e.request(t, p.base, sharedSecret, anymailtest.NewParams())
+	go func() {
+		status, _ := do(req)
+		answered <- status
+	}()
+	<-entered
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	// A request without the secret is 400 until it is 503.
+	for until := time.Now().Add(patience); e.post(t, p.base, "", anymailtest.NewParams()) != 503; time.Sleep(10 * time.Millisecond) {
+		require.True(t, time.Now().Before(until), "it goes on taking requests")
+	}
+	status, body = get(t, p.admin+"/readyz")
+	require.Equal(t, 503, status)
+	require.Contains(t, body, "shutting down")
+	status, _ = get(t, p.admin+"/healthz")
+	require.Equal(t, 200, status)
+
+	released = true
+	close(release)
+	require.Equal(t, 200, <-answered, "what was under way is finished")
+	require.NoError(t, p.wait(t), "it ends with status 0")
+}
+
+func TestMetricsAndReadiness(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", "shared_secrets: "+sharedSecret+"\nqueue: sqlite:events.db\n")
+	p := serve(t, dir)
+	e := newESP(t, "postmark")
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	require.Equal(t, 400, e.post(t, p.base, otherSecret, anymailtest.NewParams()))
+	p.events(t, 1)
+	status, body := get(t, p.admin+"/healthz")
+	require.Equal(t, 200, status)
+	require.Equal(t, "ok\n", body)
+	status, body = get(t, p.admin+"/readyz")
+	require.Equal(t, 200, status)
+	require.Equal(t, "ready\n", body)
+	status, body = get(t, p.admin+"/metrics")
+	require.Equal(t, 200, status)
+	for _, series := range []string{
+		`(?m)^anymail_requests_total\{.*http_response_status_code="200".*\} 1$`,
+		`(?m)^anymail_requests_total\{.*http_response_status_code="400".*\} 1$`,
+		`(?m)^anymail_events_total\{.*anymail_esp="postmark".*\} 1$`,
+		`(?m)^anymail_queue_jobs\{.*state="dead".*\} 0$`,
+		`(?m)^anymail_queue_lag_seconds(\{.*\})? `,
+		`(?m)^process_resident_memory_bytes `,
+	} {
+		require.Regexp(t, series, body)
+	}
+	require.NotContains(t, body, "example.", "nothing of a payload")
+	status, _ = get(t, strings.TrimSuffix(p.base, "/anymail")+"/metrics")
+	require.Equal(t, 404, status, "not where the ESPs come in")
+}
+
+func TestReload(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "secrets", sharedSecret)
+	write(t, dir, "anymail.yaml", "shared_secrets_file: secrets\n")
+	p := serve(t, dir)
+	e := newESP(t, "postmark")
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+
+	write(t, dir, "secrets", "weak")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.stderr.wait(t, "the refusal", contains("not reloaded"))
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()), "all is as it was")
+
+	write(t, dir, "secrets", otherSecret)
+	write(t, dir, "anymail.yaml", "shared_secrets_file: secrets\nstop_timeout: 5s\n")
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.stderr.wait(t, "the reload", contains(`msg="anymail: reloaded"`))
+	require.Equal(t, 400, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	require.Equal(t, 200, e.post(t, p.base, otherSecret, anymailtest.NewParams()))
+	p.stderr.wait(t, "what needs a restart", contains("after a restart\" key=stop_timeout"))
+	p.events(t, 3)
+	require.NoError(t, p.stop(t))
+}
+
+func TestReloadKeepsTheSecretThatWasMade(t *testing.T) {
+	p := serve(t, t.TempDir())
+	secret := regexp.MustCompile(`(?m)^  (anymail:\S+)$`).FindStringSubmatch(p.stderr.String())
+	require.NotNil(t, secret)
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.stderr.wait(t, "the reload", contains(`msg="anymail: reloaded"`))
+	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, secret[1], anymailtest.NewParams()))
+}
+
+func TestTraces(t *testing.T) {
+	got := make(chan []byte, 16)
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err == nil && r.URL.Path == "/v1/traces" {
+			select {
+			case got <- body:
+			default:
+			}
+		}
+	}))
+	defer collector.Close()
+	p := serve(t, t.TempDir(), "ANYMAIL_SHARED_SECRETS="+sharedSecret, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=mail-hooks")
+	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	require.NoError(t, p.stop(t), "the spans are sent at the end")
+	body := <-got
+	require.Contains(t, string(body), "mail-hooks")
+	require.Contains(t, string(body), "postmark")
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	write(t, dir, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})))
+	write(t, dir, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	write(t, dir, "anymail.yaml", "tls: {cert: cert.pem, key: key.pem}\nrequire_tls: true\nshared_secrets: "+sharedSecret+"\n")
+	p := serve(t, dir)
+	parsed, err := x509.ParseCertificate(certificate)
+	require.NoError(t, err)
+	roots := x509.NewCertPool()
+	roots.AddCert(parsed)
+	tlsClient := &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	resp, err := tlsClient.Head(strings.Replace(p.base, "http://", "https://", 1) + "/postmark/tracking/")
+	require.NoError(t, err)
+	_ = resp.Body.Close()
+	require.Equal(t, 200, resp.StatusCode)
+}
+
+func TestCheckCommand(t *testing.T) {
+	dir := t.TempDir()
+	code, out, info := run(t, dir, "serve", "--check")
+	require.Zero(t, code, info)
+	require.Equal(t, "ok: 13 adapters, 1 sinks\n", out)
+
+	write(t, dir, "anymail.yaml", "listn: :1\n")
+	code, _, info = run(t, dir, "serve", "--check")
+	require.Equal(t, 2, code)
+	require.Contains(t, info, "anymail.yaml:1: listn: there is no such key; ")
+
+	code, _, info = run(t, dir, "serve", "--check", "--config", "missing.yaml")
+	require.Equal(t, 2, code)
+	require.Contains(t, info, "missing.yaml")
+
+	write(t, dir, "other.yaml", "adapters: [{esp: postmark}]\n")
+	code, _, info = run(t, dir, "serve", "--check", "--config", "other.yaml")
+	require.Equal(t, 2, code)
+	require.Contains(t, info, `adapters[0]: `)
+	require.Contains(t, info, "anybody could post")
+}
+
+func TestAddressInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", "listen: "+l.Addr().String()+"\nadmin: off\n")
+	code, _, info := run(t, dir, "serve")
+	require.Equal(t, 1, code)
+	require.Contains(t, info, "listen: ")
+	require.Contains(t, info, "in use")
+}
