@@ -233,8 +233,8 @@ type TrackingEvent struct {
 	MessageID string `json:"message_id,omitempty"`
 	// Recipient is the address that this event is about.
 	Recipient string `json:"recipient,omitempty"`
-	// RejectReason is set on rejected, bounced, deferred, failed and complained
-	// events where the ESP tells a reason.
+	// RejectReason is set on rejected, failed, bounced, complained and
+	// unsubscribed events. A deferral has none: nothing is rejected yet.
 	RejectReason RejectReason `json:"reject_reason,omitempty"`
 	// Description is the ESP's own text for people.
 	Description string `json:"description,omitempty"`
@@ -254,7 +254,7 @@ type TrackingEvent struct {
 	IP netip.Addr `json:"ip,omitzero"`
 	// Geo is where the ESP believes IP to be.
 	Geo Geo `json:"geo,omitzero"`
-	// Bounce details a bounce or deferral.
+	// Bounce details a bounce or deferral; other events have none.
 	Bounce Bounce `json:"bounce,omitzero"`
 	// Automated is Yes where the ESP says that a bot, proxy or prefetch opened
 	// or clicked, No where it says that it was not one.

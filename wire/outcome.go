@@ -43,7 +43,8 @@ func Answer(ev *anymail.TrackingEvent, response string) {
 //     recipient's address: with one of the enhanced status codes 5.1.1, 5.1.2,
 //     5.1.3, 5.1.6 and 5.1.10 or, where there is none, the words "user unknown".
 //     Other codes of the subject 5.1 blame the sender's.
-//   - A bounced event has a category, if only [anymail.BounceUndetermined].
+//   - A bounced event has a category, if only [anymail.BounceUndetermined]. That
+//     of a deferral is [anymail.BounceSoft], unless [anymail.BounceBlock].
 //   - Only bounced and deferred events have a bounce. A mapping table, or
 //     Answer, may set one without looking at the type.
 //   - A deferral has no reject reason, since nothing is rejected yet, nor has
@@ -61,6 +62,9 @@ func Settle(ev *anymail.TrackingEvent) {
 		}
 	case anymail.EventDeferred:
 		ev.RejectReason = ""
+		if ev.Bounce.Category != anymail.BounceBlock {
+			ev.Bounce.Category = anymail.BounceSoft
+		}
 	case anymail.EventRejected, anymail.EventFailed, anymail.EventComplained, anymail.EventUnsubscribed:
 		ev.Bounce = anymail.Bounce{}
 	case anymail.EventUnknown, "":

@@ -33,31 +33,30 @@ var eventTypes = map[string]wire.Outcome{
 var bounceTypes = map[string]wire.Outcome{
 	"Permanent/":                          {Category: anymail.BounceHard},
 	"Permanent/NoEmail":                   {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
-	"Permanent/Suppressed":                {Type: anymail.EventRejected, Category: anymail.BounceBlock},
-	"Permanent/OnAccountSuppressionList":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
-	"Permanent/OnTenantSuppressionList":   {Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
-	"Permanent/EmailValidationSuppressed": {Type: anymail.EventRejected, Reason: anymail.RejectInvalid, Category: anymail.BounceBlock},
-	"Permanent/UnsubscribedRecipient":     {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed, Category: anymail.BounceBlock},
+	"Permanent/Suppressed":                {Type: anymail.EventRejected},
+	"Permanent/OnAccountSuppressionList":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
+	"Permanent/OnTenantSuppressionList":   {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
+	"Permanent/EmailValidationSuppressed": {Type: anymail.EventRejected, Reason: anymail.RejectInvalid},
+	"Permanent/UnsubscribedRecipient":     {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
 	"Transient/":                          {Category: anymail.BounceSoft},
 	"Transient/MessageTooLarge":           {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
 	"Transient/CustomTimeoutExceeded":     {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
 	"Transient/ContentRejected":           {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
-	"Transient/AttachmentRejected":        {Reason: anymail.RejectOther, Category: anymail.BounceBlock},
+	"Transient/AttachmentRejected":        {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 }
 
 // complaintTypes is keyed by complaintSubType, which is null for real ones:
 // these are messages that SES did not send because of an earlier complaint.
 var complaintTypes = map[string]wire.Outcome{
-	"OnAccountSuppressionList": {Type: anymail.EventRejected, Category: anymail.BounceBlock},
-	"OnTenantSuppressionList":  {Type: anymail.EventRejected, Category: anymail.BounceBlock},
+	"OnAccountSuppressionList": {Type: anymail.EventRejected},
+	"OnTenantSuppressionList":  {Type: anymail.EventRejected},
 }
 
 // delayTypes has those that are not plainly soft.
 var delayTypes = map[string]wire.Outcome{
-	"SpamDetected":    {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
-	"IPFailure":       {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"SpamDetected":    {Category: anymail.BounceBlock},
+	"IPFailure":       {Category: anymail.BounceBlock},
 	"SendingDeferral": {Category: anymail.BounceBlock},
-	"Undetermined":    {Category: anymail.BounceUndetermined},
 }
 
 // botEvents: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
@@ -180,9 +179,7 @@ func (r recipient) answer(ev *anymail.TrackingEvent, d *detail) {
 	if code := wire.EnhancedCode(r.Status); code != "" {
 		ev.Bounce.EnhancedCode = code
 	}
-	if ev.Type == anymail.EventBounced {
-		wire.BlameAddress(ev)
-	}
+	wire.Settle(ev)
 }
 
 // subscription says which way a contact's preferences have changed.

@@ -182,7 +182,7 @@ func TestEventNames(t *testing.T) {
 		{names: []string{"soft_bounce", "softBounce", "soft_bounced"}, typ: anymail.EventBounced, reason: anymail.RejectBounced, category: anymail.BounceSoft},
 		{names: []string{"hard_bounce", "hardBounce", "HARD_BOUNCE", "hard_bounced"}, typ: anymail.EventBounced, reason: anymail.RejectBounced, category: anymail.BounceHard},
 		{names: []string{"invalid_email", "invalid"}, typ: anymail.EventBounced, reason: anymail.RejectInvalid, category: anymail.BounceHard},
-		{names: []string{"blocked"}, typ: anymail.EventRejected, reason: anymail.RejectBlocked, category: anymail.BounceBlock},
+		{names: []string{"blocked"}, typ: anymail.EventRejected, reason: anymail.RejectBlocked},
 		{names: []string{"error"}, typ: anymail.EventFailed, reason: anymail.RejectOther},
 		{names: []string{"spam", "complaint"}, typ: anymail.EventComplained, reason: anymail.RejectSpam},
 		{names: []string{"opened", "unique_opened", "uniqueOpened"}, typ: anymail.EventOpened},

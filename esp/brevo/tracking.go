@@ -68,7 +68,7 @@ var events = map[string]wire.Outcome{
 	"hardbounced":       {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
 	"invalid":           {Type: anymail.EventBounced, Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"invalidemail":      {Type: anymail.EventBounced, Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
-	"blocked":           {Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"blocked":           {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
 	"error":             {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 	"spam":              {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 	"complaint":         {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
@@ -102,7 +102,6 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	if name == "blocked" {
 		ev.RejectReason = wire.Suppression(w.Reason)
 	}
-	wire.BlameAddress(ev)
 	if ev.Type == anymail.EventClicked {
 		ev.ClickURL = w.Link + w.URL
 	}

@@ -142,7 +142,6 @@ func fill(w *webhook, ev *anymail.TrackingEvent) {
 	if ev.Type == anymail.EventBounced || ev.Type == anymail.EventDeferred {
 		answer(ev, meta.BounceCode.Int())
 	}
-	wire.BlameAddress(ev)
 	ev.ClickURL = string(cmp.Or(meta.URL, morph.URL))
 	ev.UserAgent = string(meta.UserAgent)
 	ev.IP = wire.Addr(string(cmp.Or(meta.IP, morph.IP)))

@@ -93,7 +93,7 @@ func legacyFailure(v url.Values, ev *anymail.TrackingEvent) {
 	}
 	reasons[wire.Text(v.Get("reason"))].Apply(ev)
 	codes[number].Apply(ev)
-	wire.BlameAddress(ev)
+	wire.Settle(ev)
 }
 
 // headerVariables reads the variables from the headers of the message.

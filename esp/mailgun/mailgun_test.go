@@ -336,27 +336,27 @@ func TestFailures(t *testing.T) {
 		},
 		{
 			"suppressed after a bounce", `"severity":"permanent","reason":"suppress-bounce","delivery-status":{"code":605,"message":"","enhanced-code":"","description":"Not delivering to previously bounced address"}`,
-			outcome{anymail.EventRejected, anymail.RejectBounced, bounce(anymail.BounceHard, 0, ""), "Not delivering to previously bounced address", ""},
+			outcome{anymail.EventRejected, anymail.RejectBounced, anymail.Bounce{}, "Not delivering to previously bounced address", ""},
 		},
 		{
 			"suppressed after a complaint, told by the code alone", `"severity":"permanent","reason":"new-word","delivery-status":{"code":607,"message":"Not delivering"}`,
-			outcome{anymail.EventRejected, anymail.RejectSpam, bounce(anymail.BounceUndetermined, 0, ""), "Not delivering", ""},
+			outcome{anymail.EventRejected, anymail.RejectSpam, anymail.Bounce{}, "Not delivering", ""},
 		},
 		{
 			"unsubscribed", `"severity":"permanent","reason":"suppress-unsubscribe","delivery-status":{"code":606}`,
-			outcome{anymail.EventRejected, anymail.RejectUnsubscribed, bounce(anymail.BounceUndetermined, 0, ""), "suppress-unsubscribe", ""},
+			outcome{anymail.EventRejected, anymail.RejectUnsubscribed, anymail.Bounce{}, "suppress-unsubscribe", ""},
 		},
 		{
 			"list of poor quality", `"severity":"permanent","reason":"generic","delivery-status":{"code":625}`,
-			outcome{anymail.EventRejected, anymail.RejectOther, bounce(anymail.BounceUndetermined, 0, ""), "generic", ""},
+			outcome{anymail.EventRejected, anymail.RejectOther, anymail.Bounce{}, "generic", ""},
 		},
 		{
 			"reason that is not known", `"severity":"permanent","reason":"whim","delivery-status":{"code":554,"message":"no"}`,
-			outcome{anymail.EventBounced, anymail.RejectOther, bounce(anymail.BounceUndetermined, 554, ""), "whim", "no"},
+			outcome{anymail.EventBounced, anymail.RejectBounced, bounce(anymail.BounceUndetermined, 554, ""), "whim", "no"},
 		},
 		{
 			"severity that is not known, refused for good", `"severity":"internal","delivery-status":{"code":554,"message":"no"}`,
-			outcome{anymail.EventBounced, anymail.RejectOther, bounce(anymail.BounceUndetermined, 554, ""), "", "no"},
+			outcome{anymail.EventBounced, anymail.RejectBounced, bounce(anymail.BounceUndetermined, 554, ""), "", "no"},
 		},
 		{
 			"severity that is missing, refused for now", `"delivery-status":{"code":450,"message":"busy"}`,
@@ -364,7 +364,7 @@ func TestFailures(t *testing.T) {
 		},
 		{
 			"neither severity nor code", `"reason":"generic"`,
-			outcome{anymail.EventFailed, anymail.RejectOther, bounce(anymail.BounceUndetermined, 0, ""), "generic", ""},
+			outcome{anymail.EventFailed, anymail.RejectOther, anymail.Bounce{}, "generic", ""},
 		},
 	}
 	for _, tt := range tests {
@@ -422,13 +422,13 @@ func TestLegacy(t *testing.T) {
 			"dropped after a bounce", "event=dropped&recipient=bob%40example.com&reason=hardfail&code=605&description=Not+delivering+to+previously+bounced+address&message-headers=%5B%5D&Message-Id=%3Cm4%3E",
 			anymail.TrackingEvent{
 				Common: common(anymail.EventRejected), MessageID: "<m4>", Recipient: "bob@example.com", RejectReason: anymail.RejectBounced,
-				Description: "Not delivering to previously bounced address", Bounce: anymail.Bounce{Category: anymail.BounceHard},
+				Description: "Not delivering to previously bounced address",
 			},
 		},
 		{
-			"dropped as too old", "event=dropped&recipient=bob%40example.com&reason=old&code=499&description=Too+old",
+			"dropped as too old, which is a bounce", "event=dropped&recipient=bob%40example.com&reason=old&code=499&description=Too+old",
 			anymail.TrackingEvent{
-				Common: common(anymail.EventRejected), Recipient: "bob@example.com", RejectReason: anymail.RejectTimedOut,
+				Common: common(anymail.EventBounced), Recipient: "bob@example.com", RejectReason: anymail.RejectTimedOut,
 				Description: "Too old", Bounce: anymail.Bounce{Category: anymail.BounceSoft},
 			},
 		},

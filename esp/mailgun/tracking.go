@@ -65,7 +65,7 @@ var eventTypes = map[string]wire.Outcome{
 	"accepted":     {Type: anymail.EventQueued},
 	"rejected":     {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 	"delivered":    {Type: anymail.EventDelivered},
-	"failed":       {Type: anymail.EventFailed, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined}, // see failure
+	"failed":       {Type: anymail.EventFailed, Reason: anymail.RejectOther}, // see failure
 	"opened":       {Type: anymail.EventOpened},
 	"clicked":      {Type: anymail.EventClicked},
 	"unsubscribed": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
@@ -80,30 +80,30 @@ var eventTypes = map[string]wire.Outcome{
 // severities say what a failure is.
 var severities = map[string]wire.Outcome{
 	"temporary": {Type: anymail.EventDeferred},
-	"permanent": {Type: anymail.EventBounced},
+	"permanent": {Type: anymail.EventBounced, Reason: anymail.RejectBounced},
 }
 
 // reasons refine a failure. What is suppressed was refused by Mailgun itself.
 // https://github.com/mailgun/mailgun-go/blob/master/events/objects.go
 var reasons = map[wire.Text]wire.Outcome{
-	"bounce":               {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
-	"delayed-bounce":       {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
-	"espblock":             {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
-	"blacklisted":          {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
-	"greylisted":           {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
-	"old":                  {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
-	"suppress-bounce":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"bounce":               {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"delayed-bounce":       {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"espblock":             {Type: anymail.EventBounced, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"blacklisted":          {Type: anymail.EventBounced, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"greylisted":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"old":                  {Type: anymail.EventBounced, Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"suppress-bounce":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	"suppress-complaint":   {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
 	"suppress-unsubscribe": {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
-	"hardfail":             {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	"hardfail":             {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 }
 
 // codes are Mailgun's own, among those of SMTP.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/events/events
 var codes = map[int]wire.Outcome{
-	499: {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // could not connect
-	602: {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // gave up
-	605: {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
+	499: {Type: anymail.EventBounced, Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // could not connect
+	602: {Type: anymail.EventBounced, Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // gave up
+	605: {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	606: {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
 	607: {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
 	625: {Type: anymail.EventRejected, Reason: anymail.RejectOther}, // a mailing list of poor quality
@@ -178,6 +178,7 @@ func failure(w *event, ev *anymail.TrackingEvent) {
 	if w.Flags.DelayedBounce {
 		w.Reason = "delayed-bounce"
 	}
+	severities[severity].Apply(ev)
 	reasons[w.Reason].Apply(ev)
 	codes[code].Apply(ev)
 	// That a server blocks the sender tells more than that it does so for good.
@@ -189,16 +190,9 @@ func failure(w *event, ev *anymail.TrackingEvent) {
 			ev.Bounce.Category = anymail.BounceSoft
 		}
 	}
-	switch {
-	case severity == "temporary":
-		ev.Type, ev.RejectReason = anymail.EventDeferred, "" // nothing is rejected yet
-		if ev.Bounce.Category != anymail.BounceBlock {
-			ev.Bounce.Category = anymail.BounceSoft
-		}
-	case ev.Type != anymail.EventRejected:
-		severities[severity].Apply(ev)
+	if severity == "temporary" { // whatever it will be when Mailgun gives up
+		ev.Type = anymail.EventDeferred
 	}
-	wire.BlameAddress(ev)
 }
 
 // messageID is as the send API returns it, in angle brackets, which webhooks

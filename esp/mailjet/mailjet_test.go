@@ -90,7 +90,7 @@ func TestTracking(t *testing.T) {
 			body: `{"event":"bounce","time":1790000000,"MessageID":3,"email":"a@example.com","hard_bounce":false,"error_related_to":"system","error":"system issue","comment":"see https://example.org/help"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventBounced, Timestamp: at},
-				MessageID: "3", Recipient: "a@example.com", RejectReason: anymail.RejectOther,
+				MessageID: "3", Recipient: "a@example.com", RejectReason: anymail.RejectBounced,
 				Description: "system: system issue; see https://example.org/help", Bounce: anymail.Bounce{Category: anymail.BounceSoft},
 			},
 		},
@@ -107,7 +107,7 @@ func TestTracking(t *testing.T) {
 			body: `{"event":"bounce","time":1790000000,"MessageID":5,"email":"bob@example.com","hard_bounce":true,"error_related_to":"domain","error":"greylisted"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventBounced, Timestamp: at},
-				MessageID: "5", Recipient: "bob@example.com", RejectReason: anymail.RejectOther,
+				MessageID: "5", Recipient: "bob@example.com", RejectReason: anymail.RejectBounced,
 				Description: "domain: greylisted", Bounce: anymail.Bounce{Category: anymail.BounceHard},
 			},
 		},
@@ -117,7 +117,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected, Timestamp: at},
 				MessageID: "6", Recipient: "old@example.com", RejectReason: anymail.RejectBlocked,
-				Description: "mailjet: preblocked", Bounce: anymail.Bounce{Category: anymail.BounceBlock},
+				Description: "mailjet: preblocked",
 			},
 		},
 		{
@@ -173,24 +173,24 @@ func TestFailures(t *testing.T) {
 		{"bounce", "recipient", "Mailbox Inactive", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
 		{"bounce", "recipient", "quota exceeded", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"bounce", "recipient", "blacklisted", hard, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
-		{"blocked", "recipient", "spam reporter", unsaid, anymail.EventRejected, anymail.RejectSpam, anymail.BounceBlock},
+		{"blocked", "recipient", "spam reporter", unsaid, anymail.EventRejected, anymail.RejectSpam, ""},
 		{"bounce", "domain", "invalid domain", unsaid, anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard},
 		{"bounce", "domain", "no mail host", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
 		{"bounce", "domain", "no mail host", hard, anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
 		{"bounce", "domain", "relay/access denied", hard, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		{"bounce", "domain", "typofix", unsaid, anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard},
 		{"bounce", "spam", "sender blocked", hard, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
-		{"bounce", "spam", "content blocked", soft, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
+		{"bounce", "spam", "content blocked", soft, anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock},
 		{"bounce", "spam", "policy issue", unsaid, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		{"bounce", "spam", "something new", hard, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
-		{"bounce", "system", "protocol issue", unsaid, anymail.EventBounced, anymail.RejectOther, anymail.BounceSoft},
-		{"bounce", "system", "connection issue", unsaid, anymail.EventBounced, anymail.RejectOther, anymail.BounceSoft},
+		{"bounce", "system", "protocol issue", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
+		{"bounce", "system", "connection issue", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"blocked", "mailjet", "duplicate in campaign", unsaid, anymail.EventRejected, anymail.RejectOther, ""},
 		{"blocked", "content", "bad or empty template", unsaid, anymail.EventFailed, anymail.RejectOther, ""},
 		{"blocked", "content", "error in template language", unsaid, anymail.EventFailed, anymail.RejectOther, ""},
-		{"bounce", "moon", "eclipse", unsaid, anymail.EventBounced, anymail.RejectOther, anymail.BounceUndetermined},
-		{"bounce", "moon", "eclipse", hard, anymail.EventBounced, anymail.RejectOther, anymail.BounceHard},
-		{"bounce", "moon", "eclipse", soft, anymail.EventBounced, anymail.RejectOther, anymail.BounceSoft},
+		{"bounce", "moon", "eclipse", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
+		{"bounce", "moon", "eclipse", hard, anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
+		{"bounce", "moon", "eclipse", soft, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 	}
 	for _, tt := range tests {
 		body := fmt.Sprintf(`{"event":%q,"error_related_to":%q,"error":%q%s}`, tt.event, tt.related, tt.err, tt.flag)

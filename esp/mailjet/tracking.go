@@ -39,7 +39,7 @@ var events = map[string]wire.Outcome{
 	"sent":    {Type: anymail.EventDelivered}, // the receiving server took it
 	"open":    {Type: anymail.EventOpened},
 	"click":   {Type: anymail.EventClicked},
-	"bounce":  {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"bounce":  {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"blocked": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 	"spam":    {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 	"unsub":   {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
@@ -59,7 +59,7 @@ var failures = map[string]wire.Outcome{
 	"greylisted":                 {Category: anymail.BounceSoft},
 	"typofix":                    {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"sender blocked":             {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
-	"content blocked":            {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"content blocked":            {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 	"policy issue":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"system issue":               {Category: anymail.BounceSoft},
 	"protocol issue":             {Category: anymail.BounceSoft},
@@ -112,7 +112,7 @@ func (w *event) fillFailure(ev *anymail.TrackingEvent) {
 		ev.Bounce.Category = anymail.BounceSoft
 	}
 	if failure == "greylisted" && ev.Type == anymail.EventBounced && ev.Bounce.Category == anymail.BounceSoft {
-		ev.Type, ev.RejectReason = anymail.EventDeferred, "" // Mailjet tries again
+		ev.Type = anymail.EventDeferred // Mailjet tries again
 	}
 
 	ev.Description = strings.Trim(string(w.RelatedTo)+": "+string(w.Error), ": ")

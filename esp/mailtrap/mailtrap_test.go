@@ -83,7 +83,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventBounced, ID: "e-3", Timestamp: at},
 				MessageID: "m-2", Recipient: "nobody@example.com", RejectReason: anymail.RejectInvalid, MTAResponse: "550 5.1.1 no such user",
-				Bounce: anymail.Bounce{Category: anymail.BounceUndetermined, SMTPCode: 550, EnhancedCode: "5.1.1"},
+				Bounce: anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
 			},
 		},
 		{
@@ -92,7 +92,7 @@ func TestTracking(t *testing.T) {
 				"response":"4.7.1 please retry","response_code":"451","bounce_category":"greylisting"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventDeferred, ID: "e-4", Timestamp: at},
-				MessageID: "m-3", Recipient: "bob@example.com", RejectReason: anymail.RejectOther,
+				MessageID: "m-3", Recipient: "bob@example.com",
 				Description: "greylisting", MTAResponse: "4.7.1 please retry",
 				Bounce: anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.7.1"},
 			},
@@ -102,7 +102,8 @@ func TestTracking(t *testing.T) {
 			event: `{"event":"suspension","timestamp":1790000000,"message_id":"m-4","email":"ada@example.com","event_id":"e-5","reason":"Daily sending limit reached."}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventDeferred, ID: "e-5", Timestamp: at},
-				MessageID: "m-4", Recipient: "ada@example.com", RejectReason: anymail.RejectOther, Description: "Daily sending limit reached.",
+				MessageID: "m-4", Recipient: "ada@example.com", Description: "Daily sending limit reached.",
+				Bounce: anymail.Bounce{Category: anymail.BounceSoft},
 			},
 		},
 		{
@@ -165,7 +166,7 @@ func TestBounceCategories(t *testing.T) {
 		{"bounce", "serverfail", outcome{bounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"bounce", "overquota", outcome{bounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"bounce", "timeout", outcome{bounced, anymail.RejectTimedOut, anymail.BounceSoft}},
-		{"bounce", "greylisting", outcome{bounced, anymail.RejectOther, anymail.BounceSoft}},
+		{"bounce", "greylisting", outcome{bounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"bounce", "badsender", outcome{bounced, anymail.RejectBlocked, anymail.BounceBlock}},
 		{"bounce", "block", outcome{bounced, anymail.RejectBlocked, anymail.BounceBlock}},
 		{"bounce", "relayfail", outcome{bounced, anymail.RejectBlocked, anymail.BounceBlock}},
@@ -174,14 +175,14 @@ func TestBounceCategories(t *testing.T) {
 		{"bounce", "spam", outcome{bounced, anymail.RejectSpam, anymail.BounceBlock}},
 		{"bounce", "spam_gmail", outcome{bounced, anymail.RejectSpam, anymail.BounceBlock}},
 		{"bounce", "generalfail", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}},
-		{"bounce", "other", outcome{bounced, anymail.RejectOther, anymail.BounceUndetermined}},
+		{"bounce", "other", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}},
 		{"bounce", "a new one", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}},
 		// What is tried again is soft, or a block that may be lifted.
-		{"soft bounce", "", outcome{deferred, anymail.RejectBounced, anymail.BounceSoft}},
-		{"soft bounce", "badrecipient", outcome{deferred, anymail.RejectInvalid, anymail.BounceSoft}},
-		{"soft bounce", "generalfail", outcome{deferred, anymail.RejectBounced, anymail.BounceSoft}},
-		{"soft bounce", "block", outcome{deferred, anymail.RejectBlocked, anymail.BounceBlock}},
-		{"soft_bounce", "greylisting", outcome{deferred, anymail.RejectOther, anymail.BounceSoft}},
+		{"soft bounce", "", outcome{deferred, "", anymail.BounceSoft}},
+		{"soft bounce", "badrecipient", outcome{deferred, "", anymail.BounceSoft}},
+		{"soft bounce", "generalfail", outcome{deferred, "", anymail.BounceSoft}},
+		{"soft bounce", "block", outcome{deferred, "", anymail.BounceBlock}},
+		{"soft_bounce", "greylisting", outcome{deferred, "", anymail.BounceSoft}},
 		// Other events.
 		{"sending", "", outcome{anymail.EventSent, "", ""}},
 		{"spam", "", outcome{anymail.EventComplained, anymail.RejectSpam, ""}},

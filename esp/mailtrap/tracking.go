@@ -66,9 +66,9 @@ var eventTypes = map[string]wire.Outcome{
 	"click":       {Type: anymail.EventClicked},
 	"unsubscribe": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 	"spam":        {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
-	"soft bounce": {Type: anymail.EventDeferred, Reason: anymail.RejectBounced, Category: anymail.BounceSoft}, // ten more attempts follow
+	"soft bounce": {Type: anymail.EventDeferred}, // ten more attempts follow
 	"bounce":      {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
-	"suspension":  {Type: anymail.EventDeferred, Reason: anymail.RejectOther}, // for the sender's limits; it is tried again
+	"suspension":  {Type: anymail.EventDeferred}, // for the sender's limits; it is tried again
 	"reject":      {Type: anymail.EventRejected},
 }
 
@@ -82,7 +82,7 @@ var bounceCategories = map[string]wire.Outcome{
 	"serverfail":    {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"overquota":     {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"timeout":       {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
-	"greylisting":   {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
+	"greylisting":   {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"badsender":     {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"block":         {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"relayfail":     {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
@@ -91,7 +91,7 @@ var bounceCategories = map[string]wire.Outcome{
 	"spam":          {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 	"spam_gmail":    {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 	"generalfail":   {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
-	"other":         {Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"other":         {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 }
 
 func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
@@ -179,9 +179,6 @@ func fill(e *event, ev *anymail.TrackingEvent) {
 	switch ev.Type {
 	case anymail.EventBounced, anymail.EventDeferred:
 		bounceCategories[strings.ToLower(e.BounceCategory)].Apply(ev)
-		if e.Event != "suspension" && ev.Type == anymail.EventDeferred && ev.Bounce.Category != anymail.BounceBlock {
-			ev.Bounce.Category = anymail.BounceSoft // whatever it will be when Mailtrap gives up
-		}
 	case anymail.EventRejected:
 		ev.RejectReason = wire.Suppression(e.Reason) // "Recipient in suppression list. Reason: unsubscription"
 	}
@@ -199,10 +196,9 @@ func fill(e *event, ev *anymail.TrackingEvent) {
 		wire.Answer(ev, words)
 		ev.MTAResponse = e.Response
 	}
-	if e.ResponseCode.Int() > 0 && ev.Type != anymail.EventDelivered {
-		ev.Bounce.SMTPCode = e.ResponseCode.Int()
+	if code := e.ResponseCode.Int(); code > 0 {
+		ev.Bounce.SMTPCode = code
 	}
-	wire.BlameAddress(ev)
 	if e.Category != "" {
 		ev.Tags = []string{e.Category}
 	}

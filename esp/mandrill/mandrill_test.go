@@ -209,8 +209,6 @@ func TestBounceDescriptions(t *testing.T) {
 		"attachment_detected": {anymail.RejectBlocked, anymail.BounceBlock},
 		"spam_block":          {anymail.RejectSpam, anymail.BounceBlock},
 		"Spam-Detected":       {anymail.RejectSpam, anymail.BounceBlock},
-		"auto_reply":          {anymail.RejectOther, anymail.BounceUndetermined},
-		"challenge_response":  {anymail.RejectOther, anymail.BounceUndetermined},
 		"undetermined":        {anymail.RejectBounced, anymail.BounceUndetermined},
 		"new_and_strange":     {anymail.RejectBounced, anymail.BounceSoft},
 	}
@@ -220,6 +218,12 @@ func TestBounceDescriptions(t *testing.T) {
 		require.Equal(t, anymail.EventBounced, got.Type, description)
 		require.Equal(t, want.reason, got.RejectReason, description)
 		require.Equal(t, want.category, got.Bounce.Category, description)
+	}
+	for _, answered := range []string{"auto_reply", "challenge_response"} {
+		got := parse(t, fmt.Sprintf(`[{"event":"soft_bounce","_id":"m","ts":1,"msg":{"bounce_description":%q}}]`, answered))[0].(*anymail.TrackingEvent)
+		require.Equal(t, anymail.EventAutoresponded, got.Type, answered)
+		require.Empty(t, got.RejectReason, answered)
+		require.Zero(t, got.Bounce, answered)
 	}
 }
 

@@ -93,16 +93,16 @@ var events = map[string]wire.Outcome{
 var bounces = map[string]wire.Outcome{
 	"bad_mailbox":         {Reason: anymail.RejectInvalid},
 	"invalid_domain":      {Reason: anymail.RejectInvalid},
-	"timeout":             {Reason: anymail.RejectTimedOut},
-	"too_large":           {Reason: anymail.RejectOther},
-	"message_too_large":   {Reason: anymail.RejectOther},
+	"timeout":             {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"too_large":           {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
+	"message_too_large":   {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
 	"mail_block":          {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"relay_denied":        {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"attachment_detected": {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"spam_block":          {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 	"spam_detected":       {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
-	"auto_reply":          {Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
-	"challenge_response":  {Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"auto_reply":          {Type: anymail.EventAutoresponded},
+	"challenge_response":  {Type: anymail.EventAutoresponded},
 	"undetermined":        {Category: anymail.BounceUndetermined},
 }
 
@@ -174,7 +174,6 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	case anymail.EventBounced:
 		ev.Description = string(msg.BounceDescription)
 		wire.Answer(ev, msg.answer())
-		wire.BlameAddress(ev)
 		bounces[word(msg.BounceDescription)].Apply(ev)
 	case anymail.EventRejected:
 		reason := first(msg.Reject.Reason, msg.RejectReason)

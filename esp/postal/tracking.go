@@ -150,7 +150,6 @@ func failed(ev *anymail.TrackingEvent, details string) {
 	switch code := ev.Bounce.SMTPCode; {
 	case code >= 500:
 		wire.Outcome{Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard}.Apply(ev)
-		wire.BlameAddress(ev)
 	case code >= 400:
 		wire.Outcome{Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceSoft}.Apply(ev)
 	}

@@ -141,7 +141,7 @@ func TestBounceTypes(t *testing.T) {
 		"AddressChange":         {anymail.EventAutoresponded, ""},
 		"DnsError":              {anymail.EventDeferred, ""},
 		"OpenRelayTest":         {anymail.EventDeferred, ""},
-		"Unknown":               {anymail.EventBounced, anymail.RejectOther},
+		"Unknown":               {anymail.EventBounced, anymail.RejectBounced},
 		"ChallengeVerification": {anymail.EventAutoresponded, ""},
 		"Unconfirmed":           {anymail.EventRejected, anymail.RejectOther},
 		"SMTPApiError":          {anymail.EventFailed, anymail.RejectOther},

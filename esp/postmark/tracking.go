@@ -2,7 +2,6 @@ package postmark
 
 import (
 	"context"
-	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
@@ -53,19 +52,19 @@ var bounceTypes = map[string]wire.Outcome{
 	"AddressChange":           {Type: anymail.EventAutoresponded},
 	"DnsError":                {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
 	"SpamNotification":        {Type: anymail.EventBounced, Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
-	"OpenRelayTest":           {Type: anymail.EventDeferred, Category: anymail.BounceUndetermined},
-	"Unknown":                 {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"OpenRelayTest":           {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
+	"Unknown":                 {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"SoftBounce":              {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
-	"VirusNotification":       {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceBlock},
+	"VirusNotification":       {Type: anymail.EventBounced, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"ChallengeVerification":   {Type: anymail.EventAutoresponded},
-	"BadEmailAddress":         {Type: anymail.EventRejected, Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"BadEmailAddress":         {Type: anymail.EventRejected, Reason: anymail.RejectInvalid},
 	"SpamComplaint":           {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 	"ManuallyDeactivated":     {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
 	"Unconfirmed":             {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 	"Blocked":                 {Type: anymail.EventBounced, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"SMTPApiError":            {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 	"InboundError":            {Type: anymail.EventInboundFailed},
-	"DMARCPolicy":             {Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"DMARCPolicy":             {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
 	"TemplateRenderingFailed": {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 }
 
@@ -138,9 +137,6 @@ func fill(r *record, ev *anymail.TrackingEvent) {
 	}
 	if r.Details != "" {
 		wire.Answer(ev, r.Details)
-	}
-	if ev.RejectReason == anymail.RejectBounced && strings.HasPrefix(ev.Bounce.EnhancedCode, "5.1.") {
-		ev.RejectReason = anymail.RejectInvalid // RFC 3463: the address is at fault
 	}
 	if r.Tag != "" {
 		ev.Tags = []string{r.Tag}

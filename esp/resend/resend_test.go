@@ -112,7 +112,6 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected},
 				MessageID: "id-3", Recipient: "old@example.com", RejectReason: anymail.RejectBlocked, Description: "on the list",
-				Bounce: anymail.Bounce{Category: anymail.BounceBlock},
 			},
 		},
 		{
@@ -121,7 +120,6 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{
 				Common:       anymail.Common{Type: anymail.EventRejected},
 				RejectReason: anymail.RejectBlocked, Description: "Resend has suppressed sending to this address.",
-				Bounce: anymail.Bounce{Category: anymail.BounceBlock},
 			},
 		},
 		{
@@ -130,7 +128,6 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected},
 				MessageID: "id-4", Recipient: "old@example.com", RejectReason: anymail.RejectBlocked, Description: "on the list",
-				Bounce: anymail.Bounce{Category: anymail.BounceBlock},
 			},
 		},
 		{
@@ -208,15 +205,15 @@ func TestBounces(t *testing.T) {
 	}{
 		{"Permanent", "General", bounced, anymail.RejectBounced, anymail.BounceHard},
 		{"Permanent", "NoEmail", bounced, anymail.RejectInvalid, anymail.BounceHard},
-		{"Permanent", "Suppressed", rejected, anymail.RejectBlocked, anymail.BounceBlock},
-		{"Permanent", "OnAccountSuppressionList", rejected, anymail.RejectBlocked, anymail.BounceBlock},
+		{"Permanent", "Suppressed", rejected, anymail.RejectBlocked, ""},
+		{"Permanent", "OnAccountSuppressionList", rejected, anymail.RejectBlocked, ""},
 		{"Permanent", "MessageRejected", bounced, anymail.RejectBounced, anymail.BounceHard},
 		{"Transient", "General", bounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"Temporary", "General", bounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"Transient", "MailboxFull", bounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"Transient", "MessageTooLarge", bounced, anymail.RejectOther, anymail.BounceSoft},
-		{"Transient", "ContentRejected", bounced, anymail.RejectSpam, anymail.BounceSoft},
-		{"Transient", "AttachmentRejected", bounced, anymail.RejectOther, anymail.BounceSoft},
+		{"Transient", "ContentRejected", bounced, anymail.RejectSpam, anymail.BounceBlock},
+		{"Transient", "AttachmentRejected", bounced, anymail.RejectBlocked, anymail.BounceBlock},
 		{"Undetermined", "Undetermined", bounced, anymail.RejectBounced, anymail.BounceUndetermined},
 		{"Novel", "Novel", bounced, anymail.RejectBounced, anymail.BounceUndetermined},
 		{"", "", bounced, anymail.RejectBounced, anymail.BounceUndetermined},

@@ -108,7 +108,7 @@ var types = map[wire.Text]wire.Outcome{
 }
 
 // notSent is a message that was held back because of a suppression.
-var notSent = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectBlocked, Category: anymail.BounceBlock}
+var notSent = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectBlocked}
 
 // bounceTypes and bounceSubTypes say more about a bounce. Resend's pages have
 // Temporary in one place and Transient in another.
@@ -124,8 +124,8 @@ var (
 		"Suppressed":               notSent,
 		"OnAccountSuppressionList": notSent,
 		"MessageTooLarge":          {Reason: anymail.RejectOther},
-		"ContentRejected":          {Reason: anymail.RejectSpam},
-		"AttachmentRejected":       {Reason: anymail.RejectOther},
+		"ContentRejected":          {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+		"AttachmentRejected":       {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	}
 )
 
@@ -171,7 +171,6 @@ func fillBounce(b *bounce, ev *anymail.TrackingEvent) {
 	if len(b.Diagnostics) > 0 {
 		wire.Answer(ev, strings.Join(b.Diagnostics, "\n"))
 	}
-	wire.BlameAddress(ev)
 }
 
 // bare returns the address of a mailbox with or without a name.

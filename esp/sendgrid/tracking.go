@@ -172,7 +172,8 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 		// came again that were alike in everything but that:
 		// https://github.com/sendgrid/sendgrid-nodejs/issues/1435.
 		// So what can happen once only has a key of its content.
-		ev.Key = anymail.EventKey(ESP, w.Event, w.Email, strconv.FormatInt(w.Timestamp.Unix(), 10),
+		var seconds [20]byte
+		ev.Key = anymail.EventKey(ESP, w.Event, w.Email, string(strconv.AppendInt(seconds[:0], w.Timestamp.Unix(), 10)),
 			w.MessageID.String(), w.SMTPID.String(), w.Type.String(), w.Attempt.String(), w.GroupID.String(),
 			w.Reason.String(), w.Response.String())
 	}

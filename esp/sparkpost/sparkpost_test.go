@@ -95,7 +95,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected, ID: "6", Timestamp: at},
 				MessageID: "3", Recipient: "old@example.com", RejectReason: anymail.RejectBlocked,
-				Description: "550 5.7.1 [internal] suppressed", Bounce: anymail.Bounce{Category: anymail.BounceBlock},
+				Description: "550 5.7.1 [internal] suppressed",
 			},
 		},
 		{
@@ -189,12 +189,12 @@ func TestBounceClasses(t *testing.T) {
 		reason   anymail.RejectReason
 		category anymail.BounceCategory
 	}{
-		"1":   {anymail.EventBounced, anymail.RejectOther, anymail.BounceUndetermined},
+		"1":   {anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
 		"10":  {anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard},
 		"20":  {anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		"21":  {anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		"22":  {anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
-		"23":  {anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
+		"23":  {anymail.EventBounced, anymail.RejectOther, anymail.BounceSoft},
 		"24":  {anymail.EventBounced, anymail.RejectTimedOut, anymail.BounceSoft},
 		"25":  {anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		"30":  {anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
@@ -202,15 +202,15 @@ func TestBounceClasses(t *testing.T) {
 		"50":  {anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		"51":  {anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock},
 		"52":  {anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock},
-		"53":  {anymail.EventBounced, anymail.RejectOther, anymail.BounceBlock},
+		"53":  {anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		"54":  {anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		"60":  {anymail.EventAutoresponded, "", ""},
 		"70":  {anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		"80":  {anymail.EventSubscribed, "", ""},
 		"90":  {anymail.EventUnsubscribed, anymail.RejectUnsubscribed, ""},
 		"100": {anymail.EventAutoresponded, "", ""},
-		"777": {anymail.EventBounced, anymail.RejectOther, anymail.BounceUndetermined},
-		"":    {anymail.EventBounced, anymail.RejectOther, anymail.BounceUndetermined},
+		"777": {anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
+		"":    {anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
 	}
 	for class, want := range tests {
 		for _, typ := range []string{"bounce", "out_of_band"} {

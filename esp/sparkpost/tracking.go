@@ -64,8 +64,8 @@ var types = map[wire.Text]wire.Outcome{
 	"injection":        {Type: anymail.EventQueued},
 	"delivery":         {Type: anymail.EventDelivered},
 	"delay":            {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
-	"bounce":           {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
-	"out_of_band":      {Type: anymail.EventBounced, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"bounce":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
+	"out_of_band":      {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"policy_rejection": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 	"spam_complaint":   {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 
@@ -82,15 +82,15 @@ var types = map[wire.Text]wire.Outcome{
 	"link_unsubscribe": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 }
 
-// bounceClasses say why a message bounced or was rejected.
+// bounceClasses say why a message bounced or was rejected, or that it was not.
 // https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
 var bounceClasses = map[wire.Text]wire.Outcome{
-	"1":   {Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},   // undetermined
+	"1":   {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined}, // undetermined
 	"10":  {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},         // invalid recipient
 	"20":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // soft bounce
 	"21":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // DNS failure
 	"22":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // mailbox full
-	"23":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // too large
+	"23":  {Reason: anymail.RejectOther, Category: anymail.BounceSoft},           // too large
 	"24":  {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},        // timeout
 	"25":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},        // SparkPost's policies
 	"30":  {Reason: anymail.RejectBounced, Category: anymail.BounceHard},         // generic, no such recipient
@@ -98,7 +98,7 @@ var bounceClasses = map[wire.Text]wire.Outcome{
 	"50":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},        // mail block
 	"51":  {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},           // spam block
 	"52":  {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},           // spam content
-	"53":  {Reason: anymail.RejectOther, Category: anymail.BounceBlock},          // prohibited attachment
+	"53":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},        // prohibited attachment
 	"54":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},        // relaying denied
 	"60":  {Type: anymail.EventAutoresponded},                                    // auto-reply
 	"70":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // transient failure
@@ -197,24 +197,9 @@ func (a *Adapter) fill(r *record, ev *anymail.TrackingEvent) {
 		if code := r.ErrorCode.Int(); code >= 200 && code < 600 {
 			ev.Bounce.SMTPCode = code
 		}
-		r.classify(ev)
+		bounceClasses[r.BounceClass].Apply(ev)
 	case anymail.EventRejected:
-		r.classify(ev)
-	}
-}
-
-// classify reads the bounce class. Some classes are not about failure at all.
-func (r *record) classify(ev *anymail.TrackingEvent) {
-	class := bounceClasses[r.BounceClass]
-	if class.Type != "" {
-		ev.RejectReason, ev.Bounce = "", anymail.Bounce{}
-	}
-	class.Apply(ev)
-	switch ev.Type {
-	case anymail.EventBounced:
-		wire.BlameAddress(ev)
-	case anymail.EventDeferred:
-		ev.RejectReason = "" // not yet
+		bounceClasses[r.BounceClass].Apply(ev)
 	}
 }
 

@@ -64,7 +64,7 @@ var statuses = map[string]wire.Outcome{
 	"clicked":      {Type: anymail.EventClicked},
 	"unsubscribed": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 	"subscribed":   {Type: anymail.EventSubscribed},
-	"soft_bounced": {Type: anymail.EventDeferred, Reason: anymail.RejectBounced, Category: anymail.BounceSoft}, // it tries on for one or two days
+	"soft_bounced": {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // it tries on for one or two days
 	"hard_bounced": {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
 	"spam":         {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 }
@@ -87,22 +87,22 @@ var deliveryStatuses = map[string]wire.Outcome{
 	"err_not_available":             {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"err_destination_misconfigured": {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"err_giveup":                    {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
-	"err_too_large":                 {Reason: anymail.RejectBlocked, Category: anymail.BounceSoft},
+	"err_too_large":                 {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
 	"err_blacklisted":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"err_src_invalid":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"err_spam_rejected":             {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 
-	"err_spam_skipped":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
-	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"err_spam_skipped":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
+	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
 	"err_unsubscribed":          {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
-	"err_unreachable":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
-	"err_skip_letter":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
-	"skip_dup_unreachable":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
-	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
-	"skip_dup_mailbox_full":     {Type: anymail.EventRejected, Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_unreachable":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
+	"err_skip_letter":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
+	"skip_dup_unreachable":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
+	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
+	"skip_dup_mailbox_full":     {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 
-	"err_lost":     {Type: anymail.EventFailed, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
-	"err_internal": {Type: anymail.EventFailed, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined},
+	"err_lost":     {Type: anymail.EventFailed, Reason: anymail.RejectOther},
+	"err_internal": {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 }
 
 func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
@@ -196,15 +196,12 @@ func explain(ev *anymail.TrackingEvent, status string) {
 	case status == "":
 		return // the webhook is without delivery_info
 	case strings.HasPrefix(status, "skip_"):
-		why = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectOther, Category: anymail.BounceUndetermined}
+		why = wire.Outcome{Type: anymail.EventRejected, Reason: wire.Suppression(status)}
 	default:
-		why = wire.Outcome{Reason: anymail.RejectOther, Category: anymail.BounceUndetermined}
+		why = wire.Outcome{Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined}
 	}
 	ev.RejectReason, ev.Bounce.Category = why.Reason, why.Category
-	switch {
-	case ev.Type == anymail.EventBounced && why.Type != "":
+	if ev.Type == anymail.EventBounced && why.Type != "" {
 		ev.Type = why.Type
-	case ev.Type == anymail.EventDeferred && why.Category == anymail.BounceHard:
-		ev.Bounce.Category = anymail.BounceSoft // hard it will be when Unisender Go gives up
 	}
 }

@@ -49,7 +49,7 @@ func Kit() *anymailtest.Kit {
 			failed("bounce-full", "permanent", anymail.EventBounced, anymail.RejectBounced, status(552, "5.2.2", "5.2.2 mailbox full")),
 			failed("espblock", "permanent", anymail.EventBounced, anymail.RejectBlocked, status(550, "5.7.1", "5.7.1 listed")),
 			failed("old", "permanent", anymail.EventBounced, anymail.RejectTimedOut, status(602, "", "")),
-			failed("generic", "permanent", anymail.EventBounced, anymail.RejectOther, status(554, "", "554 transaction failed")),
+			failed("generic", "permanent", anymail.EventBounced, anymail.RejectBounced, status(554, "", "554 transaction failed")),
 			failed("suppress-bounce", "permanent", anymail.EventRejected, anymail.RejectBounced, status(605, "", "")),
 			failed("suppress-complaint", "permanent", anymail.EventRejected, anymail.RejectSpam, status(607, "", "")),
 			failed("suppress-unsubscribe", "permanent", anymail.EventRejected, anymail.RejectUnsubscribed, status(606, "", "")),

@@ -37,7 +37,7 @@ func Kit() *anymailtest.Kit {
 			bounce("recipient", "quota exceeded", false, "452 4.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced),
 			bounce("domain", "greylisted", false, "451 4.7.1 greylisted", anymail.EventDeferred, ""),
 			bounce("spam", "sender blocked", true, "550 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("system", "connection issue", false, "", anymail.EventBounced, anymail.RejectOther),
+			bounce("system", "connection issue", false, "", anymail.EventBounced, anymail.RejectBounced),
 			blocked("mailjet", "preblocked", anymail.EventRejected, anymail.RejectBlocked),
 			blocked("recipient", "spam reporter", anymail.EventRejected, anymail.RejectSpam),
 			blocked("domain", "invalid domain", anymail.EventRejected, anymail.RejectInvalid),

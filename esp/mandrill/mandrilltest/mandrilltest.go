@@ -43,6 +43,7 @@ func Kit() *anymailtest.Kit {
 			sample("soft_bounce-timeout", bounce("soft", "timeout", 24, "smtp;421 4.4.1 timed out"), anymail.EventBounced, anymail.RejectTimedOut),
 			sample("soft_bounce-mail_block", bounce("soft", "mail_block", 50, "smtp;550 5.7.1 listed"), anymail.EventBounced, anymail.RejectBlocked),
 			sample("soft_bounce-spam_detected", bounce("soft", "spam_detected", 52, "smtp;554 5.7.1 looks like spam"), anymail.EventBounced, anymail.RejectSpam),
+			sample("soft_bounce-auto_reply", bounce("soft", "auto_reply", 60, ""), anymail.EventAutoresponded, ""),
 			sample("soft_bounce-too_large", bounce("soft", "too_large", 23, "smtp;552 5.3.4 too big"), anymail.EventBounced, anymail.RejectOther),
 			sample("reject", message("reject", "rejected"), anymail.EventRejected, anymail.RejectOther),
 			sample("reject-hard-bounce", reject("hard-bounce"), anymail.EventRejected, anymail.RejectBounced),

@@ -31,7 +31,7 @@ func Kit() *anymailtest.Kit {
 			bounce("SoftBounce", 4096, "smtp;452 4.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced),
 			bounce("Blocked", 100006, "smtp;550 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked),
 			bounce("SpamNotification", 512, "smtp;554 5.7.1 looks like spam", anymail.EventBounced, anymail.RejectSpam),
-			bounce("VirusNotification", 8192, "smtp;554 5.7.1 virus found", anymail.EventBounced, anymail.RejectOther),
+			bounce("VirusNotification", 8192, "smtp;554 5.7.1 virus found", anymail.EventBounced, anymail.RejectBlocked),
 			bounce("Transient", 2, "smtp;451 4.7.1 greylisted", anymail.EventDeferred, ""),
 			bounce("BadEmailAddress", 100000, "", anymail.EventRejected, anymail.RejectInvalid),
 			bounce("ManuallyDeactivated", 100002, "", anymail.EventRejected, anymail.RejectBlocked),

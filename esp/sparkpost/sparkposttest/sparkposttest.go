@@ -32,7 +32,7 @@ func Kit() *anymailtest.Kit {
 			sample("bounce-24", failure("bounce", "24", "421", "421 4.4.1 timed out"), anymail.EventBounced, anymail.RejectTimedOut),
 			sample("bounce-50", failure("bounce", "50", "550", "550 5.7.1 listed"), anymail.EventBounced, anymail.RejectBlocked),
 			sample("bounce-51", failure("bounce", "51", "554", "554 5.7.1 looks like spam"), anymail.EventBounced, anymail.RejectSpam),
-			sample("bounce-53", failure("bounce", "53", "552", "552 5.7.0 attachment refused"), anymail.EventBounced, anymail.RejectOther),
+			sample("bounce-53", failure("bounce", "53", "552", "552 5.7.0 attachment refused"), anymail.EventBounced, anymail.RejectBlocked),
 			sample("bounce-60", failure("bounce", "60", "550", "550 out of office"), anymail.EventAutoresponded, ""),
 			sample("bounce-80", failure("bounce", "80", "550", "550 subscribe"), anymail.EventSubscribed, ""),
 			sample("bounce-90", failure("bounce", "90", "550", "550 unsubscribe"), anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
