@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -724,4 +726,44 @@ func TestAddressInUse(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, info, "listen: ")
 	require.Contains(t, info, "in use")
+}
+
+// Two gateways share a database: what one takes, either delivers, once.
+func TestTwoGatewaysOnOnePostgres(t *testing.T) {
+	dsn := os.Getenv("ANYMAIL_TEST_POSTGRES")
+	if dsn == "" {
+		t.Skip("ANYMAIL_TEST_POSTGRES is not set")
+	}
+	db, err := sql.Open("pgx", dsn)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	schema := fmt.Sprintf("gateway_%d", time.Now().UnixNano())
+	_, err = db.Exec("CREATE SCHEMA " + schema)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = db.Exec("DROP SCHEMA " + schema + " CASCADE") })
+	u, err := url.Parse(dsn)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set("search_path", schema)
+	u.RawQuery = query.Encode()
+
+	h := newHook(t, func(anymail.Event) int { return http.StatusOK })
+	dir := t.TempDir()
+	write(t, dir, "database", u.String())
+	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue_file: database\nidempotency_file: database\n")
+	first, second := serve(t, dir), serve(t, dir)
+	e, params := newESP(t, "postmark"), anymailtest.NewParams()
+	require.Equal(t, 200, e.post(t, first.base, sharedSecret, params))
+	require.Equal(t, 200, e.post(t, second.base, sharedSecret, params), "a redelivery to the other one")
+	require.Equal(t, 200, e.post(t, second.base, sharedSecret, anymailtest.NewParams()))
+	h.wait(t, "both events", func() bool { return len(h.done) == 2 })
+	status, body := get(t, second.admin+"/readyz")
+	require.Equal(t, 200, status, body)
+	require.NoError(t, first.stop(t))
+	require.NoError(t, second.stop(t))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key, n := range h.done {
+		require.Equal(t, 1, n, key)
+	}
 }

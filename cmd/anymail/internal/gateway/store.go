@@ -56,7 +56,7 @@ func OpenQueue(ctx context.Context, text string, signals *anymail.Signals, optio
 	kind, dsn, err := parseStore(text)
 	switch {
 	case err != nil || kind == "memory":
-		return nil, fmt.Errorf("%w: queue: wants none, sqlite:FILE or postgres://...", anymail.ErrConfig)
+		return nil, fmt.Errorf("%w: a queue is none, sqlite:FILE or postgres://host/db", anymail.ErrConfig)
 	case kind == "sqlite":
 		return durable.OpenSQLite(ctx, dsn, signals, options...)
 	case kind == "postgres":
