@@ -43,6 +43,7 @@ func unquote(quoted []byte) string {
 	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return string(inner)
 	}
-	text, _ := jsontext.AppendUnquote(nil, quoted) // the error is about invalid UTF-8
+	var space [256]byte
+	text, _ := jsontext.AppendUnquote(space[:0], quoted) // the error is about invalid UTF-8
 	return string(text)
 }
