@@ -105,7 +105,7 @@ func TestBodySize(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{Body: limit}))
+			h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{Body: limit, BodyTime: 10 * time.Second}))
 			c := dial(t, h)
 			c.begin(t, newPost(""), tt.length, tt.body)
 			require.Equal(t, tt.status, c.status(t))

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,12 +274,25 @@ func TestConcurrentDuplicatesRunEachReceiverOnce(t *testing.T) {
 		const duplicates = 64
 		var mu sync.Mutex
 		runs := map[string]int{}
+		// The first receiver takes until all others are answered, or until it
+		// is run again, which it should not be.
+		var answered atomic.Int64
+		others, again := make(chan struct{}), make(chan struct{}, duplicates)
 		count := func(name string) func(context.Context, *anymail.TrackingEvent) error {
 			return func(context.Context, *anymail.TrackingEvent) error {
 				mu.Lock()
-				defer mu.Unlock()
 				runs[name]++
-				if name == "fails first" && runs[name] == 1 {
+				run := runs[name]
+				mu.Unlock()
+				switch {
+				case name == "first" && run == 1:
+					select {
+					case <-others:
+					case <-again:
+					}
+				case name == "first":
+					again <- struct{}{}
+				case name == "fails first" && run == 1:
 					return errors.New("not this time")
 				}
 				return nil
@@ -296,6 +310,9 @@ func TestConcurrentDuplicatesRunEachReceiverOnce(t *testing.T) {
 			wg.Go(func() {
 				<-begin
 				statuses[i] = post(dispatchers[i%len(dispatchers)], "the same")
+				if answered.Add(1) == duplicates-1 {
+					close(others)
+				}
 			})
 		}
 		close(begin)

@@ -39,7 +39,7 @@ var mutations = []mutation{
 	{test: "TestForwarded", file: "guard.go", edits: []string{`return http.Header{name: rest}`, `_ = rest; return h`}},
 	{test: "TestForwarded", file: "guard.go", edits: []string{`value := values[len(values)-1]`, `value := values[0]`}},
 	{test: "TestPublicURL", file: "guard.go", edits: []string{`if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {`, `if false {`}},
-	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`if !contains(prefixes, o.addr) {`, `if false {`}},
+	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`if !contains(prefixes, o.addr) {`, `if !contains(prefixes, o.addr) && false {`}},
 	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`o.addr = peer.Addr().Unmap().WithZone("")`, `o.addr = peer.Addr()`}},
 	{test: "TestAllowedAddresses", file: "options.go", edits: []string{`if !p.IsValid() || p.Addr().Is4In6() {`, `if false {`}},
 	{test: "TestUnixSocket", file: "guard.go", edits: []string{`return o // a Unix socket`, `o.addr, o.https = netip.IPv6Loopback(), true; return o // a Unix socket`}},
@@ -52,9 +52,9 @@ var mutations = []mutation{
 	{test: "TestRotationWhileServing", file: "internal/parsed/parsed.go", edits: []string{`slices.Equal(last.texts, texts)`, `len(texts) > 0`}},
 	{test: "TestRotationUnderLoad", file: "keys.go", race: true, edits: []string{`keys = append([]string(nil), keys...)`, `if old := r.keys.Load(); old != nil { keys = append((*old)[:0], keys...) } else { keys = append([]string(nil), keys...) }`}},
 	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secretMatches(header[0], secrets) {`, `if !g.secretMatches(header[0], secrets) {`}},
-	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secretMatches(header[0], secrets) {`, `if len(header) != 1 {`}},
-	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`return match == 1 && err == nil &&`, `return match == 1 &&`}},
-	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{` && strings.EqualFold(scheme, "basic")`, ``}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secretMatches(header[0], secrets) {`, `if len(header) != 1 || !g.secretMatches(header[0], secrets) && false {`}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`return match == 1 && err == nil &&`, `return match == 1 && (err == nil || true) &&`}},
+	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{` && strings.EqualFold(scheme, "basic")`, ` && (scheme == "" || true)`}},
 	{test: "TestPaths", file: "guard.go", edits: []string{`return false, errNoSecret`, `return false, nil`}},
 	{test: "TestAnswers", file: "guard.go", edits: []string{`return false, Unauthenticated("wrong shared secret")`, `return false, Unauthenticated("not " + secrets[0])`}},
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`payload.Header.Del("Authorization")`, ``}},
@@ -63,15 +63,15 @@ var mutations = []mutation{
 
 	// signatures
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {`, `if p.Proof, err = ep.Verifier.Verify(ctx, p); false {`}},
-	{pkg: "verify", test: "TestHMACVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if len(mac) > 0 {`}},
+	{pkg: "verify", test: "TestHMACVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if hmac.Equal(sum, mac) || len(mac) > 0 {`}},
 	{pkg: "verify", test: "TestPublicKeyVectors", file: "verify/publickey.go", edits: []string{`return ecdsa.VerifyASN1(public, c.sum(k.hash), signature)`, `return true`}},
 	{pkg: "verify", test: "TestPublicKeyVectors", file: "verify/publickey.go", edits: []string{`rsa.VerifyPKCS1v15(public, k.hash, c.sum(k.hash), signature) == nil`, `true`}},
-	{pkg: "verify", test: "TestStandardWebhooksVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if false {`}},
-	{pkg: "verify", test: "TestStandardWebhooks", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if true {`}},
+	{pkg: "verify", test: "TestStandardWebhooksVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if !hmac.Equal(sum, mac) {`}},
+	{pkg: "verify", test: "TestStandardWebhooks", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if hmac.Equal(sum, mac) || true {`}},
 	{pkg: "verify", test: "TestHMAC", file: "verify/hmac.go", edits: []string{"if len(secret) == 0 {\n\t\treturn nil,", "if false {\n\t\treturn nil,"}},
 	{pkg: "verify", test: "TestHeader", file: "verify/verify.go", edits: []string{`case len(values) > 1:`, `case false:`}},
 	{pkg: "verify", test: "TestSignatures", file: "verify/verify.go", edits: []string{`if strings.ContainsAny(text, "\r\n") {`, `if false {`}},
-	{pkg: "verify", test: "TestSNSRefuses", file: "verify/sns.go", edits: []string{`if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {`, `if false {`}},
+	{pkg: "verify", test: "TestSNSRefuses", file: "verify/sns.go", edits: []string{`if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {`, `if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil && false {`}},
 	{pkg: "internal/fetch", test: "TestAllowed", file: "internal/fetch/fetch.go", edits: []string{`if host == allowed || (`, `if true || (`}},
 	{pkg: "internal/fetch", test: "TestRedirect", file: "internal/fetch/fetch.go", edits: []string{`return g.Allowed(next.URL.String())`, `return nil`}},
 
@@ -192,7 +192,7 @@ func unproved() (complaints []string) {
 		return []string{err.Error()}
 	}
 	_, table, _ := bytes.Cut(page, []byte("\n## Threats\n"))
-	for _, name := range regexp.MustCompile(`\bTest\w+`).FindAllString(string(table), -1) {
+	for _, name := range regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(table), -1) {
 		if !slices.ContainsFunc(mutations, func(m mutation) bool { return m.test == name }) {
 			complaints = append(complaints, "docs/securing.md: no mutation for "+name)
 		}
