@@ -24,8 +24,9 @@ import (
 // callback, and those signed with any key of a rotation are taken; that unknown
 // and malformed events are delivered as such; that keys are the same over
 // redeliveries and different between events; that times are right, raw is
-// unchanged and the JSON form comes back equal; and that no mutation of a
-// sample makes the adapter panic.
+// unchanged, the JSON form comes back equal, and an event has what belongs to
+// its type and nothing else; and that no mutation of a sample makes the adapter
+// panic.
 func Conformance(t *testing.T, kit *Kit) {
 	t.Helper()
 	c := conformance{kit}
@@ -65,6 +66,14 @@ func (c conformance) testKit(t *testing.T) {
 	}
 	if tracking && !types[anymail.EventUnknown] {
 		t.Error("no sample of an event that the adapter does not know")
+	}
+	adapter, _ := c.adapter(t)
+	for _, ep := range adapter.Endpoints() {
+		for from, to := range ep.Statuses {
+			if from >= http.StatusBadRequest && to < http.StatusBadRequest {
+				t.Errorf("endpoint %q answers %d where %d is due: the ESP would not know that something went wrong", ep.Path, to, from)
+			}
+		}
 	}
 }
 
@@ -187,12 +196,48 @@ func (c conformance) testEvents(t *testing.T) {
 			if len(base.Raw) == 0 || !rawStandsIn(request, base.Raw) {
 				t.Errorf("event %d: raw is not what was posted:\n%.300s", i, base.Raw)
 			}
-			if tracking, ok := ev.(*anymail.TrackingEvent); ok && i == 0 && tracking.RejectReason != sample.Reason {
-				t.Errorf("reject reason %q, want %q", tracking.RejectReason, sample.Reason)
+			if tracking, ok := ev.(*anymail.TrackingEvent); ok {
+				if i == 0 && tracking.RejectReason != sample.Reason {
+					t.Errorf("reject reason %q, want %q", tracking.RejectReason, sample.Reason)
+				}
+				checkModel(t, tracking)
 			}
 			RoundTrip(t, ev)
 		}
 	})
+}
+
+// checkModel demands that an event has what belongs to its type and nothing
+// else, so that one situation looks the same at every ESP.
+func checkModel(t *testing.T, ev *anymail.TrackingEvent) {
+	t.Helper()
+	reason, bounce, visit := false, false, false // may it have one?
+	switch ev.Type {
+	case anymail.EventBounced:
+		reason, bounce = true, true
+		if ev.RejectReason == "" || ev.Bounce.Category == "" {
+			t.Errorf("bounced with reject reason %q and bounce category %q", ev.RejectReason, ev.Bounce.Category)
+		}
+	case anymail.EventRejected, anymail.EventFailed, anymail.EventComplained, anymail.EventUnsubscribed:
+		reason, visit = true, ev.Type == anymail.EventUnsubscribed // by a link
+		if ev.RejectReason == "" {
+			t.Errorf("%s without a reject reason", ev.Type)
+		}
+	case anymail.EventDeferred:
+		bounce = true
+	case anymail.EventOpened, anymail.EventClicked:
+		visit = true
+	case anymail.EventUnknown:
+		return
+	}
+	switch {
+	case ev.RejectReason != "" && !reason:
+		t.Errorf("%s has reject reason %q", ev.Type, ev.RejectReason)
+	case ev.Bounce != anymail.Bounce{} && !bounce:
+		t.Errorf("%s has a bounce: %+v", ev.Type, ev.Bounce)
+	case ev.Automated != anymail.Unsaid && !visit:
+		t.Errorf("%s is automated: %v", ev.Type, ev.Automated)
+	}
 }
 
 // RoundTrip fails the test unless the JSON form of an event comes back equal.
@@ -219,9 +264,15 @@ func EventOptions() []cmp.Option {
 	}
 }
 
-// rawStandsIn says whether raw stands in the request: in the body as it is, in
-// a form field, or in a JSON string.
+// rawStandsIn says whether raw stands in the request, whole: in the body as it
+// is, in a form field, or in a JSON string.
 func rawStandsIn(r Request, raw []byte) bool {
+	if bytes.Equal(r.Body, raw) {
+		return true
+	}
+	if !json.Valid(raw) {
+		return false
+	}
 	if bytes.Contains(r.Body, raw) {
 		return true
 	}
@@ -264,6 +315,7 @@ func stringsStandIn(v any, raw string) bool {
 
 func (c conformance) testKeys(t *testing.T) {
 	seen := map[string]string{}
+	message, events := NewParams(), map[string]anymail.EventType{}
 	for _, sample := range c.kit.Samples {
 		p := NewParams()
 		first, second := NewServer(t, c.kit), NewServer(t, c.kit)
@@ -286,6 +338,16 @@ func (c conformance) testKeys(t *testing.T) {
 			if other := seen[ev.Base().Key]; other != "" {
 				t.Errorf("%s, event %d: another event has the key of %s", sample.Name, i, other)
 			}
+		}
+		// Another event of the same message, at the same time.
+		of := NewParams()
+		of.MessageID, of.Recipient, of.Time, of.Tag = message.MessageID, message.Recipient, message.Time, message.Tag
+		for _, ev := range second.Send(t, sample, of) {
+			key, typ := ev.Base().Key, ev.Base().Type
+			if other, found := events[key]; found && other != typ {
+				t.Errorf("%s: a %s event has the key of a %s event of the same message", sample.Name, typ, other)
+			}
+			events[key] = typ
 		}
 		// The server that had the event already takes it again, or refuses the
 		// very same signature, but runs nothing.
@@ -440,10 +502,14 @@ func (c conformance) testMutations(t *testing.T) {
 		request := sample.Make(NewParams())
 		ep := c.endpoint(t, adapter, sample.Endpoint)
 		for range 100 {
+			if t.Failed() {
+				return // one example is enough
+			}
 			p := &anymail.Payload{
 				ESP: c.kit.ESP, Name: c.kit.ESP, Endpoint: sample.Endpoint,
 				Header: request.Header.Clone(), Body: mutate(random, request.Body), ReceivedAt: time.Now(),
 			}
+			body := bytes.Clone(p.Body)
 			func() {
 				defer func() {
 					if v := recover(); v != nil {
@@ -456,6 +522,9 @@ func (c conformance) testMutations(t *testing.T) {
 					}
 				}
 				_, _ = ep.Parser.ParseEvents(context.Background(), p)
+				if !bytes.Equal(body, p.Body) {
+					t.Errorf("%s: the body was changed from\n%q\nto\n%q", sample.Name, body, p.Body)
+				}
 			}()
 		}
 	}

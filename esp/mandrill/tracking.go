@@ -189,7 +189,7 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 		// The message is as of when the event was posted, so that another
 		// attempt may show more history. ts has whole seconds, in which several
 		// links may be clicked.
-		ev.Key = anymail.EventKey(ESP, string(w.Event), ev.MessageID, ev.Timestamp.Format(time.RFC3339Nano), ev.Recipient,
+		ev.Key = anymail.EventKey(ESP, string(w.Event), string(ev.Type), ev.MessageID, ev.Timestamp.Format(time.RFC3339Nano), ev.Recipient,
 			ev.ClickURL, string(w.IP), ev.UserAgent)
 	}
 }
