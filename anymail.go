@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +52,8 @@ func New(options ...Option) (*Dispatcher, error) {
 	d := &Dispatcher{settings: s, mux: chi.NewMux()}
 	d.load.max, d.held.max = int64(s.maxInFlight), s.maxHeld
 	d.endpoints.Store(&map[string]*endpoint{})
-	for _, pattern := range []string{"/{name}", "/{name}/", "/{name}/{endpoint}", "/{name}/{endpoint}/"} {
+	name, endpoint := "/{"+nameParam+"}", "/{"+endpointParam+"}"
+	for _, pattern := range []string{name, name + "/", name + endpoint, name + endpoint + "/"} {
 		d.mux.HandleFunc(pattern, d.route)
 	}
 	return d, nil
@@ -68,6 +68,9 @@ func New(options ...Option) (*Dispatcher, error) {
 func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("anymail: %w: %s: %s", ErrConfig, name, fmt.Sprintf(format, args...))
+	}
+	if adapter == nil {
+		return fail("no adapter")
 	}
 	if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		return fail("a name has only letters, digits, - and _")
@@ -89,11 +92,17 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	if s.maxInFlight != d.settings.maxInFlight {
 		ownLoad.max = int64(s.maxInFlight)
 	}
-	for _, e := range adapter.Endpoints() {
+	served := adapter.Endpoints()
+	if len(served) == 0 {
+		return fail("the adapter has no endpoint")
+	}
+	for _, e := range served {
 		key := routeKey(name, e.Path)
 		switch {
 		case endpoints[key] != nil:
 			return fail("endpoint %q is already registered", e.Path)
+		case strings.Contains(e.Path, "/"):
+			return fail("endpoint %q is not a single segment of a path", e.Path)
 		case e.Parser == nil:
 			return fail("endpoint %q has no parser", e.Path)
 		case e.NeedsSecret && s.secrets == nil:
@@ -148,8 +157,15 @@ func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	return nil
 }
 
+// The parameters of the Dispatcher's own routes. chi keeps them together with
+// those of the routes that it is mounted below, which may well be called "name".
+const (
+	nameParam     = "anymail.name"
+	endpointParam = "anymail.endpoint"
+)
+
 func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
-	ep := (*d.endpoints.Load())[routeKey(chi.URLParam(r, "name"), chi.URLParam(r, "endpoint"))]
+	ep := (*d.endpoints.Load())[routeKey(chi.URLParam(r, nameParam), chi.URLParam(r, endpointParam))]
 	if ep == nil {
 		http.NotFound(w, r)
 		return
@@ -179,9 +195,12 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
 	rq := request{ep: ep, w: w, r: r}
+	defer rq.leave()
 	reply, err := rq.handle(ctx)
 	status := rq.respond(ctx, reply, err)
-	end(Outcome{Status: status, Events: rq.events, Err: err})
+	if end != nil {
+		end(Outcome{Status: status, Events: rq.events, Err: err})
+	}
 }
 
 // request is one request on its way.
@@ -191,6 +210,7 @@ type request struct {
 	r         *http.Request
 	origin    origin
 	payload   *Payload
+	admitted  bool  // counted in
 	held      int64 // bytes of body that are counted in
 	authentic bool
 	nonce     string // what the replay check has claimed
@@ -202,25 +222,20 @@ type request struct {
 // handle is a request's way through the program. Each step goes on only where
 // the one before it succeeded; an error ends the way and decides the answer.
 func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
 	switch method := rq.r.Method; {
 	case method == http.MethodPost:
 	case method == http.MethodHead, slices.Contains(rq.ep.Probes, method):
 		return &Reply{}, nil // ESPs try a URL this way before they take it
 	default:
-		return nil, errMethod
+		return nil, ErrMethodNotAllowed
 	}
-	done, err := rq.admit()
-	if err != nil {
+	if err := rq.admit(); err != nil {
 		return nil, err
 	}
-	defer done()
 	ctx, cancel := context.WithTimeout(ctx, rq.ep.limits.RequestTime)
 	defer cancel()
+	finished := false // stays so whatever else happens
+	defer func() { err = errors.Join(err, rq.endReplayCheck(ctx, finished)) }()
 
 	if err := rq.stage(ctx, StageGuard, rq.receive); err != nil {
 		return nil, err
@@ -231,8 +246,6 @@ func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
 	if rq.repeated {
 		return &Reply{}, nil
 	}
-	finished := false // stays so if something panics
-	defer func() { err = errors.Join(err, rq.endReplayCheck(ctx, finished)) }()
 	if err := rq.stage(ctx, StageParse, rq.parse); err != nil {
 		return nil, err
 	}
@@ -246,7 +259,6 @@ func (rq *request) handle(ctx context.Context) (reply *Reply, err error) {
 }
 
 var (
-	errMethod   = errors.New("method not allowed")
 	errBusy     = Because(ErrUnavailable, "too many requests in flight", nil)
 	errHeld     = Because(ErrUnavailable, "too many bytes in flight", nil)
 	errShutdown = Because(ErrUnavailable, "shutting down", nil)
@@ -254,31 +266,37 @@ var (
 
 func (rq *request) stage(ctx context.Context, stage Stage, run func(context.Context) error) error {
 	ctx, end := rq.ep.settings.hooks.stage(ctx, rq.ep.info, stage)
-	err := run(ctx)
-	end(err)
+	err := caught(func() error { return run(ctx) })
+	if end != nil {
+		end(err)
+	}
 	return err
 }
 
-// admit counts the request in, unless there are too many or no more wanted.
-func (rq *request) admit() (done func(), err error) {
+// admit counts the request in, until leave, unless there are too many or no
+// more wanted.
+func (rq *request) admit() error {
 	d := rq.ep.d
 	if !d.load.enter(1) {
-		return nil, errBusy
+		return errBusy
 	}
 	if !rq.ep.load.enter(1) {
 		d.load.leave(1)
-		return nil, errBusy
+		return errBusy
 	}
-	done = func() {
-		d.held.leave(rq.held)
-		rq.ep.load.leave(1)
-		d.load.leave(1)
-	}
+	rq.admitted = true
 	if d.closing.Load() { // asked after entering, so that Shutdown misses nobody
-		done()
-		return nil, errShutdown
+		return errShutdown
 	}
-	return done, nil
+	return nil
+}
+
+func (rq *request) leave() {
+	if rq.admitted {
+		rq.ep.d.held.leave(rq.held)
+		rq.ep.load.leave(1)
+		rq.ep.d.load.leave(1)
+	}
 }
 
 // receive does the guard's checks and, if they pass, reads the body.
@@ -376,10 +394,10 @@ func (rq *request) beginReplayCheck(ctx context.Context) error {
 		return nil
 	}
 	nonce := EventKey(rq.ep.info.ESP, string(proof.Nonce))
-	claims, err := s.store.Claim(ctx, rq.ep.replay, []string{nonce})
+	claims, err := claim(ctx, s.store, rq.ep.replay, []string{nonce})
 	switch {
 	case err != nil:
-		return Because(ErrUnavailable, "idempotency store", err)
+		return err
 	case claims[0] == ClaimDone && rq.ep.RepeatsSignature:
 		rq.repeated = true
 		return nil
@@ -396,11 +414,9 @@ func (rq *request) endReplayCheck(ctx context.Context, done bool) error {
 	if rq.nonce == "" {
 		return nil
 	}
-	err := rq.ep.settings.store.Finish(context.WithoutCancel(ctx), rq.ep.replay, rq.nonce, done)
-	if err != nil {
-		return Because(ErrUnavailable, "idempotency store", err)
-	}
-	return nil
+	after, cancel := afterwards(ctx)
+	defer cancel()
+	return finish(after, rq.ep.settings.store, rq.ep.replay, rq.nonce, done)
 }
 
 // parse answers handshakes and turns everything else into events.
@@ -438,7 +454,7 @@ func (rq *request) deliver(ctx context.Context) error {
 		}
 		return nil
 	}
-	return rq.ep.d.Signals.deliver(ctx, s.store, s.hooks, rq.events)
+	return rq.ep.d.deliver(ctx, s.store, s.hooks, rq.events)
 }
 
 // respond writes the answer, and reports what was not a success.
@@ -454,17 +470,17 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 		return status
 	}
 	ep := rq.ep
+	reason, kind := kindOf(err)
 	challenged := ep.Challenge && errors.Is(err, errNoSecret)
 	// Neither what has yet to be asked for its secret counts as a failure nor
 	// what was signed well but comes again: both are what an ESP does.
-	if errors.Is(err, ErrUnauthenticated) && !errors.Is(err, ErrReplayed) && !challenged {
+	if kind == ErrUnauthenticated && !challenged { //nolint:errorlint // not ErrReplayed, which wraps it
 		ep.guard.failed(rq.origin.addr)
 	}
-	status = statusOf(err, ep.settings.rejectStatus)
+	status = statusOf(kind, ep.settings.rejectStatus)
 	switch {
-	case errors.Is(err, errMethod):
-		status = http.StatusMethodNotAllowed
-		header.Set("Allow", "POST, HEAD")
+	case status == http.StatusMethodNotAllowed:
+		header.Set("Allow", strings.Join(append([]string{http.MethodPost, http.MethodHead}, ep.Probes...), ", "))
 	case challenged:
 		status = http.StatusUnauthorized
 		header.Set("WWW-Authenticate", `Basic realm="anymail", charset="UTF-8"`)
@@ -477,10 +493,10 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 	}
 	http.Error(rq.w, http.StatusText(status), status)
 
-	requestErr := &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reasonOf(err), Err: err}
+	requestErr := &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err}
 	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted",
 		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
-		slog.Int("status", status), slog.String("remote", rq.origin.addr.String()), slog.String("error", err.Error()))
+		slog.Int("status", status), slog.String("remote", rq.origin.addr.String()), slog.String("error", clip(err.Error())))
 	rejection := Rejection{Err: requestErr, Status: status, RemoteAddr: rq.origin.addr}
 	if rq.authentic && rq.payload != nil {
 		payload := *rq.payload
@@ -493,6 +509,16 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 }
 
 const retryAfterSeconds = 5
+
+// clip bounds what is logged: a thousand failures of one batch are one line,
+// and still one that can be read. The hooks have all of them.
+func clip(text string) string {
+	const enough = 4 << 10
+	if len(text) <= enough {
+		return text
+	}
+	return fmt.Sprintf("%s ... and %d bytes more", strings.ToValidUTF8(text[:enough], ""), len(text)-enough)
+}
 
 // load counts what is under way. A max of 0 means no limit.
 type load struct {
@@ -517,7 +543,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(i
 	if r.ContentLength > limits.Body {
 		return nil, Because(ErrTooLarge, "declared body", nil)
 	}
-	var body io.Reader = http.MaxBytesReader(w, r.Body, limits.Body)
+	var body io.Reader = transport{http.MaxBytesReader(w, r.Body, limits.Body)}
 	expect := r.ContentLength
 	switch encoding := r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
 	case "", "identity":
@@ -560,6 +586,19 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(i
 	}
 }
 
+// transport tells a connection that broke from a gzip stream that is not whole.
+type transport struct{ io.Reader }
+
+func (t transport) Read(b []byte) (int, error) {
+	n, err := t.Reader.Read(b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errCutOff
+	}
+	return n, err
+}
+
+var errCutOff = errors.New("the connection ended before the body")
+
 func bodyError(err error) error {
 	var tooLarge *http.MaxBytesError
 	var corrupt flate.CorruptInputError
@@ -568,7 +607,7 @@ func bodyError(err error) error {
 		return Because(ErrTooLarge, "body", nil)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return Because(ErrUnavailable, "the body came too slowly", nil)
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return Malformed("body", err)
 	}
 	return Because(ErrUnavailable, "body could not be read", err)

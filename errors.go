@@ -1,15 +1,20 @@
 package anymail
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
+	"slices"
 	"strings"
 )
 
-// The kinds of failure, for [errors.Is]. Whatever a Dispatcher reports wraps
-// one of them.
+// The kinds of failure, for [errors.Is]. What a Dispatcher reports wraps one of
+// them, unless an adapter panicked ([*PanicError]) or returned another error.
 var (
+	// ErrMethodNotAllowed: neither POST nor what the ESP tries a URL with.
+	ErrMethodNotAllowed = errors.New("method not allowed")
 	// ErrUnauthenticated: the request did not prove that it is the ESP's.
 	ErrUnauthenticated = errors.New("not authenticated")
 	// ErrReplayed: the request is authentic but stale, or was handled before.
@@ -40,8 +45,8 @@ type RequestError struct {
 	ESP      string // the adapter's canonical name
 	Name     string // the name that the adapter is registered under
 	Endpoint string // the endpoint's path, for example "tracking"
-	Reason   string // a short constant phrase, for example "signature mismatch"
-	Err      error  // wraps one of the Err variables
+	Reason   string // a short constant phrase, for example "signature mismatch"; may be empty
+	Err      error  // see the Err variables
 }
 
 // Error implements error.
@@ -101,12 +106,36 @@ func Malformed(reason string, cause error) error {
 	return &reasonError{ErrMalformed, reason, cause}
 }
 
-func reasonOf(err error) string {
-	var r *reasonError
-	if errors.As(err, &r) {
-		return r.reason
+// kinds are the Err variables that decide an answer.
+var kinds = []error{
+	ErrMethodNotAllowed, ErrUnauthenticated, ErrReplayed, ErrForbidden, ErrRateLimited, ErrTooLarge,
+	ErrUnsupportedMedia, ErrMalformed, ErrUnavailable, ErrReceiver, ErrConfig,
+}
+
+// kindOf returns which of the Err variables err is in the first place, and the
+// reason that was given with it; nil where it is none. [errors.Is] cannot tell:
+// what a receiver, a queue or a key source failed with may itself wrap one of
+// the Err variables, from a client of its own, say. So of an error and what it
+// wraps the outer one counts, and of joined ones the first.
+func kindOf(err error) (reason string, kind error) {
+	if slices.Contains(kinds, err) {
+		return "", err
 	}
-	return ""
+	var inner []error
+	switch e := err.(type) { //nolint:errorlint // this walks the tree itself
+	case *reasonError:
+		inner, reason = e.Unwrap(), e.reason
+	case interface{ Unwrap() error }:
+		inner = []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		inner = e.Unwrap()
+	}
+	for _, err := range inner {
+		if innermost, kind := kindOf(err); kind != nil {
+			return cmp.Or(reason, innermost), kind
+		}
+	}
+	return reason, nil
 }
 
 // ReceiverError says which receiver failed on which event. It is an
@@ -136,28 +165,36 @@ type PanicError struct {
 // Error implements error. The stack is left to those who ask for it.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
+// caught calls f, and returns its panic as a [*PanicError].
+func caught(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return f()
+}
+
 // statusOf is section 4 of the design in one place: which answer makes an ESP
 // retry what a retry can mend, and nothing else.
-func statusOf(err error, rejectStatus int) int {
-	switch {
-	case err == nil:
-		return http.StatusOK
-	case errors.Is(err, ErrUnauthenticated):
+func statusOf(kind error, rejectStatus int) int {
+	switch kind {
+	case ErrMethodNotAllowed: //nolint:errorlint // kinds are not wrapped
+		return http.StatusMethodNotAllowed
+	case ErrUnauthenticated, ErrReplayed:
 		return rejectStatus
-	case errors.Is(err, ErrForbidden):
+	case ErrForbidden:
 		return http.StatusForbidden
-	case errors.Is(err, ErrRateLimited):
+	case ErrRateLimited:
 		return http.StatusTooManyRequests
-	case errors.Is(err, ErrTooLarge):
+	case ErrTooLarge:
 		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, ErrUnsupportedMedia):
+	case ErrUnsupportedMedia:
 		return http.StatusUnsupportedMediaType
-	case errors.Is(err, ErrReceiver):
-		return http.StatusInternalServerError
-	case errors.Is(err, ErrUnavailable):
-		return http.StatusServiceUnavailable
-	case errors.Is(err, ErrMalformed):
+	case ErrMalformed:
 		return http.StatusBadRequest
+	case ErrUnavailable:
+		return http.StatusServiceUnavailable
 	}
-	return http.StatusInternalServerError
+	return http.StatusInternalServerError // a receiver, a panic, anything else
 }

@@ -2,7 +2,9 @@ package anymail
 
 import (
 	"context"
+	"log/slog"
 	"net/netip"
+	"runtime/debug"
 )
 
 // Stage names an arrow on a request's way.
@@ -36,27 +38,34 @@ type Rejection struct {
 	Err        error
 	Status     int
 	RemoteAddr netip.Addr
-	// Payload is set where the request proved authentic but could not be
-	// understood, so that nothing is lost. Its headers are without credentials.
+	// Payload is set where the request proved authentic, so that nothing is
+	// lost. Its Header is without Authorization.
 	Payload *Payload
 }
 
 // Hooks observe requests, for metrics and traces. Nil fields are skipped.
 // Those that return a context are given to what runs inside; the function they
 // return (which may be nil) is called when that has ended. All of them may be
-// called concurrently, and must not keep or change what they are given.
+// called concurrently, and must not keep or change what they are given. A panic
+// in one of them is logged and changes nothing.
 type Hooks struct {
 	// Request runs around each request that found its endpoint.
 	Request func(context.Context, RequestInfo) (context.Context, func(Outcome))
 	// Stage runs around each stage of a request.
 	Stage func(context.Context, RequestInfo, Stage) (context.Context, func(error))
-	// Receiver runs around each call of a receiver.
+	// Receiver runs around each call of a receiver by the Dispatcher. What a
+	// queue's worker calls is the queue's to observe.
 	Receiver func(ctx context.Context, receiver string, ev Event) (context.Context, func(error))
 	// Rejected is called for each request that is not answered with success.
 	Rejected func(context.Context, Rejection)
 }
 
-type hookList []Hooks
+// hookList are all hooks. They observe: one that panics is logged, and changes
+// nothing else.
+type hookList struct {
+	all    []Hooks
+	logger *slog.Logger
+}
 
 func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(Outcome)) {
 	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(Outcome)) {
@@ -86,29 +95,43 @@ func (hs hookList) receiver(ctx context.Context, receiver string, ev Event) (con
 }
 
 func (hs hookList) rejected(ctx context.Context, r Rejection) {
-	for i := range hs {
-		if hs[i].Rejected != nil {
-			hs[i].Rejected(ctx, r)
+	for i := range hs.all {
+		if hs.all[i].Rejected != nil {
+			hs.shielded(ctx, func() { hs.all[i].Rejected(ctx, r) })
 		}
 	}
 }
 
-// around begins each hook and returns the context of the innermost, and a
-// function that ends them in reverse.
-func around[T any](hs hookList, ctx context.Context, begin func(context.Context, *Hooks) (context.Context, func(T))) (context.Context, func(T)) {
-	if len(hs) == 0 {
-		return ctx, func(T) {}
-	}
-	ends := make([]func(T), 0, len(hs))
-	for i := range hs {
-		var end func(T)
-		if ctx, end = begin(ctx, &hs[i]); end != nil {
-			ends = append(ends, end)
+func (hs hookList) shielded(ctx context.Context, f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			hs.logger.ErrorContext(ctx, "anymail: a hook panicked", "panic", v, "stack", string(debug.Stack()))
 		}
+	}()
+	f()
+}
+
+// around begins each hook and returns the context of the innermost, and a
+// function that ends them in reverse: nil where there is nothing to end.
+func around[T any](hs hookList, ctx context.Context, begin func(context.Context, *Hooks) (context.Context, func(T))) (context.Context, func(T)) {
+	if len(hs.all) == 0 {
+		return ctx, nil
+	}
+	ends := make([]func(T), 0, len(hs.all))
+	for i := range hs.all {
+		hs.shielded(ctx, func() {
+			inner, end := begin(ctx, &hs.all[i])
+			if inner != nil {
+				ctx = inner
+			}
+			if end != nil {
+				ends = append(ends, end)
+			}
+		})
 	}
 	return ctx, func(result T) {
 		for i := len(ends) - 1; i >= 0; i-- {
-			ends[i](result)
+			hs.shielded(ctx, func() { ends[i](result) })
 		}
 	}
 }

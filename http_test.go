@@ -457,7 +457,7 @@ func TestClientGone(t *testing.T) {
 		<-entered
 		cancel()
 	}()
-	_, err = http.DefaultClient.Do(req) //nolint:bodyclose // there is none
+	_, err = http.DefaultClient.Do(req)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, <-ended, context.Canceled)
 	require.NoError(t, h.Shutdown(t.Context()), "waits for the request to end")
@@ -630,7 +630,7 @@ func TestHandshake(t *testing.T) {
 	a.endpoint.Handshake = func(_ context.Context, p *anymail.Payload) (*anymail.Reply, error) {
 		var w struct{ Challenge string }
 		if json.Unmarshal(p.Body, &w) != nil || w.Challenge == "" {
-			return nil, nil //nolint:nilnil // not a handshake, and that is no error
+			return nil, nil //nolint:nilerr // not a handshake, and that is no error
 		}
 		return &anymail.Reply{Status: 202, ContentType: "text/plain", Body: []byte(w.Challenge)}, nil
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,8 @@ const (
 	DefaultMaxInFlightBytes = 512 << 20
 )
 
-// Limits bound what one request may cost. A zero field means its default.
+// Limits bound what one request may cost. A field that is not more than 0 leaves
+// what an option before has set, and so in the end the default.
 type Limits struct {
 	// Body is the largest body in bytes, after a gzip content encoding is
 	// undone. Default: the endpoint's own, or [DefaultMaxBody].
@@ -50,16 +52,31 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
+	return l.over(Limits{
+		Body:        DefaultMaxBody,
+		BodyTime:    30 * time.Second,
+		RequestTime: 60 * time.Second,
+		BatchEvents: 20_000,
+		FormFields:  1000,
+		MIMEDepth:   24,
+		MIMEParts:   1000,
+		MIMEHeaders: 2000,
+		Fetch:       64 << 20,
+	})
+}
+
+// over returns l with what it leaves open taken from under.
+func (l Limits) over(under Limits) Limits {
 	return Limits{
-		Body:        or(l.Body, DefaultMaxBody),
-		BodyTime:    or(l.BodyTime, 30*time.Second),
-		RequestTime: or(l.RequestTime, 60*time.Second),
-		BatchEvents: or(l.BatchEvents, 20_000),
-		FormFields:  or(l.FormFields, 1000),
-		MIMEDepth:   or(l.MIMEDepth, 24),
-		MIMEParts:   or(l.MIMEParts, 1000),
-		MIMEHeaders: or(l.MIMEHeaders, 2000),
-		Fetch:       or(l.Fetch, 64<<20),
+		Body:        or(l.Body, under.Body),
+		BodyTime:    or(l.BodyTime, under.BodyTime),
+		RequestTime: or(l.RequestTime, under.RequestTime),
+		BatchEvents: or(l.BatchEvents, under.BatchEvents),
+		FormFields:  or(l.FormFields, under.FormFields),
+		MIMEDepth:   or(l.MIMEDepth, under.MIMEDepth),
+		MIMEParts:   or(l.MIMEParts, under.MIMEParts),
+		MIMEHeaders: or(l.MIMEHeaders, under.MIMEHeaders),
+		Fetch:       or(l.Fetch, under.Fetch),
 	}
 }
 
@@ -127,7 +144,12 @@ func WithSharedSecret(secrets ...string) Option {
 // WithSharedSecrets is [WithSharedSecret] with secrets that can change while
 // requests run. Weak ones authenticate nothing.
 func WithSharedSecrets(source KeySource) Option {
-	return func(s *settings) { s.secrets = source }
+	return func(s *settings) {
+		if source == nil {
+			s.fail("no source of shared secrets")
+		}
+		s.secrets = source
+	}
 }
 
 // Insecure lets an endpoint start that has neither a shared secret nor a
@@ -202,7 +224,12 @@ func WithAllowedAddresses(prefixes ...netip.Prefix) Option {
 // from somewhere. The function is called on every request and should answer
 // from memory; an error refuses the request with 503.
 func WithAllowedAddressFunc(load func(context.Context) ([]netip.Prefix, error)) Option {
-	return func(s *settings) { s.allowed = load }
+	return func(s *settings) {
+		if load == nil {
+			s.fail("no function to load allowed addresses")
+		}
+		s.allowed = load
+	}
 }
 
 // Rate is a rate on average and a burst at once. Its zero value is no limit.
@@ -267,7 +294,7 @@ func (r Rate) limiter(size int) *ratelimit.Limiter {
 
 // WithLimits bounds what one request may cost.
 func WithLimits(limits Limits) Option {
-	return func(s *settings) { s.limits = limits }
+	return func(s *settings) { s.limits = limits.over(s.limits) }
 }
 
 // WithMaxInFlight sets how many requests may be under way at once; one more is
@@ -297,9 +324,15 @@ func WithMaxInFlightBytes(n int64) Option {
 }
 
 // WithTimestampWindow sets how far a signed timestamp may be from now, in
-// either direction, instead of the adapter's own window.
+// either direction, instead of the adapter's own window; 0 leaves it to the
+// adapter again.
 func WithTimestampWindow(window time.Duration) Option {
-	return func(s *settings) { s.window = window }
+	return func(s *settings) {
+		if window < 0 {
+			s.fail("timestamp window of %s", window)
+		}
+		s.window = window
+	}
 }
 
 // WithoutReplayCheck takes requests whose very signature was seen before and
@@ -336,17 +369,27 @@ func WithQueue(queue Queue) Option {
 // WithLogger sets the logger; by default it is [slog.Default]. Rejected
 // requests are logged as warnings, one line each, without payload or secret.
 func WithLogger(logger *slog.Logger) Option {
-	return func(s *settings) { s.logger = logger }
+	return func(s *settings) {
+		if logger == nil {
+			s.fail("no logger")
+		}
+		s.logger = logger
+	}
 }
 
 // WithHooks adds hooks for metrics and traces to those that are already there.
 func WithHooks(hooks Hooks) Option {
-	return func(s *settings) { s.hooks = append(s.hooks[:len(s.hooks):len(s.hooks)], hooks) }
+	return func(s *settings) { s.hooks.all = append(slices.Clip(s.hooks.all), hooks) }
 }
 
 // WithClock replaces the clock, for tests.
 func WithClock(now func() time.Time) Option {
-	return func(s *settings) { s.now = now }
+	return func(s *settings) {
+		if now == nil {
+			s.fail("no clock")
+		}
+		s.now = now
+	}
 }
 
 func newSettings() settings {
@@ -362,7 +405,12 @@ func newSettings() settings {
 func (s settings) with(options []Option) (settings, error) {
 	s.errs = nil
 	for _, option := range options {
+		if option == nil {
+			s.fail("an option is nil")
+			continue
+		}
 		option(&s)
 	}
+	s.hooks.logger = s.logger
 	return s, errors.Join(s.errs...)
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Signals are the two places where callbacks are connected. A [Dispatcher] has
@@ -53,6 +53,11 @@ func (s *Signal[E]) Connect(name string, receive func(context.Context, E) error,
 	if name == "" || receive == nil {
 		return fmt.Errorf("anymail: %w: a receiver needs a name and a function", ErrConfig)
 	}
+	for _, filter := range filters {
+		if filter == nil {
+			return fmt.Errorf("anymail: %w: receiver %q has a filter that is nil", ErrConfig, name)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.connections()
@@ -67,7 +72,7 @@ func (s *Signal[E]) Connect(name string, receive func(context.Context, E) error,
 }
 
 // Disconnect removes a receiver. It reports whether there was one of this name.
-// A call that has begun goes on.
+// A delivery that has begun goes on, with the other events of its request.
 func (s *Signal[E]) Disconnect(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,22 +110,21 @@ func (c *connection[E]) wants(base *Common) bool {
 
 // call runs the receiver and turns a panic into an error, so that one receiver
 // cannot keep the others, or the process, from running.
-func (c *connection[E]) call(ctx context.Context, hooks hookList, ev E) (err error) {
-	var end func(error)
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-		if err != nil {
-			base := ev.Base()
-			err = &ReceiverError{Receiver: c.name, ESP: base.ESP, Type: base.Type, Key: base.Key, Err: err}
-		}
-		if end != nil {
-			end(err)
-		}
-	}()
-	ctx, end = hooks.receiver(ctx, c.name, ev)
-	return c.receive(ctx, ev)
+func (c *connection[E]) call(ctx context.Context, hooks hookList, ev E) error {
+	ctx, end := hooks.receiver(ctx, c.name, ev)
+	err := caught(func() error { return c.receive(ctx, ev) })
+	if err != nil {
+		err = c.failed(ev, err)
+	}
+	if end != nil {
+		end(err)
+	}
+	return err
+}
+
+func (c *connection[E]) failed(ev E, err error) error {
+	base := ev.Base()
+	return &ReceiverError{Receiver: c.name, ESP: base.ESP, Type: base.Type, Key: base.Key, Err: err}
 }
 
 // Matching returns the names of the receivers that ev is for, in order. A queue
@@ -161,7 +165,7 @@ func (s *Signals) Call(ctx context.Context, receiver string, ev Event) error {
 func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E) error {
 	for _, c := range s.connections() {
 		if c.name == receiver {
-			return c.call(ctx, nil, ev)
+			return c.call(ctx, hookList{}, ev)
 		}
 	}
 	return Because(ErrUnavailable, fmt.Sprintf("receiver %q is not connected", receiver), nil)
@@ -173,7 +177,7 @@ func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E
 // [*ReceiverError] for receivers that failed, [ErrUnavailable] for what another
 // request is running right now or where the store failed.
 func (s *Signals) Deliver(ctx context.Context, store IdempotencyStore, events ...Event) error {
-	return s.deliver(ctx, store, nil, events)
+	return s.deliver(ctx, store, hookList{}, events)
 }
 
 func (s *Signals) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []Event) error {
@@ -189,7 +193,15 @@ func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStor
 		wanted := make([]E, 0, len(events))
 		keys := make([]string, 0, len(events))
 		for _, ev := range events {
-			if e, ok := ev.(E); ok && c.wants(e.Base()) {
+			e, ok := ev.(E)
+			if !ok {
+				continue
+			}
+			var wants bool
+			if err := caught(func() error { wants = c.wants(e.Base()); return nil }); err != nil {
+				errs = append(errs, c.failed(e, err))
+			}
+			if wants {
 				wanted = append(wanted, e)
 				keys = append(keys, e.Base().Key)
 			}
@@ -208,11 +220,21 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 	var claims []Claim
 	if store != nil {
 		var err error
-		if claims, err = store.Claim(ctx, c.name, keys); err != nil {
-			return append(errs, Because(ErrUnavailable, "idempotency store", err))
+		if claims, err = claim(ctx, store, c.name, keys); err != nil {
+			return append(errs, err)
 		}
 	}
-	for i, ev := range events {
+	after, cancel := afterwards(ctx)
+	defer cancel()
+	i := 0
+	defer func() { // a receiver may end the goroutine: no claim may outlive it
+		for ; i < len(claims); i++ {
+			if claims[i] == ClaimGranted {
+				_ = finish(after, store, c.name, keys[i], false)
+			}
+		}
+	}()
+	for ; i < len(events); i++ {
 		if claims != nil {
 			switch claims[i] {
 			case ClaimDone:
@@ -229,17 +251,48 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 		if err != nil {
 			err = Because(ErrUnavailable, "ran out of time before receiver "+c.name, err)
 		} else {
-			err = c.call(ctx, hooks, ev)
+			err = c.call(ctx, hooks, events[i])
 		}
 		if err != nil {
 			errs = append(errs, err)
 		}
 		if store != nil {
-			// The outcome is kept even if the client has gone meanwhile.
-			if err := store.Finish(context.WithoutCancel(ctx), c.name, keys[i], err == nil); err != nil {
-				errs = append(errs, Because(ErrUnavailable, "idempotency store", err))
+			if err := finish(after, store, c.name, keys[i], err == nil); err != nil {
+				errs = append(errs, err)
 			}
 		}
 	}
 	return errs
+}
+
+func claim(ctx context.Context, store IdempotencyStore, receiver string, keys []string) (claims []Claim, err error) {
+	err = caught(func() (err error) {
+		claims, err = store.Claim(ctx, receiver, keys)
+		return err
+	})
+	if err == nil && len(claims) != len(keys) {
+		err = fmt.Errorf("%d answers about %d keys", len(claims), len(keys))
+	}
+	if err != nil {
+		return nil, Because(ErrUnavailable, "idempotency store", err)
+	}
+	return claims, nil
+}
+
+func finish(ctx context.Context, store IdempotencyStore, receiver, key string, done bool) error {
+	if err := caught(func() error { return store.Finish(ctx, receiver, key, done) }); err != nil {
+		return Because(ErrUnavailable, "idempotency store", err)
+	}
+	return nil
+}
+
+// afterwards returns a context to write down what was done. It goes on where
+// the client has gone meanwhile, and ends a little later than ctx would have.
+func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	const grace = 10 * time.Second
+	after := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(after, deadline.Add(grace))
+	}
+	return after, func() {}
 }
