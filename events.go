@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -158,7 +157,8 @@ func (t *Tri) UnmarshalJSON(b []byte) error {
 
 // Raw is the ESP's own text of an event, byte for byte. Its JSON form is a
 // string, or {"base64": "..."} where the bytes are not valid UTF-8, so that
-// nothing is lost. Treat it as read-only: the events of one request share it.
+// nothing is lost. Treat it as read-only: the events of one request share the
+// request's body, which stays in memory as long as one of them is kept.
 type Raw []byte
 
 // MarshalJSON implements [json.Marshaler].
@@ -331,14 +331,15 @@ func (e *InboundEvent) MarshalJSON() ([]byte, error) {
 	}{KindInbound, (*plainInbound)(e)})
 }
 
-// DecodeEvent reads the JSON form of either kind of event. It returns an error
-// that is [ErrMalformed] where b is not such a form.
+// DecodeEvent reads the JSON form of either kind of event. Members that it does
+// not know are skipped, so that a newer version's form can be read. It returns an
+// error that is [ErrMalformed] where b is not such a form.
 func DecodeEvent(b []byte) (Event, error) {
 	var head struct {
 		Kind Kind `json:"kind"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, errors.Join(ErrMalformed, err)
+		return nil, Malformed("form of an event", err)
 	}
 	var ev Event
 	switch head.Kind {
@@ -347,11 +348,12 @@ func DecodeEvent(b []byte) (Event, error) {
 	case KindInbound:
 		ev = new(InboundEvent)
 	default:
-		return nil, fmt.Errorf("%w: event of kind %.40q", ErrMalformed, head.Kind)
+		return nil, Malformed(fmt.Sprintf("event of kind %.40q", head.Kind), nil)
 	}
 	if err := json.Unmarshal(b, ev); err != nil {
-		return nil, errors.Join(ErrMalformed, err)
+		return nil, Malformed("form of an event", err)
 	}
+	normalize(ev)
 	return ev, nil
 }
 

@@ -3,10 +3,12 @@ package anymail_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"github.com/stretchr/testify/require"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"runtime"
@@ -340,6 +342,31 @@ func TestLogLineIsBounded(t *testing.T) {
 	}
 	require.Contains(t, h.log.String(), "no database")
 	require.Greater(t, len(h.rejections[0].Err.Error()), 10_000, "the hook has it all")
+}
+
+// What an adapter fills in that has no JSON form would keep the event from ever
+// being queued, and the ESP would come again for days.
+func TestEventsHaveAJSONForm(t *testing.T) {
+	nan := math.NaN()
+	far := time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
+	a := newAcme("key")
+	a.endpoint.Parser = anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
+		return []anymail.Event{
+			&anymail.TrackingEvent{Common: anymail.Common{ID: "1", Timestamp: far}},
+			&anymail.InboundEvent{Common: anymail.Common{ID: "2"}, Message: anymail.InboundMessage{Date: far.In(time.FixedZone("", 3600)), SpamScore: &nan}},
+		}, nil
+	})
+	var queued []anymail.Event
+	h := newHouse(t, a, anymail.WithQueue(queueFunc(func(events []anymail.Event) error { queued = events; return nil })))
+	require.Equal(t, 200, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	require.Len(t, queued, 2)
+	for _, ev := range queued {
+		form, err := json.Marshal(ev)
+		require.NoError(t, err)
+		_, err = anymail.DecodeEvent(form)
+		require.NoError(t, err)
+		require.NotEmpty(t, ev.Base().Key)
+	}
 }
 
 func TestAllowNamesTheProbes(t *testing.T) {

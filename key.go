@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"math"
 	"strconv"
 	"time"
 )
@@ -31,12 +32,32 @@ func complete(ev Event, esp string) {
 	if c.Type == "" {
 		c.Type = EventUnknown
 	}
-	if !c.Timestamp.IsZero() {
-		c.Timestamp = c.Timestamp.UTC()
-	}
+	normalize(ev)
 	if c.Key == "" {
 		c.Key = keyOf(ev, c)
 	}
+}
+
+// normalize puts times into UTC and takes out what has no JSON form: an event
+// that cannot be written could never be queued, and would come again for days.
+func normalize(ev Event) {
+	c := ev.Base()
+	c.Timestamp = inUTC(c.Timestamp)
+	if ev, ok := ev.(*InboundEvent); ok {
+		m := &ev.Message
+		m.Date = inUTC(m.Date)
+		if m.SpamScore != nil && (math.IsNaN(*m.SpamScore) || math.IsInf(*m.SpamScore, 0)) {
+			m.SpamScore = nil
+		}
+	}
+}
+
+func inUTC(t time.Time) time.Time {
+	t = t.UTC()
+	if year := t.Year(); year < 0 || year > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 // keyOf is the key of an event whose adapter set none. The ESP's event id
