@@ -250,6 +250,16 @@ func (k *Kit) Sample(name string) (Sample, bool) {
 	return Sample{}, false
 }
 
+// MustJSON returns the JSON form of a value that has one, as what samples are
+// made of does. It panics for any other.
+func MustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("anymailtest: %v", err))
+	}
+	return b
+}
+
 // JSON makes a request with a JSON body.
 func JSON(endpoint string, body []byte) Request {
 	return Request{

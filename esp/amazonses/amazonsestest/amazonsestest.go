@@ -5,7 +5,6 @@ package amazonsestest
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -64,7 +63,7 @@ func (a *AWS) UnsignedKit() *anymailtest.Kit {
 		Samples: append(a.samples(raw), anymailtest.Sample{
 			Name: "EventBridge API destination", Endpoint: "tracking", Types: types(anymail.EventDelivered),
 			Make: func(p anymailtest.Params) anymailtest.Request {
-				return anymailtest.JSON("tracking", toJSON(envelope("Email Delivered", delivery)(p)))
+				return anymailtest.JSON("tracking", anymailtest.MustJSON(envelope("Email Delivered", delivery)(p)))
 			},
 		}),
 	}
@@ -90,7 +89,7 @@ func snsRequest(p anymailtest.Params, endpoint string, m map[string]string) anym
 	m["MessageId"] = uuid(p)
 	m["TopicArn"] = topic
 	m["Timestamp"] = stamp(p)
-	r := anymailtest.JSON(endpoint, toJSON(m))
+	r := anymailtest.JSON(endpoint, anymailtest.MustJSON(m))
 	r.Header = http.Header{
 		"Content-Type":           {"text/plain; charset=UTF-8"}, // though it is JSON
 		"User-Agent":             {"Amazon Simple Notification Service Agent"},
@@ -114,7 +113,7 @@ func (a *AWS) samples(post post) []anymailtest.Sample {
 		return anymailtest.Sample{
 			Name: name, Endpoint: "tracking", Types: types(typ), Reason: reason,
 			Make: func(p anymailtest.Params) anymailtest.Request {
-				return post(p, "tracking", string(toJSON(record(p))))
+				return post(p, "tracking", string(anymailtest.MustJSON(record(p))))
 			},
 		}
 	}
@@ -201,7 +200,7 @@ func mail(p anymailtest.Params) object {
 			{"name": "To", "value": p.Recipient},
 			{"name": "Subject", "value": p.Subject},
 			{"name": "X-Tag", "value": p.Tag},
-			{"name": "X-Metadata", "value": string(toJSON(p.Metadata))},
+			{"name": "X-Metadata", "value": string(anymailtest.MustJSON(p.Metadata))},
 		},
 		"commonHeaders": object{
 			"from": []string{"Shop <" + p.Sender + ">"}, "to": []string{p.Recipient}, "messageId": p.MessageID, "subject": p.Subject,
@@ -332,7 +331,7 @@ func (a *AWS) inbound(post post) []anymailtest.Sample {
 			record := received(p)
 			record["receipt"].(object)["action"] = action
 			finish(p, action, record)
-			return post(p, "inbound", string(toJSON(record)))
+			return post(p, "inbound", string(anymailtest.MustJSON(record)))
 		}}
 	}
 	stored := func(name string, typ anymail.EventType, put bool) anymailtest.Sample {
@@ -390,12 +389,4 @@ func stamp(p anymailtest.Params) string { return p.Time.Format("2006-01-02T15:04
 func uuid(p anymailtest.Params) string {
 	h := sha256.Sum256([]byte(p.EventID))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
-}
-
-func toJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("amazonsestest: %v", err)) // strings and numbers always marshal
-	}
-	return b
 }

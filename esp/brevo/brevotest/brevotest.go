@@ -3,7 +3,6 @@ package brevotest
 
 import (
 	"embed"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
@@ -73,8 +72,8 @@ func Kit() *anymailtest.Kit {
 		},
 		Batch: anymailtest.JoinArrays,
 		Malformed: func(p anymailtest.Params) anymailtest.Request {
-			good := encode(transactional("delivered", p, nil))
-			return anymailtest.JSON("tracking", fmt.Appendf(nil, `[%s,{"event":"delivered","email":{}},%s]`, good, encode(transactional("click", p, nil))))
+			good := anymailtest.MustJSON(transactional("delivered", p, nil))
+			return anymailtest.JSON("tracking", fmt.Appendf(nil, `[%s,{"event":"delivered","email":{}},%s]`, good, anymailtest.MustJSON(transactional("click", p, nil))))
 		},
 	}
 }
@@ -93,7 +92,7 @@ func transactional(event string, p anymailtest.Params, more fields) fields {
 	body := fields{
 		"event": event, "email": p.Recipient, "id": 814001, "message-id": p.MessageID, "subject": p.Subject, "sender_email": p.Sender,
 		"date": local(p.Time), "ts": p.Time.Unix(), "ts_event": p.Time.Unix(), "ts_epoch": p.Time.UnixMilli(),
-		"tag": string(encode([]string{p.Tag})), "tags": []string{p.Tag}, "X-Mailin-custom": string(encode(p.Metadata)),
+		"tag": string(anymailtest.MustJSON([]string{p.Tag})), "tags": []string{p.Tag}, "X-Mailin-custom": string(anymailtest.MustJSON(p.Metadata)),
 		"sending_ip": "192.0.2.10", "contact_id": 8,
 	}
 	maps.Copy(body, more)
@@ -147,14 +146,6 @@ func withAttachments(api *anymailtest.API) func(anymailtest.Params) anymailtest.
 func made(name string, typ anymail.EventType, reason anymail.RejectReason, body func(anymailtest.Params) fields) anymailtest.Sample {
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
-		Make: func(p anymailtest.Params) anymailtest.Request { return anymailtest.JSON("tracking", encode(body(p))) },
+		Make: func(p anymailtest.Params) anymailtest.Request { return anymailtest.JSON("tracking", anymailtest.MustJSON(body(p))) },
 	}
-}
-
-func encode(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("brevotest: %v", err)) // strings and numbers always marshal
-	}
-	return b
 }

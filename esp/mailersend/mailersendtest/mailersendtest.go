@@ -8,8 +8,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -159,12 +157,8 @@ func made(name string, typ anymail.EventType, reason anymail.RejectReason, body 
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
 		Make: func(p anymailtest.Params) anymailtest.Request {
-			b, err := json.Marshal(body(p))
-			if err != nil {
-				panic(fmt.Sprintf("mailersendtest: %v", err)) // strings and numbers always marshal
-			}
 			// As PHP writes it: whoever signs what they parsed fails here.
-			return anymailtest.JSON("tracking", bytes.ReplaceAll(b, []byte("/"), []byte(`\/`)))
+			return anymailtest.JSON("tracking", bytes.ReplaceAll(anymailtest.MustJSON(body(p)), []byte("/"), []byte(`\/`)))
 		},
 	}
 }

@@ -184,7 +184,7 @@ func event(name string, typ anymail.EventType, reason anymail.RejectReason, more
 		for _, m := range more {
 			maps.Copy(data, m)
 		}
-		return anymailtest.JSON("tracking", mustJSON(object{"signature": object{}, "event-data": data}))
+		return anymailtest.JSON("tracking", anymailtest.MustJSON(object{"signature": object{}, "event-data": data}))
 	})
 }
 
@@ -226,8 +226,8 @@ func legacy(name string, typ anymail.EventType, reason anymail.RejectReason, hea
 		}
 		if headers {
 			v.Set("Message-Id", "<"+wire.TrimID(p.MessageID)+">")
-			v.Set("message-headers", string(mustJSON(anymail.Headers{
-				{Name: "Subject", Value: p.Subject}, {Name: "X-Mailgun-Variables", Value: string(mustJSON(p.Metadata))},
+			v.Set("message-headers", string(anymailtest.MustJSON(anymail.Headers{
+				{Name: "Subject", Value: p.Subject}, {Name: "X-Mailgun-Variables", Value: string(anymailtest.MustJSON(p.Metadata))},
 			})))
 		} else {
 			v.Set("message-id", wire.TrimID(p.MessageID))
@@ -276,7 +276,7 @@ func parts(p anymailtest.Params, m anymail.InboundMessage) url.Values {
 	v.Set("stripped-text", m.Text)
 	v.Set("body-html", m.HTML)
 	v.Set("stripped-html", m.HTML)
-	v.Set("message-headers", string(mustJSON(append(found, m.Headers...))))
+	v.Set("message-headers", string(anymailtest.MustJSON(append(found, m.Headers...))))
 	for _, h := range m.Headers {
 		v.Add(h.Name, h.Value)
 	}
@@ -300,7 +300,7 @@ func parsed(attachments bool) func(anymailtest.Params) anymailtest.Request {
 			}
 		}
 		v.Set("attachment-count", strconv.Itoa(len(files)))
-		v.Set("content-id-map", string(mustJSON(ids)))
+		v.Set("content-id-map", string(anymailtest.MustJSON(ids)))
 		var fields []anymailtest.Field
 		for name, values := range v {
 			for _, value := range values {
@@ -332,20 +332,12 @@ func stored(store *anymailtest.API) func(anymailtest.Params) anymailtest.Request
 				"url": at + "/attachments/" + strconv.Itoa(i), "content-type": a.ContentType, "name": a.Filename, "size": a.Size,
 			})
 		}
-		v.Set("attachments", string(mustJSON(list)))
+		v.Set("attachments", string(anymailtest.MustJSON(list)))
 		v.Set("message-url", at)
 		v.Set("domain", "mg.example.org")
 		if store != nil {
-			store.Put(at, "application/json", mustJSON(object{"body-mime": string(p.MIME), "recipients": v.Get("recipient"), "sender": v.Get("sender")}))
+			store.Put(at, "application/json", anymailtest.MustJSON(object{"body-mime": string(p.MIME), "recipients": v.Get("recipient"), "sender": v.Get("sender")}))
 		}
 		return anymailtest.URLEncoded("inbound", v)
 	}
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("mailguntest: %v", err)) // strings and numbers always marshal
-	}
-	return b
 }

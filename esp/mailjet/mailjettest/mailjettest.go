@@ -66,11 +66,7 @@ func Kit() *anymailtest.Kit {
 type object = map[string]any
 
 func post(body any) anymailtest.Request {
-	b, err := json.Marshal(body)
-	if err != nil {
-		panic(fmt.Sprintf("mailjettest: %v", err)) // strings and numbers always marshal
-	}
-	return anymailtest.JSON("tracking", b)
+	return anymailtest.JSON("tracking", anymailtest.MustJSON(body))
 }
 
 // single posts one event, as Mailjet does unless it is told to group them.
@@ -84,13 +80,9 @@ func single(name string, event func(anymailtest.Params) object, typ anymail.Even
 // event has the fields that all events have, and more.
 func event(name string, more object) func(anymailtest.Params) object {
 	return func(p anymailtest.Params) object {
-		payload, err := json.Marshal(p.Metadata)
-		if err != nil {
-			panic(fmt.Sprintf("mailjettest: %v", err)) // strings always marshal
-		}
 		fields := object{
 			"event": name, "time": p.Time.Unix(), "MessageID": messageID(p.MessageID), "Message_GUID": "7c1f0a52-0000-4000-8000-" + p.EventID[:12],
-			"email": p.Recipient, "mj_campaign_id": 7257, "mj_contact_id": p.Number, "customcampaign": p.Tag, "CustomID": "", "Payload": string(payload),
+			"email": p.Recipient, "mj_campaign_id": 7257, "mj_contact_id": p.Number, "customcampaign": p.Tag, "CustomID": "", "Payload": string(anymailtest.MustJSON(p.Metadata)),
 		}
 		maps.Copy(fields, more)
 		return fields

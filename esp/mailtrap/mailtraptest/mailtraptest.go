@@ -77,9 +77,9 @@ func Kit() *anymailtest.Kit {
 		Batch: batch,
 		Malformed: func(p anymailtest.Params) anymailtest.Request {
 			return post("tracking",
-				marshal(event(p, "delivery", nil)),
+				anymailtest.MustJSON(event(p, "delivery", nil)),
 				json.RawMessage(`{"event": {"name": "delivery"}, "timestamp": []}`),
-				marshal(event(p, "open", visit)))
+				anymailtest.MustJSON(event(p, "open", visit)))
 		},
 	}
 }
@@ -107,7 +107,7 @@ func sample(name, endpoint string, make func(anymailtest.Params) object, types .
 			if make == nil {
 				return post(endpoint)
 			}
-			return post(endpoint, marshal(make(p)))
+			return post(endpoint, anymailtest.MustJSON(make(p)))
 		},
 	}
 }
@@ -171,7 +171,7 @@ func received(api *anymailtest.API, raw bool) func(anymailtest.Params) object {
 			m["raw_message_url"], m["raw_message_expires_at"] = url, at
 			api.Put(url, "message/rfc822", p.MIME)
 		}
-		api.Put(fmt.Sprintf("https://mailtrap.io/api/inbound/inboxes/250/messages/%d", p.Number), "application/json", marshal(m))
+		api.Put(fmt.Sprintf("https://mailtrap.io/api/inbound/inboxes/250/messages/%d", p.Number), "application/json", anymailtest.MustJSON(m))
 		return notification(p)
 	}
 }
@@ -181,14 +181,14 @@ func post(endpoint string, events ...json.RawMessage) anymailtest.Request {
 	if events == nil {
 		events = []json.RawMessage{}
 	}
-	return anymailtest.JSON(endpoint, marshal(object{"events": events}))
+	return anymailtest.JSON(endpoint, anymailtest.MustJSON(object{"events": events}))
 }
 
 // lines is Mailtrap's JSON Lines format.
 func lines(p anymailtest.Params) anymailtest.Request {
 	first, second := event(p, "delivery"), event(p, "open", visit)
 	second["event_id"] = p.EventID + "-2"
-	body := bytes.Join([][]byte{marshal(first), marshal(second), nil}, []byte("\n"))
+	body := bytes.Join([][]byte{anymailtest.MustJSON(first), anymailtest.MustJSON(second), nil}, []byte("\n"))
 	r := anymailtest.JSON("tracking", body)
 	r.Header.Set("Content-Type", "application/jsonl")
 	return r
@@ -217,12 +217,4 @@ func batch(requests []anymailtest.Request) (anymailtest.Request, error) {
 		}
 	}
 	return post(requests[0].Endpoint, events...), nil
-}
-
-func marshal(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("mailtraptest: %v", err)) // strings and numbers always marshal
-	}
-	return b
 }

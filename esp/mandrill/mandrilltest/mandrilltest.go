@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -103,10 +102,7 @@ type object = map[string]any
 func post(events ...object) anymailtest.Request {
 	text := []byte("[]")
 	if len(events) > 0 {
-		var err error
-		if text, err = json.Marshal(events); err != nil {
-			panic(fmt.Sprintf("mandrilltest: %v", err)) // strings and numbers always marshal
-		}
+		text = anymailtest.MustJSON(events)
 	}
 	return anymailtest.URLEncoded("", url.Values{"mandrill_events": {string(text)}})
 }

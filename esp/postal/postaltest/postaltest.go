@@ -211,11 +211,7 @@ func lines(content []byte) string {
 }
 
 func postJSON(endpoint string, body object) anymailtest.Request {
-	b, err := json.Marshal(body)
-	if err != nil {
-		panic(fmt.Sprintf("postaltest: %v", err)) // strings and numbers always marshal
-	}
-	return anymailtest.JSON(endpoint, b)
+	return anymailtest.JSON(endpoint, anymailtest.MustJSON(body))
 }
 
 // postForm is a body in the encoding "form data".

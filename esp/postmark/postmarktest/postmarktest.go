@@ -3,8 +3,6 @@ package postmarktest
 
 import (
 	"embed"
-	"encoding/json"
-	"fmt"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
@@ -96,11 +94,7 @@ func made(name string, typ anymail.EventType, reason anymail.RejectReason, body 
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
 		Make: func(p anymailtest.Params) anymailtest.Request {
-			b, err := json.Marshal(body(p))
-			if err != nil {
-				panic(fmt.Sprintf("postmarktest: %v", err)) // strings and numbers always marshal
-			}
-			return anymailtest.JSON("tracking", b)
+			return anymailtest.JSON("tracking", anymailtest.MustJSON(body(p)))
 		},
 	}
 }

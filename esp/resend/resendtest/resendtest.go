@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"strconv"
@@ -152,11 +151,8 @@ func made(name string, typ anymail.EventType, reason anymail.RejectReason, data 
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
 		Make: func(p anymailtest.Params) anymailtest.Request {
-			b, err := json.Marshal(fields{"type": event, "created_at": p.Time.Format(milli), "data": data(p)})
-			if err != nil {
-				panic(fmt.Sprintf("resendtest: %v", err)) // strings and numbers always marshal
-			}
-			return withID(anymailtest.JSON("tracking", b), p)
+			body := fields{"type": event, "created_at": p.Time.Format(milli), "data": data(p)}
+			return withID(anymailtest.JSON("tracking", anymailtest.MustJSON(body)), p)
 		},
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -169,7 +168,7 @@ func batch(events ...any) anymailtest.Request {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(mustJSON(e))
+		b.Write(anymailtest.MustJSON(e))
 		b.WriteString("\r\n")
 	}
 	b.WriteString("]\r\n")
@@ -204,7 +203,7 @@ func envelope(p anymailtest.Params, m anymail.InboundMessage) []anymailtest.Fiel
 		recipient = m.To[0].Address
 	}
 	return []anymailtest.Field{
-		{Name: "envelope", Value: string(mustJSON(object{"to": []string{recipient}, "from": sender}))},
+		{Name: "envelope", Value: string(anymailtest.MustJSON(object{"to": []string{recipient}, "from": sender}))},
 		{Name: "from", Value: m.Headers.Get("From")},
 		{Name: "to", Value: m.Headers.Get("To")},
 		{Name: "subject", Value: m.Subject},
@@ -245,16 +244,8 @@ func parsed(p anymailtest.Params) []anymailtest.Field {
 	}
 	fields = append(fields,
 		anymailtest.Field{Name: "attachments", Value: strconv.Itoa(len(files))},
-		anymailtest.Field{Name: "attachment-info", Value: string(mustJSON(infos))},
-		anymailtest.Field{Name: "content-ids", Value: string(mustJSON(ids))},
+		anymailtest.Field{Name: "attachment-info", Value: string(anymailtest.MustJSON(infos))},
+		anymailtest.Field{Name: "content-ids", Value: string(anymailtest.MustJSON(ids))},
 	)
 	return append(fields, files...)
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("sendgridtest: %v", err)) // strings and numbers always marshal
-	}
-	return b
 }

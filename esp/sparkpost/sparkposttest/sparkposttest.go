@@ -3,8 +3,6 @@ package sparkposttest
 
 import (
 	"encoding/base64"
-	"encoding/json"
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -88,11 +86,7 @@ type object = map[string]any
 var empty = object{"msys": object{}}
 
 func post(endpoint string, elements ...object) anymailtest.Request {
-	b, err := json.Marshal(elements)
-	if err != nil {
-		panic(fmt.Sprintf("sparkposttest: %v", err)) // strings and numbers always marshal
-	}
-	return anymailtest.JSON(endpoint, b)
+	return anymailtest.JSON(endpoint, anymailtest.MustJSON(elements))
 }
 
 func sample(name string, event func(anymailtest.Params) object, typ anymail.EventType, reason anymail.RejectReason) anymailtest.Sample {

@@ -64,9 +64,9 @@ func Kit() *anymailtest.Kit {
 		Batch:   batch,
 		Malformed: func(p anymailtest.Params) anymailtest.Request {
 			return post([]json.RawMessage{
-				marshal(email(p, "delivered", "ok_delivered", "250 2.0.0 OK")),
+				anymailtest.MustJSON(email(p, "delivered", "ok_delivered", "250 2.0.0 OK")),
 				json.RawMessage(`{"event_name": 17, "event_data": "none"}`),
-				marshal(email(p, "opened", "ok_read", "")),
+				anymailtest.MustJSON(email(p, "opened", "ok_read", "")),
 			})
 		},
 	}
@@ -105,7 +105,7 @@ func status(name, delivery, response string, typ anymail.EventType, reason anyma
 func sample(name string, typ anymail.EventType, reason anymail.RejectReason, make func(anymailtest.Params) any) anymailtest.Sample {
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
-		Make: func(p anymailtest.Params) anymailtest.Request { return post([]json.RawMessage{marshal(make(p))}) },
+		Make: func(p anymailtest.Params) anymailtest.Request { return post([]json.RawMessage{anymailtest.MustJSON(make(p))}) },
 	}
 }
 
@@ -152,7 +152,7 @@ func block(p anymailtest.Params, state string) any {
 // authLast is spaced and ordered otherwise, and leaves out what is optional.
 func authLast(p anymailtest.Params) anymailtest.Request {
 	body := fmt.Sprintf("{ \"events_by_user\" : [ {\"events\": [\n%s\n], \"user_id\":\"456\"} ], \"auth\" : \"\" }\n",
-		marshal(email(p, "delivered", "ok_delivered", "250 2.0.0 Ok")))
+		anymailtest.MustJSON(email(p, "delivered", "ok_delivered", "250 2.0.0 Ok")))
 	return anymailtest.JSON("tracking", []byte(body))
 }
 
@@ -167,18 +167,10 @@ func post(events []json.RawMessage) anymailtest.Request {
 		ProjectName string            `json:"project_name"`
 		Events      []json.RawMessage `json:"events"`
 	}
-	return anymailtest.JSON("tracking", marshal(struct {
+	return anymailtest.JSON("tracking", anymailtest.MustJSON(struct {
 		Auth         string `json:"auth"`
 		EventsByUser []user `json:"events_by_user"`
 	}{"", []user{{456, "6000000000000001", "Demo", events}}}))
-}
-
-func marshal(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("unisendergotest: %v", err)) // strings and numbers always marshal
-	}
-	return b
 }
 
 // batch posts the events of several callbacks in one.

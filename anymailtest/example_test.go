@@ -1,0 +1,172 @@
+package anymailtest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+)
+
+// exampleT stands in for the *testing.T that a test has.
+type exampleT struct {
+	testing.TB
+	cleanups []func()
+}
+
+func (t *exampleT) Helper()          {}
+func (t *exampleT) Cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
+func (t *exampleT) done() {
+	for _, f := range t.cleanups {
+		f()
+	}
+}
+func (t *exampleT) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+func (t *exampleT) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// A signed request of an ESP, over HTTP, to a Dispatcher with the receivers of
+// your program.
+func ExampleNewServer() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	s := anymailtest.NewServer(t, mailguntest.Kit())
+	bounced := func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println(ev.Recipient, "bounced:", ev.RejectReason, ev.Bounce.Category)
+		return nil
+	}
+	if err := s.Dispatcher.Signals.Tracking.Connect("crm", bounced, anymail.ForTypes(anymail.EventBounced)); err != nil {
+		t.Fatalf("%v", err)
+	}
+	sample, _ := s.Kit.Sample("failed-bounce")
+	p := anymailtest.NewParams()
+	p.Recipient = "nobody@example.com"
+	s.Send(t, sample, p)
+	// Output: nobody@example.com bounced: invalid hard
+}
+
+// A recorder keeps the events that come, and can answer as a receiver that
+// fails.
+func ExampleRecorder() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	s := anymailtest.NewServer(t, postmarktest.Kit())
+	recorder := &anymailtest.Recorder{Err: func(anymail.Event) error { return errors.New("the database is down") }}
+	if err := recorder.Connect(&s.Dispatcher.Signals, "orders"); err != nil {
+		t.Fatalf("%v", err)
+	}
+	sample, _ := s.Kit.Sample("Delivery")
+	request := s.Prepare(t, sample, anymailtest.NewParams())
+	status, _ := s.Post(t, request)
+	fmt.Println(status, len(recorder.Events()), "event")
+
+	recorder.Err = nil // it is up again, and Postmark retries
+	status, _ = s.Post(t, request)
+	fmt.Println(status, len(recorder.Events()), "events")
+	// Output:
+	// 500 1 event
+	// 200 2 events
+}
+
+// Send posts a sample and returns what your receivers were called with.
+func ExampleServer_Send() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	s := anymailtest.NewServer(t, postmarktest.Kit())
+	sample, _ := s.Kit.Sample("Click")
+	p := anymailtest.NewParams()
+	p.Recipient, p.Tag = "ada@example.com", "newsletter"
+	for _, ev := range s.Send(t, sample, p) {
+		clicked := ev.(*anymail.TrackingEvent)
+		fmt.Println(clicked.Type, clicked.Recipient, clicked.Tags)
+	}
+	// Output: clicked ada@example.com [newsletter]
+}
+
+// What the server refuses, and why.
+func ExampleServer_Post() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	s := anymailtest.NewServer(t, mailguntest.Kit())
+	sample, _ := s.Kit.Sample("opened")
+	unsigned := s.Address(t, sample.Make(anymailtest.NewParams()))
+	status, _ := s.Post(t, unsigned)
+	fmt.Println(status)
+	fmt.Println(errors.Is(s.Rejections.All()[0].Err, anymail.ErrUnauthenticated), len(s.Events()))
+	// Output:
+	// 400
+	// true 0
+}
+
+// Equal compares events but for Raw and Key, here with what an adapter makes of
+// a body of your own.
+func ExampleEqual() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	adapter, err := postmark.New(postmark.Config{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	body := `{"RecordType": "Delivery", "MessageID": "m-1", "Recipient": "ada@example.com", "DeliveredAt": "2026-09-21T14:13:20Z"}`
+	events, err := anymailtest.Parse(adapter, anymailtest.JSON("tracking", []byte(body)))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	anymailtest.Equal(t, &anymail.TrackingEvent{
+		Common: anymail.Common{
+			ESP: postmark.ESP, Type: anymail.EventDelivered, Timestamp: time.Date(2026, time.September, 21, 14, 13, 20, 0, time.UTC),
+		},
+		MessageID: "m-1", Recipient: "ada@example.com",
+	}, events[0])
+	fmt.Println(len(events), "event, as it should be")
+	// Output: 1 event, as it should be
+}
+
+// The samples of a kit can be had by name, without a server.
+func ExampleKit_Sample() {
+	kit := postmarktest.Kit()
+	sample, ok := kit.Sample("HardBounce")
+	fmt.Println(ok, sample.Types, sample.Reason)
+
+	request := sample.Make(anymailtest.NewParams())
+	fmt.Println(request.Endpoint, request.Header.Get("Content-Type"))
+	// Output:
+	// true [bounced] invalid
+	// tracking application/json
+}
+
+// Requests for a program that runs already, such as a server under test: with
+// its URL, its shared secret and its signing key.
+func ExampleKit_Credential() {
+	kit := mailguntest.Kit()
+	credential, err := kit.Credential("key-that-the-server-has")
+	if err != nil {
+		panic(err)
+	}
+	sample, _ := kit.Sample("delivered")
+	request := sample.Make(anymailtest.NewParams())
+	if request.URL, err = anymailtest.EndpointURL("https://hooks.example.com/anymail", "mailgun", request.Endpoint); err != nil {
+		panic(err)
+	}
+	anymailtest.SetSecret(&request, "user:password")
+	if err := kit.SignNow(&request, credential); err != nil {
+		panic(err)
+	}
+	r, err := request.HTTP()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(r.Method == http.MethodPost, r.URL)
+	// Output: true https://hooks.example.com/anymail/mailgun/tracking/
+}
