@@ -1,0 +1,323 @@
+package anymail_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/wire"
+)
+
+const exampleSecret = "postmark:x9Kq-27fh-Wm3T-pLz8"
+
+// send does what an ESP does, and returns the status of the answer.
+func send(handler http.Handler, path, secret, body string) int {
+	r := httptest.NewRequest(http.MethodPost, "https://example.com"+path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(secret)))
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w.Code
+}
+
+const aBounce = `{"RecordType":"Bounce","ID":42,"Type":"HardBounce","TypeCode":1,"Email":"ada@example.com",
+	"MessageID":"883953f4-6105-42a2-a16a-77a8eac79483","BouncedAt":"2026-09-21T14:13:20Z","Description":"unknown user"}`
+
+// A Dispatcher with one adapter and one receiver.
+func Example() {
+	d, err := anymail.New(anymail.WithSharedSecret(exampleSecret))
+	if err != nil {
+		panic(err)
+	}
+	adapter, err := postmark.New(postmark.Config{})
+	if err != nil {
+		panic(err)
+	}
+	if err := d.Register("postmark", adapter); err != nil {
+		panic(err)
+	}
+	err = d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println("no more mail to", ev.Recipient, "because it", ev.Type)
+		return nil // an error would make Postmark come again
+	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
+	if err != nil {
+		panic(err)
+	}
+
+	fmt.Println(send(d, "/postmark/tracking/", exampleSecret, aBounce))
+	fmt.Println(send(d, "/postmark/tracking/", "postmark:a-wrong-password-1234", aBounce))
+	fmt.Println(send(d, "/postmark/tracking/", exampleSecret, aBounce), "again, and not run again")
+	// Output:
+	// no more mail to ada@example.com because it bounced
+	// 200
+	// 400
+	// 200 again, and not run again
+}
+
+// exampleDispatcher returns one that has Postmark's adapter.
+func exampleDispatcher(options ...anymail.Option) *anymail.Dispatcher {
+	d, err := anymail.New(append([]anymail.Option{anymail.WithSharedSecret(exampleSecret)}, options...)...)
+	if err != nil {
+		panic(err)
+	}
+	adapter, err := postmark.New(postmark.Config{})
+	if err != nil {
+		panic(err)
+	}
+	if err := d.Register("postmark", adapter); err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// On a chi router a Dispatcher is mounted; middlewares and parameters around it
+// work as for any other.
+func ExampleDispatcher_chi() {
+	d := exampleDispatcher()
+	r := chi.NewRouter()
+	r.Route("/{tenant}", func(r chi.Router) {
+		r.Mount("/anymail", d)
+	})
+	_ = d.Tracking.Connect("print", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println(chi.URLParamFromCtx(ctx, "tenant"), ev.Type)
+		return nil
+	})
+
+	fmt.Println(send(r, "/acme/anymail/postmark/tracking/", exampleSecret, aBounce))
+	// Output:
+	// acme bounced
+	// 200
+}
+
+// On anything else, http.StripPrefix takes off what stands before the adapter's
+// name.
+func ExampleDispatcher_serveMux() {
+	mux := http.NewServeMux()
+	mux.Handle("/anymail/", http.StripPrefix("/anymail", exampleDispatcher()))
+
+	fmt.Println(send(mux, "/anymail/postmark/tracking/", exampleSecret, aBounce))
+	fmt.Println(send(mux, "/anymail/postmark/nothing/", exampleSecret, aBounce))
+	// Output:
+	// 200
+	// 404
+}
+
+// A secret is exchanged without a restart: first both are good, then the new one
+// alone. An adapter's signing keys work the same way.
+func ExampleKeyRing() {
+	const older, newer = exampleSecret, "postmark:Vb6-yRt41-nQe0-cHu5"
+	ring := anymail.NewKeyRing(older)
+	d := exampleDispatcher(anymail.WithSharedSecrets(ring))
+	try := func() {
+		fmt.Println(send(d, "/postmark/tracking/", older, aBounce), send(d, "/postmark/tracking/", newer, aBounce))
+	}
+	try()
+	ring.Set(newer, older) // now change it at the ESP
+	try()
+	ring.Set(newer)
+	try()
+	// Output:
+	// 200 400
+	// 200 200
+	// 400 200
+}
+
+// pigeon is an adapter for an ESP that signs with an HMAC and posts JSON arrays.
+type pigeon struct{ keys anymail.KeySource }
+
+func (pigeon) ESP() string { return "pigeon" }
+
+func (p pigeon) Endpoints() []anymail.Endpoint {
+	return []anymail.Endpoint{{
+		Path:         "tracking",
+		ContentTypes: []string{"application/json"},
+		Verifier: verify.HMAC{
+			Keys:       p.keys,
+			Signatures: verify.HexHeader("X-Pigeon-Signature"),
+			Content:    verify.HeadersAndBody(".", "X-Pigeon-Time"),
+			SignedAt:   verify.UnixHeader("X-Pigeon-Time"),
+		}.Verifier(),
+		Parser: anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+			type letter struct {
+				ID, Event, To string
+				At            wire.Unix
+			}
+			types := map[string]anymail.EventType{"landed": anymail.EventDelivered, "returned": anymail.EventBounced}
+			return wire.Batch(p, func(w *letter, ev *anymail.TrackingEvent) {
+				ev.Type = types[w.Event] // what is not in there becomes EventUnknown
+				ev.ID, ev.Recipient, ev.Timestamp = w.ID, w.To, w.At.Time
+			})
+		}),
+	}}
+}
+
+// An adapter says how an ESP's payloads prove authentic and what they mean. A
+// finished one is in examples/newesp.
+func ExampleAdapter() {
+	adapter := pigeon{keys: anymail.Keys("the signing key")}
+	p := &anymail.Payload{Body: []byte(`[{"ID":"1","Event":"landed","To":"ada@example.com","At":1790000000},{"ID":"2","Event":"lost its way"}]`)}
+	events, err := adapter.Endpoints()[0].Parser.ParseEvents(context.Background(), p)
+	for _, ev := range events {
+		fmt.Println(ev.Base().ID, ev.Base().Type, ev.Base().Timestamp)
+	}
+	fmt.Println(err)
+
+	_, err = adapter.Endpoints()[0].Verifier.Verify(context.Background(), p)
+	fmt.Println(err)
+	// The second event's type is empty until the Dispatcher completes it.
+
+	// Output:
+	// 1 delivered 2026-09-21 14:13:20 +0000 UTC
+	// 2  0001-01-01 00:00:00 +0000 UTC
+	// <nil>
+	// not authenticated: no signature
+}
+
+// A Verifier can be a function. It returns an error that is ErrUnauthenticated
+// for what is not the ESP's; any other makes the ESP come again.
+func ExampleVerifierFunc() {
+	v := anymail.VerifierFunc(func(_ context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		if !p.SecretProved {
+			return anymail.Proof{}, anymail.Unauthenticated("no shared secret")
+		}
+		return anymail.Proof{}, nil
+	})
+	_, err := v.Verify(context.Background(), &anymail.Payload{})
+	fmt.Println(errors.Is(err, anymail.ErrUnauthenticated), err)
+	// Output: true not authenticated: no shared secret
+}
+
+// memoryQueue is a queue for the example's sake; package durable has real ones.
+type memoryQueue struct{ forms [][]byte }
+
+// Enqueue keeps all events or none.
+func (q *memoryQueue) Enqueue(_ context.Context, events []anymail.Event) error {
+	for _, ev := range events {
+		form, err := json.Marshal(ev)
+		if err != nil {
+			return err
+		}
+		q.forms = append(q.forms, form)
+	}
+	return nil
+}
+
+// With a queue the ESP has its answer as soon as the events are kept. A worker,
+// in this process or another, reads them and runs the receivers.
+func ExampleWithQueue() {
+	queue := new(memoryQueue)
+	d := exampleDispatcher(anymail.WithQueue(queue))
+	fmt.Println(send(d, "/postmark/tracking/", exampleSecret, aBounce), len(queue.forms), "queued")
+
+	var worker anymail.Signals
+	_ = worker.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println("suppress", ev.Recipient)
+		return nil
+	})
+	for _, form := range queue.forms {
+		ev, err := anymail.DecodeEvent(form)
+		if err != nil {
+			panic(err)
+		}
+		if err := worker.Deliver(context.Background(), nil, ev); err != nil {
+			fmt.Println("to be tried again:", err)
+		}
+	}
+	// Output:
+	// 200 1 queued
+	// suppress ada@example.com
+}
+
+// Deliver runs what is left to run: with a store, what a receiver has done is not
+// done again.
+func ExampleSignals_Deliver() {
+	var signals anymail.Signals
+	away := true
+	_ = signals.Tracking.Connect("count", func(context.Context, *anymail.TrackingEvent) error {
+		fmt.Println("counted")
+		return nil
+	})
+	_ = signals.Tracking.Connect("crm", func(context.Context, *anymail.TrackingEvent) error {
+		if away {
+			return errors.New("no answer")
+		}
+		fmt.Println("noted")
+		return nil
+	})
+
+	ev := &anymail.TrackingEvent{Common: anymail.Common{ESP: "acme", Type: anymail.EventOpened, Key: "acme:1"}}
+	store := anymail.NewMemoryStore(0)
+	fmt.Println(signals.Deliver(context.Background(), store, ev))
+	away = false
+	fmt.Println(signals.Deliver(context.Background(), store, ev))
+	// Output:
+	// counted
+	// receiver "crm" on acme opened event acme:1: no answer
+	// noted
+	// <nil>
+}
+
+// Both kinds of events have a JSON form, and DecodeEvent tells which it is.
+func ExampleDecodeEvent() {
+	form, err := json.Marshal(&anymail.TrackingEvent{
+		Common:    anymail.Common{ESP: "acme", Type: anymail.EventClicked, Key: "acme:1"},
+		Recipient: "ada@example.com",
+		ClickURL:  "https://example.com/",
+		Automated: anymail.Yes,
+	})
+	fmt.Println(string(form), err)
+
+	ev, err := anymail.DecodeEvent(form)
+	switch ev := ev.(type) {
+	case *anymail.TrackingEvent:
+		fmt.Println(ev.Recipient, "clicked, automated:", ev.Automated)
+	case *anymail.InboundEvent:
+		fmt.Println(ev.Message.From, "wrote")
+	default:
+		fmt.Println(errors.Is(err, anymail.ErrMalformed))
+	}
+	// Output:
+	// {"kind":"tracking","esp":"acme","event_type":"clicked","key":"acme:1","recipient":"ada@example.com","click_url":"https://example.com/","automated":true} <nil>
+	// ada@example.com clicked, automated: yes
+}
+
+// What was not answered with success is logged, and told to a hook, which can ask
+// with errors.Is and errors.As what it was.
+func ExampleHooks() {
+	d := exampleDispatcher(
+		anymail.WithLogger(slog.New(slog.DiscardHandler)),
+		anymail.WithHooks(anymail.Hooks{Rejected: func(_ context.Context, r anymail.Rejection) {
+			var request *anymail.RequestError
+			var receiver *anymail.ReceiverError
+			switch {
+			case errors.As(r.Err, &receiver): // first, since it wraps whatever the receiver returned
+				fmt.Println(r.Status, "receiver", receiver.Receiver, "failed, no such file:", errors.Is(r.Err, os.ErrNotExist))
+			case errors.Is(r.Err, anymail.ErrMalformed):
+				fmt.Println(r.Status, "could not be read and will not come again:", string(r.Payload.Body))
+			case errors.As(r.Err, &request):
+				fmt.Println(r.Status, request.Name, request.Endpoint, request.Reason)
+			}
+		}}),
+	)
+	_ = d.Tracking.Connect("crm", func(context.Context, *anymail.TrackingEvent) error { return os.ErrNotExist })
+
+	send(d, "/postmark/tracking/", "postmark:a-wrong-password-1234", aBounce)
+	send(d, "/postmark/tracking/", exampleSecret, "{")
+	send(d, "/postmark/tracking/", exampleSecret, aBounce)
+	// Output:
+	// 400 postmark tracking wrong shared secret
+	// 400 could not be read and will not come again: {
+	// 500 receiver crm failed, no such file: true
+}
