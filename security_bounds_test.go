@@ -394,6 +394,8 @@ func TestInFlightPerAdapter(t *testing.T) {
 	h := newHouse(t, newAcme("key"))
 	require.NoError(t, h.Register("narrow", newAcme("key"), anymail.WithMaxInFlight(1)))
 	entered, release := make(chan struct{}), make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(release) })
+	defer letGo()
 	require.NoError(t, h.Tracking.Connect("slow", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		if ev.ID == "slow" {
 			close(entered)
@@ -411,7 +413,7 @@ func TestInFlightPerAdapter(t *testing.T) {
 	<-entered
 	require.Equal(t, 503, h.do(t, at("narrow", `{"ID":"1"}`)).StatusCode)
 	require.Equal(t, 200, h.do(t, at("acme", `{"ID":"2"}`)).StatusCode)
-	close(release)
+	letGo()
 	require.Equal(t, 200, <-status)
 	require.True(t, errors.Is(h.rejections[0].Err, anymail.ErrUnavailable))
 }
