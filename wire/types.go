@@ -238,7 +238,7 @@ func SMTP(response string) (code int, enhanced string) {
 func EnhancedCode(s string) string {
 	class, rest, _ := strings.Cut(s, ".")
 	subject, detail, ok := strings.Cut(rest, ".")
-	if !ok || len(class) != 1 || !strings.Contains("245", class) || !digits(subject) || !digits(detail) ||
+	if !ok || len(class) != 1 || !strings.ContainsAny(class, "245") || !digits(subject) || !digits(detail) ||
 		len(subject) > 3 || len(detail) > 3 {
 		return ""
 	}

@@ -1,16 +1,19 @@
-// Command quickstart receives Postmark's webhooks and runs two callbacks.
+// Command quickstart receives Postmark's webhooks and runs two callbacks. Try it:
+//
+//	WEBHOOK_SECRET=anymail:some-long-password go run ./examples/quickstart
+//	anymail trigger postmark bounced --to http://127.0.0.1:8080/anymail --secret anymail:some-long-password
 package main
 
 import (
 	"context"
 	"log"
-	"net/http"
 	"os"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/server"
 )
 
 func main() {
@@ -32,7 +35,9 @@ func main() {
 
 	r := chi.NewRouter()
 	r.Mount("/anymail", d) // POST /anymail/postmark/tracking/ and .../inbound/
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", r))
+	s := server.New(r)
+	s.Addr = "127.0.0.1:8080"
+	log.Fatal(s.ListenAndServe())
 }
 
 func check(err error) {

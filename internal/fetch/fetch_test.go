@@ -332,7 +332,7 @@ func FuzzAllowed(f *testing.F) {
 			host := strings.ToLower(r.URL.Hostname())
 			asked = r.URL.Scheme == "https" && (host == "api.example.com" || strings.HasSuffix(host, ".store.example.com")) &&
 				r.URL.User == nil && r.Header.Get("Authorization") == ""
-			return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, nil
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 		})}
 		_, err := g.Get(t.Context(), url, nil)
 		if err != nil || !asked {
