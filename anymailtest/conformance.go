@@ -497,7 +497,7 @@ func (c conformance) testTooLarge(t *testing.T) {
 // testMutations gives the parser what an ESP gone wrong might send.
 func (c conformance) testMutations(t *testing.T) {
 	adapter, _ := c.adapter(t)
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // mutations have to be the same in each run
+	random := rand.New(rand.NewPCG(1, 2)) // the same in each run
 	for _, sample := range c.kit.Samples {
 		request := sample.Make(NewParams())
 		ep := c.endpoint(t, adapter, sample.Endpoint)

@@ -93,7 +93,7 @@ func (r *Rejections) All() []anymail.Rejection {
 }
 
 // SharedSecret is the one that servers made by [NewServer] ask for.
-const SharedSecret = "webhook:Not-4-Production-use" //nolint:gosec // a test's own
+const SharedSecret = "webhook:Not-4-Production-use"
 
 // NewServer starts a server for a kit, which ends with the test. The adapter
 // trusts one new credential and the Dispatcher asks for [SharedSecret]; options

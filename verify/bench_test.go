@@ -152,7 +152,7 @@ func BenchmarkSNS(b *testing.B) {
 	a.sign(m, "2")
 	p := posted(b, m)
 	signature, _ := base64.StdEncoding.DecodeString(m.Signature)
-	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageId + "\nTimestamp\n" + m.Timestamp + "\nTopicArn\n" + m.TopicArn + "\nType\nNotification\n"
+	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageID + "\nTimestamp\n" + m.Timestamp + "\nTopicArn\n" + m.TopicArn + "\nType\nNotification\n"
 	floor(b, "floor", func() bool {
 		return rsa.VerifyPKCS1v15(&a.key.PublicKey, crypto.SHA256, sha256Of(text), signature) == nil
 	})

@@ -187,7 +187,7 @@ func FuzzSNSSigned(f *testing.F) {
 	a := newAuthority()
 	v := verify.SNS{TopicARNs: []string{topic}, Client: serving(a.leaf("sns.amazonaws.com")).client()}.Verifier()
 	f.Fuzz(func(t *testing.T, message, id, subject string, hasSubject bool, at, version string) {
-		m := &verify.SNSMessage{Type: "Notification", TopicArn: topic, Message: message, MessageId: id, Timestamp: at, SigningCertURL: certURL}
+		m := &verify.SNSMessage{Type: "Notification", TopicArn: topic, Message: message, MessageID: id, Timestamp: at, SigningCertURL: certURL}
 		values := []string{id, at}
 		text := "Message\n" + message + "\nMessageId\n" + id + "\n"
 		if hasSubject {

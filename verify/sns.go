@@ -36,7 +36,7 @@ const (
 // https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
 type SNSMessage struct {
 	Type             string // SNSNotification, for example
-	MessageId        string
+	MessageID        string `json:"MessageId"`
 	TopicArn         string
 	Subject          *string
 	Message          string
@@ -79,7 +79,7 @@ func (m *SNSMessage) Time() time.Time {
 // break that could move the border between two values. Only Message may: what
 // follows it can be told apart from the end backwards.
 func (m *SNSMessage) signed() []byte {
-	lines := []string{"Message", m.Message, "MessageId", m.MessageId}
+	lines := []string{"Message", m.Message, "MessageId", m.MessageID}
 	if m.Type == SNSNotification {
 		if m.Subject != nil {
 			lines = append(lines, "Subject", *m.Subject)

@@ -95,7 +95,7 @@ func certPEM(ders ...[]byte) (text []byte) {
 // sign signs m as version says, over what the documentation says is signed.
 func (a *authority) sign(m *verify.SNSMessage, version string) {
 	m.SignatureVersion = version
-	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageId + "\n"
+	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageID + "\n"
 	if m.Type == "Notification" {
 		if m.Subject != nil {
 			text += "Subject\n" + *m.Subject + "\n"
@@ -145,7 +145,7 @@ func pointer[T any](v T) *T { return &v }
 func notification() *verify.SNSMessage {
 	return &verify.SNSMessage{
 		Type:           "Notification",
-		MessageId:      "11111111-2222-5333-8444-555555555555",
+		MessageID:      "11111111-2222-5333-8444-555555555555",
 		TopicArn:       topic,
 		Message:        "{\"eventType\":\"Send\"}\nline2 é",
 		Timestamp:      "2026-09-21T14:13:20.123Z",
@@ -157,7 +157,7 @@ func notification() *verify.SNSMessage {
 func confirmation() *verify.SNSMessage {
 	return &verify.SNSMessage{
 		Type:           "SubscriptionConfirmation",
-		MessageId:      "66666666-7777-5888-8999-aaaaaaaaaaaa",
+		MessageID:      "66666666-7777-5888-8999-aaaaaaaaaaaa",
 		TopicArn:       topic,
 		Message:        "You have chosen to subscribe to the topic.",
 		Timestamp:      "2026-09-21T14:13:20.123Z",
@@ -249,7 +249,7 @@ func TestSNSRefuses(t *testing.T) {
 		fetch bool // whether the certificate is asked for
 	}{
 		{"another message", good(func(m *M) { m.Message += " " }), mismatch, true},
-		{"another id", good(func(m *M) { m.MessageId = "1" }), mismatch, true},
+		{"another id", good(func(m *M) { m.MessageID = "1" }), mismatch, true},
 		{"another time", good(func(m *M) { m.Timestamp = "2026-09-21T14:13:20.124Z" }), mismatch, true},
 		{"another subject", good(func(m *M) { m.Subject = pointer("Ho") }), mismatch, true},
 		{"no subject", good(func(m *M) { m.Subject = nil }), mismatch, true},
@@ -260,7 +260,7 @@ func TestSNSRefuses(t *testing.T) {
 		{"topic with more", resigned(func(m *M) { m.TopicArn = topic + ":x" }), badTopic, false},
 		{"unknown type", resigned(func(m *M) { m.Type = "Hello" }), notSNS, false},
 		{"no type", resigned(func(m *M) { m.Type = "" }), notSNS, false},
-		{"line break in the id", resigned(func(m *M) { m.MessageId = "1\nSubject\nx" }), notSNS, false},
+		{"line break in the id", resigned(func(m *M) { m.MessageID = "1\nSubject\nx" }), notSNS, false},
 		{"line break in the subject", resigned(func(m *M) { m.Subject = pointer("a\nb") }), notSNS, false},
 		{"line break in the time", resigned(func(m *M) { m.Timestamp += "\n" }), notSNS, false},
 		{"no time", resigned(func(m *M) { m.Timestamp = "" }), timestamp, false},
@@ -317,10 +317,10 @@ func TestSNSAmbiguity(t *testing.T) {
 	v := verify.SNS{TopicARNs: []string{topic}, Client: serving(a.leaf("sns.amazonaws.com")).client()}.Verifier()
 	m := notification()
 	m.Message = "forged\nMessageId\n1"
-	m.MessageId = "2"
+	m.MessageID = "2"
 	a.sign(m, "2")
 	proves(t, v, posted(t, m))
-	m.Message, m.MessageId = "forged", "1\nMessageId\n2"
+	m.Message, m.MessageID = "forged", "1\nMessageId\n2"
 	refuses(t, v, posted(t, m), notSNS)
 }
 
@@ -354,7 +354,7 @@ func TestParseSNS(t *testing.T) {
 		"UnsubscribeURL" : "u", "MessageAttributes" : {"x":{"Type":"String","Value":"y"}}}`
 	got, err := verify.ParseSNS([]byte(full))
 	require.NoError(t, err)
-	want := &verify.SNSMessage{Type: "Notification", MessageId: "1", TopicArn: "t", Subject: pointer("s"), Message: "{\"a\":\"é\"}\n",
+	want := &verify.SNSMessage{Type: "Notification", MessageID: "1", TopicArn: "t", Subject: pointer("s"), Message: "{\"a\":\"é\"}\n",
 		Timestamp: "2026-09-21T14:13:20.123Z", SignatureVersion: "1", Signature: "AAAA", SigningCertURL: "c", UnsubscribeURL: "u"}
 	require.Empty(t, cmp.Diff(want, got))
 	require.Equal(t, time.Date(2026, 9, 21, 14, 13, 20, 123e6, time.UTC), got.Time())

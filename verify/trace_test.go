@@ -151,7 +151,7 @@ func TestTraceSNS(t *testing.T) {
 	require.Len(t, steps, 1)
 	require.True(t, steps[0].Attempts[0].Valid)
 	require.Equal(t, m.Time(), steps[0].SignedAt)
-	require.Contains(t, string(steps[0].Content[0]), "MessageId\n"+m.MessageId)
+	require.Contains(t, string(steps[0].Content[0]), "MessageId\n"+m.MessageID)
 	signed := steps[0].Attempts[0].Signed
 
 	m.Message += "!"

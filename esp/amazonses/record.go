@@ -119,7 +119,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	case err == nil && m.Type != verify.SNSNotification:
 		return nil, nil
 	case err == nil:
-		return a.record(ctx, p, notification{m.MessageId, m.Time()}, []byte(m.Message))
+		return a.record(ctx, p, notification{m.MessageID, m.Time()}, []byte(m.Message))
 	case !a.config.AcceptUnsigned:
 		return nil, err
 	}
