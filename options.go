@@ -46,8 +46,8 @@ type Limits struct {
 	// MIMEHeaders is how many header fields of a received message are kept.
 	// Default: 2000.
 	MIMEHeaders int
-	// Fetch is the largest content in bytes that an adapter fetches from its
-	// ESP for one message. Default: 64 MiB.
+	// Fetch is how many bytes an adapter fetches from its ESP for one request,
+	// in all. Default: 64 MiB.
 	Fetch int64
 }
 

@@ -10,16 +10,19 @@ import (
 // maxAddresses is how many addresses are read from one list.
 const maxAddresses = 5000
 
-// Addresses reads an address list as it stands in a header field: From, To and
+// Addresses reads address lists as they stand in header fields: From, To and
 // the like. Encoded words in names are decoded, members of groups are listed
 // like all others, and comments serve as names where there is no other. It is
 // lenient: semicolons separate like commas, names need no quotes, and a quote
 // or comment that is never closed does not count as one. What has no address in
 // it is left out, and so is all after the first 5000.
-func Addresses(list string) []anymail.Address {
-	r := addressReader{s: oneLine(validUTF8(list))}
-	if !r.read(true) {
-		r.read(false)
+func Addresses(lists ...string) []anymail.Address {
+	var r addressReader
+	for _, list := range lists {
+		r.s, r.pos = oneLine(validUTF8(list)), 0
+		if !r.read(true) {
+			r.read(false)
+		}
 	}
 	return r.list
 }

@@ -103,13 +103,9 @@ func SetHeaders(m *anymail.InboundMessage, hs anymail.Headers) {
 }
 
 func setAddresses(to *[]anymail.Address, lists ...string) {
-	if len(*to) > 0 {
-		return
+	if len(*to) == 0 {
+		*to = Addresses(lists...)
 	}
-	for _, list := range lists {
-		*to = append(*to, Addresses(list)...)
-	}
-	*to = (*to)[:min(len(*to), maxAddresses)]
 }
 
 func setID(to *string, field string) {

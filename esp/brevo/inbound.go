@@ -2,7 +2,6 @@ package brevo
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -103,14 +102,12 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 	if err != nil {
 		return nil, err
 	}
+	budget := a.api.Budget(limits)
 	events := make([]anymail.Event, len(list))
 	for i, raw := range list {
 		var w message
 		if err := wire.Unmarshal(raw, &w); err != nil {
-			events[i] = &anymail.TrackingEvent{
-				Common:      anymail.Common{Type: anymail.EventUnknown, Raw: raw},
-				Description: "malformed inbound message: " + err.Error(),
-			}
+			events[i] = wire.Malformed(raw, err)
 			continue
 		}
 		ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: raw}}
@@ -118,7 +115,11 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 			ev.ID = w.UUIDs[0]
 		}
 		fillMessage(&w, &ev.Message)
-		if err := a.attach(ctx, w.Attachments, ev, limits); err != nil {
+		toFetch, err := a.toFetch(ctx, w.Attachments)
+		if err != nil {
+			return nil, err
+		}
+		if ev.Message.Attachments, err = budget.Attachments(ctx, toFetch, limits); err != nil {
 			return nil, err
 		}
 		events[i] = ev
@@ -147,46 +148,24 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 
 const apiHost = "api.brevo.com"
 
-// attach fetches the attachments. Those that are larger than what may be
-// fetched are left without content; if Brevo no longer has one, the event says
-// that the message could not be processed.
+// toFetch says where to fetch attachments: nowhere without a key, and not what
+// is no token, such as dots, which would lead elsewhere.
 // https://developers.brevo.com/reference/get_inbound-attachments-downloadtoken
-func (a *Adapter) attach(ctx context.Context, list []attachment, ev *anymail.InboundEvent, limits anymail.Limits) error {
-	if len(list) == 0 {
-		return nil
-	}
+func (a *Adapter) toFetch(ctx context.Context, list []attachment) ([]fetch.Attachment, error) {
 	var header http.Header
-	if a.config.APIKeys != nil {
+	if a.config.APIKeys != nil && len(list) > 0 {
 		key, err := fetch.Key(ctx, a.config.APIKeys)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		header = http.Header{"Api-Key": {key}}
 	}
-	budget := a.api.Budget(limits)
-	if most := limits.MIMEParts; most > 0 && len(list) > most {
-		list = list[:most]
-	}
-	for _, w := range list {
-		size := int64(w.ContentLength.Int())
-		var content []byte
-		isToken := strings.Trim(w.DownloadToken, ".") != "" // dots would lead elsewhere
-		if header != nil && isToken && budget.Fits(size) {
-			var err error
-			content, err = budget.Get(ctx, "https://"+apiHost+"/v3/inbound/attachments/"+url.PathEscape(w.DownloadToken), header)
-			switch {
-			case errors.Is(err, fetch.ErrGone):
-				ev.Type = anymail.EventInboundFailed
-			case errors.Is(err, anymail.ErrTooLarge):
-			case err != nil:
-				return err
-			}
+	all := make([]fetch.Attachment, len(list))
+	for i, w := range list {
+		all[i] = fetch.Attachment{Filename: w.Name, ContentType: w.ContentType, ContentID: w.ContentID, Size: w.ContentLength, Header: header}
+		if header != nil && strings.Trim(w.DownloadToken, ".") != "" {
+			all[i].URL = "https://" + apiHost + "/v3/inbound/attachments/" + url.PathEscape(w.DownloadToken)
 		}
-		part := inbound.NewAttachment(w.Name, w.ContentType, "", w.ContentID, content)
-		if content == nil {
-			part.Size = max(size, 0)
-		}
-		ev.Message.Attachments = append(ev.Message.Attachments, part)
 	}
-	return nil
+	return all, nil
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,10 +39,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	m := &ev.Message
 	raw, err := a.rawMIME(ctx, form.Values, p.Limits)
 	switch {
-	case errors.Is(err, fetch.ErrGone):
-		ev.Type = anymail.EventInboundFailed
-		*m = fromFields(form, v)
-	case err != nil:
+	case err != nil && !fetch.Final(err):
 		return nil, err
 	case raw != nil:
 		*m = inbound.FromMIME(raw, p.Limits)
@@ -51,6 +47,10 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 		*m = fromFields(form, v)
 	}
 	m.EnvelopeSender, m.EnvelopeRecipient = wire.TrimID(v.Get("sender")), v.Get("recipient")
+	if at := v.Get("message-url"); at != "" {
+		// The message is another one to look at when Mailgun has forgotten it.
+		ev.Key = anymail.EventKey(ESP, "stored", at, m.EnvelopeRecipient)
+	}
 	m.StrippedText, m.StrippedHTML = v.Get("stripped-text"), v.Get("stripped-html")
 
 	// What Mailgun found out stands in headers that it puts on top, if the
@@ -74,27 +74,22 @@ func (a *Adapter) rawMIME(ctx context.Context, v url.Values, limits anymail.Limi
 	if at == "" || a.config.APIKeys == nil {
 		return nil, nil
 	}
-	keys, err := a.config.APIKeys.Keys(ctx)
-	if err != nil {
-		return nil, anymail.Because(anymail.ErrUnavailable, "API keys", err)
-	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	// The URL is not signed, and the key is sent to it: only Mailgun may be asked.
-	getter := fetch.Getter{Client: a.config.Client, Hosts: []string{".mailgun.net", ".mailgun.org"}, MaxBytes: limits.Fetch}
-	content, err := getter.Get(ctx, at, http.Header{
-		"Accept":        {"message/rfc2822"},
-		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+keys[0]))},
-	})
+	key, err := fetch.Key(ctx, a.config.APIKeys)
 	if err != nil {
 		return nil, err
 	}
 	var stored struct {
 		MIME string `json:"body-mime"`
 	}
-	if err := wire.Unmarshal(content, &stored); err != nil || stored.MIME == "" {
-		return nil, anymail.Because(anymail.ErrUnavailable, "Mailgun's store did not give the raw message", nil)
+	err = a.api.Budget(limits).JSON(ctx, at, http.Header{
+		"Accept":        {"message/rfc2822"},
+		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+key))},
+	}, &stored)
+	if err == nil && stored.MIME == "" {
+		err = anymail.Because(anymail.ErrUnavailable, "Mailgun's store did not give the raw message", nil)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return []byte(stored.MIME), nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
 )
@@ -39,23 +40,28 @@ type Config struct {
 	// as far as the notification tells them, which is all but the contents of
 	// the attachments.
 	APIKeys anymail.KeySource
-	// Client gets stored messages. If nil, a client with a timeout of 30
-	// seconds.
+	// Client fetches stored messages. It has a timeout of 30 seconds if nil.
 	Client *http.Client
 }
 
 // Adapter is the adapter for one Mailgun account.
 type Adapter struct {
 	config Config
+	api    fetch.Getter
 }
 
 // New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a signing key is empty.
+// a key is empty.
 func New(config Config) (*Adapter, error) {
-	if err := verify.CheckKeys(config.SigningKeys, "signing key", nil); err != nil {
+	if err := errors.Join(
+		verify.CheckKeys(config.SigningKeys, "Mailgun signing key", nil),
+		verify.CheckKeys(config.APIKeys, "Mailgun API key", nil),
+	); err != nil {
 		return nil, err
 	}
-	return &Adapter{config}, nil
+	// The URLs of stored messages are not signed, and the key is sent to them.
+	hosts := []string{".mailgun.net", ".mailgun.org"}
+	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: hosts}}, nil
 }
 
 // ESP returns "mailgun".

@@ -2,7 +2,6 @@ package mailtrap
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -51,42 +50,32 @@ type message struct {
 	} `json:"attachments"`
 }
 
-// fetcher gets the messages of one request.
+const apiHost = "mailtrap.io"
+
+// fetcher gets the messages of one request: a batch may hold 500.
 type fetcher struct {
-	client *http.Client
-	token  string
-	hosts  []string // of contents; the API has one of its own
-	left   int64    // bytes, for all messages together: a batch may hold 500
+	budget *fetch.Budget
+	header http.Header // for the API, not for files
+	limits anymail.Limits
 }
 
 func (a *Adapter) fetcher(ctx context.Context, limits anymail.Limits) (*fetcher, error) {
-	tokens, err := a.config.APITokens.Keys(ctx)
-	if err == nil && (len(tokens) == 0 || tokens[0] == "") {
-		err = errors.New("there is none")
-	}
+	token, err := fetch.Key(ctx, a.config.APITokens)
 	if err != nil {
-		return nil, anymail.Because(anymail.ErrUnavailable, "API token", err)
+		return nil, err
 	}
-	hosts := append([]string{apiHost, "." + apiHost, ".amazonaws.com"}, a.config.FileHosts...)
-	return &fetcher{a.config.Client, tokens[0], hosts, limits.Fetch}, nil
+	header := http.Header{"Authorization": {"Bearer " + token}, "Accept": {"application/json"}}
+	return &fetcher{a.api.Budget(limits), header, limits}, nil
 }
 
-func (f *fetcher) get(ctx context.Context, url string, header http.Header, hosts ...string) ([]byte, error) {
-	content, err := fetch.Getter{Client: f.client, Hosts: hosts, MaxBytes: f.left}.Get(ctx, url, header)
-	if f.left > 0 {
-		f.left = max(f.left-int64(len(content)), 1)
-	}
-	return content, err
-}
-
-// message makes an event of a notification: of the message itself if Mailtrap
-// has it still, and otherwise of what the notification says.
-func (f *fetcher) message(ctx context.Context, n *notification, limits anymail.Limits) (anymail.Event, error) {
+// message makes an event of a notification: of the message itself if it can be
+// had, and otherwise of what the notification says.
+func (f *fetcher) message(ctx context.Context, n *notification) (anymail.Event, error) {
 	ev := &anymail.InboundEvent{Common: anymail.Common{
 		Type: anymail.EventInbound, ID: string(n.ID), Timestamp: n.Time.Time, Raw: n.raw,
 	}}
 	switch found, err := f.find(ctx, n); {
-	case errors.Is(err, fetch.ErrGone):
+	case fetch.Final(err):
 		ev.Type = anymail.EventInboundFailed
 		ev.Message.From = inbound.Addresses(n.From)
 	case err != nil:
@@ -95,7 +84,7 @@ func (f *fetcher) message(ctx context.Context, n *notification, limits anymail.L
 		if ev.Timestamp.IsZero() {
 			ev.Timestamp = found.ReceivedAt.Time
 		}
-		if ev.Message, err = f.read(ctx, found, limits); err != nil {
+		if ev.Message, err = f.read(ctx, found); err != nil {
 			return nil, err
 		}
 	}
@@ -103,8 +92,6 @@ func (f *fetcher) message(ctx context.Context, n *notification, limits anymail.L
 	ev.Key = anymail.EventKey(ESP, "inbound", string(n.InboxID), string(n.MessageID), string(ev.Type))
 	return ev, nil
 }
-
-const apiHost = "mailtrap.io"
 
 // find asks the API for the message.
 func (f *fetcher) find(ctx context.Context, n *notification) (*message, error) {
@@ -114,67 +101,39 @@ func (f *fetcher) find(ctx context.Context, n *notification) (*message, error) {
 		}
 	}
 	url := "https://" + apiHost + "/api/inbound/inboxes/" + string(n.InboxID) + "/messages/" + string(n.MessageID)
-	answer, err := f.get(ctx, url, http.Header{"Authorization": {"Bearer " + f.token}, "Accept": {"application/json"}}, apiHost)
-	if err != nil {
-		return nil, err
-	}
 	found := new(message)
-	if err := wire.Unmarshal(answer, found); err != nil {
-		return nil, anymail.Because(anymail.ErrUnavailable, "the API's answer is no message", nil)
-	}
-	return found, nil
+	return found, f.budget.JSON(ctx, url, f.header, found)
 }
 
-// read gets the message as it was received or, where Mailtrap does not have that,
-// puts it together from what the API tells.
-func (f *fetcher) read(ctx context.Context, w *message, limits anymail.Limits) (m anymail.InboundMessage, err error) {
+// read gets the message as it was received or, where that cannot be had, puts it
+// together from what the API tells.
+func (f *fetcher) read(ctx context.Context, w *message) (m anymail.InboundMessage, err error) {
 	headers := w.Headers.Message()
-	raw, err := f.content(ctx, w.RawURL)
+	raw, err := f.budget.File(ctx, w.RawURL, nil)
 	switch {
 	case err != nil:
 		return m, err
 	case raw != nil:
-		m = inbound.FromMIME(raw, limits)
+		m = inbound.FromMIME(raw, f.limits)
 	default:
 		m = anymail.InboundMessage{
-			From: inbound.Addresses(w.From), To: addresses(w.To), CC: addresses(w.CC), BCC: addresses(w.BCC),
+			From: inbound.Addresses(w.From), To: inbound.Addresses(w.To...), CC: inbound.Addresses(w.CC...), BCC: inbound.Addresses(w.BCC...),
 			ReplyTo: inbound.Addresses(w.ReplyTo), Subject: w.Subject, MessageID: wire.TrimID(w.MessageID),
 			InReplyTo: wire.TrimID(w.InReplyTo), References: inbound.MessageIDs(strings.Join(w.References, " ")),
 			Text: w.Text, HTML: w.HTML,
 		}
 		inbound.SetHeaders(&m, headers)
-		for _, file := range w.Attachments {
-			content, err := f.content(ctx, file.URL)
-			if err != nil {
-				return m, err
+		toFetch := make([]fetch.Attachment, len(w.Attachments))
+		for i, one := range w.Attachments {
+			toFetch[i] = fetch.Attachment{
+				Filename: one.Filename, ContentType: one.ContentType, Disposition: one.Disposition, ContentID: one.ContentID,
+				Size: one.Size, URL: one.URL,
 			}
-			attachment := inbound.NewAttachment(file.Filename, file.ContentType, file.Disposition, file.ContentID, content)
-			if content == nil {
-				attachment.Size = int64(max(file.Size.Int(), 0))
-			}
-			m.Attachments = append(m.Attachments, attachment)
+		}
+		if m.Attachments, err = f.budget.Attachments(ctx, toFetch, f.limits); err != nil {
+			return m, err
 		}
 	}
 	m.EnvelopeSender = wire.TrimID(headers.Get("Return-Path"))
 	return m, nil
-}
-
-// content gets what a signed URL refers to, without the token: nil where there
-// is none.
-func (f *fetcher) content(ctx context.Context, url string) ([]byte, error) {
-	if url == "" {
-		return nil, nil
-	}
-	content, err := f.get(ctx, url, nil, f.hosts...)
-	if errors.Is(err, fetch.ErrGone) {
-		return nil, nil
-	}
-	return content, err
-}
-
-func addresses(list wire.Strings) (all []anymail.Address) {
-	for _, text := range list {
-		all = append(all, inbound.Addresses(text)...)
-	}
-	return all
 }

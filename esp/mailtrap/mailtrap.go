@@ -6,9 +6,11 @@
 package mailtrap
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -28,8 +30,7 @@ type Config struct {
 	// the first one if there are several. Without it there is no inbound
 	// endpoint.
 	APITokens anymail.KeySource
-	// Client fetches received messages. If nil, it is one with a timeout of 30
-	// seconds.
+	// Client fetches received messages. It has a timeout of 30 seconds if nil.
 	Client *http.Client
 	// FileHosts are the names of further hosts that the API may refer to for
 	// the contents of messages; one that begins with "." stands for all below
@@ -40,15 +41,25 @@ type Config struct {
 // Adapter is the adapter for one Mailtrap account.
 type Adapter struct {
 	config Config
+	api    fetch.Getter
 }
 
 // New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// inbound webhooks could be verified but not be followed.
+// a secret is empty, or where inbound webhooks could be verified but their
+// messages not be fetched.
 func New(config Config) (*Adapter, error) {
 	if config.InboundSecrets != nil && config.APITokens == nil {
 		return nil, anymail.Because(anymail.ErrConfig, "mailtrap: inbound needs APITokens to fetch messages", nil)
 	}
-	return &Adapter{config}, nil
+	if err := errors.Join(
+		verify.CheckKeys(config.TrackingSecrets, "Mailtrap signing secret", nil),
+		verify.CheckKeys(config.InboundSecrets, "Mailtrap signing secret", nil),
+		verify.CheckKeys(config.APITokens, "Mailtrap API token", nil),
+	); err != nil {
+		return nil, err
+	}
+	hosts := append([]string{apiHost, "." + apiHost, ".amazonaws.com"}, config.FileHosts...)
+	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: hosts}}, nil
 }
 
 // ESP returns "mailtrap".

@@ -476,18 +476,33 @@ func TestIDsOfNotifications(t *testing.T) {
 }
 
 // All messages of a request share one limit: a batch of them must not exhaust
-// the memory.
+// the memory. What is over it comes as far as the notification tells.
 func TestFetchLimit(t *testing.T) {
 	big := `{"text_body":"` + strings.Repeat("x", 600) + `"}`
 	a := &api{answers: map[string]any{messageURL: big, messageURL + "2": big}}
 	other := strings.Replace(notification, "0001\"", "00012\"", 1)
 	p := &anymail.Payload{Body: []byte(notification + "\n" + other), Limits: anymail.Limits{Fetch: 1000}}
-	_, err := a.adapter(t).Endpoints()[1].Parser.ParseEvents(context.Background(), p)
-	require.ErrorIs(t, err, anymail.ErrTooLarge)
-	p.Limits.Fetch = 2000
+	for limit, second := range map[int64]anymail.EventType{1000: anymail.EventInboundFailed, 2000: anymail.EventInbound} {
+		p.Limits.Fetch = limit
+		events, err := a.adapter(t).Endpoints()[1].Parser.ParseEvents(context.Background(), p)
+		require.NoError(t, err)
+		require.Len(t, events, 2)
+		require.Equal(t, anymail.EventInbound, events[0].Base().Type)
+		require.Equal(t, second, events[1].Base().Type, limit)
+	}
+}
+
+// A raw message over the limit is made up for by what the API tells.
+func TestRawOverTheLimit(t *testing.T) {
+	a := &api{answers: map[string]any{
+		messageURL: `{"from":"ada@example.com","text_body":"Hello","raw_message_url":"` + rawURL + `"}`,
+		rawURL:     strings.Repeat("x", 2000),
+	}}
+	p := &anymail.Payload{Body: []byte(notification), Limits: anymail.Limits{Fetch: 1000}}
 	events, err := a.adapter(t).Endpoints()[1].Parser.ParseEvents(context.Background(), p)
 	require.NoError(t, err)
-	require.Len(t, events, 2)
+	require.Equal(t, anymail.EventInbound, events[0].Base().Type)
+	require.Equal(t, "Hello", events[0].(*anymail.InboundEvent).Message.Text)
 }
 
 // The notification of a message that is notified of again has another id.

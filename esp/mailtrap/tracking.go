@@ -123,7 +123,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 			if n.InboxID == "" {
 				continue // what the panel's test sends: about no message that there is
 			}
-			if ev, err = fetcher.message(ctx, &n, p.Limits); err != nil {
+			if ev, err = fetcher.message(ctx, &n); err != nil {
 				return nil, err
 			}
 		}

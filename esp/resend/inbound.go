@@ -1,9 +1,7 @@
 package resend
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -47,10 +45,9 @@ type attachment struct {
 	Disposition string      `json:"content_disposition"`
 	ContentID   string      `json:"content_id"`
 	Size        wire.Number `json:"size"`
-	file
+	URL         string      `json:"download_url"` // signed, good for an hour
 }
 
-// file is where to get something: by a signed URL, for an hour.
 type file struct {
 	URL string `json:"download_url"`
 }
@@ -73,10 +70,12 @@ func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits an
 	}
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: id, Timestamp: w.CreatedAt.Time, Raw: raw}}
 	switch found, err := a.fetch(ctx, string(w.Data.EmailID), limits); {
-	case errors.Is(err, fetch.ErrGone), errors.Is(err, anymail.ErrTooLarge):
+	case fetch.Final(err):
 		ev.Type = anymail.EventInboundFailed
 		ev.Message = fields(&w.Data)
-		attach(&ev.Message, w.Data.Attachments, nil)
+		for _, one := range w.Data.Attachments {
+			ev.Message.Attachments = append(ev.Message.Attachments, inbound.NewAttachment(one.Filename, one.ContentType, one.Disposition, one.ContentID, nil))
+		}
 	case err != nil:
 		return nil, err
 	default:
@@ -106,41 +105,31 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	budget := a.api.Budget(limits)
 
 	var w message
-	if err := getJSON(ctx, budget, base+"?html_format=cid", header, &w); err != nil {
+	if err := budget.JSON(ctx, base+"?html_format=cid", header, &w); err != nil {
 		return m, err
 	}
-	raw, err := content(ctx, budget, w.Raw.Value)
+	raw, err := budget.File(ctx, w.Raw.Value.URL, nil)
 	switch {
 	case err != nil:
 		return m, err
 	case raw != nil:
 		m = inbound.FromMIME(raw, limits)
 	default:
-		m = fields(&w)
 		if len(w.Attachments) > 0 {
 			// Of these the API tells everything but where to get them.
 			var list struct {
 				Data []attachment `json:"data"`
 			}
-			if err := getJSON(ctx, budget, base+"/attachments", header, &list); err == nil {
+			if err := budget.JSON(ctx, base+"/attachments", header, &list); err == nil {
 				w.Attachments = list.Data
-			} else if !errors.Is(err, fetch.ErrGone) && !errors.Is(err, anymail.ErrTooLarge) {
+			} else if !fetch.Final(err) {
 				return m, err
 			}
 		}
-		if most := limits.MIMEParts; most > 0 && len(w.Attachments) > most {
-			w.Attachments = w.Attachments[:most]
+		m = fields(&w)
+		if m.Attachments, err = budget.Attachments(ctx, toFetch(w.Attachments), limits); err != nil {
+			return m, err
 		}
-		contents := make([][]byte, len(w.Attachments))
-		for i, one := range w.Attachments {
-			if !budget.Fits(int64(one.Size.Int())) {
-				continue
-			}
-			if contents[i], err = content(ctx, budget, one.file); err != nil {
-				return m, err
-			}
-		}
-		attach(&m, w.Attachments, contents)
 	}
 	m.EnvelopeSender = wire.TrimID(w.Headers.Message().Get("Return-Path"))
 	found := w.Authentication.Value
@@ -148,56 +137,24 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	return m, nil
 }
 
-// getJSON asks the API.
-func getJSON(ctx context.Context, budget *fetch.Budget, url string, header http.Header, v any) error {
-	answer, err := budget.Get(ctx, url, header)
-	if err != nil {
-		return err
-	}
-	if wire.Unmarshal(answer, v) != nil {
-		return anymail.Because(anymail.ErrUnavailable, "the API's answer is not understood", nil)
-	}
-	return nil
-}
-
-// content gets a file, without the API key: nil where it is gone or too large.
-func content(ctx context.Context, budget *fetch.Budget, f file) ([]byte, error) {
-	if f.URL == "" {
-		return nil, nil
-	}
-	content, err := budget.Get(ctx, f.URL, nil)
-	if errors.Is(err, fetch.ErrGone) || errors.Is(err, anymail.ErrTooLarge) {
-		return nil, nil
-	}
-	return content, err
-}
-
 // fields makes a message of what Resend has parsed, but for its attachments.
 func fields(w *message) anymail.InboundMessage {
 	m := anymail.InboundMessage{
-		From: inbound.Addresses(w.From), To: addresses(w.To), CC: addresses(w.CC), BCC: addresses(w.BCC), ReplyTo: addresses(w.ReplyTo),
+		From: inbound.Addresses(w.From), To: inbound.Addresses(w.To...), CC: inbound.Addresses(w.CC...),
+		BCC: inbound.Addresses(w.BCC...), ReplyTo: inbound.Addresses(w.ReplyTo...),
 		Subject: w.Subject, MessageID: wire.TrimID(w.MessageID), HTML: w.HTML, Text: w.Text,
 	}
 	inbound.SetHeaders(&m, w.Headers.Message())
 	return m
 }
 
-func addresses(list wire.Strings) (all []anymail.Address) {
-	for _, text := range list {
-		all = append(all, inbound.Addresses(text)...)
+func toFetch(list []attachment) []fetch.Attachment {
+	all := make([]fetch.Attachment, len(list))
+	for i, one := range list {
+		all[i] = fetch.Attachment{
+			Filename: one.Filename, ContentType: one.ContentType, Disposition: one.Disposition, ContentID: one.ContentID,
+			Size: one.Size, URL: one.URL,
+		}
 	}
 	return all
-}
-
-// attach adds attachments with as many contents as there are.
-func attach(m *anymail.InboundMessage, list []attachment, contents [][]byte) {
-	for i, one := range list {
-		var content []byte
-		if i < len(contents) {
-			content = contents[i]
-		}
-		added := inbound.NewAttachment(one.Filename, one.ContentType, one.Disposition, one.ContentID, content)
-		added.Size = cmp.Or(added.Size, int64(max(one.Size.Int(), 0)))
-		m.Attachments = append(m.Attachments, added)
-	}
 }

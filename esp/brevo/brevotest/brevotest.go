@@ -66,7 +66,7 @@ func Kit() *anymailtest.Kit {
 				Make: withAttachments(api),
 			},
 			{
-				Name: "inboundEmailProcessed-attachment-gone", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInboundFailed}, Untimed: true,
+				Name: "inboundEmailProcessed-attachment-gone", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
 				Make: anymailtest.Template(files, "testdata/inbound-attachments.json", "inbound"),
 			},
 		},
@@ -146,6 +146,8 @@ func withAttachments(api *anymailtest.API) func(anymailtest.Params) anymailtest.
 func made(name string, typ anymail.EventType, reason anymail.RejectReason, body func(anymailtest.Params) fields) anymailtest.Sample {
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
-		Make: func(p anymailtest.Params) anymailtest.Request { return anymailtest.JSON("tracking", anymailtest.MustJSON(body(p))) },
+		Make: func(p anymailtest.Params) anymailtest.Request {
+			return anymailtest.JSON("tracking", anymailtest.MustJSON(body(p)))
+		},
 	}
 }

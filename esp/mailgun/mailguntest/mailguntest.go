@@ -76,7 +76,7 @@ func Kit() *anymailtest.Kit {
 			route("route-forward-mime", "inbound_mime", anymail.EventInbound, bodyMIME("inbound_mime")),
 			route("route-forward-body-mime", "inbound", anymail.EventInbound, bodyMIME("inbound")),
 			route("route-store", "inbound", anymail.EventInbound, stored(store)),
-			route("route-store-expired", "inbound", anymail.EventInboundFailed, stored(nil)),
+			route("route-store-expired", "inbound", anymail.EventInbound, stored(nil)),
 		},
 	}
 }

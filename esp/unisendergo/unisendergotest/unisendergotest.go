@@ -105,7 +105,9 @@ func status(name, delivery, response string, typ anymail.EventType, reason anyma
 func sample(name string, typ anymail.EventType, reason anymail.RejectReason, make func(anymailtest.Params) any) anymailtest.Sample {
 	return anymailtest.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
-		Make: func(p anymailtest.Params) anymailtest.Request { return post([]json.RawMessage{anymailtest.MustJSON(make(p))}) },
+		Make: func(p anymailtest.Params) anymailtest.Request {
+			return post([]json.RawMessage{anymailtest.MustJSON(make(p))})
+		},
 	}
 }
 
