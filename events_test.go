@@ -2,7 +2,9 @@ package anymail_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/schema"
 )
 
 func fullTracking() *anymail.TrackingEvent {
@@ -95,6 +98,42 @@ func TestDecodeEventRefuses(t *testing.T) {
 	}
 }
 
+// The schema that is shipped knows every type, reason and field, and no other.
+func TestSchemaIsComplete(t *testing.T) {
+	var s struct {
+		Properties map[string]struct{ Enum []string }
+		Defs       map[string]struct {
+			Properties map[string]struct {
+				Enum       []string
+				Properties map[string]struct{ Enum []string }
+			}
+		} `json:"$defs"`
+	}
+	require.NoError(t, json.Unmarshal(schema.Event, &s))
+	texts := func(list any) (texts []string) {
+		form, err := json.Marshal(list)
+		require.NoError(t, err)
+		require.NoError(t, json.Unmarshal(form, &texts))
+		return texts
+	}
+	require.Equal(t, texts(anymail.EventTypes()), s.Properties["event_type"].Enum)
+	require.Equal(t, texts([]anymail.Kind{fullTracking().Kind(), fullInbound().Kind()}), s.Properties["kind"].Enum)
+	tracking := s.Defs["tracking"].Properties
+	require.Equal(t, texts(anymail.RejectReasons()), tracking["reject_reason"].Enum)
+	require.Equal(t, texts([]anymail.BounceCategory{anymail.BounceHard, anymail.BounceSoft, anymail.BounceBlock, anymail.BounceUndetermined}), tracking["bounce"].Properties["category"].Enum)
+
+	members := func(v any) []string {
+		form, err := json.Marshal(v)
+		require.NoError(t, err)
+		var object map[string]any
+		require.NoError(t, json.Unmarshal(form, &object))
+		return slices.Collect(maps.Keys(object))
+	}
+	common := slices.Collect(maps.Keys(s.Properties))
+	require.ElementsMatch(t, append(slices.Collect(maps.Keys(tracking)), common...), members(fullTracking()))
+	require.ElementsMatch(t, slices.Collect(maps.Keys(s.Defs["message"].Properties)), members(fullInbound().Message))
+}
+
 // Times are in UTC, whoever wrote the form.
 func TestDecodeEventTimes(t *testing.T) {
 	ev, err := anymail.DecodeEvent([]byte(`{"kind":"inbound","timestamp":"2026-09-21T16:13:20+02:00","message":{"date":"2026-09-21T09:13:20-05:00"}}`))
@@ -147,6 +186,10 @@ func TestHeaders(t *testing.T) {
 	require.Equal(t, []string{"1", "2"}, hs.Values("RECEIVED"))
 	require.Empty(t, hs.Get("missing"))
 	require.Nil(t, hs.Values("missing"))
+}
+
+func TestAddressString(t *testing.T) {
+	require.Equal(t, `"Ada L." <ada@example.com>`, anymail.Address{Name: "Ada L.", Address: "ada@example.com"}.String())
 }
 
 func TestInline(t *testing.T) {

@@ -55,6 +55,15 @@ func TestForm(t *testing.T) {
 	}
 }
 
+func TestFormFile(t *testing.T) {
+	form := anymail.Form{Files: []anymail.FormFile{{Field: "a", Filename: "1"}, {Field: "b", Filename: "2"}, {Field: "b", Filename: "3"}}}
+	file, ok := form.File("b")
+	require.True(t, ok)
+	require.Equal(t, "2", file.Filename)
+	_, ok = form.File("c")
+	require.False(t, ok)
+}
+
 func FuzzForm(f *testing.F) {
 	f.Add("application/x-www-form-urlencoded", []byte("a=1&b=2"))
 	f.Add("multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=a; filename=x\r\n\r\n1\r\n--b--\r\n"))

@@ -17,7 +17,9 @@ type IdempotencyStore interface {
 	// granted once and busy then.
 	Claim(ctx context.Context, receiver string, keys []string) ([]Claim, error)
 	// Finish ends a claim that was granted: done, never to be granted again as
-	// long as the store remembers, or else free for the next attempt.
+	// long as the store remembers, or else free for the next attempt. Its ctx
+	// outlives the request's by a little, so that what was done is not forgotten
+	// because the client has gone.
 	Finish(ctx context.Context, receiver, key string, done bool) error
 }
 
@@ -40,6 +42,7 @@ const DefaultMemoryStoreSize = 1 << 18
 
 // MemoryStore is an [IdempotencyStore] in this process's memory. It remembers
 // the latest pairs up to a fixed number and forgets them when the process ends.
+// [NewMemoryStore] makes one.
 type MemoryStore struct {
 	seeds  [2]maphash.Seed
 	shards [16]memoryShard
@@ -53,9 +56,9 @@ type memoryShard struct {
 	done    bounded.Map[pairID, struct{}]
 }
 
-// NewMemoryStore returns a store that remembers at least the latest size/2 and
-// at most size finished pairs; 0 means [DefaultMemoryStoreSize]. A pair takes
-// about 40 bytes.
+// NewMemoryStore returns a store that remembers, of the latest finished pairs,
+// some number between half of size and size; 0 means [DefaultMemoryStoreSize],
+// and less than 32 is 32. A pair takes about 40 bytes.
 func NewMemoryStore(size int) *MemoryStore {
 	if size <= 0 {
 		size = DefaultMemoryStoreSize

@@ -59,7 +59,7 @@ var mutations = []mutation{
 	{test: "TestAnswers", file: "guard.go", edits: []string{`return false, Unauthenticated("wrong shared secret")`, `return false, Unauthenticated("not " + secrets[0])`}},
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`payload.Header.Del("Authorization")`, ``}},
 	{test: "TestRejectionsLookTheSame", file: "anymail.go", edits: []string{`http.Error(rq.w, http.StatusText(status), status)`, `http.Error(rq.w, reasonOf(err), status)`}},
-	{test: "TestRejectionsLookTheSame", file: "errors.go", edits: []string{"case errors.Is(err, ErrUnauthenticated):\n\t\treturn rejectStatus", "case errors.Is(err, ErrUnauthenticated):\n\t\treturn 400"}},
+	{test: "TestRejectionsLookTheSame", file: "errors.go", edits: []string{"case ErrUnauthenticated, ErrReplayed:\n\t\treturn rejectStatus", "case ErrUnauthenticated, ErrReplayed:\n\t\treturn 400"}},
 
 	// signatures
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {`, `if p.Proof, err = ep.Verifier.Verify(ctx, p); false {`}},
@@ -92,7 +92,7 @@ var mutations = []mutation{
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case g.perEndpoint != nil && !g.perEndpoint.Allow(netip.Addr{}, now):`, `case false:`}},
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case s.failures != nil && !s.failures.Peek(addr, now):`, `case false:`}},
 	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{` && !challenged {`, ` {`}},
-	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{` && !errors.Is(err, ErrReplayed)`, ``}},
+	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{`if kind == ErrUnauthenticated && !challenged {`, `if errors.Is(err, ErrUnauthenticated) && !challenged {`}},
 	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
 	{pkg: "internal/ratelimit", test: "TestIPv6NetworksCountAsOne", file: "internal/ratelimit/ratelimit.go", edits: []string{`Prefix(64)`, `Prefix(128)`}},
 	{pkg: "internal/ratelimit", test: "TestExtremes", file: "internal/ratelimit/ratelimit.go", edits: []string{`const forever = 1 << 60`, `const forever = 1e300`, `time.Duration(min(interval*`, `time.Duration(int64(interval)) * time.Duration(int64(1*`, `-1), forever)),`, `-1))),`}},
@@ -117,8 +117,11 @@ var mutations = []mutation{
 	{test: "TestMIMEBounds", file: "inbound/mime.go", edits: []string{` && len(s.open) < s.depth {`, ` {`}},
 	{test: "TestMIMEBounds", file: "inbound/message.go", edits: []string{`left: orDefault(limits.MIMEHeaders, maxHeaders)`, `left: 1 << 30`}},
 	{pkg: "inbound", test: "TestSafeFilename", file: "inbound/attachment.go", edits: []string{"s = s[strings.LastIndexAny(s, `/\\`)+1:]", ``}},
-	{test: "TestPanickingAdapter", file: "anymail.go", edits: []string{"if v := recover(); v != nil {\n\t\t\terr = &PanicError", "if v := any(nil); v != nil {\n\t\t\terr = &PanicError"}},
-	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+	{test: "TestPanickingAdapter", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+	{test: "TestFailingReceivers", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+	{test: "TestNoClaimOutlivesDelivery", file: "signals.go", edits: []string{`for ; i < len(claims); i++ {`, `for ; false; i++ {`}},
+	{test: "TestPanickingHooks", file: "hooks.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+	{test: "TestStatusOfBorrowedErrors", file: "errors.go", edits: []string{`if slices.Contains(kinds, err) {`, `for _, kind := range kinds { if errors.Is(err, kind) { return "", kind } }; if slices.Contains(kinds, err) {`}},
 
 	// costs
 	{test: "TestRefusedBodiesAreNotRead", file: "anymail.go", edits: []string{`proved, err := ep.guard.check(ctx, r, rq.origin)`, `early, _ := io.ReadAll(r.Body); r.Body = io.NopCloser(strings.NewReader(string(early))); proved, err := ep.guard.check(ctx, r, rq.origin)`}},

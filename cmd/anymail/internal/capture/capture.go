@@ -39,6 +39,8 @@ type Request struct {
 	Body []byte
 	// At is when it was sent, where the capture says.
 	At time.Time
+	// Changed says that the body is known not to be the one that was sent.
+	Changed bool
 	// Notes are what had to be guessed or mended, for people. They hold nothing
 	// of the request.
 	Notes []string
@@ -102,10 +104,15 @@ func finish(r *Request, err error) (*Request, error) {
 		r.note("the headers say gzip, but the body was captured inflated")
 	}
 	if bytes.ContainsRune(r.Body, utf8.RuneError) {
-		r.note("the body holds U+FFFD: whoever captured it as text may have lost bytes")
+		r.changed("the body holds U+FFFD: whoever captured it as text may have lost bytes")
 	}
 	r.credentials()
 	return r, nil
+}
+
+func (r *Request) changed(format string, args ...any) {
+	r.Changed = true
+	r.note(format, args...)
 }
 
 func (r *Request) note(format string, args ...any) {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -42,6 +43,7 @@ func readCurl(b []byte, files fs.FS) (*Request, error) {
 // shellWords returns the arguments of the first simple command whose name is
 // curl. Only quoting is undone: nothing is expanded, and nothing is run.
 func shellWords(script []byte) ([]string, error) {
+	script, undo := asText(script)
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(script), "")
 	if err != nil {
 		return nil, errors.New("the curl command is not well quoted")
@@ -62,9 +64,32 @@ func shellWords(script []byte) ([]string, error) {
 		if !ok {
 			return nil, errors.New("the curl command holds a variable, a pattern or a command: put in the value")
 		}
-		args = append(args, string(text))
+		args = append(args, undo.Replace(string(text)))
 	}
 	return args, nil
+}
+
+// asText makes bytes that are not UTF-8, which the parser does not take, into
+// characters that nobody uses, and returns what undoes that.
+func asText(script []byte) ([]byte, *strings.Replacer) {
+	if utf8.Valid(script) {
+		return script, strings.NewReplacer()
+	}
+	const unused = 0x10ff00
+	text := make([]byte, 0, len(script)+len(script)/2)
+	for len(script) > 0 {
+		r, size := utf8.DecodeRune(script)
+		if r == utf8.RuneError && size == 1 {
+			r = unused + rune(script[0])
+		}
+		text = utf8.AppendRune(text, r)
+		script = script[size:]
+	}
+	var oldnew []string
+	for b := rune(utf8.RuneSelf); b <= 0xff; b++ {
+		oldnew = append(oldnew, string(unused+b), string([]byte{byte(b)}))
+	}
+	return text, strings.NewReplacer(oldnew...)
 }
 
 // unquote appends the text of words that are made of text alone.
@@ -408,7 +433,7 @@ func (c *curl) compose() error {
 	}
 	switch {
 	case c.parts != nil:
-		c.note("the body was composed of its fields: a signature over its bytes cannot match")
+		c.changed("the body was composed of its fields: a signature over its bytes cannot match")
 		return c.multipart(c.parts)
 	case c.json:
 		c.Body = bytes.Join(c.data, nil)

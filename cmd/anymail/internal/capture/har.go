@@ -104,14 +104,14 @@ func (h *harRequest) read() (*Request, error) {
 		r.Body = []byte(h.PostData.Text)
 	}
 	if h.BodySize != nil && *h.BodySize > 0 && *h.BodySize != len(r.Body) && r.Header.Get("Content-Encoding") == "" {
-		r.note("the body had %d bytes, but was captured with %d", *h.BodySize, len(r.Body))
+		r.changed("the body had %d bytes, but was captured with %d", *h.BodySize, len(r.Body))
 	}
 	return r, nil
 }
 
 // form composes the body of which only the fields were kept.
 func (r *Request) form(fields []harPair) error {
-	r.note("the body was composed of its fields: a signature over its bytes cannot match")
+	r.changed("the body was composed of its fields: a signature over its bytes cannot match")
 	if !strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") {
 		var parts []string
 		for _, f := range fields {

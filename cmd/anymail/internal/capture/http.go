@@ -109,7 +109,7 @@ func (r *Request) body(b []byte) {
 		r.Body = b[:declared] // an editor put it there
 		return
 	}
-	r.note("Content-Length is %d, but the body was captured with %d bytes: it is not the one that was sent", declared, len(b))
+	r.changed("Content-Length is %d, but the body was captured with %d bytes: it is not the one that was sent", declared, len(b))
 }
 
 // unchunk decodes a chunked body, whose lines may end in LF.

@@ -1,0 +1,143 @@
+package bench
+
+import (
+	"crypto/ecdsa"
+	stdjson "encoding/json"
+	"errors"
+	"net/http"
+	"testing"
+
+	mailgunsdk "github.com/mailgun/mailgun-go/v5"
+	mailgunevents "github.com/mailgun/mailgun-go/v5/events"
+	mailguntypes "github.com/mailgun/mailgun-go/v5/mtypes"
+	resendsdk "github.com/resend/resend-go/v3"
+	"github.com/sendgrid/sendgrid-go/helpers/eventwebhook"
+	"github.com/stretchr/testify/require"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/resend/resendtest"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+	"github.com/goanymail/anymail/esp/sparkpost/sparkposttest"
+)
+
+var errMismatch = errors.New("signature mismatch")
+
+type peer struct {
+	name string
+	run  func(*testing.B, *world)
+}
+
+// subjects are what is measured: requests of an ESP, their floor, and who else
+// does something with them in Go.
+var subjects = []struct {
+	name    string
+	kit     func() *anymailtest.Kit
+	n       int // different requests
+	batch   int // events in each
+	samples []string
+	floor   func(*testing.B, *world)
+	peers   []peer
+}{
+	{"Mailgun", mailguntest.Kit, 1024, 1, []string{"clicked"}, mailgunFloor, []peer{{"mailgun-go", mailgunPeer}}},
+	{"Resend", resendtest.Kit, 1024, 1, []string{"email.clicked"}, resendFloor, []peer{{"svix", svixPeer}, {"resend-go", resendPeer}}},
+	{"SES", amazonsestest.Kit, 1024, 1, []string{"Click"}, sesFloor, nil},
+	{"Postmark", postmarktest.Kit, 1024, 1, []string{"Click"}, postmarkFloor, nil},
+	{"SendGrid", sendgridtest.Kit, 1024, 1, []string{"click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
+	{"SendGrid1000", sendgridtest.Kit, 16, 1000, []string{"processed", "delivered", "open", "click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
+	{"SparkPost1000", sparkposttest.Kit, 16, 1000, []string{"injection", "delivery", "open", "click"}, sparkpostFloor, nil},
+}
+
+// BenchmarkRequest measures a request from the Dispatcher's ServeHTTP to its
+// receiver and back, against the floor and the peers.
+func BenchmarkRequest(b *testing.B) {
+	for _, s := range subjects {
+		b.Run(s.name, func(b *testing.B) {
+			w := newWorld(b, s.kit(), s.n, s.batch, s.samples...)
+			b.Run("floor", func(b *testing.B) { s.floor(b, w) })
+			b.Run("anymail", w.run)
+			for _, p := range s.peers {
+				b.Run(p.name, func(b *testing.B) { p.run(b, w) })
+			}
+		})
+	}
+}
+
+// BenchmarkParallel measures the same by as many clients as there are
+// processors: run it with -cpu 1,2.
+func BenchmarkParallel(b *testing.B) {
+	for _, s := range subjects {
+		b.Run(s.name, func(b *testing.B) {
+			newWorld(b, s.kit(), s.n, s.batch, s.samples...).runParallel(b)
+		})
+	}
+}
+
+// mailgunPeer: mailgun-go verifies and parses, with encoding/json for the
+// envelope as its own example does.
+func mailgunPeer(b *testing.B, w *world) {
+	client := mailgunsdk.NewMailgun("key")
+	client.SetWebhookSigningKey(w.credential.Config)
+	w.floor(b, func(_ int, body []byte) error {
+		var payload mailguntypes.WebhookPayload
+		if err := stdjson.Unmarshal(body, &payload); err != nil {
+			return err
+		}
+		if verified, err := client.VerifyWebhookSignature(payload.Signature); err != nil || !verified {
+			return errors.Join(err, errMismatch)
+		}
+		_, err := mailgunevents.ParseEvent(payload.EventData)
+		return err
+	})
+}
+
+// svixPeer: svix verifies. What it has no type for is decoded by encoding/json.
+func svixPeer(b *testing.B, w *world) {
+	hook, err := svix.NewWebhook(w.credential.Config)
+	require.NoError(b, err)
+	w.floor(b, func(turn int, body []byte) error {
+		if err := hook.Verify(body, w.requests[turn].Header); err != nil {
+			return err
+		}
+		var event resendWebhook
+		return stdjson.Unmarshal(body, &event)
+	})
+}
+
+// resendPeer: resend-go verifies. It has no types for events either.
+func resendPeer(b *testing.B, w *world) {
+	hooks := resendsdk.NewClient("key").Webhooks
+	w.floor(b, func(turn int, body []byte) error {
+		header := w.requests[turn].Header
+		if err := hooks.Verify(&resendsdk.VerifyWebhookOptions{
+			Payload: string(body),
+			Headers: resendsdk.WebhookHeaders{
+				Id: header.Get("Svix-Id"), Timestamp: header.Get("Svix-Timestamp"), Signature: header.Get("Svix-Signature"),
+			},
+			WebhookSecret: w.credential.Config,
+		}); err != nil {
+			return err
+		}
+		var event resendWebhook
+		return stdjson.Unmarshal(body, &event)
+	})
+}
+
+// sendgridPeer: sendgrid-go verifies. It has no types for events either.
+func sendgridPeer(b *testing.B, w *world) {
+	var key *ecdsa.PublicKey
+	key, err := eventwebhook.ConvertPublicKeyBase64ToECDSA(w.credential.Config)
+	require.NoError(b, err)
+	w.floor(b, func(turn int, body []byte) error {
+		header := http.Header(w.requests[turn].Header)
+		ok, err := eventwebhook.VerifySignature(key, body, header.Get(eventwebhook.VerificationHTTPHeader), header.Get(eventwebhook.TimestampHTTPHeader))
+		if err != nil || !ok {
+			return errors.Join(err, errMismatch)
+		}
+		var events []sendgridEvent
+		return stdjson.Unmarshal(body, &events)
+	})
+}

@@ -1,0 +1,201 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+)
+
+// world is a Dispatcher with one adapter and one receiver, and requests that
+// are signed and ready to be sent to it. Each request holds events of its own,
+// so that none is a repetition until all have been sent once; then the store
+// is replaced by an empty one.
+type world struct {
+	dispatcher *anymail.Dispatcher
+	credential anymailtest.Credential
+	requests   []anymailtest.Request
+	perRequest int // events
+
+	store    renewed
+	next     atomic.Int64
+	received atomic.Int64
+}
+
+// newWorld makes n requests out of the samples of these names by turns; each
+// holds batch events.
+func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...string) *world {
+	b.Helper()
+	w := &world{perRequest: batch}
+	w.store.renew()
+	var trusted []anymailtest.Credential
+	if kit.NewCredential != nil {
+		w.credential = kit.NewCredential()
+		trusted = append(trusted, w.credential)
+	}
+	adapter, err := kit.New(trusted...)
+	require.NoError(b, err)
+	w.dispatcher, err = anymail.New(
+		anymail.Insecure(), // SparkPost and Postmark sign nothing
+		anymail.WithIdempotencyStore(&w.store),
+		anymail.WithLogger(slog.New(slog.DiscardHandler)),
+	)
+	require.NoError(b, err)
+	require.NoError(b, w.dispatcher.Register(kit.ESP, adapter))
+	require.NoError(b, w.dispatcher.Tracking.Connect("count", func(context.Context, *anymail.TrackingEvent) error {
+		w.received.Add(1)
+		return nil
+	}))
+	require.NoError(b, w.dispatcher.Inbound.Connect("count", func(context.Context, *anymail.InboundEvent) error {
+		w.received.Add(1)
+		return nil
+	}))
+
+	now := time.Now()
+	for range n {
+		w.requests = append(w.requests, newRequest(b, kit, w.credential, now, batch, samples))
+	}
+	return w
+}
+
+func newRequest(b *testing.B, kit *anymailtest.Kit, c anymailtest.Credential, at time.Time, batch int, samples []string) anymailtest.Request {
+	b.Helper()
+	var parts []anymailtest.Request
+	for i := range batch {
+		sample, ok := kit.Sample(samples[i%len(samples)])
+		require.True(b, ok, samples[i%len(samples)])
+		parts = append(parts, sample.Make(anymailtest.NewParams()))
+	}
+	r := parts[0]
+	if batch > 1 {
+		var err error
+		r, err = kit.Batch(parts)
+		require.NoError(b, err)
+	}
+	r.URL = "https://hooks.example.com/" + kit.ESP + "/" + r.Endpoint
+	if kit.Sign != nil {
+		require.NoError(b, kit.Sign(&r, c, at))
+	}
+	return r
+}
+
+// dispatch has the Dispatcher answer requests, by turns, until next says no.
+// It returns how many.
+func (w *world) dispatch(b *testing.B, next func() bool) (sent int) {
+	response := &recorder{header: http.Header{}}
+	var body memory
+	target, err := url.Parse(w.requests[0].URL)
+	if err != nil {
+		b.Error(err)
+	}
+	request := &http.Request{
+		Method: http.MethodPost, URL: target, RequestURI: target.Path, Host: target.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: "192.0.2.1:50000", Body: &body,
+	}
+	for next() {
+		turn := int(w.next.Add(1)-1) % len(w.requests)
+		if turn == 0 {
+			w.store.renew()
+		}
+		made := w.requests[turn]
+		request.Header, request.ContentLength = made.Header, int64(len(made.Body))
+		body.Reset(made.Body)
+		response.status = 0
+		w.dispatcher.ServeHTTP(response, request)
+		if response.status != http.StatusOK {
+			b.Errorf("status %d", response.status)
+			return sent
+		}
+		sent++
+	}
+	return sent
+}
+
+// run measures dispatch.
+func (w *world) run(b *testing.B) {
+	b.Helper()
+	runtime.GC() // of what made the requests
+	before := w.received.Load()
+	b.SetBytes(int64(len(w.requests[0].Body)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	report := reportCPU(b)
+	left := b.N
+	sent := w.dispatch(b, func() bool { left--; return left >= 0 })
+	b.StopTimer()
+	report()
+	w.check(b, before, sent)
+}
+
+// runParallel measures dispatch on as many goroutines as there are processors.
+func (w *world) runParallel(b *testing.B) {
+	b.Helper()
+	runtime.GC()
+	before := w.received.Load()
+	var sent atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) { sent.Add(int64(w.dispatch(b, pb.Next))) })
+	b.StopTimer()
+	w.check(b, before, int(sent.Load()))
+}
+
+// check makes sure that the receiver has had everything, and once.
+func (w *world) check(b *testing.B, before int64, sent int) {
+	b.Helper()
+	require.EqualValues(b, sent*w.perRequest, w.received.Load()-before)
+	b.ReportMetric(float64(sent*w.perRequest)/b.Elapsed().Seconds(), "events/s")
+}
+
+// renewed is a MemoryStore that can be exchanged for an empty one.
+type renewed struct {
+	atomic.Pointer[anymail.MemoryStore]
+}
+
+func (s *renewed) renew() { s.Store(anymail.NewMemoryStore(0)) }
+
+func (s *renewed) Claim(ctx context.Context, receiver string, keys []string) ([]anymail.Claim, error) {
+	return s.Load().Claim(ctx, receiver, keys)
+}
+
+func (s *renewed) Finish(ctx context.Context, receiver, key string, done bool) error {
+	return s.Load().Finish(ctx, receiver, key, done)
+}
+
+// recorder keeps the status of a response, and nothing else.
+type recorder struct {
+	header http.Header
+	status int
+}
+
+func (r *recorder) Header() http.Header             { return r.header }
+func (r *recorder) WriteHeader(status int)          { r.status = status }
+func (r *recorder) Write(b []byte) (int, error)     { return len(b), nil }
+func (r *recorder) SetReadDeadline(time.Time) error { return nil }
+
+// memory is a request's body.
+type memory struct{ bytes.Reader }
+
+func (*memory) Close() error { return nil }
+
+var _ io.ReadCloser = (*memory)(nil)
+
+// parseKey reads a public key in DER.
+func parseKey(b *testing.B, der []byte) any {
+	b.Helper()
+	key, err := x509.ParsePKIXPublicKey(der)
+	require.NoError(b, err)
+	return key
+}
