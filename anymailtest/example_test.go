@@ -42,7 +42,7 @@ func ExampleNewServer() {
 		fmt.Println(ev.Recipient, "bounced:", ev.RejectReason, ev.Bounce.Category)
 		return nil
 	}
-	if err := s.Dispatcher.Signals.Tracking.Connect("crm", bounced, anymail.ForTypes(anymail.EventBounced)); err != nil {
+	if err := s.Dispatcher.Tracking.Connect("crm", bounced, anymail.ForTypes(anymail.EventBounced)); err != nil {
 		t.Fatalf("%v", err)
 	}
 	sample, _ := s.Kit.Sample("failed-bounce")

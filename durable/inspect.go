@@ -68,7 +68,7 @@ type Failure struct {
 	Error   string    `json:"error"`
 }
 
-// ErrNotFound: there is no such job, or none in that state.
+// ErrNotFound means that there is no such job, or none in that state.
 var ErrNotFound = errors.New("durable: no such job")
 
 // Filter selects jobs. The zero Filter selects the dead letters.

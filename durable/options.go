@@ -118,7 +118,7 @@ func WithBackoff(wait func(failures int) time.Duration) Option {
 // tenth, so that what failed together is not tried again together.
 func Backoff(failures int) time.Duration {
 	n := float64(min(max(failures, 1), 50))
-	return time.Duration(n * n * n * n * (0.9 + 0.2*rand.Float64()) * float64(time.Second))
+	return time.Duration(n * n * n * n * (0.9 + 0.2*rand.Float64()) * float64(time.Second)) //nolint:gosec // jitter is no secret
 }
 
 // WithTimeout sets how long one call of a receiver may take before its context
