@@ -87,6 +87,16 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
+			name: "of several recipients the one that the receiving server names",
+			body: `{"type":"email.bounced","data":{"email_id":"id-1","to":["ada@example.com","Bob <Bob@example.com>"],"bounce":{"type":"Permanent","subType":"General",
+				"diagnosticCode":["smtp; 550 5.1.1 <bob@example.com>: unknown"]}}}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced},
+				MessageID: "id-1", Recipient: "Bob@example.com", RejectReason: anymail.RejectInvalid, MTAResponse: "smtp; 550 5.1.1 <bob@example.com>: unknown",
+				Bounce: anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
+			},
+		},
+		{
 			name: "hard bounce",
 			body: `{"type":"email.bounced","data":{"email_id":"id-2","to":["nobody@example.com"],"bounce":{"diagnosticCode":["smtp; 550 5.1.1 no such user"],
 				"message":"The receiving server refused it.","subType":"General","type":"Permanent"}}}`,
@@ -111,7 +121,7 @@ func TestTracking(t *testing.T) {
 			body: `{"type":"email.bounced","data":{"email_id":"id-3","to":["old@example.com"],"bounce":{"message":"on the list","subType":"Suppressed","type":"Permanent"}}}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected},
-				MessageID: "id-3", Recipient: "old@example.com", RejectReason: anymail.RejectBlocked, Description: "on the list",
+				MessageID: "id-3", Recipient: "old@example.com", RejectReason: anymail.RejectBounced, Description: "on the list",
 			},
 		},
 		{
@@ -142,7 +152,7 @@ func TestTracking(t *testing.T) {
 			name: "failed for the recipient",
 			body: `{"type":"email.failed","data":{"failed":{"reason":"Invalid recipient"}}}`,
 			want: anymail.TrackingEvent{
-				Common:       anymail.Common{Type: anymail.EventFailed},
+				Common:       anymail.Common{Type: anymail.EventRejected},
 				RejectReason: anymail.RejectInvalid, Description: "Invalid recipient",
 			},
 		},
@@ -169,6 +179,11 @@ func TestTracking(t *testing.T) {
 			name: "event of an inbox, whose email is a message",
 			body: `{"type":"inbox.email.received","data":{"inbox_id":"ib1","email_id":"em1","email":{"id":"em1","from":"bob@example.org","to":["desk@example.com"]}}}`,
 			want: anymail.TrackingEvent{MessageID: "em1"},
+		},
+		{
+			name: "thread of an inbox, moved to another folder, which is no recipient",
+			body: `{"type":"inbox.thread.folder.updated","data":{"inbox_id":"ib1","thread_id":"th1","from":"inbox","to":"archive"}}`,
+			want: anymail.TrackingEvent{},
 		},
 		{
 			name: "received message, to an adapter that cannot fetch it",
@@ -204,8 +219,8 @@ func TestBounces(t *testing.T) {
 		category     anymail.BounceCategory
 	}{
 		{"Permanent", "General", bounced, anymail.RejectBounced, anymail.BounceHard},
-		{"Permanent", "NoEmail", bounced, anymail.RejectInvalid, anymail.BounceHard},
-		{"Permanent", "Suppressed", rejected, anymail.RejectBlocked, ""},
+		{"Permanent", "NoEmail", bounced, anymail.RejectBounced, anymail.BounceHard},
+		{"Permanent", "Suppressed", rejected, anymail.RejectBounced, ""},
 		{"Permanent", "OnAccountSuppressionList", rejected, anymail.RejectBlocked, ""},
 		{"Permanent", "MessageRejected", bounced, anymail.RejectBounced, anymail.BounceHard},
 		{"Transient", "General", bounced, anymail.RejectBounced, anymail.BounceSoft},

@@ -41,6 +41,7 @@ type bounce struct {
 }
 
 type suppressed struct {
+	Type    string `json:"type"`
 	Message string `json:"message"`
 }
 
@@ -107,11 +108,13 @@ var types = map[wire.Text]wire.Outcome{
 	"email.clicked":           {Type: anymail.EventClicked},
 }
 
-// notSent is a message that was held back because of a suppression.
+// notSent is a message that was held back because of a suppression, for a
+// bounce, a complaint or by hand.
 var notSent = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectBlocked}
 
 // bounceTypes and bounceSubTypes say more about a bounce. Resend's pages have
-// Temporary in one place and Transient in another.
+// Temporary in one place and Transient in another. NoEmail says nothing about
+// the mailbox: the notice of the bounce did not name the recipient.
 // https://resend.com/docs/dashboard/emails/email-bounces
 var (
 	bounceTypes = map[string]wire.Outcome{
@@ -120,8 +123,7 @@ var (
 		"Temporary": {Category: anymail.BounceSoft},
 	}
 	bounceSubTypes = map[string]wire.Outcome{
-		"NoEmail":                  {Reason: anymail.RejectInvalid},
-		"Suppressed":               notSent,
+		"Suppressed":               {Type: anymail.EventRejected, Reason: anymail.RejectBounced}, // "a history of producing hard bounces"
 		"OnAccountSuppressionList": notSent,
 		"MessageTooLarge":          {Reason: anymail.RejectOther},
 		"ContentRejected":          {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
@@ -135,8 +137,8 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	ev.Timestamp = w.CreatedAt.Time
 	ev.MessageID = string(cmp.Or(d.EmailID, d.SourceID))
 	ev.Recipient = string(d.Email)
-	if len(d.To) > 0 {
-		ev.Recipient = bare(d.To[0]) // of several, each has an event, which lists them all
+	if strings.HasPrefix(string(w.Type), "email.") {
+		ev.Recipient = recipient(d)
 	}
 	ev.Tags, ev.Metadata = labels(d)
 
@@ -144,11 +146,12 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	case "email.bounced":
 		fillBounce(&d.Bounce.Value, ev)
 	case "email.suppressed":
+		bounceSubTypes[d.Suppressed.Value.Type].Apply(ev)
 		ev.Description = d.Suppressed.Value.Message
 	case "email.failed":
 		ev.Description = d.Failed.Value.Reason
 		if strings.Contains(strings.ToLower(ev.Description), "recipient") {
-			ev.RejectReason = anymail.RejectInvalid
+			wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectInvalid}.Apply(ev)
 		}
 	case "email.opened", "email.clicked":
 		visit := &d.Click.Value
@@ -171,6 +174,22 @@ func fillBounce(b *bounce, ev *anymail.TrackingEvent) {
 	if len(b.Diagnostics) > 0 {
 		wire.Answer(ev, strings.Join(b.Diagnostics, "\n"))
 	}
+}
+
+// recipient returns the one whose event it is. Of several, each has an event that
+// lists them all, so that only the answer of a receiving server can tell them
+// apart; where it does not, it is the first.
+func recipient(d *data) string {
+	if len(d.To) == 0 {
+		return ""
+	}
+	answer := strings.ToLower(strings.Join(d.Bounce.Value.Diagnostics, "\n"))
+	for _, mailbox := range d.To {
+		if address := bare(mailbox); strings.Contains(answer, "<"+strings.ToLower(address)+">") {
+			return address
+		}
+	}
+	return bare(d.To[0])
 }
 
 // bare returns the address of a mailbox with or without a name.

@@ -44,19 +44,21 @@ func Kit() *anymailtest.Kit {
 			email("email.delivered", anymail.EventDelivered, "", nil),
 			email("email.delivery_delayed", anymail.EventDeferred, "", nil),
 			bounced("hard", anymail.RejectBounced, "Permanent", "General", "smtp; 550 5.7.1 not welcome here"),
-			bounced("invalid", anymail.RejectInvalid, "Permanent", "NoEmail", "smtp; 550 5.1.1 no such user"),
+			bounced("invalid", anymail.RejectInvalid, "Permanent", "General", "smtp; 550 5.1.1 no such user"),
+			bounced("noemail", anymail.RejectBounced, "Permanent", "NoEmail", ""),
 			bounced("full", anymail.RejectBounced, "Transient", "MailboxFull", "smtp; 452 4.2.2 mailbox full"),
 			bounced("spam", anymail.RejectSpam, "Transient", "ContentRejected", "smtp; 554 5.7.1 looks like spam"),
 			bounced("large", anymail.RejectOther, "Transient", "MessageTooLarge", "smtp; 552 5.3.4 message too big"),
 			bounced("undetermined", anymail.RejectBounced, "Undetermined", "Undetermined", ""),
-			email("email.bounced-suppressed", anymail.EventRejected, anymail.RejectBlocked, fields{
+			bounced("attachment", anymail.RejectBlocked, "Transient", "AttachmentRejected", "smtp; 552 5.7.0 attachment refused"),
+			email("email.bounced-suppressed", anymail.EventRejected, anymail.RejectBounced, fields{
 				"bounce": fields{"type": "Permanent", "subType": "Suppressed", "message": "The address is on the suppression list."},
 			}),
 			email("email.suppressed", anymail.EventRejected, anymail.RejectBlocked, fields{
 				"suppressed": fields{"type": "OnAccountSuppressionList", "message": "The address is on the suppression list."},
 			}),
 			email("email.failed", anymail.EventFailed, anymail.RejectOther, fields{"failed": fields{"reason": "reached_daily_quota"}}),
-			email("email.failed-recipient", anymail.EventFailed, anymail.RejectInvalid, fields{"failed": fields{"reason": "invalid_recipient"}}),
+			email("email.failed-recipient", anymail.EventRejected, anymail.RejectInvalid, fields{"failed": fields{"reason": "invalid_recipient"}}),
 			email("email.complained", anymail.EventComplained, anymail.RejectSpam, nil),
 			email("email.opened", anymail.EventOpened, "", nil),
 			email("email.clicked", anymail.EventClicked, "", fields{"click": fields{
@@ -76,7 +78,20 @@ func Kit() *anymailtest.Kit {
 			other("topic.created", topic),
 			other("topic.updated", topic),
 			other("topic.deleted", topic),
-			other("inbox.email.received", fields{"inbox_id": "ib1", "thread_id": "th1", "email_id": "em1", "email": fields{"id": "em1", "direction": "inbound", "from": "bob@example.org"}}),
+			inbox("inbox.created", nil),
+			inbox("inbox.updated", nil),
+			inbox("inbox.deleted", nil),
+			inbox("inbox.thread.created", fields{"thread_id": "th1"}),
+			inbox("inbox.thread.folder.updated", fields{"thread_id": "th1", "from": "inbox", "to": "archive"}),
+			inbox("inbox.thread.assigned", fields{"thread_id": "th1", "assignee_email": "desk@example.org"}),
+			inbox("inbox.thread.unassigned", fields{"thread_id": "th1", "previous_assignee_email": "desk@example.org"}),
+			inbox("inbox.thread.labels.updated", fields{"thread_id": "th1", "added": []any{}, "removed": []any{}}),
+			inbox("inbox.email.sent", fields{"email_id": "em2"}),
+			inbox("inbox.draft.created", fields{"draft_id": "dr1"}),
+			inbox("inbox.draft.updated", fields{"draft_id": "dr1"}),
+			inbox("inbox.draft.sent", fields{"draft_id": "dr1", "email_id": "em2"}),
+			inbox("inbox.draft.deleted", fields{"draft_id": "dr1"}),
+			inbox("inbox.email.received", fields{"thread_id": "th1", "email_id": "em1", "email": fields{"id": "em1", "direction": "inbound", "from": "bob@example.org"}}),
 			received("email.received", anymail.EventInbound, func(p anymailtest.Params) {
 				api.Put(messageURL(p)+"?html_format=cid", "application/json", answer("message.json", p))
 				api.Put(fileURL(p, "raw"), "message/rfc822", p.MIME)
@@ -135,6 +150,16 @@ func bounced(name string, reason anymail.RejectReason, typ, subType, diagnostic 
 func other(name string, more fields) anymailtest.Sample {
 	return made(name, anymail.EventUnknown, "", func(p anymailtest.Params) fields {
 		data := fields{"created_at": p.Time.Add(-time.Minute).Format(milli), "email": p.Recipient}
+		maps.Copy(data, more)
+		return data
+	})
+}
+
+// inbox is an event of an inbox, which is about no message of the send API.
+// https://github.com/resend/resend-node/blob/main/src/webhooks/interfaces/webhook-event.interface.ts
+func inbox(name string, more fields) anymailtest.Sample {
+	return made(name, anymail.EventUnknown, "", func(anymailtest.Params) fields {
+		data := fields{"source": "dashboard", "inbox_id": "ib1"}
 		maps.Copy(data, more)
 		return data
 	})
