@@ -92,7 +92,8 @@ var bounceClasses = map[wire.Text]wire.Outcome{
 	"22":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // mailbox full
 	"23":  {Reason: anymail.RejectOther, Category: anymail.BounceSoft},           // too large
 	"24":  {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},        // timeout
-	"25":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},        // SparkPost's policies
+	"25":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},          // SparkPost's policies, suppressions too
+	"26":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},          // suppressed by Smart Send; not on that page
 	"30":  {Reason: anymail.RejectBounced, Category: anymail.BounceHard},         // generic, no such recipient
 	"40":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // generic
 	"50":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},        // mail block

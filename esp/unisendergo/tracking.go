@@ -70,8 +70,12 @@ var statuses = map[string]wire.Outcome{
 }
 
 // deliveryStatuses say why a message bounced. The types are those of a
-// hard_bounced that was never sent; the list is documented as not complete.
+// hard_bounced that was never sent; where it says that it will be tried again, it
+// was, in vain. The list is documented as not complete, and some meanings are to
+// be found at the older Unisender alone.
+// https://docs.unione.io/en/email-statuses
 // https://docs.unione.io/en/web-api-ref#callback-format
+// https://www.unisender.com/en/support/api/messages/check-email/
 var deliveryStatuses = map[string]wire.Outcome{
 	"err_user_unknown":              {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"err_user_inactive":             {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
@@ -80,13 +84,14 @@ var deliveryStatuses = map[string]wire.Outcome{
 	"err_domain_inactive":           {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"err_no_dns":                    {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"err_no_smtp":                   {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
-	"err_will_retry":                {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
-	"err_retry_letter":              {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
-	"err_resend":                    {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
+	"err_will_retry":                {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"err_retry_letter":              {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"err_resend":                    {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
 	"err_mailbox_full":              {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
-	"err_not_available":             {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"err_destination_misconfigured": {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"err_giveup":                    {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
+	"err_delivery_failed":           {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
+	"err_unknown":                   {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"err_too_large":                 {Reason: anymail.RejectOther, Category: anymail.BounceSoft},
 	"err_blacklisted":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"err_src_invalid":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
@@ -96,6 +101,7 @@ var deliveryStatuses = map[string]wire.Outcome{
 	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
 	"err_unsubscribed":          {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
 	"err_unreachable":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
+	"err_not_available":         {Type: anymail.EventRejected, Reason: anymail.RejectBounced}, // for some days, err_unreachable for good
 	"err_skip_letter":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	"skip_dup_unreachable":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectBounced},

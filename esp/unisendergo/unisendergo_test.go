@@ -152,6 +152,7 @@ func TestDeliveryStatuses(t *testing.T) {
 		{"hard_bounced", "err_domain_inactive", outcome{anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard}},
 		{"hard_bounced", "err_mailbox_full", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"hard_bounced", "err_giveup", outcome{anymail.EventBounced, anymail.RejectTimedOut, anymail.BounceSoft}},
+		{"hard_bounced", "err_will_retry", outcome{anymail.EventBounced, anymail.RejectTimedOut, anymail.BounceSoft}},
 		{"hard_bounced", "err_spam_rejected", outcome{anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock}},
 		{"hard_bounced", "err_too_large", outcome{anymail.EventBounced, anymail.RejectOther, anymail.BounceSoft}},
 		{"hard_bounced", "err_delivery_failed", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined}},
@@ -159,6 +160,7 @@ func TestDeliveryStatuses(t *testing.T) {
 		// What was not sent at all did not bounce.
 		{"hard_bounced", "err_unsubscribed", outcome{anymail.EventRejected, anymail.RejectUnsubscribed, ""}},
 		{"hard_bounced", "err_unreachable", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},
+		{"hard_bounced", "err_not_available", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},
 		{"hard_bounced", "err_spam_skipped", outcome{anymail.EventRejected, anymail.RejectSpam, ""}},
 		{"hard_bounced", "skip_dup_mailbox_full", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},
 		{"hard_bounced", "skip_new_kind", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
