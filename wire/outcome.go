@@ -38,11 +38,9 @@ func Answer(ev *anymail.TrackingEvent, response string) {
 // Settle makes of what an ESP says what it means in the model, the same for
 // every ESP, once everything else of the event is filled in. [Events] does it.
 //
-//   - A bounce for the reason [anymail.RejectBounced] is a hard one for the
-//     reason [anymail.RejectInvalid] where the receiving server blames the
-//     recipient's address: with one of the enhanced status codes 5.1.1, 5.1.2,
-//     5.1.3, 5.1.6 and 5.1.10 or, where there is none, the words "user unknown".
-//     Other codes of the subject 5.1 blame the sender's.
+//   - A bounce for no better reason than [anymail.RejectBounced] is explained by
+//     the enhanced status code of the receiving server, as the table below has
+//     it, or, where there is none, by the words "user unknown".
 //   - A bounced event has a category, if only [anymail.BounceUndetermined]. That
 //     of a deferral is [anymail.BounceSoft], unless [anymail.BounceBlock].
 //   - Only bounced and deferred events have a bounce. A mapping table, or
@@ -54,8 +52,8 @@ func Answer(ev *anymail.TrackingEvent, response string) {
 func Settle(ev *anymail.TrackingEvent) {
 	switch ev.Type {
 	case anymail.EventBounced:
-		if ev.RejectReason == anymail.RejectBounced && blamesAddress(ev) {
-			ev.RejectReason, ev.Bounce.Category = anymail.RejectInvalid, anymail.BounceHard
+		if ev.RejectReason == anymail.RejectBounced {
+			explanation(ev).Apply(ev)
 		}
 		if ev.Bounce.Category == "" {
 			ev.Bounce.Category = anymail.BounceUndetermined
@@ -74,14 +72,39 @@ func Settle(ev *anymail.TrackingEvent) {
 	}
 }
 
-func blamesAddress(ev *anymail.TrackingEvent) bool {
-	switch ev.Bounce.EnhancedCode {
-	case "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10":
-		return true
-	case "":
-		return strings.Contains(strings.ToLower(ev.MTAResponse+" "+ev.Description), "user unknown")
+// explanations are those of the enhanced status codes that say more than that a
+// message bounced. Codes of the subject 5.1 that are not here blame the sender's
+// address.
+var explanations = map[string]Outcome{
+	"5.1.1":  noSuchAddress,                  // mailbox
+	"5.1.2":  noSuchAddress,                  // system
+	"5.1.3":  noSuchAddress,                  // syntax
+	"5.1.6":  noSuchAddress,                  // has moved
+	"5.1.10": noSuchAddress,                  // null MX
+	"4.2.2":  {Category: anymail.BounceSoft}, // mailbox full
+	"5.2.2":  {Category: anymail.BounceSoft},
+	"5.2.3":  tooLarge, // for the mailbox
+	"5.3.4":  tooLarge, // for the system
+	"4.4.7":  expired,
+	"5.4.7":  expired,
+}
+
+var (
+	noSuchAddress = Outcome{Reason: anymail.RejectInvalid, Category: anymail.BounceHard}
+	tooLarge      = Outcome{Reason: anymail.RejectOther, Category: anymail.BounceSoft}
+	expired       = Outcome{Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}
+	refused       = Outcome{Reason: anymail.RejectBlocked, Category: anymail.BounceBlock}
+)
+
+func explanation(ev *anymail.TrackingEvent) Outcome {
+	switch code := ev.Bounce.EnhancedCode; {
+	case code == "" && strings.Contains(strings.ToLower(ev.MTAResponse+" "+ev.Description), "user unknown"):
+		return noSuchAddress
+	case strings.HasPrefix(code, "5.7."): // security or policy
+		return refused
+	default:
+		return explanations[code]
 	}
-	return false
 }
 
 // Malformed is the event of an element that cannot be decoded, with its text

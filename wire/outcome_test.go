@@ -9,39 +9,49 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-func TestSettleBlamesTheAddress(t *testing.T) {
+// https://www.iana.org/assignments/smtp-enhanced-status-codes
+func TestSettleExplainsBounces(t *testing.T) {
 	bounce := func(enhanced, answer string) *anymail.TrackingEvent {
 		return &anymail.TrackingEvent{
 			Common:       anymail.Common{Type: anymail.EventBounced},
 			RejectReason: anymail.RejectBounced,
 			MTAResponse:  answer,
-			Bounce:       anymail.Bounce{Category: anymail.BounceSoft, EnhancedCode: enhanced},
+			Bounce:       anymail.Bounce{Category: anymail.BounceUndetermined, EnhancedCode: enhanced},
 		}
 	}
+	type want struct {
+		reason   anymail.RejectReason
+		category anymail.BounceCategory
+	}
+	nothing := want{anymail.RejectBounced, anymail.BounceUndetermined}
+	invalid := want{anymail.RejectInvalid, anymail.BounceHard}
 	for _, tt := range []struct {
 		enhanced, answer string
-		invalid          bool
+		want             want
 	}{
-		{enhanced: "5.1.1", invalid: true},  // no such mailbox
-		{enhanced: "5.1.2", invalid: true},  // no such host
-		{enhanced: "5.1.10", invalid: true}, // the domain takes no mail
-		{enhanced: "5.1.0"},                 // the address of one of the two
-		{enhanced: "5.1.7"},                 // the sender's address
-		{enhanced: "5.1.8"},                 // the sender's domain
-		{enhanced: "5.2.2"},
-		{},
-		{answer: "550 User unknown in local table", invalid: true},
-		{answer: "550 user has no more room"},
-		{enhanced: "5.7.1", answer: "550 5.7.1 user unknown to this list"}, // the code knows better
+		{"5.1.1", "", invalid},  // no such mailbox
+		{"5.1.2", "", invalid},  // no such host
+		{"5.1.10", "", invalid}, // the domain takes no mail
+		{"5.1.0", "", nothing},  // the address of one of the two
+		{"5.1.7", "", nothing},  // the sender's address
+		{"5.1.8", "", nothing},  // the sender's domain
+		{"5.2.1", "", nothing},  // disabled, for some time or for good
+		{"5.2.2", "", want{anymail.RejectBounced, anymail.BounceSoft}},
+		{"4.2.2", "", want{anymail.RejectBounced, anymail.BounceSoft}},
+		{"5.2.3", "", want{anymail.RejectOther, anymail.BounceSoft}},
+		{"5.3.4", "", want{anymail.RejectOther, anymail.BounceSoft}},
+		{"4.4.7", "", want{anymail.RejectTimedOut, anymail.BounceSoft}},
+		{"5.7.1", "", want{anymail.RejectBlocked, anymail.BounceBlock}},
+		{"5.7.26", "", want{anymail.RejectBlocked, anymail.BounceBlock}},
+		{"4.7.1", "", nothing}, // greylisting is no refusal
+		{"", "", nothing},
+		{"", "550 User unknown in local table", invalid},
+		{"", "550 user has no more room", nothing},
+		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code knows better
 	} {
 		ev := bounce(tt.enhanced, tt.answer)
 		wire.Settle(ev)
-		reason, category := anymail.RejectBounced, anymail.BounceSoft
-		if tt.invalid {
-			reason, category = anymail.RejectInvalid, anymail.BounceHard
-		}
-		require.Equal(t, reason, ev.RejectReason, tt)
-		require.Equal(t, category, ev.Bounce.Category, tt)
+		require.Equal(t, tt.want, want{ev.RejectReason, ev.Bounce.Category}, tt)
 	}
 	ev := bounce("5.1.1", "")
 	ev.RejectReason = anymail.RejectSpam

@@ -415,7 +415,7 @@ func TestLegacy(t *testing.T) {
 			"bounced, with an enhanced code as the code", "event=bounced&recipient=a%40example.com&code=5.2.2&notification=mailbox+full",
 			anymail.TrackingEvent{
 				Common: common(anymail.EventBounced), Recipient: "a@example.com", RejectReason: anymail.RejectBounced, MTAResponse: "mailbox full",
-				Bounce: anymail.Bounce{Category: anymail.BounceHard, EnhancedCode: "5.2.2"},
+				Bounce: anymail.Bounce{Category: anymail.BounceSoft, EnhancedCode: "5.2.2"},
 			},
 		},
 		{

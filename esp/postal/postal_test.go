@@ -184,7 +184,9 @@ func TestOutcomes(t *testing.T) {
 		event, details, output string
 		want                   outcome
 	}{
-		{"MessageDeliveryFailed", "Permanent SMTP delivery error", "550 5.7.1 not from there", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard}},
+		{"MessageDeliveryFailed", "Permanent SMTP delivery error", "550 5.7.1 not from there", outcome{anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock}},
+		{"MessageDeliveryFailed", "Permanent SMTP delivery error", "552 5.2.2 mailbox full", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft}},
+		{"MessageDeliveryFailed", "Permanent SMTP delivery error", "554 no", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard}},
 		{"MessageDeliveryFailed", "Permanent SMTP delivery error", "550-5.1.1 no such\n550 5.1.1 user", outcome{anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard}},
 		{"MessageDeliveryFailed", "", "452 4.2.2 mailbox full", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"MessageDeliveryFailed", "Maximum number of delivery attempts (18) has been reached.", "451 4.7.1 later", outcome{anymail.EventBounced, anymail.RejectTimedOut, anymail.BounceSoft}},

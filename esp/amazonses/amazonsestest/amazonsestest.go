@@ -133,7 +133,7 @@ func (a *AWS) samples(post post) []anymailtest.Sample {
 		tracking("DeliveryDelay", delay("TransientCommunicationFailure", "421 4.4.1 Unable to connect to remote host"), anymail.EventDeferred, ""),
 		tracking("DeliveryDelay SpamDetected", delay("SpamDetected", "421 4.7.0 Too much unwanted mail from you"), anymail.EventDeferred, ""),
 		bounced("Undetermined", "Undetermined", "", "", anymail.EventBounced, anymail.RejectBounced),
-		bounced("Permanent", "General", "5.7.1", "smtp; 550 5.7.1 not wanted here", anymail.EventBounced, anymail.RejectBounced),
+		bounced("Permanent", "General", "5.7.1", "smtp; 550 5.7.1 not wanted here", anymail.EventBounced, anymail.RejectBlocked),
 		bounced("Permanent", "NoEmail", "5.1.1", "smtp; 550 5.1.1 user unknown", anymail.EventBounced, anymail.RejectInvalid),
 		bounced("Permanent", "Suppressed", "5.1.1", "Amazon SES has suppressed sending to this address", anymail.EventRejected, anymail.RejectBounced),
 		bounced("Permanent", "OnAccountSuppressionList", "5.1.1", "Amazon SES did not send the message to this address", anymail.EventRejected, anymail.RejectBlocked),
