@@ -20,7 +20,7 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDu
 // float64; use [Metadata] where they should stay as they are.
 func Unmarshal(raw []byte, v any) error {
 	to := reflect.ValueOf(v)
-	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct {
+	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct && to.Elem().Kind() != reflect.Slice {
 		return json.Unmarshal(raw, v, lenient)
 	}
 	if !jsontext.Value(raw).IsValid(lenient) {
@@ -29,7 +29,7 @@ func Unmarshal(raw []byte, v any) error {
 	return unmarshal(raw, to.Elem())
 }
 
-// unmarshal decodes raw, which has to be valid JSON, into a struct.
+// unmarshal decodes raw, which has to be valid JSON, into a struct or a slice.
 //
 // The JSON library has checked it, so what is left to do is to find the members
 // and put each where the struct has a field for it: a fraction of the work of
@@ -258,6 +258,11 @@ func pointerTo(decode decodeFunc) decodeFunc {
 	}
 }
 
+// maxElements is how many elements or members of a value within an event are
+// decoded, which is far more than any has. The rest is left out: a few bytes of
+// JSON can stand for a hundred times as many of a slice of structs.
+const maxElements = 10_000
+
 func sliceOf(decode decodeFunc) decodeFunc {
 	return func(s *source, from, _ int, v reflect.Value) error {
 		v.SetZero()
@@ -269,7 +274,7 @@ func sliceOf(decode decodeFunc) decodeFunc {
 			return errNotArray
 		}
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-		for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+		for from, to, ok := element(s.raw, from); ok && v.Len() < maxElements; from, to, ok = element(s.raw, to) {
 			n := v.Len()
 			v.Grow(1)
 			v.SetLen(n + 1)

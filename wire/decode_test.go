@@ -2,6 +2,8 @@ package wire_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +113,37 @@ func TestUnmarshalLarge(t *testing.T) {
 	require.NoError(t, wire.Unmarshal(text, &got))
 	require.Equal(t, string(long), got.S)
 	require.Equal(t, "x", got.Inner.A)
+}
+
+// Few bytes of JSON can stand for much memory.
+func TestElementsAreBounded(t *testing.T) {
+	const most = 10_000
+	list := func(element string) string { return "[" + strings.Repeat(element+",", 3*most) + element + "]" }
+	var members strings.Builder
+	for i := range 3 * most {
+		fmt.Fprintf(&members, `"m%d":1,`, i)
+	}
+	var got struct {
+		Structs []struct{ A string }
+		Strings wire.Strings
+		Fields  wire.Headers
+		Values  wire.Headers
+		Members wire.Headers
+		Data    wire.Metadata
+		After   string
+	}
+	require.NoError(t, wire.Unmarshal(fmt.Appendf(nil, `{"Structs":%s,"Strings":%s,"Fields":%s,"Values":{"a":%s,"b":1},"Members":{%[5]s"z":1},"Data":{%[5]s"z":1},"After":"x"}`,
+		list("{}"), list("1"), list(`{"name":"a"}`), list("1"), members.String()), &got))
+	require.Len(t, got.Structs, most)
+	require.Len(t, got.Strings, most)
+	require.Len(t, got.Fields, most)
+	require.Len(t, got.Values, most)
+	require.Len(t, got.Members, most)
+	require.Len(t, got.Data, most)
+	require.Equal(t, "x", got.After)
+	var pairs []wire.Strings
+	require.NoError(t, wire.Unmarshal([]byte(list("[]")), &pairs))
+	require.Len(t, pairs, most)
 }
 
 // FuzzUnmarshal: what the library takes comes out as it comes out of the

@@ -33,6 +33,16 @@ func StringMember(object []byte, name string) string {
 	return ""
 }
 
+// HasMember tells whether a JSON object has a member of this name.
+func HasMember(object []byte, name string) bool {
+	for member := range Members(object) {
+		if string(member) == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Headers are header fields that an ESP sends as one JSON object, with a string
 // or a list of strings under each name, or as a list of objects that have a
 // name and a value. They keep their order; anything else is dropped (it is
@@ -50,11 +60,11 @@ func (hs *Headers) decode(s *source, from int) {
 	*hs = nil
 	switch s.raw[from] {
 	case '{':
-		for m, ok := next(s.raw, from); ok; m, ok = next(s.raw, m.valueEnd) {
+		for m, ok := next(s.raw, from); ok && len(*hs) < maxElements; m, ok = next(s.raw, m.valueEnd) {
 			hs.add(s, s.string(m.name, m.nameEnd), m.value, m.valueEnd)
 		}
 	case '[':
-		for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+		for from, to, ok := element(s.raw, from); ok && len(*hs) < maxElements; from, to, ok = element(s.raw, to) {
 			var h anymail.Header
 			for m, ok := next(s.raw, from); ok && s.raw[from] == '{'; m, ok = next(s.raw, m.valueEnd) {
 				switch name := s.string(m.name, m.nameEnd); {
@@ -77,7 +87,7 @@ func (hs *Headers) add(s *source, name string, from, to int) {
 		*hs = append(*hs, anymail.Header{Name: name, Value: s.loose(from, to)})
 		return
 	}
-	for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+	for from, to, ok := element(s.raw, from); ok && len(*hs) < maxElements; from, to, ok = element(s.raw, to) {
 		*hs = append(*hs, anymail.Header{Name: name, Value: s.loose(from, to)})
 	}
 }

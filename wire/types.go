@@ -83,7 +83,7 @@ func (list *Strings) decode(s *source, from, to int) {
 		}
 		return
 	}
-	for from, to, ok := element(s.raw, from); ok; from, to, ok = element(s.raw, to) {
+	for from, to, ok := element(s.raw, from); ok && len(*list) < maxElements; from, to, ok = element(s.raw, to) {
 		*list = append(*list, s.loose(from, to))
 	}
 }
@@ -110,7 +110,7 @@ func (m *Metadata) decode(s *source, from, to int) {
 			m.decode(&s, 0, len(inner))
 		}
 	case '{':
-		for place, ok := next(s.raw, from); ok; place, ok = next(s.raw, place.valueEnd) {
+		for place, ok := next(s.raw, from); ok && len(*m) < maxElements; place, ok = next(s.raw, place.valueEnd) {
 			if *m == nil {
 				*m = Metadata{}
 			}

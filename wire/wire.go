@@ -4,7 +4,8 @@
 //
 // Decoding is lenient where ESPs are sloppy (invalid UTF-8 becomes U+FFFD, of
 // repeated names the last one wins, unknown members are skipped) and strict
-// otherwise: names are compared exactly and nesting is bounded.
+// otherwise: names are compared exactly, and both nesting and the elements of
+// an array or members of metadata are bounded.
 package wire
 
 import (
