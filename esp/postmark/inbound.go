@@ -13,20 +13,21 @@ import (
 // message is Postmark's inbound webhook.
 // https://postmarkapp.com/developer/webhooks/inbound-webhook
 type message struct {
-	MessageID string // Postmark's own; the message's is among Headers
-	FromFull  mailbox
-	ToFull    []mailbox
-	CcFull    []mailbox
-	BccFull   []mailbox
-	ReplyTo   string
-	Subject   string
-	Date      string
+	RecordType string // of the other webhooks
+	MessageID  string // Postmark's own; the message's is among Headers
+	FromFull   mailbox
+	ToFull     []mailbox
+	CcFull     []mailbox
+	BccFull    []mailbox
+	ReplyTo    string
+	Subject    string
+	Date       string
 
 	OriginalRecipient string
 	TextBody          string
 	HtmlBody          string //nolint:revive // as on the wire
 	StrippedTextReply string
-	Headers           []struct{ Name, Value string }
+	Headers           wire.Headers // without those that have fields of their own
 	Attachments       []struct {
 		Name, ContentType, ContentID string
 		Content                      string
@@ -52,6 +53,9 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	if err := wire.Unmarshal(p.Body, &w); err != nil {
 		return nil, anymail.Malformed("inbound message", err)
 	}
+	if w.RecordType != "" && w.RecordType != "Inbound" || w.MessageID == "" && w.FromFull.Email == "" {
+		return nil, anymail.Malformed("not an inbound message: is it an event whose URL should be that of the tracking endpoint?", nil)
+	}
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: w.MessageID, Raw: p.Body}}
 	m := &ev.Message
 	m.EnvelopeRecipient = w.OriginalRecipient
@@ -61,42 +65,58 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	m.Subject = w.Subject
 	m.Date = inbound.Date(w.Date)
 	m.Text, m.HTML, m.StrippedText = w.TextBody, w.HtmlBody, w.StrippedTextReply
-	if w.RawEmail != "" {
-		m.RawMIME = rawEmail(w.RawEmail)
-	}
 	for _, a := range w.Attachments {
 		content := inbound.DecodeBase64(a.Content + a.Data)
 		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, content))
 	}
-	var headers anymail.Headers
-	for _, h := range w.Headers {
-		headers = append(headers, anymail.Header(h))
+	headers := w.Headers.Message()
+	fromHeaders(m, headers)
+	if w.RawEmail != "" {
+		// Text and attachments stay those that Postmark decoded: JSON does not
+		// carry a message with bytes that are not UTF-8 unharmed.
+		m.RawMIME = rawEmail(w.RawEmail)
+		headers = allHeaders(headers, inbound.ParseHeaders(m.RawMIME))
 	}
 	inbound.SetHeaders(m, headers)
-	fromHeaders(m)
 	return []anymail.Event{ev}, nil
 }
 
+// allHeaders are those of the whole message, below those that Postmark alone
+// tells.
+func allHeaders(told, whole anymail.Headers) anymail.Headers {
+	has := map[string]bool{}
+	for _, h := range whole {
+		has[strings.ToLower(h.Name)] = true
+	}
+	var all anymail.Headers
+	for _, h := range told {
+		if !has[strings.ToLower(h.Name)] {
+			all = append(all, h)
+		}
+	}
+	return append(all, whole...)
+}
+
 // fromHeaders reads what Postmark tells in the headers that it puts on top.
-func fromHeaders(m *anymail.InboundMessage) {
-	spf := m.Headers.Get("Received-SPF")
-	m.EnvelopeSender = wire.TrimID(m.Headers.Get("Return-Path"))
+func fromHeaders(m *anymail.InboundMessage, headers anymail.Headers) {
+	spf := headers.Get("Received-SPF")
+	m.EnvelopeSender = wire.TrimID(headers.Get("Return-Path"))
 	if found := envelopeFrom.FindStringSubmatch(spf); m.EnvelopeSender == "" && found != nil {
 		m.EnvelopeSender = found[1]
 	}
 	result, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(spf)), " ")
 	m.Authentication.SPF = strings.TrimRight(result, ":;")
-	tests := m.Headers.Get("X-Spam-Tests")
+	tests := headers.Get("X-Spam-Tests")
 	switch {
 	case strings.Contains(tests, "DKIM_VALID"):
 		m.Authentication.DKIM = "pass"
 	case strings.Contains(tests, "DKIM_SIGNED"):
 		m.Authentication.DKIM = "fail"
 	}
-	if status := m.Headers.Get("X-Spam-Status"); status != "" {
+	if status := headers.Get("X-Spam-Status"); status != "" {
 		m.SpamDetected = anymail.TriOf(strings.HasPrefix(strings.ToLower(status), "yes"))
 	}
-	m.SpamScore = wire.ParseNumber(m.Headers.Get("X-Spam-Score")).Pointer()
+	m.SpamScore = wire.ParseNumber(headers.Get("X-Spam-Score")).Pointer()
 }
 
 var (

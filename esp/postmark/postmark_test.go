@@ -162,7 +162,7 @@ func TestInbound(t *testing.T) {
 		"Headers":[{"Name":"Received-SPF","Value":"Pass (sender authorized) envelope-from=\"bounce@example.com\"; x"},{"Name":"X-Spam-Status","Value":"Yes"},
 			{"Name":"X-Spam-Score","Value":"6.4"},{"Name":"X-Spam-Tests","Value":"DKIM_SIGNED,DKIM_VALID"},{"Name":"Message-ID","Value":"<m1@example.com>"}],
 		"Attachments":[{"Name":"../dot.png","Content":"iVBORw0KGgo=","ContentType":"image/png; name=x","ContentID":"<pic@example.com>"},{"Name":"test.txt","Data":"aGk=","ContentType":"text/plain"}],
-		"RawEmail":"From: ada@example.com\r\n\r\nHi"}`
+		"RawEmail":"Received: by mx.example.org\r\nFrom: Ada\r\n <ada@example.com>\r\nMessage-ID: <m1@example.com>\r\n\r\nHi"}`
 	score := 6.4
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: postmark.ESP, Type: anymail.EventInbound, ID: "guid-9"},
@@ -181,6 +181,9 @@ func TestInbound(t *testing.T) {
 				{Name: "X-Spam-Status", Value: "Yes"},
 				{Name: "X-Spam-Score", Value: "6.4"},
 				{Name: "X-Spam-Tests", Value: "DKIM_SIGNED,DKIM_VALID"},
+				// The rest is as in the raw message, which is whole.
+				{Name: "Received", Value: "by mx.example.org"},
+				{Name: "From", Value: "Ada <ada@example.com>"},
 				{Name: "Message-ID", Value: "<m1@example.com>"},
 			},
 			Text: "Hi\n> quoted", HTML: "<p>Hi</p>", StrippedText: "Hi",
@@ -190,12 +193,27 @@ func TestInbound(t *testing.T) {
 				{Filename: "dot.png", ContentType: "image/png", Disposition: "inline", ContentID: "pic@example.com", Size: 8, Content: []byte("\x89PNG\r\n\x1a\n")},
 				{Filename: "test.txt", ContentType: "text/plain", Disposition: "attachment", Size: 2, Content: []byte("hi")},
 			},
-			RawMIME: anymail.Raw("From: ada@example.com\r\n\r\nHi"),
+			RawMIME: anymail.Raw("Received: by mx.example.org\r\nFrom: Ada\r\n <ada@example.com>\r\nMessage-ID: <m1@example.com>\r\n\r\nHi"),
 		},
 	}
 	events := parse(t, "inbound", body)
 	require.Len(t, events, 1)
 	anymailtest.Equal(t, want, events[0])
+}
+
+// Two URLs the wrong way round, and what is of no webhook at all.
+func TestWrongEndpoint(t *testing.T) {
+	adapter, err := postmark.New(postmark.Config{})
+	require.NoError(t, err)
+	kit := postmarktest.Kit()
+	for _, sample := range kit.Samples {
+		r := sample.Make(anymailtest.NewParams())
+		r.Endpoint = map[string]string{"tracking": "inbound", "inbound": "tracking"}[r.Endpoint]
+		_, err := anymailtest.Parse(adapter, r)
+		require.ErrorIs(t, err, anymail.ErrMalformed, sample.Name)
+	}
+	_, err = anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(`{}`)))
+	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
 // Postmark stops for good at 403, so a wrong address list must not answer it.
