@@ -544,6 +544,10 @@ func TestKey(t *testing.T) {
 		different = append(different, `{"event":"deferred",`+members+`,`+other+`}`)
 	}
 	require.Len(t, keys(`[`+strings.Join(different, ",")+`]`), len(different))
+	// Without the id of a message there is nothing else to tell them apart by.
+	for _, id := range []string{`"sg_event_id":"first"`, `"sg_event_id":"second"`, `"order":1`, `"order":2`} {
+		require.Len(t, keys(`{"event":"dropped","email":"ada@example.com","timestamp":1790000000,"reason":"Invalid",`+id+`}`), 1, id)
+	}
 }
 
 // batch is a body of n events such as SendGrid posts.

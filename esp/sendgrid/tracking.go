@@ -167,11 +167,11 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 			ev.MessageID = own.String()
 		}
 	}
-	if known && !typ.recurs {
+	if known && !typ.recurs && (w.MessageID != "" || w.SMTPID != "") {
 		// sg_event_id is documented as the id to tell duplicates by, but events
 		// came again that were alike in everything but that:
 		// https://github.com/sendgrid/sendgrid-nodejs/issues/1435.
-		// So what can happen once only has a key of its content.
+		// So what can happen to a message once only has a key of its content.
 		var seconds [20]byte
 		ev.Key = anymail.EventKey(ESP, w.Event, w.Email, string(strconv.AppendInt(seconds[:0], w.Timestamp.Unix(), 10)),
 			w.MessageID.String(), w.SMTPID.String(), w.Type.String(), w.Attempt.String(), w.GroupID.String(),
