@@ -116,7 +116,7 @@ func TestTracking(t *testing.T) {
 			body: `{"event":"blocked","time":1790000000,"MessageID":6,"email":"old@example.com","error_related_to":"mailjet","error":"preblocked"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected, Timestamp: at},
-				MessageID: "6", Recipient: "old@example.com", RejectReason: anymail.RejectBlocked,
+				MessageID: "6", Recipient: "old@example.com", RejectReason: anymail.RejectBounced,
 				Description: "mailjet: preblocked",
 			},
 		},
@@ -185,6 +185,7 @@ func TestFailures(t *testing.T) {
 		{"bounce", "spam", "something new", hard, anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock},
 		{"bounce", "system", "protocol issue", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"bounce", "system", "connection issue", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
+		{"blocked", "mailjet", "spam preblocked", unsaid, anymail.EventRejected, anymail.RejectSpam, ""},
 		{"blocked", "mailjet", "duplicate in campaign", unsaid, anymail.EventRejected, anymail.RejectOther, ""},
 		{"blocked", "content", "bad or empty template", unsaid, anymail.EventFailed, anymail.RejectOther, ""},
 		{"blocked", "content", "error in template language", unsaid, anymail.EventFailed, anymail.RejectOther, ""},
@@ -301,6 +302,17 @@ func TestMalformedInbound(t *testing.T) {
 		require.ErrorIs(t, err, anymail.ErrMalformed, name)
 		require.Empty(t, events, name)
 	}
+}
+
+func TestInboundAtTracking(t *testing.T) {
+	adapter, err := mailjet.New(mailjet.Config{})
+	require.NoError(t, err)
+	sample, ok := mailjettest.Kit().Sample("parse")
+	require.True(t, ok)
+	r := sample.Make(anymailtest.NewParams())
+	r.Endpoint = "tracking"
+	_, err = anymailtest.Parse(adapter, r)
+	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailjettest.Kit(), "tracking") }

@@ -45,8 +45,9 @@ var events = map[string]wire.Outcome{
 	"unsub":   {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 }
 
-// failures are the errors of bounce and blocked events.
-// https://dev.mailjet.com/email/guides/webhooks/
+// failures are the errors of bounce and blocked events, and "spam preblocked",
+// which the API has besides (https://dev.mailjet.com/email/reference/messages/).
+// https://dev.mailjet.com/email/guides/webhooks/#possible-values-for-errors
 var failures = map[string]wire.Outcome{
 	"user unknown":               {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"mailbox inactive":           {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
@@ -64,12 +65,16 @@ var failures = map[string]wire.Outcome{
 	"system issue":               {Category: anymail.BounceSoft},
 	"protocol issue":             {Category: anymail.BounceSoft},
 	"connection issue":           {Category: anymail.BounceSoft},
-	"preblocked":                 {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
+	"preblocked":                 {Reason: anymail.RejectBounced}, // recently, or repeatedly
+	"spam preblocked":            {Reason: anymail.RejectSpam},
 	"bad or empty template":      {Type: anymail.EventFailed},
 	"error in template language": {Type: anymail.EventFailed},
 }
 
 func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	if wire.HasMember(p.Body, "Parts") {
+		return nil, anymail.Malformed("a received message: its URL should be that of the inbound endpoint", nil)
+	}
 	return wire.Batch(p, fill)
 }
 
