@@ -160,7 +160,7 @@ func TestBounceCategories(t *testing.T) {
 		want            outcome
 	}{
 		{"bounce", "badrecipient", outcome{bounced, anymail.RejectInvalid, anymail.BounceHard}},
-		{"bounce", "verifyfail", outcome{bounced, anymail.RejectInvalid, anymail.BounceHard}},
+		{"bounce", "verifyfail", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}}, // of either address
 		{"bounce", "transientfail", outcome{bounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"bounce", "dnsFail", outcome{bounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"bounce", "serverfail", outcome{bounced, anymail.RejectBounced, anymail.BounceSoft}},
@@ -184,7 +184,7 @@ func TestBounceCategories(t *testing.T) {
 		{"soft bounce", "block", outcome{deferred, "", anymail.BounceBlock}},
 		{"soft_bounce", "greylisting", outcome{deferred, "", anymail.BounceSoft}},
 		// Other events.
-		{"sending", "", outcome{anymail.EventSent, "", ""}},
+		{"sending", "", outcome{anymail.EventQueued, "", ""}},
 		{"spam", "", outcome{anymail.EventComplained, anymail.RejectSpam, ""}},
 		{"delivery", "spam", outcome{anymail.EventDelivered, "", ""}},
 	}

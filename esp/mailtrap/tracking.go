@@ -60,7 +60,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 
 // https://docs.mailtrap.io/email-api-smtp/advanced/webhooks
 var eventTypes = map[string]wire.Outcome{
-	"sending":     {Type: anymail.EventSent},
+	"sending":     {Type: anymail.EventQueued}, // or on the way; webhooks leave it out
 	"delivery":    {Type: anymail.EventDelivered},
 	"open":        {Type: anymail.EventOpened},
 	"click":       {Type: anymail.EventClicked},
@@ -76,7 +76,7 @@ var eventTypes = map[string]wire.Outcome{
 // https://docs.mailtrap.io/email-api-smtp/bounce-categorization
 var bounceCategories = map[string]wire.Outcome{
 	"badrecipient":  {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
-	"verifyfail":    {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
+	"verifyfail":    {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined}, // the recipient's address, or the sender's
 	"transientfail": {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"dnsfail":       {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
 	"serverfail":    {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},
