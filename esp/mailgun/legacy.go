@@ -17,10 +17,10 @@ var (
 		"event", "recipient", "domain", "timestamp", "token", "signature", "parent-signature", "message-id", "Message-Id",
 		"tag", "campaign-id", "campaign-name", "mailing-list", "body-plain", "X-Mailgun-Sid", "X-Mailgun-Tag",
 	}
-	legacyClient        = []string{"ip", "country", "region", "city", "user-agent", "device-type", "client-type", "client-name", "client-os"}
+	legacyClient        = []string{"ip", "country", "region", "city", "user-agent", "device-type", "client-type", "client-name", "client-os", "h"} // h is not documented
 	legacyFieldsOfEvent = map[string][]string{
 		"opened":       legacyClient,
-		"clicked":      append([]string{"url", "h"}, legacyClient...),
+		"clicked":      append([]string{"url"}, legacyClient...),
 		"unsubscribed": legacyClient,
 		"bounced":      {"code", "error", "notification"},
 		"dropped":      {"code", "reason", "description"},

@@ -458,9 +458,9 @@ func TestLegacy(t *testing.T) {
 			},
 		},
 		{
-			// url, code and h are no fields of an opened event.
+			// url and code are no fields of an opened event.
 			"opened, with variables called like fields of Mailgun's", "event=opened&recipient=ada%40example.com&message-id=m7" + client +
-				"&order=42&timestamp=noon&token=coupon&url=https%3A%2F%2Fshop.example.com&code=SPRING&h=tall&event=wedding&country=Freedonia&recipient=the+bride",
+				"&h=0123abcd&order=42&timestamp=noon&token=coupon&url=https%3A%2F%2Fshop.example.com&code=SPRING&h=tall&event=wedding&country=Freedonia&recipient=the+bride",
 			anymail.TrackingEvent{
 				Common: common(anymail.EventOpened), MessageID: "<m7>", Recipient: "ada@example.com",
 				UserAgent: "Mozilla/5.0", IP: netip.MustParseAddr("192.0.2.77"), Geo: anymail.Geo{Country: "DE", City: "Berlin"},
