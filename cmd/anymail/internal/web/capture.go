@@ -18,7 +18,8 @@ type Record struct {
 	ID       int64
 	Time     time.Time
 	Method   string
-	Path     string // below the mount point, with the query
+	Host     string
+	Path     string // with the query
 	Header   http.Header
 	Body     []byte
 	Name     string // of the adapter; empty where none was found
@@ -60,7 +61,9 @@ func (s *Store) add(r *Record) {
 	for ch := range s.subscribers {
 		select {
 		case ch <- r:
-		default: // a page that does not keep up loads the list again
+		default: // what does not keep up starts anew, with the list
+			delete(s.subscribers, ch)
+			close(ch)
 		}
 	}
 }
@@ -89,6 +92,8 @@ func (s *Store) Clear() {
 	s.records, s.size = nil, 0
 }
 
+// subscribe returns a channel of what comes in, which is closed for a subscriber
+// that does not keep up.
 func (s *Store) subscribe() (ch chan *Record, cancel func()) {
 	ch = make(chan *Record, 64)
 	s.mu.Lock()
@@ -131,11 +136,7 @@ func (s *Store) Capture(next http.Handler, limit int64) http.Handler {
 		if err != nil || int64(len(body)) > limit {
 			body = nil
 		}
-		path := req.URL.Path
-		if req.URL.RawQuery != "" {
-			path += "?" + req.URL.RawQuery
-		}
-		r := &Record{Time: time.Now(), Method: req.Method, Path: path, Header: req.Header.Clone(), Body: body}
+		r := &Record{Time: time.Now(), Method: req.Method, Host: req.Host, Path: req.URL.RequestURI(), Header: req.Header.Clone(), Body: body}
 		rec := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(rec, req.WithContext(context.WithValue(req.Context(), recordKey{}, r)))
 		r.Status = rec.status

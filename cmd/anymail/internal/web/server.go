@@ -48,6 +48,7 @@ func NewServer(store *Store, mount string) *Server {
 	s.mux.Get("/api/requests/{id}", s.show)
 	s.mux.Get("/api/requests/{id}/events/{n}/html", s.html)
 	s.mux.Get("/api/requests/{id}/events/{n}/attachments/{a}", s.attachment)
+	s.mux.Get("/api/requests/{id}/http", s.saved)
 	s.mux.Post("/api/requests/{id}/replay", s.replay)
 	s.mux.Get("/api/stream", s.stream)
 	s.mux.Handle("/*", http.FileServerFS(files))
@@ -160,6 +161,25 @@ func (s *Server) show(w http.ResponseWriter, req *http.Request) {
 		detail["body_base64"] = base64.StdEncoding.EncodeToString(r.Body)
 	}
 	writeJSON(w, detail)
+}
+
+// saved is a request as it goes over the wire, for anymail inspect.
+func (s *Server) saved(w http.ResponseWriter, req *http.Request) {
+	r := s.record(w, req)
+	if r == nil {
+		return
+	}
+	header := r.Header.Clone()
+	for _, name := range hidden {
+		header.Del(name)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fmt.Sprintf("request-%d.http", r.ID)}))
+	fmt.Fprintf(w, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.Path, r.Host)
+	_ = header.Write(w)
+	_, _ = io.WriteString(w, "\r\n")
+	_, _ = w.Write(r.Body)
 }
 
 // lighten leaves out the contents of attachments, which are fetched one by one.
@@ -313,7 +333,10 @@ func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
 			return
 		case <-beat.C:
 			_, _ = io.WriteString(w, ": still here\n\n")
-		case r := <-ch:
+		case r, ok := <-ch:
+			if !ok {
+				return // the page asks again, and for the list first
+			}
 			b, err := json.Marshal(summarize(r))
 			if err != nil {
 				continue

@@ -1,10 +1,12 @@
 package web_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
@@ -120,6 +123,14 @@ func TestAPI(t *testing.T) {
 	require.Contains(t, detail, "(hidden)")
 	require.NotContains(t, detail, "aHVzaDpodXNo")
 
+	resp, saved := get(t, url+"/api/requests/3/http")
+	require.Equal(t, "attachment; filename=request-3.http", resp.Header.Get("Content-Disposition"))
+	require.NotContains(t, saved, "aHVzaDpodXNo")
+	again, err := http.ReadRequest(bufio.NewReader(strings.NewReader(saved)))
+	require.NoError(t, err)
+	require.Equal(t, "/anymail/mailgun/tracking/", again.URL.Path)
+	require.Contains(t, saved, `"taken"`)
+
 	resp, page := get(t, url+"/api/requests/2/events/0/html")
 	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "sandbox; default-src 'none'")
 	require.Contains(t, page, `src="data:image/png;base64,iVBORw0KGgo="`)
@@ -189,7 +200,8 @@ func chrome(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
+	// It complains of what newer browsers tell; what matters is an error of Run.
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
 	t.Cleanup(cancel)
@@ -224,6 +236,16 @@ func TestPage(t *testing.T) {
 	require.Contains(t, text("#live"), "Rejected a request to /anymail/mailgun/tracking/")
 	require.Contains(t, text("#chart-text"), "4 accepted, 1 rejected")
 
+	// The arrow keys go through the list.
+	current := func() (label string) {
+		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.activeElement.getAttribute("aria-label")`, &label)))
+		return label
+	}
+	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("#list button", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowDown)))
+	require.Contains(t, current(), "postmark inbound")
+	require.NoError(t, chromedp.Run(ctx, chromedp.KeyEvent(kb.ArrowUp)))
+	require.Contains(t, current(), "mailgun rejected")
+
 	// Filters.
 	filter := func(script string) {
 		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(script+`; for (const id of ["esp","type","recipient","rejected"]) document.getElementById(id).dispatchEvent(new Event("input")); true`, new(bool))))
@@ -247,6 +269,7 @@ func TestPage(t *testing.T) {
 	// A received message, which can do nothing.
 	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`[...document.querySelectorAll("#list button")][1].click(); true`, new(bool)), chromedp.WaitVisible("iframe", chromedp.ByQuery)))
 	require.Contains(t, text("#detail-body"), "notes.txt")
+	require.Contains(t, text("#detail-body dl"), "Your order")
 	var title, sandbox, reach string
 	time.Sleep(300 * time.Millisecond) // for a script to run, if one could
 	require.NoError(t, chromedp.Run(ctx,
@@ -295,4 +318,30 @@ func TestPageIsAccessible(t *testing.T) {
 			return problems;
 		})()`, &problems)))
 	require.Empty(t, problems)
+}
+
+// A page that does not keep up is told to start anew, instead of missing some.
+func TestSlowPage(t *testing.T) {
+	store := web.NewStore(1000, 1<<20)
+	handler := store.Capture(http.NotFoundHandler(), 60)
+	server := httptest.NewServer(web.NewServer(store, "/anymail"))
+	defer server.Close()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /api/stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	require.NoError(t, err)
+	stream := bufio.NewReader(conn)
+	for line := ""; line != ": hello\n"; { // subscribed, and reads no more
+		line, err = stream.ReadString('\n')
+		require.NoError(t, err)
+	}
+	path := "/" + strings.Repeat("x", 64<<10) // fills what the connection buffers
+	for range 1000 {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, nil))
+	}
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+	rest, err := io.ReadAll(stream)
+	require.NoError(t, err, "the answer ends")
+	require.Less(t, strings.Count(string(rest), "data: "), 1000)
 }
