@@ -1,0 +1,87 @@
+package all_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/inbound"
+)
+
+// TestSameMailFromEveryESP: those that hand over a mail as it was received give
+// the same message, however they wrap it.
+func TestSameMailFromEveryESP(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/mail/*.eml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	mails := map[string][]byte{}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		mails[filepath.Base(file)] = raw
+	}
+	var whole []string
+	for _, kit := range alltest.Kits() {
+		if kit.ESP == "postmark" {
+			continue // has the mail beside fields of its own, which are the better source
+		}
+		for _, sample := range kit.Samples {
+			if len(sample.Types) == 1 && sample.Types[0] == anymail.EventInbound && handsOver(t, kit, sample) {
+				whole = append(whole, kit.ESP)
+				t.Run(kit.ESP+" "+sample.Name, func(t *testing.T) { sameMails(t, kit, sample, mails) })
+			}
+		}
+	}
+	require.Equal(t, []string{"amazonses", "mailgun", "mailtrap", "mandrill", "postal", "resend", "sendgrid", "sparkpost"}, slices.Compact(whole))
+}
+
+// handsOver says whether a sample holds the mail that it is given.
+func handsOver(t *testing.T, kit *anymailtest.Kit, sample anymailtest.Sample) bool {
+	p := anymailtest.NewParams()
+	p.MIME = []byte("Subject: told apart\r\n\r\nby its text\r\n")
+	message := send(t, anymailtest.NewServer(t, kit), sample, p)
+	return sameLines(message.RawMIME, p.MIME)
+}
+
+func sameMails(t *testing.T, kit *anymailtest.Kit, sample anymailtest.Sample, mails map[string][]byte) {
+	server := anymailtest.NewServer(t, kit)
+	// What an ESP adds, and no mail says.
+	ignored := cmpopts.IgnoreFields(anymail.InboundMessage{}, "EnvelopeSender", "EnvelopeRecipient",
+		"StrippedText", "StrippedHTML", "SpamDetected", "SpamScore", "Authentication")
+	for name, raw := range mails {
+		p := anymailtest.NewParams()
+		p.MIME = raw
+		got := send(t, server, sample, p)
+		if !utf8.Valid(raw) && !sameLines(got.RawMIME, raw) {
+			continue // the ESP puts it into a JSON string, which cannot hold it
+		}
+		require.True(t, sameLines(got.RawMIME, raw), name)
+		want := inbound.FromMIME(got.RawMIME, anymail.Limits{})
+		if diff := cmp.Diff(want, got, ignored, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// sameLines leaves the ESP its line ends.
+func sameLines(a, b []byte) bool {
+	return bytes.Equal(bytes.ReplaceAll(a, []byte("\r\n"), []byte("\n")), bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+}
+
+func send(t *testing.T, server *anymailtest.Server, sample anymailtest.Sample, p anymailtest.Params) anymail.InboundMessage {
+	t.Helper()
+	events := server.Send(t, sample, p)
+	require.Len(t, events, 1)
+	require.IsType(t, &anymail.InboundEvent{}, events[0])
+	return events[0].(*anymail.InboundEvent).Message
+}
