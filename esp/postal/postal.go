@@ -9,9 +9,9 @@ import (
 	"context"
 	"crypto"
 	_ "crypto/sha1" // linked in for Postal before 3.2
-	"net/http"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/answers"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -68,23 +68,14 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}
 	inbound := tracking
 	inbound.Path = "inbound"
-	inbound.Statuses = statuses
+	// At an HTTP endpoint Postal takes any 4xx for final: it bounces the message
+	// to its sender or, at 429, drops it. What is answered by 5xx comes again
+	// for a day.
+	// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
+	inbound.Statuses = answers.ComeAgain()
 	inbound.MaxBody = 64 << 20 // Postal takes messages of 14 MB if not told otherwise, and sends them in base64
 	return []anymail.Endpoint{tracking, inbound}
 }
-
-// At an HTTP endpoint Postal takes any 4xx for final: it bounces the message
-// to its sender or, at 429, drops it. All of them can be mended, if only by a
-// change of settings here, and what is answered by 5xx comes again for a day.
-// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
-var statuses = func() map[int]int {
-	to := map[int]int{}
-	for status := http.StatusBadRequest; status < http.StatusInternalServerError; status++ {
-		to[status] = http.StatusServiceUnavailable
-	}
-	delete(to, http.StatusMethodNotAllowed) // which is not Postal
-	return to
-}()
 
 const signature256 = "X-Postal-Signature-256"
 

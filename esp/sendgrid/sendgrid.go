@@ -11,11 +11,11 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/answers"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -91,14 +91,6 @@ const (
 	inboundWindow  = 73 * time.Hour
 )
 
-// A message that Inbound Parse posts is lost after a 4xx, and these can be
-// mended: by who wrote the address list, and by waiting.
-// https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/setting-up-the-inbound-parse-webhook
-var inboundStatuses = map[int]int{
-	http.StatusForbidden:       http.StatusServiceUnavailable,
-	http.StatusTooManyRequests: http.StatusServiceUnavailable,
-}
-
 // Endpoints returns tracking and inbound.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{{
@@ -114,7 +106,9 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		ContentTypes: []string{"multipart/form-data", "application/x-www-form-urlencoded"},
 		Window:       inboundWindow,
 		MaxBody:      48 << 20, // 30 MB of message, in whatever encoding
-		Statuses:     inboundStatuses,
+		// A message is dropped at once after a 4xx, and nobody is told.
+		// https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic
+		Statuses: answers.ComeAgain(),
 	}}
 }
 

@@ -212,7 +212,7 @@ func TestWindow(t *testing.T) {
 		want   int
 	}{
 		{"delivered", 24 * time.Hour, http.StatusOK}, {"delivered", 26 * time.Hour, http.StatusBadRequest},
-		{"inbound-raw", 72 * time.Hour, http.StatusOK}, {"inbound-raw", 74 * time.Hour, http.StatusBadRequest},
+		{"inbound-raw", 72 * time.Hour, http.StatusOK}, {"inbound-raw", 74 * time.Hour, http.StatusServiceUnavailable},
 	} {
 		sample, _ := kit.Sample(tt.sample)
 		r := s.Address(t, sample.Make(anymailtest.NewParams()))
@@ -222,14 +222,29 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// A 4xx loses the message, so nothing that can be mended may answer it.
+// A 4xx loses a message for good, but not events.
 func TestInboundIsNotLost(t *testing.T) {
 	kit := sendgridtest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))
-	for name, want := range map[string]int{"inbound-parsed": http.StatusServiceUnavailable, "delivered": http.StatusForbidden} {
-		sample, _ := kit.Sample(name)
-		status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
-		require.Equal(t, want, status, name)
+	for name, tt := range map[string]struct {
+		options []anymail.Option
+		change  func(*anymailtest.Request)
+		want    int // for events
+	}{
+		"address":      {[]anymail.Option{anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24"))}, nil, http.StatusForbidden},
+		"size":         {[]anymail.Option{anymail.WithLimits(anymail.Limits{Body: 10})}, nil, http.StatusRequestEntityTooLarge},
+		"signature":    {nil, func(r *anymailtest.Request) { r.Body = append(r.Body, '\n') }, http.StatusBadRequest},
+		"content type": {nil, func(r *anymailtest.Request) { r.Header.Set("Content-Type", "text/plain") }, http.StatusUnsupportedMediaType},
+	} {
+		s := anymailtest.NewServer(t, kit, tt.options...)
+		for sampleName, want := range map[string]int{"inbound-parsed": http.StatusServiceUnavailable, "delivered": tt.want} {
+			sample, _ := kit.Sample(sampleName)
+			r := s.Prepare(t, sample, anymailtest.NewParams())
+			if tt.change != nil {
+				tt.change(&r)
+			}
+			status, _ := s.Post(t, r)
+			require.Equal(t, want, status, "%s of %s", name, sampleName)
+		}
 	}
 }
 
@@ -728,7 +743,7 @@ func TestWrongEndpoint(t *testing.T) {
 		want     int
 	}{
 		"inbound-raw": {"tracking", http.StatusUnsupportedMediaType},
-		"delivered":   {"inbound", http.StatusUnsupportedMediaType},
+		"delivered":   {"inbound", http.StatusServiceUnavailable},
 	} {
 		s := anymailtest.NewServer(t, kit)
 		sample, _ := kit.Sample(name)

@@ -1,0 +1,16 @@
+// Package answers has HTTP answers that several ESPs want in place of the usual
+// ones.
+package answers
+
+import "net/http"
+
+// ComeAgain replaces every 4xx by 503, for an ESP that takes them for final:
+// what they say can be mended by waiting, or by a change of settings here.
+func ComeAgain() map[int]int {
+	to := map[int]int{}
+	for status := http.StatusBadRequest; status < http.StatusInternalServerError; status++ {
+		to[status] = http.StatusServiceUnavailable
+	}
+	delete(to, http.StatusMethodNotAllowed) // which is not the ESP
+	return to
+}
