@@ -25,6 +25,8 @@ var (
 		"bounced":      {"code", "error", "notification"},
 		"dropped":      {"code", "reason", "description"},
 	}
+	// legacyOnce are the events that a message and recipient have once.
+	legacyOnce = []string{"delivered", "bounced", "dropped", "complained"}
 )
 
 // parseLegacy reads the form-encoded webhooks from before 2018. The user's
@@ -71,11 +73,12 @@ func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
 	}
 
 	// There is no event id; token, signature and perhaps time are those of the
-	// attempt. So the time counts only for what can happen again.
-	if ev.MessageID != "" && name != "opened" && name != "clicked" {
-		at = ""
+	// attempt. So time and client count only for what can happen again.
+	parts := []string{"legacy", name, ev.MessageID, ev.Recipient}
+	if ev.MessageID == "" || !slices.Contains(legacyOnce, name) {
+		parts = append(parts, at, ev.ClickURL, v.Get("ip"), ev.UserAgent)
 	}
-	ev.Key = anymail.EventKey(ESP, "legacy", name, ev.MessageID, ev.Recipient, ev.ClickURL, at)
+	ev.Key = anymail.EventKey(ESP, parts...)
 	return []anymail.Event{ev}, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -375,6 +376,35 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// The page says what the adapter does.
+func TestPage(t *testing.T) {
+	const permanent = `"event":"failed","severity":"permanent",`
+	for words, data := range map[string]string{
+		"accepted": `"event":"accepted"`, "rejected": `"event":"rejected"`, "delivered": `"event":"delivered"`, "opened": `"event":"opened"`,
+		"clicked": `"event":"clicked"`, "unsubscribed": `"event":"unsubscribed"`, "complained": `"event":"complained"`, "anything else": `"event":"levitated"`,
+		"severity temporary": `"event":"failed","severity":"temporary","reason":"generic"`,
+		"code below 400":     `"event":"failed"`,
+		"code from 400":      `"event":"failed","delivery-status":{"code":450}`,
+		"code from 500":      `"event":"failed","delivery-status":{"code":554}`,
+		"code 605":           permanent + `"delivery-status":{"code":605}`,
+		"code 606":           permanent + `"delivery-status":{"code":606}`,
+		"code 607":           permanent + `"delivery-status":{"code":607}`,
+		"code 625":           permanent + `"delivery-status":{"code":625}`,
+		"code 499 or 602":    permanent + `"delivery-status":{"code":499}`,
+	} {
+		espdoc.Row(t, mailgun.ESP, words, parseData(t, `{`+data+`}`))
+	}
+	for _, reason := range []string{
+		"bounce", "delayed-bounce", "espblock", "blacklisted", "greylisted", "old", "generic",
+		"suppress-bounce", "suppress-complaint", "suppress-unsubscribe", "hardfail",
+	} {
+		espdoc.Row(t, mailgun.ESP, reason, parseData(t, `{`+permanent+`"reason":"`+reason+`"}`))
+	}
+	for _, name := range []string{"bounced", "dropped", "blocked"} {
+		espdoc.Row(t, mailgun.ESP, name, parseForm(t, "tracking", "event="+name).(*anymail.TrackingEvent))
+	}
+}
+
 // Mailgun's id is unique within a day only, and comes again with another token.
 func TestKey(t *testing.T) {
 	keyOf := func(data string) string { return parseData(t, data).Key }
@@ -492,6 +522,10 @@ func TestLegacyKey(t *testing.T) {
 	opened := "event=opened&recipient=a%40example.com&message-id=m1"
 	require.Equal(t, keyOf(opened+"&timestamp=1790000000&token=a&signature=b"), keyOf(opened+"&timestamp=1790000000&token=c&signature=d"))
 	require.NotEqual(t, keyOf(opened+"&timestamp=1790000000"), keyOf(opened+"&timestamp=1790000600"))
+	require.NotEqual(t, keyOf(opened+"&timestamp=1790000000&ip=192.0.2.1"), keyOf(opened+"&timestamp=1790000000&ip=192.0.2.2"))
+	require.NotEqual(t, keyOf(opened+"&timestamp=1790000000&user-agent=a"), keyOf(opened+"&timestamp=1790000000&user-agent=b"))
+	unsubscribed := "event=unsubscribed&recipient=a%40example.com&message-id=m1"
+	require.NotEqual(t, keyOf(unsubscribed+"&timestamp=1790000000"), keyOf(unsubscribed+"&timestamp=1790000600"), "and in between subscribed again")
 	require.NotEqual(t, keyOf(opened+"&timestamp=1790000000"), keyOf("event=clicked&recipient=a%40example.com&message-id=m1&timestamp=1790000000"))
 }
 

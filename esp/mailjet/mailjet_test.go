@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mailjet"
 	"github.com/goanymail/anymail/esp/mailjet/mailjettest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -199,6 +200,21 @@ func TestFailures(t *testing.T) {
 		require.Equal(t, tt.typ, got.Type, body)
 		require.Equal(t, tt.reason, got.RejectReason, body)
 		require.Equal(t, tt.category, got.Bounce.Category, body)
+		if words := map[string]string{"something new": "related to spam", "eclipse": "anything else"}[tt.err]; words == "" {
+			espdoc.Row(t, mailjet.ESP, tt.err, got)
+		} else {
+			espdoc.Row(t, mailjet.ESP, words, got)
+		}
+	}
+}
+
+// The page says what the adapter does.
+func TestPage(t *testing.T) {
+	for words, body := range map[string]string{
+		"sent": `{"event":"sent"}`, "open": `{"event":"open"}`, "click": `{"event":"click"}`, "spam": `{"event":"spam"}`, "unsub": `{"event":"unsub"}`,
+		"anything else": `{"event":"teleport"}`, "bounce: greylisted": `{"event":"bounce","error":"greylisted"}`,
+	} {
+		espdoc.Row(t, mailjet.ESP, words, parse(t, "tracking", body)[0].(*anymail.TrackingEvent))
 	}
 }
 

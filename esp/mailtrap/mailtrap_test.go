@@ -19,6 +19,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtraptest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -191,6 +192,14 @@ func TestBounceCategories(t *testing.T) {
 	for _, tt := range tests {
 		got := parse(t, fmt.Sprintf(`{"events":[{"event":%q,"bounce_category":%q}]}`, tt.event, tt.category))[0].(*anymail.TrackingEvent)
 		require.Equal(t, tt.want, outcome{got.Type, got.RejectReason, got.Bounce.Category}, "%s %s", tt.event, tt.category)
+		switch words := strings.ReplaceAll(tt.event, "_", " "); {
+		case words != "bounce":
+			espdoc.Row(t, mailtrap.ESP, words, got)
+		case tt.category == "a new one":
+			espdoc.Row(t, mailtrap.ESP, "not known", got)
+		default:
+			espdoc.Row(t, mailtrap.ESP, tt.category, got)
+		}
 	}
 }
 

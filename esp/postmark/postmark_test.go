@@ -16,6 +16,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -133,25 +134,52 @@ func TestTracking(t *testing.T) {
 
 func TestBounceTypes(t *testing.T) {
 	// https://postmarkapp.com/developer/api/bounce-api#bounce-types
-	tests := map[string]struct {
-		typ    anymail.EventType
-		reason anymail.RejectReason
-	}{
-		"Unsubscribe":           {anymail.EventUnsubscribed, anymail.RejectUnsubscribed},
-		"AddressChange":         {anymail.EventAutoresponded, ""},
-		"DnsError":              {anymail.EventDeferred, ""},
-		"OpenRelayTest":         {anymail.EventDeferred, ""},
-		"Unknown":               {anymail.EventBounced, anymail.RejectBounced},
-		"ChallengeVerification": {anymail.EventAutoresponded, ""},
-		"Unconfirmed":           {anymail.EventRejected, anymail.RejectOther},
-		"SMTPApiError":          {anymail.EventFailed, anymail.RejectOther},
-		"DMARCPolicy":           {anymail.EventRejected, anymail.RejectBlocked},
+	type outcome struct {
+		Type     anymail.EventType
+		Reason   anymail.RejectReason
+		Category anymail.BounceCategory
 	}
-	for name, want := range tests {
-		events := parse(t, "tracking", fmt.Sprintf(`{"RecordType":"Bounce","ID":1,"Type":%q}`, name))
-		got := events[0].(*anymail.TrackingEvent)
-		require.Equal(t, want.typ, got.Type, name)
-		require.Equal(t, want.reason, got.RejectReason, name)
+	tests := []struct {
+		code int
+		name string
+		want outcome
+	}{
+		{1, "HardBounce", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard}},
+		{2, "Transient", outcome{anymail.EventDeferred, "", anymail.BounceSoft}},
+		{16, "Unsubscribe", outcome{anymail.EventUnsubscribed, anymail.RejectUnsubscribed, ""}},
+		{32, "Subscribe", outcome{anymail.EventSubscribed, "", ""}},
+		{64, "AutoResponder", outcome{anymail.EventAutoresponded, "", ""}},
+		{128, "AddressChange", outcome{anymail.EventAutoresponded, "", ""}},
+		{256, "DnsError", outcome{anymail.EventDeferred, "", anymail.BounceSoft}},
+		{512, "SpamNotification", outcome{anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock}},
+		{1024, "OpenRelayTest", outcome{anymail.EventDeferred, "", anymail.BounceSoft}},
+		{2048, "Unknown", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined}},
+		{4096, "SoftBounce", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft}},
+		{8192, "VirusNotification", outcome{anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock}},
+		{16384, "ChallengeVerification", outcome{anymail.EventAutoresponded, "", ""}},
+		{100000, "BadEmailAddress", outcome{anymail.EventRejected, anymail.RejectInvalid, ""}},
+		{100001, "SpamComplaint", outcome{anymail.EventComplained, anymail.RejectSpam, ""}},
+		{100002, "ManuallyDeactivated", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
+		{100003, "Unconfirmed", outcome{anymail.EventRejected, anymail.RejectOther, ""}},
+		{100006, "Blocked", outcome{anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock}},
+		{100007, "SMTPApiError", outcome{anymail.EventFailed, anymail.RejectOther, ""}},
+		{100008, "InboundError", outcome{anymail.EventInboundFailed, "", ""}},
+		{100009, "DMARCPolicy", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
+		{100010, "TemplateRenderingFailed", outcome{anymail.EventFailed, anymail.RejectOther, ""}},
+	}
+	for _, tt := range tests {
+		for _, members := range []string{fmt.Sprintf(`"Type":%q`, tt.name), fmt.Sprintf(`"TypeCode":%d`, tt.code), fmt.Sprintf(`"Type":%q,"TypeCode":7`, tt.name)} {
+			got := parse(t, "tracking", `{"RecordType":"Bounce","ID":1,`+members+`}`)[0].(*anymail.TrackingEvent)
+			require.Equal(t, tt.want, outcome{got.Type, got.RejectReason, got.Bounce.Category}, members)
+			espdoc.Row(t, postmark.ESP, tt.name, got)
+		}
+	}
+}
+
+func TestSuppressions(t *testing.T) {
+	for _, reason := range []string{"ManualSuppression", "HardBounce", "SpamComplaint"} {
+		got := parse(t, "tracking", fmt.Sprintf(`{"RecordType":"SubscriptionChange","SuppressSending":true,"SuppressionReason":%q}`, reason))[0].(*anymail.TrackingEvent)
+		espdoc.Row(t, postmark.ESP, "SubscriptionChange: "+reason, got)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -290,6 +291,13 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
+			name: "processed, as in the documentation's sample of reserved keys",
+			body: `{"email":"ada@example.com","timestamp":"1790000000","event":"Processed","category":[],"customerAccountNumber":"55555"}`,
+			want: anymail.TrackingEvent{
+				Common: common(anymail.EventQueued, ""), Recipient: "ada@example.com", Metadata: anymail.Metadata{"customerAccountNumber": "55555"},
+			},
+		},
+		{
 			name: "deferred, with the answer as response, one category, a time as text",
 			body: `{"email":"ada@example.com","timestamp":"1790000000","event":"deferred","category":"welcome","ip":"192.0.2.10","sg_event_id":"ev02",
 				"sg_message_id":"demo-1.recvd-aa-1-0.0","response":"451 4.7.1 try again later","attempt":"3","tls":0,"domain":"example.com"}`,
@@ -495,6 +503,38 @@ func TestDropped(t *testing.T) {
 		require.Zero(t, got.Bounce, members)
 	}
 	require.Equal(t, "Bounced Address", parseEvent(t, sendgrid.Config{}, `{"event":"dropped","reason":"Bounced Address"}`).Description)
+}
+
+// The page says what the adapter does.
+func TestPage(t *testing.T) {
+	for words, members := range map[string]string{
+		"processed": `"event":"processed"`, "deferred": `"event":"deferred"`, "delivered": `"event":"delivered"`,
+		"open": `"event":"open"`, "click": `"event":"click"`, "spamreport": `"event":"spamreport"`, "unsubscribe": `"event":"unsubscribe"`,
+		"group_unsubscribe": `"event":"group_unsubscribe"`, "group_resubscribe": `"event":"group_resubscribe"`,
+		"account_status_change": `"event":"account_status_change"`, "anything else": `"event":"levitated"`,
+		"bounce":                        `"event":"bounce"`,
+		"type blocked":                  `"event":"bounce","type":"blocked"`,
+		"Content, of type blocked":      `"event":"bounce","bounce_classification":"Content","type":"blocked"`,
+		"type expired":                  `"event":"bounce","type":"expired"`,
+		"classified Invalid Address":    `"event":"bounce","bounce_classification":"Invalid Address"`,
+		"Mailbox Unavailable":           `"event":"bounce","bounce_classification":"Mailbox Unavailable"`,
+		"Technical":                     `"event":"bounce","bounce_classification":"Technical"`,
+		"Technical Failure":             `"event":"bounce","bounce_classification":"Technical Failure"`,
+		"classified Reputation":         `"event":"bounce","bounce_classification":"Reputation"`,
+		"Frequency or Volume Too High":  `"event":"bounce","bounce_classification":"Frequency or Volume Too High"`,
+		"classified Content":            `"event":"bounce","bounce_classification":"Content"`,
+		"dropped: Bounced Address":      `"event":"dropped","reason":"Bounced Address"`,
+		"dropped: Unsubscribed Address": `"event":"dropped","reason":"Unsubscribed Address"`,
+		"Spam Reporting Address":        `"event":"dropped","reason":"Spam Reporting Address"`,
+		"Spam Content":                  `"event":"dropped","reason":"Spam Content"`,
+		"dropped: Invalid":              `"event":"dropped","reason":"Invalid"`,
+		"dropped, of type bounce":       `"event":"dropped","type":"bounce"`,
+		"dropped, of type blocked":      `"event":"dropped","type":"blocked"`,
+		"dropped, of type expired":      `"event":"dropped","type":"expired"`,
+		"dropped for another reason":    `"event":"dropped","reason":"Invalid SMTPAPI header"`,
+	} {
+		espdoc.Row(t, sendgrid.ESP, words, parseEvent(t, sendgrid.Config{}, `{`+members+`}`))
+	}
 }
 
 func TestMessageID(t *testing.T) {

@@ -126,6 +126,7 @@ func (a *Adapter) parseTracking(_ context.Context, p *anymail.Payload) ([]anymai
 }
 
 func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
+	w.Event = strings.ToLower(w.Event) // a sample of the documentation has "Processed"
 	typ, known := eventTypes[w.Event]
 	typ.Apply(ev)
 	switch w.Event {
