@@ -120,11 +120,13 @@ func TestESPs(t *testing.T) {
 	out, _, err = run(t, "esps")
 	require.NoError(t, err)
 	require.Contains(t, out, "postmark (Postmark)")
-	docs, err := os.ReadFile("../../docs/coverage.md")
-	require.NoError(t, err)
-	out, _, err = run(t, "esps", "--markdown")
-	require.NoError(t, err)
-	require.Equal(t, out, string(docs), "run: go run ./cmd/anymail esps --markdown > docs/coverage.md")
+	for flag, file := range map[string]string{"--markdown": "docs/coverage.md", "--semantics": "docs/semantics.md"} {
+		docs, err := os.ReadFile("../../" + file)
+		require.NoError(t, err)
+		out, _, err = run(t, "esps", flag)
+		require.NoError(t, err)
+		require.Equal(t, out, string(docs), "run: go run ./cmd/anymail esps %s > %s", flag, file)
+	}
 }
 
 func TestUsage(t *testing.T) {

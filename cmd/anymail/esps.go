@@ -15,12 +15,15 @@ import (
 )
 
 func newESPsCommand() *cobra.Command {
-	var asJSON, asMarkdown bool
+	var asJSON, asMarkdown, semantics bool
 	cmd := &cobra.Command{
 		Use:   "esps",
 		Short: "Print what each ESP's adapter covers, found out by running it",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if semantics {
+				return semanticsMarkdown(cmd.OutOrStdout(), alltest.Kits(), alltest.Situations())
+			}
 			var list []anymailtest.Coverage
 			for _, kit := range alltest.Kits() {
 				c, err := anymailtest.Cover(kit)
@@ -43,7 +46,8 @@ func newESPsCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&asMarkdown, "markdown", false, "print docs/coverage.md")
-	cmd.MarkFlagsMutuallyExclusive("json", "markdown")
+	cmd.Flags().BoolVar(&semantics, "semantics", false, "print docs/semantics.md")
+	cmd.MarkFlagsMutuallyExclusive("json", "markdown", "semantics")
 	return cmd
 }
 

@@ -25,11 +25,15 @@ func Kit() *anymailtest.Kit {
 			sample("injection", sent("message_event", "injection", object{"recv_method": "rest", "msg_size": "1337"}), anymail.EventQueued, ""),
 			sample("delivery", delivery, anymail.EventDelivered, ""),
 			sample("delay", failure("delay", "70", "451", "451 4.7.1 try again later"), anymail.EventDeferred, ""),
+			sample("bounce-1", failure("bounce", "1", "554", "554 no"), anymail.EventBounced, anymail.RejectBounced),
 			sample("bounce-10", failure("bounce", "10", "550", "550 5.1.1 no such user"), anymail.EventBounced, anymail.RejectInvalid),
 			sample("bounce-22", failure("bounce", "22", "552", "552 5.2.2 mailbox full"), anymail.EventBounced, anymail.RejectBounced),
+			sample("bounce-23", failure("bounce", "23", "552", "552 5.3.4 message too big"), anymail.EventBounced, anymail.RejectOther),
 			sample("bounce-24", failure("bounce", "24", "421", "421 4.4.1 timed out"), anymail.EventBounced, anymail.RejectTimedOut),
+			sample("bounce-25", failure("bounce", "25", "550", "550 5.1.2 [internal] no mail to this domain"), anymail.EventRejected, anymail.RejectBlocked),
 			sample("bounce-50", failure("bounce", "50", "550", "550 5.7.1 listed"), anymail.EventBounced, anymail.RejectBlocked),
-			sample("bounce-51", failure("bounce", "51", "554", "554 5.7.1 looks like spam"), anymail.EventBounced, anymail.RejectSpam),
+			sample("bounce-51", failure("bounce", "51", "554", "554 5.7.1 from a source of spam"), anymail.EventBounced, anymail.RejectSpam),
+			sample("bounce-52", failure("bounce", "52", "554", "554 5.6.0 looks like spam"), anymail.EventBounced, anymail.RejectSpam),
 			sample("bounce-53", failure("bounce", "53", "552", "552 5.7.0 attachment refused"), anymail.EventBounced, anymail.RejectBlocked),
 			sample("bounce-60", failure("bounce", "60", "550", "550 out of office"), anymail.EventAutoresponded, ""),
 			sample("bounce-80", failure("bounce", "80", "550", "550 subscribe"), anymail.EventSubscribed, ""),
@@ -45,6 +49,7 @@ func Kit() *anymailtest.Kit {
 				"bounce_class": "25", "error_code": "554", "reason": "554 5.7.1 [internal] suppressed", "raw_reason": "554 5.7.1 [internal] suppressed",
 			}), anymail.EventRejected, anymail.RejectBlocked),
 			sample("open", visit("track_event", "open"), anymail.EventOpened, ""),
+			sample("open-prefetched", visit("track_event", "open", object{"user_agent_parsed": object{"agent_family": "Gmail Image Proxy", "is_proxy": true, "is_prefetched": true}}), anymail.EventOpened, ""),
 			sample("initial_open", visit("track_event", "initial_open"), anymail.EventUnknown, ""),
 			sample("click", visit("track_event", "click"), anymail.EventClicked, ""),
 			sample("amp_open", visit("track_event", "amp_open"), anymail.EventOpened, ""),
@@ -133,7 +138,7 @@ func failure(typ, class, code, reason string) func(anymailtest.Params) object {
 }
 
 // visit is an event that somebody's mail program or browser caused.
-func visit(class, typ string) func(anymailtest.Params) object {
+func visit(class, typ string, others ...object) func(anymailtest.Params) object {
 	more := object{
 		"ip_address": "192.0.2.77", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
 		"user_agent_parsed": object{"agent_family": "Firefox", "os_family": "Linux", "is_mobile": false, "is_proxy": false, "is_prefetched": false},
@@ -141,6 +146,9 @@ func visit(class, typ string) func(anymailtest.Params) object {
 	}
 	if !strings.HasSuffix(typ, "open") {
 		more["target_link_url"], more["target_link_name"] = "https://shop.example.org/orders/1701?from=mail", "order"
+	}
+	for _, other := range others {
+		maps.Copy(more, other)
 	}
 	return sent(class, typ, more)
 }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+const semanticsIntroduction = `# What happens to a message, at each ESP
+
+Made by ` + "`go run ./cmd/anymail esps --semantics > docs/semantics.md`" + `: every outcome
+is that of running the ESP's sample through its adapter, and a test holds all ESPs
+to one outcome for each situation. A cell names the ESP's event, as the kit's sample
+does; it is empty where the ESP does not report that situation. An outcome is
+` + "`event_type`, `reject_reason` and `bounce.category`" + `, and whether it is
+` + "`automated`" + `.
+
+Where an ESP reports no better reason than that a message bounced, the enhanced
+status code that the receiving server answered with tells more:
+
+| code | reject_reason | bounce.category |
+| --- | --- | --- |
+| 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, or the words "user unknown" | invalid | hard |
+| 4.2.2, 5.2.2 | bounced | soft |
+| 5.2.3, 5.3.4 | other | soft |
+| 4.4.7, 5.4.7 | timed_out | soft |
+| 5.7.x | blocked | block |
+
+`
+
+// semanticsMarkdown writes a table of situations by ESPs.
+func semanticsMarkdown(out io.Writer, kits []*anymailtest.Kit, situations []alltest.Situation) error {
+	var b strings.Builder
+	b.WriteString(semanticsIntroduction)
+	header := []string{"situation", "outcome"}
+	outcomes := map[string]map[string]alltest.Outcome{}
+	for _, kit := range kits {
+		var err error
+		if outcomes[kit.ESP], err = alltest.Outcomes(kit); err != nil {
+			return err
+		}
+		header = append(header, "["+kit.Title+"](esps/"+kit.ESP+".md)")
+	}
+	table(&b, header)
+	var notes []string
+	for _, situation := range situations {
+		cells := []string{situation.Name, "**" + situation.Outcome.String() + "**"}
+		for _, kit := range kits {
+			var events []string
+			for _, sample := range situation.Samples {
+				name, ok := strings.CutPrefix(sample, kit.ESP+"/")
+				if !ok {
+					continue
+				}
+				event := "`" + name + "`"
+				if why, other := situation.Except[sample]; other {
+					notes = append(notes, why)
+					event += fmt.Sprintf(" (%s: see %d)", outcomes[kit.ESP][name], len(notes))
+				}
+				events = append(events, event)
+			}
+			cells = append(cells, strings.Join(events, ", "))
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+	}
+	b.WriteString("\n")
+	for i, note := range notes {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, note)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
