@@ -198,7 +198,7 @@ func Situations() []Situation {
 			Outcome: is(anymail.EventRejected, anymail.RejectBounced, ""),
 			Samples: []string{
 				"amazonses/Bounce Permanent Suppressed", "mailersend/activity.suppressed-bounced", "mailgun/failed-suppress-bounce",
-				"mailtrap/reject-hard bounce", "mandrill/reject-hard-bounce", "postal/MessageHeld-bounced", "resend/email.bounced-suppressed",
+				"mailjet/blocked-preblocked", "mailtrap/reject-hard bounce", "mandrill/reject-hard-bounce", "postal/MessageHeld-bounced", "resend/email.bounced-suppressed",
 				"sendgrid/dropped-bounced", "unisendergo/hard_bounced-err_unreachable",
 			},
 		}, {
@@ -220,8 +220,7 @@ func Situations() []Situation {
 			Name:    "Not sent: the address is on a list, and the ESP does not say why",
 			Outcome: is(anymail.EventRejected, anymail.RejectBlocked, ""),
 			Samples: []string{
-				"amazonses/Bounce Permanent OnAccountSuppressionList", "brevo/blocked", "mailersend/activity.suppressed", "mailjet/blocked-preblocked",
-				"mailtrap/reject-manual import", "mandrill/reject-custom", "postal/MessageHeld-suppressed", "postmark/ManuallyDeactivated",
+				"amazonses/Bounce Permanent OnAccountSuppressionList", "brevo/blocked", "mailersend/activity.suppressed", 				"mailtrap/reject-manual import", "mandrill/reject-custom", "postal/MessageHeld-suppressed", "postmark/ManuallyDeactivated",
 				"resend/email.suppressed", "sparkpost/policy_rejection",
 			},
 		}, {
