@@ -220,7 +220,7 @@ func Situations() []Situation {
 			Name:    "Not sent: the address is on a list, and the ESP does not say why",
 			Outcome: is(anymail.EventRejected, anymail.RejectBlocked, ""),
 			Samples: []string{
-				"amazonses/Bounce Permanent OnAccountSuppressionList", "brevo/blocked", "mailersend/activity.suppressed", 				"mailtrap/reject-manual import", "mandrill/reject-custom", "postal/MessageHeld-suppressed", "postmark/ManuallyDeactivated",
+				"amazonses/Bounce Permanent OnAccountSuppressionList", "brevo/blocked", "mailersend/activity.suppressed", "mailtrap/reject-manual import", "mandrill/reject-custom", "postal/MessageHeld-suppressed", "postmark/ManuallyDeactivated",
 				"resend/email.suppressed", "sparkpost/policy_rejection",
 			},
 		}, {
