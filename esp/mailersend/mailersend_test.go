@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendtest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -202,6 +203,18 @@ func TestEventTypes(t *testing.T) {
 	}
 }
 
+// The page says what the adapter does.
+func TestPage(t *testing.T) {
+	for _, name := range []string{
+		"activity.sent", "activity.delivered", "activity.deferred", "activity.soft_bounced", "activity.hard_bounced",
+		"activity.suppressed", "activity.opened", "activity.opened_unique", "activity.clicked", "activity.clicked_unique",
+		"activity.unsubscribed", "activity.spam_complaint", "inbound_forward.failed", "inbound_message.rejected", "anything else",
+	} {
+		got := parse(t, "tracking", fmt.Sprintf(`{"type":%q,"data":{"meta":[]}}`, name))[0].(*anymail.TrackingEvent)
+		espdoc.Row(t, mailersend.ESP, name, got)
+	}
+}
+
 func TestSuppressionReasons(t *testing.T) {
 	for reason, want := range map[string]anymail.RejectReason{
 		"hard_bounce": anymail.RejectBounced, "spam_complaint": anymail.RejectSpam, "unsubscribe": anymail.RejectUnsubscribed,
@@ -211,6 +224,7 @@ func TestSuppressionReasons(t *testing.T) {
 		got := events[0].(*anymail.TrackingEvent)
 		require.Equal(t, want, got.RejectReason, reason)
 		require.Equal(t, reason, got.Description)
+		espdoc.Row(t, mailersend.ESP, "activity.suppressed", got)
 	}
 }
 
@@ -227,6 +241,10 @@ func TestKeys(t *testing.T) {
 	require.NotEqual(t,
 		key(`{"type":"inbound_forward.failed","data":{"inbound_message_id":"im1"}}`),
 		key(`{"type":"inbound_forward.failed","data":{"inbound_message_id":"im2"}}`))
+	require.NotEqual(t,
+		key(`{"type":"sender_identity.verified","created_at":"2026-09-21 14:13:20","data":{"id":"si1","email":"shop@example.org"}}`),
+		key(`{"type":"sender_identity.verified","created_at":"2026-09-28 14:13:20","data":{"id":"si1","email":"shop@example.org"}}`),
+		"the id is that of the identity, which was verified again")
 }
 
 // Signatures computed with another implementation of HMAC-SHA256.

@@ -2,6 +2,7 @@ package mailersend
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
@@ -122,7 +123,8 @@ func fill(w *webhook, ev *anymail.TrackingEvent) {
 	if name == "" && d.Type != "" {
 		name = "activity." + d.Type
 	}
-	types[name].Apply(ev)
+	outcome, known := types[name]
+	outcome.Apply(ev)
 	ev.ID = string(d.ID)
 	ev.Timestamp = w.CreatedAt.Time
 	ev.MessageID = string(d.MessageID)
@@ -146,10 +148,16 @@ func fill(w *webhook, ev *anymail.TrackingEvent) {
 	ev.UserAgent = string(meta.UserAgent)
 	ev.IP = wire.Addr(string(cmp.Or(meta.IP, morph.IP)))
 
-	// With MailerSend's type, since the first opening is an "opened" and an
-	// "opened_unique", which are one type here.
-	if id := cmp.Or(d.ID, d.InboundID); id != "" {
+	switch id := cmp.Or(d.ID, d.InboundID); {
+	case id == "":
+	case known, strings.HasPrefix(string(name), "activity."):
+		// With MailerSend's type, since the first opening is an "opened" and an
+		// "opened_unique", which are one type here.
 		ev.Key = anymail.EventKey(ESP, string(name), string(id), ev.Recipient)
+	default:
+		// The id is that of a thing to which this may happen again: a sender
+		// identity, or a recipient that is put on hold.
+		ev.Key = anymail.EventKey(ESP, string(ev.Raw))
 	}
 }
 
