@@ -22,6 +22,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/internal/espdoc"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -283,6 +284,34 @@ func TestBounceTypes(t *testing.T) {
 		require.Equal(t, want.typ, events[0].Type, name)
 		require.Equal(t, want.reason, events[0].RejectReason, name)
 		require.Equal(t, want.category, events[0].Bounce.Category, name)
+		switch sub {
+		case "General", "MailboxFull", "Undetermined", "Vanished":
+			sub = map[string]string{"Permanent": "Permanent, other subtypes", "Transient": "Transient, other subtypes"}[typ]
+			if sub == "" {
+				sub = "types that are not known"
+			}
+		}
+		espdoc.Row(t, amazonses.ESP, sub, events[0])
+	}
+}
+
+// The page says what the adapter does.
+func TestPage(t *testing.T) {
+	for words, record := range map[string]string{
+		"Send":                                `"eventType":"Send"`,
+		"Delivery":                            `"eventType":"Delivery"`,
+		"Complaint":                           `"eventType":"Complaint"`,
+		"not-spam":                            `"eventType":"Complaint","complaint":{"complaintFeedbackType":"not-spam"}`,
+		"Reject":                              `"eventType":"Reject"`,
+		"Rendering Failure":                   `"eventType":"Rendering Failure"`,
+		"Open":                                `"eventType":"Open"`,
+		"Click":                               `"eventType":"Click"`,
+		"opting out of something":             `"eventType":"Subscription","subscription":{"newTopicPreferences":{"unsubscribeAll":true}}`,
+		"Subscription, opting in":             `"eventType":"Subscription","subscription":{"oldTopicPreferences":{"unsubscribeAll":true}}`,
+		"anything else":                       `"eventType":"Teleported"`,
+		"Complaint: OnAccountSuppressionList": `"eventType":"Complaint","complaint":{"complaintSubType":"OnAccountSuppressionList"}`,
+	} {
+		espdoc.Row(t, amazonses.ESP, words, tracking(t, "{"+record+"}")[0])
 	}
 }
 
@@ -304,6 +333,11 @@ func TestDelayTypes(t *testing.T) {
 		require.Equal(t, anymail.EventDeferred, events[0].Type, delay)
 		require.Empty(t, events[0].RejectReason, delay)
 		require.Equal(t, want, events[0].Bounce.Category, delay)
+		words := "DeliveryDelay, other types"
+		if want == anymail.BounceBlock {
+			words = delay
+		}
+		espdoc.Row(t, amazonses.ESP, words, events[0])
 	}
 }
 
