@@ -18,6 +18,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/brevo/brevotest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -199,7 +200,10 @@ func TestEventNames(t *testing.T) {
 				Common: anymail.Common{ESP: brevo.ESP, Type: tt.typ}, Recipient: "ada@example.com",
 				RejectReason: tt.reason, Bounce: anymail.Bounce{Category: tt.category}, Automated: tt.automated,
 			}
-			t.Run(name, func(t *testing.T) { anymailtest.Equal(t, want, events[0]) })
+			t.Run(name, func(t *testing.T) {
+				anymailtest.Equal(t, want, events[0])
+				espdoc.Row(t, brevo.ESP, tt.names[0], want)
+			})
 		}
 	}
 }
@@ -214,6 +218,7 @@ func TestBlockedReasons(t *testing.T) {
 	} {
 		events := parse(t, "tracking", fmt.Sprintf(`{"event":"blocked","reason":%q}`, reason))
 		require.Equal(t, want, events[0].(*anymail.TrackingEvent).RejectReason, reason)
+		espdoc.Row(t, brevo.ESP, "blocked", events[0].(*anymail.TrackingEvent))
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/mandrill/mandrilltest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -218,12 +219,26 @@ func TestBounceDescriptions(t *testing.T) {
 		require.Equal(t, anymail.EventBounced, got.Type, description)
 		require.Equal(t, want.reason, got.RejectReason, description)
 		require.Equal(t, want.category, got.Bounce.Category, description)
+		if want.category != anymail.BounceSoft || want.reason == anymail.RejectTimedOut || want.reason == anymail.RejectOther {
+			espdoc.Row(t, mandrill.ESP, strings.ReplaceAll(description, "-", "_"), got)
+		}
 	}
 	for _, answered := range []string{"auto_reply", "challenge_response"} {
 		got := parse(t, fmt.Sprintf(`[{"event":"soft_bounce","_id":"m","ts":1,"msg":{"bounce_description":%q}}]`, answered))[0].(*anymail.TrackingEvent)
 		require.Equal(t, anymail.EventAutoresponded, got.Type, answered)
 		require.Empty(t, got.RejectReason, answered)
+		espdoc.Row(t, mandrill.ESP, answered, got)
 		require.Zero(t, got.Bounce, answered)
+	}
+}
+
+// The page says what the adapter does.
+func TestPage(t *testing.T) {
+	for words, event := range map[string]string{
+		"send": `"event":"send"`, "delivered": `"event":"delivered"`, "deferral": `"event":"deferral"`, "open": `"event":"open"`,
+		"click": `"event":"click"`, "spam": `"event":"spam"`, "unsub": `"event":"unsub"`, "anything else": `"event":"teleport"`,
+	} {
+		espdoc.Row(t, mandrill.ESP, words, parse(t, "[{"+event+"}]")[0].(*anymail.TrackingEvent))
 	}
 }
 
