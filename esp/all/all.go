@@ -166,9 +166,11 @@ func List() []ESP {
 			secret("tracking_secrets", "signing secrets of sending webhooks"),
 			secret("inbound_secrets", "signing secrets of inbound webhooks"),
 			secret("api_tokens", "API token to fetch received messages"),
+			plain("file_hosts", "further hosts that the API may refer to for contents of messages"),
 		}, func(v *values) (*mailtrap.Adapter, error) {
 			return mailtrap.New(mailtrap.Config{
 				TrackingSecrets: v.keys("tracking_secrets"), InboundSecrets: v.keys("inbound_secrets"), APITokens: v.keys("api_tokens"),
+				FileHosts: v.settings["file_hosts"],
 			})
 		}),
 		entry(mandrill.ESP, "Mandrill", []Setting{
@@ -193,8 +195,12 @@ func List() []ESP {
 			secret("tracking_secrets", "signing secrets of webhooks for tracking, whsec_..."),
 			secret("inbound_secrets", "signing secrets of webhooks for inbound"),
 			secret("api_keys", "API key to fetch received messages"),
+			plain("file_hosts", "further hosts that the API may refer to for contents of messages"),
 		}, func(v *values) (*resend.Adapter, error) {
-			return resend.New(resend.Config{TrackingSecrets: v.keys("tracking_secrets"), InboundSecrets: v.keys("inbound_secrets"), APIKeys: v.keys("api_keys")})
+			return resend.New(resend.Config{
+				TrackingSecrets: v.keys("tracking_secrets"), InboundSecrets: v.keys("inbound_secrets"), APIKeys: v.keys("api_keys"),
+				FileHosts: v.settings["file_hosts"],
+			})
 		}),
 		entry(sendgrid.ESP, "SendGrid", []Setting{
 			plain("verification_keys", "public keys of signed event webhooks"),
@@ -207,9 +213,22 @@ func List() []ESP {
 		}),
 		entry(sparkpost.ESP, "SparkPost", []Setting{
 			secret("events_tokens", "values of X-MessageSystems-Webhook-Token of event webhooks"),
-			secret("relay_tokens", "the same of relay webhooks"),
+			plain("events_header_name", "custom header of event webhooks"),
+			secret("events_header_values", "values of that header"),
+			secret("events_bearer_tokens", "OAuth 2.0 access tokens of event webhooks"),
+			secret("relay_tokens", "values of X-MessageSystems-Webhook-Token of relay webhooks"),
+			plain("relay_header_name", "custom header of relay webhooks"),
+			secret("relay_header_values", "values of that header"),
+			secret("relay_bearer_tokens", "OAuth 2.0 access tokens of relay webhooks"),
+			plain("initial_opens", "take initial_open and amp_initial_open for opens"),
 		}, func(v *values) (*sparkpost.Adapter, error) {
-			return sparkpost.New(sparkpost.Config{Events: sparkpost.Auth{Tokens: v.keys("events_tokens")}, Relay: sparkpost.Auth{Tokens: v.keys("relay_tokens")}})
+			auth := func(webhook string) sparkpost.Auth {
+				return sparkpost.Auth{
+					Tokens: v.keys(webhook + "_tokens"), BearerTokens: v.keys(webhook + "_bearer_tokens"),
+					HeaderName: v.text(webhook + "_header_name"), HeaderValues: v.keys(webhook + "_header_values"),
+				}
+			}
+			return sparkpost.New(sparkpost.Config{Events: auth("events"), Relay: auth("relay"), InitialOpens: v.bool("initial_opens")})
 		}),
 		entry(unisendergo.ESP, "Unisender Go", []Setting{
 			secret("api_keys", "API keys of the user or project whose webhook it is"),

@@ -106,7 +106,8 @@ func (w *received) event(p *anymail.Payload) anymail.Event {
 		Type: anymail.EventInbound, ID: string(w.ID), Timestamp: w.Time.Time, Raw: p.Body,
 	}}
 	identity := []string{string(w.ID), string(w.Token), string(w.RcptTo)}
-	if w.Message != nil {
+	switch {
+	case w.Message != nil:
 		raw := []byte(*w.Message)
 		if w.Base64 != "false" && w.Base64 != "0" {
 			raw = inbound.DecodeBase64(*w.Message)
@@ -115,8 +116,11 @@ func (w *received) event(p *anymail.Payload) anymail.Event {
 		spamHeaders(&ev.Message)
 		sum := sha256.Sum256(raw)
 		identity = append(identity, string(w.MailFrom), string(sum[:]))
-	} else {
+	default:
 		w.fill(&ev.Message)
+		if w.Token == "" { // it is random
+			identity = append(identity, string(p.Body))
+		}
 	}
 	// The id counts the messages of one mail server; an installation has many.
 	ev.Key = anymail.EventKey(ESP, identity...)

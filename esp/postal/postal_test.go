@@ -545,3 +545,11 @@ func Example() {
 	fmt.Println(err, d.Inbound.Receivers())
 	// Output: <nil> [tickets]
 }
+
+// Processed messages are told apart by a token; where there is none, by all.
+func TestInboundKeyWithoutToken(t *testing.T) {
+	key := func(body string) string { return parse(t, "inbound", "application/json", body).Base().Key }
+	const one = `{"id":1,"rcpt_to":"help@example.org","plain_body":"Hello"}`
+	require.Equal(t, key(one), key(one))
+	require.NotEqual(t, key(one), key(`{"id":1,"rcpt_to":"help@example.org","plain_body":"Goodbye"}`))
+}
