@@ -38,10 +38,11 @@ type Endpoint struct {
 	// for the ESP's own retries where it signs the time of the event rather
 	// than of the attempt. Zero means [DefaultTimestampWindow].
 	Window time.Duration
-	// RepeatsSignature says that the ESP makes every attempt at an event with
-	// the same signature, so that a redelivery cannot be told from a replay.
-	// Where its events were all done it is answered with 200 and nothing is
-	// run. Refused, it would come again until the ESP gives up on the endpoint.
+	// RepeatsSignature says that the ESP makes, or may make, every attempt at an
+	// event with the same signature, so that a redelivery cannot be told from a
+	// replay. Where its events were all done it is answered with 200 and
+	// nothing is run. Refused, it would come again until the ESP gives up on the
+	// endpoint.
 	RepeatsSignature bool
 	// MaxBody is the largest body in bytes, if [WithLimits] does not say
 	// otherwise. Zero means [DefaultMaxBody].

@@ -28,8 +28,15 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter.
+// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
+// the header has a name and no values, or values and no name, or one is empty.
 func New(config Config) (*Adapter, error) {
+	if (config.HeaderName == "") != (config.HeaderValues == nil) {
+		return nil, anymail.Because(anymail.ErrConfig, "postmark: a custom header needs a name and values", nil)
+	}
+	if err := verify.CheckKeys(config.HeaderValues, "Postmark custom header", nil); err != nil {
+		return nil, err
+	}
 	return &Adapter{config}, nil
 }
 

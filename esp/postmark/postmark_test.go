@@ -267,6 +267,17 @@ func TestCustomHeader(t *testing.T) {
 	}
 }
 
+func TestNew(t *testing.T) {
+	for name, config := range map[string]postmark.Config{
+		"no values":   {HeaderName: "X-Hook"},
+		"no name":     {HeaderValues: anymail.Keys("value")},
+		"empty value": {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
+	} {
+		_, err := postmark.New(config)
+		require.ErrorIs(t, err, anymail.ErrConfig, name)
+	}
+}
+
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postmarktest.Kit(), "tracking") }
 
 func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postmarktest.Kit(), "inbound") }

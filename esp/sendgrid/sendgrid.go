@@ -82,8 +82,9 @@ func checkKey(text string) error {
 // ESP returns "sendgrid".
 func (*Adapter) ESP() string { return ESP }
 
-// Whether each retry is signed anew is not documented, so the windows have room
-// for the last of them: events are retried for a day
+// Whether each retry is signed anew is not documented. So what was done and comes
+// again with the same signature is answered with 200, lest it come again and
+// again, and the windows have room for the last retry: events come for a day
 // (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook),
 // messages for three.
 const (
@@ -99,6 +100,8 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Parser:       anymail.ParserFunc(a.parseTracking),
 		ContentTypes: []string{"application/json"},
 		Window:       trackingWindow,
+
+		RepeatsSignature: true,
 	}, {
 		Path:         "inbound",
 		Verifier:     verifier(a.config.InboundKeys, a.config.InboundCheckToken),
@@ -106,6 +109,8 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		ContentTypes: []string{"multipart/form-data", "application/x-www-form-urlencoded"},
 		Window:       inboundWindow,
 		MaxBody:      48 << 20, // 30 MB of message, in whatever encoding
+
+		RepeatsSignature: true,
 		// A message is dropped at once after a 4xx, and nobody is told.
 		// https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic
 		Statuses: answers.ComeAgain(),
