@@ -174,7 +174,7 @@ func TestBounceCategories(t *testing.T) {
 		{"bounce", "serverpolicy", outcome{bounced, anymail.RejectBlocked, anymail.BounceBlock}},
 		{"bounce", "content", outcome{bounced, anymail.RejectSpam, anymail.BounceBlock}},
 		{"bounce", "spam", outcome{bounced, anymail.RejectSpam, anymail.BounceBlock}},
-		{"bounce", "spam_gmail", outcome{bounced, anymail.RejectSpam, anymail.BounceBlock}},
+		{"bounce", "spam_gmail", outcome{bounced, anymail.RejectBlocked, anymail.BounceBlock}},
 		{"bounce", "generalfail", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}},
 		{"bounce", "other", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}},
 		{"bounce", "a new one", outcome{bounced, anymail.RejectBounced, anymail.BounceUndetermined}},

@@ -89,7 +89,7 @@ var bounceCategories = map[string]wire.Outcome{
 	"serverpolicy":  {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"content":       {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 	"spam":          {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
-	"spam_gmail":    {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
+	"spam_gmail":    {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock}, // for authentication, traffic or reputation
 	"generalfail":   {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"other":         {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 }
