@@ -414,9 +414,10 @@ func (rq *request) endReplayCheck(ctx context.Context, done bool) error {
 	if rq.nonce == "" {
 		return nil
 	}
-	after, cancel := afterwards(ctx)
+	store := rq.ep.settings.store
+	after, cancel := afterwards(ctx, store)
 	defer cancel()
-	return finish(after, rq.ep.settings.store, rq.ep.replay, rq.nonce, done)
+	return finish(after, store, rq.ep.replay, rq.nonce, done)
 }
 
 // parse answers handshakes and turns everything else into events.

@@ -68,6 +68,9 @@ type hookList struct {
 }
 
 func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(Outcome)) {
+	if len(hs.all) == 0 {
+		return ctx, nil
+	}
 	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(Outcome)) {
 		if h.Request == nil {
 			return ctx, nil
@@ -77,6 +80,9 @@ func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Conte
 }
 
 func (hs hookList) stage(ctx context.Context, info RequestInfo, stage Stage) (context.Context, func(error)) {
+	if len(hs.all) == 0 {
+		return ctx, nil
+	}
 	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(error)) {
 		if h.Stage == nil {
 			return ctx, nil
@@ -86,6 +92,9 @@ func (hs hookList) stage(ctx context.Context, info RequestInfo, stage Stage) (co
 }
 
 func (hs hookList) receiver(ctx context.Context, receiver string, ev Event) (context.Context, func(error)) {
+	if len(hs.all) == 0 {
+		return ctx, nil
+	}
 	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(error)) {
 		if h.Receiver == nil {
 			return ctx, nil
@@ -114,9 +123,6 @@ func (hs hookList) shielded(ctx context.Context, f func()) {
 // around begins each hook and returns the context of the innermost, and a
 // function that ends them in reverse: nil where there is nothing to end.
 func around[T any](hs hookList, ctx context.Context, begin func(context.Context, *Hooks) (context.Context, func(T))) (context.Context, func(T)) {
-	if len(hs.all) == 0 {
-		return ctx, nil
-	}
 	ends := make([]func(T), 0, len(hs.all))
 	for i := range hs.all {
 		hs.shielded(ctx, func() {

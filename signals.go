@@ -224,7 +224,7 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 			return append(errs, err)
 		}
 	}
-	after, cancel := afterwards(ctx)
+	after, cancel := afterwards(ctx, store)
 	defer cancel()
 	i := 0
 	defer func() { // a receiver may end the goroutine: no claim may outlive it
@@ -287,8 +287,12 @@ func finish(ctx context.Context, store IdempotencyStore, receiver, key string, d
 }
 
 // afterwards returns a context to write down what was done. It goes on where
-// the client has gone meanwhile, and ends a little later than ctx would have.
-func afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+// the client has gone meanwhile, and ends a little later than ctx would have. A
+// store in memory asks no context.
+func afterwards(ctx context.Context, store IdempotencyStore) (context.Context, context.CancelFunc) {
+	if _, inMemory := store.(*MemoryStore); inMemory {
+		return ctx, func() {}
+	}
 	const grace = 10 * time.Second
 	after := context.WithoutCancel(ctx)
 	if deadline, ok := ctx.Deadline(); ok {

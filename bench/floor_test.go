@@ -243,6 +243,8 @@ type sendgridEvent struct {
 	UserAgent      string   `json:"useragent"`
 	IP             string   `json:"ip"`
 	MachineOpen    bool     `json:"sg_machine_open"`
+
+	Arguments map[string]string `json:",embed"` // encoding/json leaves them out
 }
 
 const (

@@ -21,15 +21,14 @@ import (
 
 // world is a Dispatcher with one adapter and one receiver, and requests that
 // are signed and ready to be sent to it. Each request holds events of its own,
-// so that none is a repetition until all have been sent once; then the store
-// is replaced by an empty one.
+// so that none is a repetition until all have been sent once; by then the store
+// has forgotten the first.
 type world struct {
 	dispatcher *anymail.Dispatcher
 	credential anymailtest.Credential
 	requests   []anymailtest.Request
 	perRequest int // events
 
-	store    renewed
 	next     atomic.Int64
 	received atomic.Int64
 }
@@ -39,7 +38,6 @@ type world struct {
 func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...string) *world {
 	b.Helper()
 	w := &world{perRequest: batch}
-	w.store.renew()
 	var trusted []anymailtest.Credential
 	if kit.NewCredential != nil {
 		w.credential = kit.NewCredential()
@@ -49,7 +47,7 @@ func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...strin
 	require.NoError(b, err)
 	w.dispatcher, err = anymail.New(
 		anymail.Insecure(), // SparkPost and Postmark sign nothing
-		anymail.WithIdempotencyStore(&w.store),
+		anymail.WithIdempotencyStore(anymail.NewMemoryStore(n*batch/4)),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
 	)
 	require.NoError(b, err)
@@ -106,9 +104,6 @@ func (w *world) dispatch(b *testing.B, next func() bool) (sent int) {
 	}
 	for next() {
 		turn := int(w.next.Add(1)-1) % len(w.requests)
-		if turn == 0 {
-			w.store.renew()
-		}
 		made := w.requests[turn]
 		request.Header, request.ContentLength = made.Header, int64(len(made.Body))
 		body.Reset(made.Body)
@@ -157,21 +152,6 @@ func (w *world) check(b *testing.B, before int64, sent int) {
 	b.Helper()
 	require.EqualValues(b, sent*w.perRequest, w.received.Load()-before)
 	b.ReportMetric(float64(sent*w.perRequest)/b.Elapsed().Seconds(), "events/s")
-}
-
-// renewed is a MemoryStore that can be exchanged for an empty one.
-type renewed struct {
-	atomic.Pointer[anymail.MemoryStore]
-}
-
-func (s *renewed) renew() { s.Store(anymail.NewMemoryStore(0)) }
-
-func (s *renewed) Claim(ctx context.Context, receiver string, keys []string) ([]anymail.Claim, error) {
-	return s.Load().Claim(ctx, receiver, keys)
-}
-
-func (s *renewed) Finish(ctx context.Context, receiver, key string, done bool) error {
-	return s.Load().Finish(ctx, receiver, key, done)
 }
 
 // recorder keeps the status of a response, and nothing else.

@@ -26,23 +26,8 @@ func Unmarshal(raw []byte, v any) error {
 	if !jsontext.Value(raw).IsValid(lenient) {
 		return errSyntax
 	}
-	return unmarshal(raw, to.Elem())
-}
-
-// unmarshal decodes raw, which has to be valid JSON, into a struct or a slice.
-//
-// The JSON library has checked it, so what is left to do is to find the members
-// and put each where the struct has a field for it: a fraction of the work of
-// decoding by the library. What is neither a string nor a struct nor one of
-// this package's types the library decodes after all.
-func unmarshal(raw []byte, v reflect.Value) error {
-	from := space(raw, 0)
-	to := endOfValue(raw, from)
-	if to < 0 {
-		return errSyntax
-	}
 	s := newSource(raw)
-	return decoderOf(v.Type())(&s, from, to, v)
+	return s.decode(decoderOf(to.Elem().Type()), to.Elem())
 }
 
 var (
@@ -53,8 +38,44 @@ var (
 	errNotArray  = errors.New("not an array")
 )
 
-// decodeFunc decodes the value that stands between two places of a source.
-type decodeFunc func(s *source, from, to int, v reflect.Value) error
+// decodeFunc decodes the value that begins at a place of a source, which has to
+// be valid JSON, and returns where it ends.
+//
+// The JSON library has checked it, so what is left to do is to find the members
+// and put each where the struct has a field for it, in one pass: a fraction of
+// the work of decoding by the library. What is neither a string nor a struct nor
+// one of this package's types the library decodes after all.
+type decodeFunc func(s *source, from int, v reflect.Value) (to int, err error)
+
+// decode decodes all of s into v.
+func (s *source) decode(into decodeFunc, v reflect.Value) error {
+	from := space(s.raw, 0)
+	if from == len(s.raw) {
+		return errSyntax
+	}
+	_, err := into(s, from, v)
+	return err
+}
+
+// between is a decodeFunc that finds the end first.
+func between(decode func(s *source, from, to int, v reflect.Value) error) decodeFunc {
+	return func(s *source, from int, v reflect.Value) (int, error) {
+		to := endOfValue(s.raw, from)
+		if to < 0 {
+			return to, errSyntax
+		}
+		return to, decode(s, from, to, v)
+	}
+}
+
+// skip returns where the value at from ends.
+func skip(s *source, from int) (int, error) {
+	to := endOfValue(s.raw, from)
+	if to < 0 {
+		return to, errSyntax
+	}
+	return to, nil
+}
 
 // decoders are those of the struct types that were decoded into: a program has
 // so many of them and no more.
@@ -86,25 +107,25 @@ func compile(t reflect.Type, around []reflect.Type) decodeFunc {
 	pointer := reflect.PointerTo(t)
 	switch {
 	case t == textType:
-		return decodeText
+		return between(decodeText)
 	case t == stringsType:
-		return decodeStrings
+		return between(decodeStrings)
 	case t == metadataType:
-		return decodeMetadata
+		return between(decodeMetadata)
 	case t == headersType:
-		return decodeHeaders
+		return between(decodeHeaders)
 	case t.Implements(objectType):
 		return objectOrNothing(compile(t.Field(0).Type, around))
 	case pointer.Implements(unmarshalerType) && !pointer.Implements(fromType):
-		return decodeByMethod
+		return between(decodeByMethod)
 	case pointer.Implements(fromType), pointer.Implements(fromTextType), slices.Contains(around, t):
-		return decodeByLibrary
+		return between(decodeByLibrary)
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return decodeString
+		return between(decodeString)
 	case reflect.Bool:
-		return decodeBool
+		return between(decodeBool)
 	case reflect.Pointer:
 		return pointerTo(compile(t.Elem(), append(around, t)))
 	case reflect.Slice:
@@ -116,7 +137,7 @@ func compile(t reflect.Type, around []reflect.Type) decodeFunc {
 			return fields.decode
 		}
 	}
-	return decodeByLibrary
+	return between(decodeByLibrary)
 }
 
 // fields are those of a struct by the names that members have. Where the struct
@@ -151,31 +172,52 @@ func fieldsOf(t reflect.Type, around []reflect.Type) *fields {
 	return fs
 }
 
-func (fs *fields) decode(s *source, from, _ int, v reflect.Value) error {
+func (fs *fields) decode(s *source, from int, v reflect.Value) (int, error) {
 	switch s.raw[from] {
 	case '{':
 	case 'n':
 		v.SetZero()
-		return nil
+		return skip(s, from)
 	default:
-		return errNotObject
+		return -1, errNotObject
 	}
-	for m, ok := next(s.raw, from); ok; m, ok = next(s.raw, m.valueEnd) {
+	at := from
+	for m, ok := nextName(s.raw, at); ok; m, ok = nextName(s.raw, at) {
 		name := s.raw[m.name+1 : m.nameEnd-1]
 		f, known := fs.byName[string(name)]
+		other := ""
 		if !known && (fs.others || slices.Contains(name, '\\')) {
-			unquoted := s.string(m.name, m.nameEnd)
-			if f, known = fs.byName[unquoted]; !known && fs.others {
-				v.Addr().Interface().(Others).Other(unquoted, Value{s, m.value, m.valueEnd})
-			}
+			other = s.string(m.name, m.nameEnd)
+			f, known = fs.byName[other]
 		}
+		var err error
 		if known {
-			if err := f.decode(s, m.value, m.valueEnd, v.Field(f.index)); err != nil {
-				return fmt.Errorf("%s: %w", v.Type().Field(f.index).Name, err)
-			}
+			at, err = f.decode(s, m.value, v.Field(f.index))
+		} else {
+			at, err = skip(s, m.value)
+		}
+		switch {
+		case err != nil && known:
+			return -1, fmt.Errorf("%s: %w", v.Type().Field(f.index).Name, err)
+		case err != nil:
+			return -1, err
+		case !known && fs.others:
+			v.Addr().Interface().(Others).Other(other, Value{s, m.value, at})
 		}
 	}
-	return nil
+	return s.closed(from, at, '}')
+}
+
+// closed returns the end of an object or array that begins at from and whose
+// last part ends at to.
+func (s *source) closed(from, to int, bracket byte) (int, error) {
+	if to == from { // there is nothing in it
+		to++
+	}
+	if to = space(s.raw, to); to == len(s.raw) || s.raw[to] != bracket {
+		return -1, errSyntax
+	}
+	return to + 1, nil
 }
 
 // Others is implemented by structs that want to have the members that are none
@@ -236,25 +278,25 @@ func decodeHeaders(s *source, from, _ int, v reflect.Value) error {
 }
 
 func objectOrNothing(decode decodeFunc) decodeFunc {
-	return func(s *source, from, to int, v reflect.Value) error {
+	return func(s *source, from int, v reflect.Value) (int, error) {
 		v.SetZero()
 		if s.raw[from] != '{' {
-			return nil
+			return skip(s, from)
 		}
-		return decode(s, from, to, v.Field(0))
+		return decode(s, from, v.Field(0))
 	}
 }
 
 func pointerTo(decode decodeFunc) decodeFunc {
-	return func(s *source, from, to int, v reflect.Value) error {
+	return func(s *source, from int, v reflect.Value) (int, error) {
 		if s.raw[from] == 'n' {
 			v.SetZero()
-			return nil
+			return skip(s, from)
 		}
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
-		return decode(s, from, to, v.Elem())
+		return decode(s, from, v.Elem())
 	}
 }
 
@@ -264,26 +306,31 @@ func pointerTo(decode decodeFunc) decodeFunc {
 const maxElements = 10_000
 
 func sliceOf(decode decodeFunc) decodeFunc {
-	return func(s *source, from, _ int, v reflect.Value) error {
+	return func(s *source, from int, v reflect.Value) (int, error) {
 		v.SetZero()
 		switch s.raw[from] {
 		case '[':
 		case 'n':
-			return nil
+			return skip(s, from)
 		default:
-			return errNotArray
+			return -1, errNotArray
 		}
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-		for from, to, ok := element(s.raw, from); ok && v.Len() < maxElements; from, to, ok = element(s.raw, to) {
+		at := from
+		for place, ok := nextElement(s.raw, at); ok; place, ok = nextElement(s.raw, at) {
 			n := v.Len()
+			if n == maxElements {
+				return skip(s, from)
+			}
 			v.Grow(1)
 			v.SetLen(n + 1)
 			v.Index(n).SetZero()
-			if err := decode(s, from, to, v.Index(n)); err != nil {
-				return err
+			var err error
+			if at, err = decode(s, place, v.Index(n)); err != nil {
+				return -1, err
 			}
 		}
-		return nil
+		return s.closed(from, at, ']')
 	}
 }
 

@@ -21,6 +21,18 @@ func (o *Object[T]) UnmarshalJSON(b []byte) error {
 	return Unmarshal(b, &o.Value)
 }
 
+// Member returns the JSON text of the member of a JSON object that has this name,
+// a slice of object: the last one where there are several, nil where there is
+// none. As [Members] it looks no closer than it must.
+func Member(object []byte, name string) (value []byte) {
+	for member, text := range Members(object) {
+		if string(member) == name {
+			value = text
+		}
+	}
+	return value
+}
+
 // StringMember returns the value of the first member of a JSON object that has
 // this name, if it is a string and otherwise "". It reads no further.
 func StringMember(object []byte, name string) string {

@@ -22,6 +22,15 @@ func space(text []byte, i int) int {
 
 // endOfString returns the end of the string that begins at i.
 func endOfString(text []byte, i int) int {
+	// Most strings are short, and looked through sooner than by IndexByte.
+	for j, c := range text[i+1 : min(i+33, len(text))] {
+		if c == '"' {
+			return i + j + 2
+		}
+		if c == '\\' {
+			break
+		}
+	}
 	for from := i + 1; from < len(text); {
 		n := bytes.IndexByte(text[from:], '"')
 		if n < 0 {
@@ -86,6 +95,14 @@ type member struct{ name, nameEnd, value, valueEnd int }
 // next finds the member that follows position i: the opening brace, or the end
 // of the member before.
 func next(text []byte, i int) (m member, ok bool) {
+	if m, ok = nextName(text, i); ok {
+		m.valueEnd = endOfValue(text, m.value)
+	}
+	return m, ok && m.valueEnd >= 0
+}
+
+// nextName is next without the end of the value.
+func nextName(text []byte, i int) (m member, ok bool) {
 	i = space(text, i)
 	if i >= len(text) || text[i] != '{' && text[i] != ',' {
 		return m, false
@@ -100,20 +117,26 @@ func next(text []byte, i int) (m member, ok bool) {
 		return m, false
 	}
 	m.value = space(text, i+1)
-	m.valueEnd = endOfValue(text, m.value)
-	return m, m.valueEnd >= 0
+	return m, m.value < len(text)
 }
 
 // element finds the element that follows position i of an array: its opening
 // bracket, or the end of the element before.
 func element(text []byte, i int) (from, to int, ok bool) {
+	if from, ok = nextElement(text, i); ok {
+		to = endOfValue(text, from)
+	}
+	return from, to, ok && to >= 0
+}
+
+// nextElement is element without the end.
+func nextElement(text []byte, i int) (from int, ok bool) {
 	i = space(text, i)
 	if i >= len(text) || text[i] != '[' && text[i] != ',' {
-		return 0, 0, false
+		return 0, false
 	}
 	from = space(text, i+1)
-	to = endOfValue(text, from)
-	return from, to, to >= 0
+	return from, from < len(text) && text[from] != ']'
 }
 
 // Members returns the members of a JSON object in their order, repeated names
@@ -148,6 +171,7 @@ type source struct {
 	raw  []byte
 	text string // the copy; "" where that would be too large to be kept for one of its strings
 	utf8 bool   // all of it is
+	flat bool   // it is, and nothing in it is escaped
 }
 
 const maxShared = 64 << 10
@@ -157,7 +181,8 @@ func newSource(raw []byte) source {
 		return source{raw: raw}
 	}
 	text := string(raw)
-	return source{raw, text, utf8.ValidString(text)}
+	valid := utf8.ValidString(text)
+	return source{raw, text, valid, valid && strings.IndexByte(text, '\\') < 0}
 }
 
 // string returns the string that stands between two places.
@@ -166,7 +191,7 @@ func (s *source) string(from, to int) string {
 		return unquote(s.raw[from:to])
 	}
 	inner := s.text[from+1 : to-1]
-	if strings.IndexByte(inner, '\\') < 0 && (s.utf8 || utf8.ValidString(inner)) {
+	if s.flat || strings.IndexByte(inner, '\\') < 0 && (s.utf8 || utf8.ValidString(inner)) {
 		return inner
 	}
 	return unquote(s.raw[from:to])

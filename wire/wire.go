@@ -120,34 +120,35 @@ func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)
 func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)) []anymail.Event {
 	events := make([]anymail.Event, len(elements))
 	space := make([]anymail.TrackingEvent, len(elements))
-	w := new(T)
+	w, s := new(T), new(source)
+	into, v := decoderOf(reflect.TypeFor[T]()), reflect.ValueOf(w).Elem()
+	one := func(ev *anymail.TrackingEvent, raw []byte) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = fmt.Errorf("panic: %v", v) // one strange element must not cost the batch
+			}
+		}()
+		if len(raw) == 0 || raw[0] != '{' {
+			return errors.New("not an object")
+		}
+		*s = newSource(raw)
+		if err := s.decode(into, v); err != nil {
+			return err
+		}
+		ev.Raw = raw
+		fill(w, ev)
+		Settle(ev)
+		return nil
+	}
 	for i, raw := range elements {
 		var zero T
 		*w = zero
 		ev := &space[i]
 		events[i] = ev
-		if err := one(raw, w, ev, fill); err != nil {
+		if err := one(ev, raw); err != nil {
 			*ev = *Malformed(raw, err)
 		}
 		ev.Raw = raw
 	}
 	return events
-}
-
-func one[T any](raw []byte, w *T, ev *anymail.TrackingEvent, fill func(*T, *anymail.TrackingEvent)) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v", v) // one strange element must not cost the batch
-		}
-	}()
-	if len(raw) == 0 || raw[0] != '{' {
-		return errors.New("not an object")
-	}
-	if err := unmarshal(raw, reflect.ValueOf(w).Elem()); err != nil {
-		return err
-	}
-	ev.Raw = raw
-	fill(w, ev)
-	Settle(ev)
-	return nil
 }

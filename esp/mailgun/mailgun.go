@@ -16,8 +16,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/verify"
@@ -108,16 +106,11 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}, inbound, rawMessage}
 }
 
-// webhook is the body of a JSON webhook.
-type webhook struct {
-	Signature struct {
-		Timestamp wire.Text `json:"timestamp"`
-		Token     string    `json:"token"`
-		Own       string    `json:"signature"`
-		Parent    string    `json:"parent-signature"`
-	} `json:"signature"`
-	Event jsontext.Value `json:"event-data"`
-}
+// The members of a JSON webhook. What is signed is in the first.
+const (
+	signatureMember = "signature"
+	eventMember     = "event-data"
+)
 
 func isJSON(p *anymail.Payload) bool {
 	media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
@@ -161,14 +154,19 @@ func newVerifier(keys anymail.KeySource) anymail.Verifier {
 // that is where package verify looks for such things.
 func signature(p *anymail.Payload) (http.Header, error) {
 	if isJSON(p) {
-		var w webhook
-		if err := wire.Unmarshal(p.Body, &w); err != nil {
+		var w struct {
+			Timestamp wire.Text `json:"timestamp"`
+			Token     string    `json:"token"`
+			Own       string    `json:"signature"`
+			Parent    string    `json:"parent-signature"`
+		}
+		if err := wire.Unmarshal(wire.Member(p.Body, signatureMember), &w); err != nil {
 			return nil, anymail.Unauthenticated("no signature")
 		}
 		return http.Header{
-			"Timestamp": {w.Signature.Timestamp.String()},
-			"Token":     {w.Signature.Token},
-			"Signature": {w.Signature.Own, w.Signature.Parent},
+			"Timestamp": {w.Timestamp.String()},
+			"Token":     {w.Token},
+			"Signature": {w.Own, w.Parent},
 		}, nil
 	}
 	form, err := p.Form()

@@ -121,11 +121,16 @@ func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, erro
 	if !isJSON(p) {
 		return parseLegacy(p)
 	}
-	var w webhook
-	if err := wire.Unmarshal(p.Body, &w); err != nil || len(w.Event) == 0 {
-		return nil, anymail.Malformed("not a webhook of Mailgun", nil) // err may quote the payload
+	elements, err := wire.Split(p.Body, p.Limits)
+	if err != nil {
+		return nil, err
 	}
-	return wire.Events([][]byte{w.Event}, fill), nil
+	for i, element := range elements {
+		if elements[i] = wire.Member(element, eventMember); elements[i] == nil {
+			return nil, anymail.Malformed("not a webhook of Mailgun", nil)
+		}
+	}
+	return wire.Events(elements, fill), nil
 }
 
 func fill(w *event, ev *anymail.TrackingEvent) {

@@ -145,12 +145,7 @@ const maxClasses = 32
 // appendClasses appends what an element holds: nothing, where SparkPost only
 // tries the URL, or else one event. What is none has no value.
 func appendClasses(list []classed, element []byte) []classed {
-	var msys []byte
-	for name, value := range wire.Members(element) {
-		if string(name) == "msys" {
-			msys = value
-		}
-	}
+	msys := wire.Member(element, "msys")
 	if len(msys) == 0 || msys[0] != '{' {
 		return append(list, classed{raw: element})
 	}
