@@ -2,6 +2,7 @@ package anymail
 
 import (
 	"context"
+	"mime"
 	"net/http"
 	"net/netip"
 	"time"
@@ -138,6 +139,17 @@ type Payload struct {
 	// Limits are the bounds that parsers keep to.
 	Limits Limits
 
+	media   *string
 	form    *Form
 	formErr error
+}
+
+// MediaType returns the media type that Content-Type names, in lower case and
+// without parameters; "" where it names none. Not for concurrent use.
+func (p *Payload) MediaType() string {
+	if p.media == nil {
+		media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
+		p.media = &media
+	}
+	return *p.media
 }

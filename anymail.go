@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"os"
 	"slices"
@@ -424,8 +423,7 @@ func (rq *request) endReplayCheck(ctx context.Context, done bool) error {
 func (rq *request) parse(ctx context.Context) error {
 	ep, p := rq.ep, rq.payload
 	if len(ep.ContentTypes) > 0 {
-		media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
-		if !slices.Contains(ep.ContentTypes, media) {
+		if !slices.Contains(ep.ContentTypes, p.MediaType()) {
 			return Because(ErrUnsupportedMedia, "not one of "+strings.Join(ep.ContentTypes, ", "), nil)
 		}
 	}

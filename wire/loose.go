@@ -21,28 +21,22 @@ func (o *Object[T]) UnmarshalJSON(b []byte) error {
 	return Unmarshal(b, &o.Value)
 }
 
-// Member returns the JSON text of the member of a JSON object that has this name,
-// a slice of object: the last one where there are several, nil where there is
-// none. As [Members] it looks no closer than it must.
-func Member(object []byte, name string) (value []byte) {
-	for member, text := range Members(object) {
-		if string(member) == name {
-			value = text
-		}
-	}
-	return value
-}
-
-// StringMember returns the value of the first member of a JSON object that has
-// this name, if it is a string and otherwise "". It reads no further.
-func StringMember(object []byte, name string) string {
+// Member returns the JSON text of the first member of a JSON object that has this
+// name, a slice of object, or nil where there is none. It reads no further.
+func Member(object []byte, name string) []byte {
 	for member, value := range Members(object) {
 		if string(member) == name {
-			text, _ := Any(value).(string)
-			return text
+			return value
 		}
 	}
-	return ""
+	return nil
+}
+
+// StringMember returns the value of that [Member] if it is a string, and
+// otherwise "".
+func StringMember(object []byte, name string) string {
+	text, _ := Any(Member(object, name)).(string)
+	return text
 }
 
 // HasMember tells whether a JSON object has a member of this name.

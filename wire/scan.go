@@ -22,15 +22,6 @@ func space(text []byte, i int) int {
 
 // endOfString returns the end of the string that begins at i.
 func endOfString(text []byte, i int) int {
-	// Most strings are short, and looked through sooner than by IndexByte.
-	for j, c := range text[i+1 : min(i+33, len(text))] {
-		if c == '"' {
-			return i + j + 2
-		}
-		if c == '\\' {
-			break
-		}
-	}
 	for from := i + 1; from < len(text); {
 		n := bytes.IndexByte(text[from:], '"')
 		if n < 0 {

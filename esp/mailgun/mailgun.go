@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
 	"time"
@@ -113,8 +112,7 @@ const (
 )
 
 func isJSON(p *anymail.Payload) bool {
-	media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
-	return media == "application/json"
+	return p.MediaType() == "application/json"
 }
 
 // newVerifier checks HMAC-SHA256 over timestamp and token, with nothing between

@@ -155,7 +155,10 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 		ev.Key = anymail.EventKey(ESP, w.ID, strconv.FormatInt(w.Timestamp.UnixNano(), 10), w.Event)
 	}
 	ev.MessageID = messageID(w.Message.Headers.MessageID)
-	ev.Recipient = cmp.Or(w.Recipient, onlyAddress(w.Message.Headers.To), w.Envelope.Targets)
+	ev.Recipient = w.Recipient
+	if ev.Recipient == "" {
+		ev.Recipient = cmp.Or(onlyAddress(w.Message.Headers.To), w.Envelope.Targets)
+	}
 	ev.Tags = w.Tags
 	ev.Metadata = w.Variables.Event()
 	ev.ClickURL = w.URL

@@ -2,7 +2,6 @@ package postal
 
 import (
 	"context"
-	"mime"
 	"slices"
 	"strings"
 
@@ -73,7 +72,7 @@ var failures = []struct {
 
 // parse reads what Postal posts, to either endpoint.
 func parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	if media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type")); media == "application/x-www-form-urlencoded" {
+	if p.MediaType() == "application/x-www-form-urlencoded" {
 		return parseForm(p)
 	}
 	for name := range wire.Members(p.Body) {

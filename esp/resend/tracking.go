@@ -77,12 +77,12 @@ func (t *tags) UnmarshalJSON(b []byte) error {
 	*t = nil
 	if b[0] != '[' {
 		var object wire.Metadata
-		err := wire.Unmarshal(b, &object)
+		err := object.UnmarshalJSON(b)
 		*t = tags(object)
 		return err
 	}
 	var list wire.Headers
-	err := wire.Unmarshal(b, &list)
+	err := list.UnmarshalJSON(b)
 	for _, tag := range list {
 		if *t == nil {
 			*t = tags{}
