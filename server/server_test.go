@@ -119,24 +119,28 @@ func TestSettings(t *testing.T) {
 
 // divide makes the times of New a hundredth.
 func divide(srv *http.Server) {
-	for _, d := range []*time.Duration{&srv.ReadHeaderTimeout, &srv.ReadTimeout, &srv.WriteTimeout, &srv.IdleTimeout} {
-		*d /= 100
-	}
+	srv.ReadHeaderTimeout /= 100
+	srv.ReadTimeout /= 100
+	idle(srv)
 }
 
+func idle(srv *http.Server) { srv.IdleTimeout /= 100 }
+
 func TestSlowHeaders(t *testing.T) {
-	addr := start(t, divide)
 	for name, text := range map[string]string{
-		"nothing":           "",
-		"half a line":       "POST / HT",
-		"headers, no end":   "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: 1\r\n",
-		"no second request": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"nothing":         "",
+		"half a line":     "POST / HT",
+		"headers, no end": "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: 1\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer := converse(t, addr, text)
-			require.Equal(t, strings.Contains(text, "\r\n\r\n"), strings.Contains(answer, "hello"))
+			require.NotContains(t, converse(t, start(t, divide), text), "hello")
 		})
 	}
+	t.Run("no second request", func(t *testing.T) {
+		// The first one may take its time: the machine may be busy.
+		answer := converse(t, start(t, idle), "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.Contains(t, answer, "hello")
+	})
 }
 
 func TestSlowBody(t *testing.T) {

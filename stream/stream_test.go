@@ -183,14 +183,14 @@ func TestThrough(t *testing.T) {
 				sub := open()
 				go func() { done <- consumer.Consume(ctx, sub, topic) }()
 			}
-			require.Eventually(t, func() bool { return len(w.counts()) == len(kit.Samples) }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.counts()) == len(kit.Samples) }, 2*time.Minute, 20*time.Millisecond)
 
 			// The ESP delivers again what it had an answer for.
 			status, _ := s.Post(t, s.Prepare(t, kit.Samples[0], params))
 			require.Equal(t, http.StatusOK, status)
 			status, _ = s.Post(t, s.Prepare(t, kit.Samples[0], anymailtest.NewParams()))
 			require.Equal(t, http.StatusOK, status)
-			require.Eventually(t, func() bool { return len(w.counts()) == len(kit.Samples)+1 }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.counts()) == len(kit.Samples)+1 }, 2*time.Minute, 20*time.Millisecond)
 			for key, n := range w.counts() {
 				require.Equal(t, 1, n, key)
 			}

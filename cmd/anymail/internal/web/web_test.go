@@ -203,7 +203,7 @@ func chrome(t *testing.T) context.Context {
 	// It complains of what newer browsers tell; what matters is an error of Run.
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 90*time.Second)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -221,7 +221,7 @@ func TestPage(t *testing.T) {
 	}
 	eventually := func(what string, ok func() bool) {
 		t.Helper()
-		require.Eventually(t, ok, 10*time.Second, 50*time.Millisecond, what)
+		require.Eventually(t, ok, time.Minute, 50*time.Millisecond, what)
 	}
 	require.Equal(t, 200, post("postmark", "Delivery", nil))
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(url), chromedp.WaitVisible("#list button", chromedp.ByQuery)))
