@@ -33,7 +33,7 @@ type Dispatcher struct {
 	endpoints atomic.Pointer[map[string]*endpoint]
 
 	load       load
-	held       load // bytes of bodies
+	held       load // bytes of bodies and forms
 	closing    atomic.Bool
 	warnedHTTP sync.Once
 }
@@ -55,6 +55,11 @@ func New(options ...Option) (*Dispatcher, error) {
 	for _, pattern := range []string{name, name + "/", name + endpoint, name + endpoint + "/"} {
 		d.mux.HandleFunc(pattern, d.route)
 	}
+	// For methods that chi has never heard of; to all others endpoints answer.
+	d.mux.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allowed(nil))
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+	})
 	return d, nil
 }
 
@@ -195,11 +200,13 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
 	rq := request{ep: ep, w: w, r: r}
 	defer rq.leave()
+	outcome := Outcome{Err: errGoexit}
+	if end != nil {
+		defer func() { end(outcome) }()
+	}
 	reply, err := rq.handle(ctx)
 	status := rq.respond(ctx, reply, err)
-	if end != nil {
-		end(Outcome{Status: status, Events: rq.events, Err: err})
-	}
+	outcome = Outcome{Status: status, Events: rq.events, Err: err}
 }
 
 // request is one request on its way.
@@ -210,7 +217,7 @@ type request struct {
 	origin    origin
 	payload   *Payload
 	admitted  bool  // counted in
-	held      int64 // bytes of body that are counted in
+	held      int64 // bytes that are counted in
 	authentic bool
 	nonce     string // what the replay check has claimed
 	repeated  bool   // what the replay check found was all done
@@ -265,11 +272,9 @@ var (
 
 func (rq *request) stage(ctx context.Context, stage Stage, run func(context.Context) error) error {
 	ctx, end := rq.ep.settings.hooks.stage(ctx, rq.ep.info, stage)
-	err := caught(func() error { return run(ctx) })
-	if end != nil {
-		end(err)
-	}
-	return err
+	return observed(end, func() error {
+		return caught(func() error { return run(ctx) })
+	})
 }
 
 // admit counts the request in, until leave, unless there are too many or no
@@ -311,9 +316,17 @@ func (rq *request) receive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(r.Header.Values("Content-Type")) > 1 {
+		return Because(ErrUnsupportedMedia, "repeated content type", nil) // others may read another one
+	}
 	body, err := readBody(rq.w, r, ep.limits, rq.hold)
 	if err != nil {
 		return err
+	}
+	// A form is decoded into as much memory again, before its signature can be
+	// looked at.
+	if isForm(r.Header.Get("Content-Type")) && !rq.hold(int64(len(body))) {
+		return errHeld
 	}
 	rq.payload = &Payload{
 		ESP:          ep.info.ESP,
@@ -330,7 +343,7 @@ func (rq *request) receive(ctx context.Context) error {
 	return nil
 }
 
-// hold counts n bytes of body in until the request ends, if there is room.
+// hold counts n bytes in until the request ends, if there is room.
 func (rq *request) hold(n int64) bool {
 	if !rq.ep.d.held.enter(n) {
 		return false
@@ -479,7 +492,7 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 	status = statusOf(kind, ep.settings.rejectStatus)
 	switch {
 	case status == http.StatusMethodNotAllowed:
-		header.Set("Allow", strings.Join(append([]string{http.MethodPost, http.MethodHead}, ep.Probes...), ", "))
+		header.Set("Allow", allowed(ep.Probes))
 	case challenged:
 		status = http.StatusUnauthorized
 		header.Set("WWW-Authenticate", `Basic realm="anymail", charset="UTF-8"`)
@@ -505,6 +518,11 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 	}
 	ep.settings.hooks.rejected(ctx, rejection)
 	return status
+}
+
+// allowed is the value of an Allow header.
+func allowed(probes []string) string {
+	return strings.Join(append([]string{http.MethodPost, http.MethodHead}, probes...), ", ")
 }
 
 const retryAfterSeconds = 5
@@ -544,9 +562,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(i
 	}
 	var body io.Reader = transport{http.MaxBytesReader(w, r.Body, limits.Body)}
 	expect := r.ContentLength
-	switch encoding := r.Header.Get("Content-Encoding"); strings.ToLower(encoding) {
+	switch strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ",")) {
 	case "", "identity":
-	case "gzip":
+	case "gzip", "x-gzip": // two names of one (RFC 9110, 8.4.1.3)
 		unzipped, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, bodyError(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/stretchr/testify/require"
 	"io"
 	"math"
 	"net"
@@ -15,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
 )
@@ -266,6 +267,17 @@ func TestHooksEnd(t *testing.T) {
 		require.Len(t, outcome.Events, tt.events)
 		require.Equal(t, tt.status == 200, outcome.Err == nil)
 	}
+
+	// After a receiver that ends the goroutine, too. net/http hangs up then.
+	h := newHouse(t, newAcme("key"), anymail.WithHooks(hooks))
+	require.NoError(t, h.Tracking.Connect("leaves", func(context.Context, *anymail.TrackingEvent) error { runtime.Goexit(); return nil }))
+	c := dial(t, h)
+	c.begin(t, newPost(delivered).sign("key", time.Now()), fmt.Sprintf("Content-Length: %d", len(delivered)), delivered)
+	_, err := http.ReadResponse(c.answers, nil)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.NoError(t, h.Shutdown(t.Context()), "waits for the hooks")
+	require.Empty(t, open)
+	require.ErrorContains(t, outcome.Err, "Goexit")
 }
 
 // Whatever ends a delivery, no claim outlives it: otherwise the event would be
@@ -290,6 +302,28 @@ func TestNoClaimOutlivesDelivery(t *testing.T) {
 	claims, err := store.Claim(t.Context(), "a", []string{"1", "2", "3"})
 	require.NoError(t, err)
 	require.Equal(t, []anymail.Claim{anymail.ClaimDone, anymail.ClaimGranted, anymail.ClaimGranted}, claims)
+}
+
+// The largest batch comes again while it is under way: to find that out takes
+// time in proportion to its size. If it took the square, this would be minutes.
+func TestBusyBatch(t *testing.T) {
+	const n = 200_000
+	store := anymail.NewMemoryStore(2 * n)
+	keys, events := make([]string, n), make([]anymail.Event, n+1)
+	for i := range keys {
+		keys[i] = anymail.EventKey("acme", fmt.Sprint(i))
+		events[i] = event("acme", anymail.EventSent, keys[i])
+	}
+	events[n] = event("acme", anymail.EventSent, "new")
+	_, err := store.Claim(t.Context(), "a", keys)
+	require.NoError(t, err)
+	var s anymail.Signals
+	ran := 0
+	require.NoError(t, s.Tracking.Connect("a", func(context.Context, *anymail.TrackingEvent) error { ran++; return nil }))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	require.ErrorIs(t, s.Deliver(ctx, store, events...), anymail.ErrUnavailable)
+	require.Equal(t, 1, ran, "the last one, in time")
 }
 
 // A filter that panics fails its own receiver and no other.

@@ -49,6 +49,16 @@ func (p *Payload) Form() (*Form, error) {
 	return p.form, p.formErr
 }
 
+const (
+	mediaURLEncoded = "application/x-www-form-urlencoded"
+	mediaMultipart  = "multipart/form-data"
+)
+
+func isForm(contentType string) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
+	return media == mediaURLEncoded || media == mediaMultipart
+}
+
 func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 	limits = limits.withDefaults()
 	media, params, err := mime.ParseMediaType(contentType)
@@ -56,7 +66,7 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 		return nil, Because(ErrUnsupportedMedia, "unreadable content type", err)
 	}
 	switch media {
-	case "application/x-www-form-urlencoded":
+	case mediaURLEncoded:
 		if bytes.Count(body, []byte{'&'}) >= limits.FormFields {
 			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form fields", limits.FormFields), nil)
 		}
@@ -65,7 +75,7 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 			return nil, Malformed("form encoding", nil) // the cause would quote the payload
 		}
 		return &Form{Values: values}, nil
-	case "multipart/form-data":
+	case mediaMultipart:
 		return parseMultipart(params["boundary"], body, limits)
 	}
 	return nil, Because(ErrUnsupportedMedia, "neither an urlencoded nor a multipart form", nil)
@@ -85,7 +95,7 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 			return form, nil
 		}
 		if err != nil {
-			return nil, Malformed("multipart form", err)
+			return nil, Malformed("multipart form", nil) // the cause would quote the payload
 		}
 		if n >= limits.FormFields {
 			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form parts", limits.FormFields), nil)
@@ -98,7 +108,7 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 				break
 			}
 			if err != nil || n == 0 {
-				return nil, Malformed("multipart form part", err)
+				return nil, Malformed("multipart form part", nil)
 			}
 		}
 		content := arena[start:len(arena):len(arena)]

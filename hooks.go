@@ -2,6 +2,7 @@ package anymail
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"runtime/debug"
@@ -141,3 +142,16 @@ func around[T any](hs hookList, ctx context.Context, begin func(context.Context,
 		}
 	}
 }
+
+// observed calls f and gives its error to end, which may be nil. Where f never
+// returns, because a receiver ends the goroutine, end is called all the same.
+func observed(end func(error), f func() error) error {
+	err := errGoexit
+	if end != nil {
+		defer func() { end(err) }()
+	}
+	err = f()
+	return err
+}
+
+var errGoexit = errors.New("the goroutine was ended (runtime.Goexit)")

@@ -22,7 +22,8 @@ const (
 	DefaultMaxBody = 16 << 20
 	// DefaultMaxInFlight is how many requests may be under way at once.
 	DefaultMaxInFlight = 256
-	// DefaultMaxInFlightBytes is how many bytes of bodies may be held at once.
+	// DefaultMaxInFlightBytes is how many bytes of bodies and forms may be held
+	// at once.
 	DefaultMaxInFlightBytes = 512 << 20
 )
 
@@ -309,11 +310,12 @@ func WithMaxInFlight(n int) Option {
 	}
 }
 
-// WithMaxInFlightBytes sets how many bytes of bodies all requests under way may
-// hold together, [DefaultMaxInFlightBytes] by default; one that would need more
-// is answered with 503 and Retry-After. Bodies are held before their signatures
-// can be checked, so this is what an attacker can take up. It is an option of
-// New alone, and should be a multiple of the largest body.
+// WithMaxInFlightBytes sets how many bytes all requests under way may hold
+// together, [DefaultMaxInFlightBytes] by default; one that would need more is
+// answered with 503 and Retry-After. Bodies count, and those that are forms
+// count twice, as they came and decoded: that is what is held before a signature
+// can be checked, and so what an attacker can take up. It is an option of New
+// alone, and should be a multiple of the largest body.
 func WithMaxInFlightBytes(n int64) Option {
 	return func(s *settings) {
 		if n < 1 {

@@ -413,6 +413,31 @@ func TestBytesInFlight(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrConfig)
 }
 
+// What a form is decoded into counts as well.
+func TestFormsInFlight(t *testing.T) {
+	const size = 1 << 20
+	form := func(kind string) post {
+		return newPost("a="+strings.Repeat("x", size-2)).with("Content-Type", kind)
+	}
+	urlencoded := "application/x-www-form-urlencoded"
+	multipart := `Multipart/Form-Data; boundary="b"`
+	for _, tt := range []struct {
+		kind   string
+		room   int64
+		status int
+	}{
+		{"text/plain", 3 * size / 2, 415},
+		{urlencoded, 3 * size / 2, 503},
+		{urlencoded, 3 * size, 415}, // acme takes no forms
+		{multipart, 3 * size / 2, 503},
+		{multipart, 3 * size, 415},
+	} {
+		h := newHouse(t, newAcme(), anymail.WithMaxInFlightBytes(tt.room))
+		require.Equal(t, tt.status, h.do(t, form(tt.kind)).StatusCode, "%s, %d", tt.kind, tt.room)
+		require.Equal(t, tt.status, h.do(t, form(tt.kind)).StatusCode, "the bytes are given back")
+	}
+}
+
 // A listener that fills the backlog of one adapter leaves room for others.
 func TestInFlightPerAdapter(t *testing.T) {
 	h := newHouse(t, newAcme("key"))

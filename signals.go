@@ -112,14 +112,13 @@ func (c *connection[E]) wants(base *Common) bool {
 // cannot keep the others, or the process, from running.
 func (c *connection[E]) call(ctx context.Context, hooks hookList, ev E) error {
 	ctx, end := hooks.receiver(ctx, c.name, ev)
-	err := caught(func() error { return c.receive(ctx, ev) })
-	if err != nil {
-		err = c.failed(ev, err)
-	}
-	if end != nil {
-		end(err)
-	}
-	return err
+	return observed(end, func() error {
+		err := caught(func() error { return c.receive(ctx, ev) })
+		if err != nil {
+			err = c.failed(ev, err)
+		}
+		return err
+	})
 }
 
 func (c *connection[E]) failed(ev E, err error) error {
@@ -226,6 +225,7 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 	}
 	after, cancel := afterwards(ctx, store)
 	defer cancel()
+	granted := grantedKeys(claims, keys)
 	i := 0
 	defer func() { // a receiver may end the goroutine: no claim may outlive it
 		for ; i < len(claims); i++ {
@@ -240,7 +240,7 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 			case ClaimDone:
 				continue
 			case ClaimBusy:
-				if slices.Contains(keys[:i], keys[i]) {
+				if granted[keys[i]] {
 					continue // the same event twice in one batch: its first run counts
 				}
 				errs = append(errs, Because(ErrUnavailable, "receiver "+c.name+" is at this event for another request", nil))
@@ -277,6 +277,21 @@ func claim(ctx context.Context, store IdempotencyStore, receiver string, keys []
 		return nil, Because(ErrUnavailable, "idempotency store", err)
 	}
 	return claims, nil
+}
+
+// grantedKeys returns the keys that were granted, or nil where no key is busy
+// and nobody will ask.
+func grantedKeys(claims []Claim, keys []string) map[string]bool {
+	if !slices.Contains(claims, ClaimBusy) {
+		return nil
+	}
+	granted := map[string]bool{}
+	for i, claim := range claims {
+		if claim == ClaimGranted {
+			granted[keys[i]] = true
+		}
+	}
+	return granted
 }
 
 func finish(ctx context.Context, store IdempotencyStore, receiver, key string, done bool) error {

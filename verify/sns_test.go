@@ -18,6 +18,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -388,6 +389,32 @@ func TestParseSNS(t *testing.T) {
 		_, err := verify.ParseSNS([]byte(body))
 		require.EqualError(t, err, "malformed payload: not an SNS message", name)
 		require.ErrorIs(t, err, anymail.ErrMalformed, name)
+	}
+}
+
+// A body is read before anything in it is proved, so that reading it must not
+// cost a multiple of it: not even one that is made of names.
+func TestParseSNSMemory(t *testing.T) {
+	names := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `,"%x":0`, i)
+		}
+		return b.String()
+	}
+	const head = `{"Type":"Notification"`
+	_, err := verify.ParseSNS([]byte(head + names(50) + "}"))
+	require.NoError(t, err, "Amazon may add to them")
+	for name, text := range map[string]string{
+		"members":    head + names(100_000) + "}",
+		"in objects": head + `,"x":{"y":0` + names(100_000) + "}}",
+	} {
+		body := []byte(text)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _ = verify.ParseSNS(body)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(len(body)), name)
 	}
 }
 

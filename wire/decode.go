@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,11 +18,12 @@ import (
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
 // Unmarshal decodes one JSON value into v. Numbers that go into an any become
-// float64; use [Metadata] where they should stay as they are.
+// float64; use [Metadata] where they should stay as they are. Errors hold
+// nothing of raw, so that they may be logged.
 func Unmarshal(raw []byte, v any) error {
 	to := reflect.ValueOf(v)
 	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct && to.Elem().Kind() != reflect.Slice {
-		return json.Unmarshal(raw, v, lenient)
+		return unquoted(json.Unmarshal(raw, v, lenient))
 	}
 	if !jsontext.Value(raw).IsValid(lenient) {
 		return errSyntax
@@ -335,9 +337,28 @@ func sliceOf(decode decodeFunc) decodeFunc {
 }
 
 func decodeByMethod(s *source, from, to int, v reflect.Value) error {
-	return v.Addr().Interface().(stdjson.Unmarshaler).UnmarshalJSON(s.raw[from:to:to])
+	return unquoted(v.Addr().Interface().(stdjson.Unmarshaler).UnmarshalJSON(s.raw[from:to:to]))
 }
 
 func decodeByLibrary(s *source, from, to int, v reflect.Value) error {
-	return json.Unmarshal(s.raw[from:to], v.Addr().Interface(), lenient)
+	return unquoted(json.Unmarshal(s.raw[from:to], v.Addr().Interface(), lenient))
+}
+
+// unquoted says of an error what is known to hold nothing of the JSON text:
+// the libraries' own errors quote names and values.
+func unquoted(err error) error {
+	var (
+		semantic *json.SemanticError
+		syntax   *jsontext.SyntacticError
+		clock    *time.ParseError
+	)
+	switch {
+	case errors.As(err, &semantic):
+		return fmt.Errorf("a JSON %s is no %v", semantic.JSONKind, semantic.GoType)
+	case errors.As(err, &syntax):
+		return errSyntax
+	case errors.As(err, &clock):
+		return errors.New("a JSON string is no time")
+	}
+	return err
 }

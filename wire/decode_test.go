@@ -3,6 +3,7 @@ package wire_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -179,4 +180,30 @@ func FuzzScan(f *testing.F) {
 		events := wire.Events([][]byte{text}, func(*kinds, *anymail.TrackingEvent) {})
 		require.Len(t, events, 1)
 	})
+}
+
+// Errors end up in logs, where nothing of a payload has to do.
+func TestErrorsDoNotQuote(t *testing.T) {
+	type number struct{ N uint8 }
+	type all struct {
+		Number  int
+		Time    time.Time
+		Addr    netip.Addr
+		Bytes   []byte
+		Text    string
+		Numbers map[string]int
+		List    []number
+	}
+	for _, text := range []string{
+		`{"Number": "SECRET"}`, `{"Number": 1234567890123456789012345}`, `{"Time": "SECRET"}`, `{"Time": 1}`, `{"Addr": "SECRET"}`,
+		`{"Bytes": "SECRET!"}`, `{"Text": {"SECRET": 1}}`, `{"Numbers": {"SECRET": "1"}}`, `{"Numbers": "SECRET"}`,
+		`{"List": [{"N": "SECRET"}]}`, `{"List": [{"N": 1234567890}]}`, `"SECRET"`, `SECRET`, `{"SECRET": }`, `{"SECRET": 1}}`,
+	} {
+		require.Error(t, wire.Unmarshal([]byte(text), new(all)), text)
+		for _, v := range []any{new(all), new(map[string]number), new([]number), new(int)} {
+			if err := wire.Unmarshal([]byte(text), v); err != nil {
+				require.NotRegexp(t, "SECRET|12345", err.Error(), "%T %s", v, text)
+			}
+		}
+	}
 }

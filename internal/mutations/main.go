@@ -61,6 +61,12 @@ var mutations = []mutation{
 	{test: "TestRejectionsLookTheSame", file: "anymail.go", edits: []string{`http.Error(rq.w, http.StatusText(status), status)`, `http.Error(rq.w, reasonOf(err), status)`}},
 	{test: "TestRejectionsLookTheSame", file: "errors.go", edits: []string{"case ErrUnauthenticated, ErrReplayed:\n\t\treturn rejectStatus", "case ErrUnauthenticated, ErrReplayed:\n\t\treturn 400"}},
 
+	{test: "TestRequestShapes", file: "anymail.go", edits: []string{`if len(r.Header.Values("Content-Type")) > 1 {`, `if false {`}},
+	{test: "TestRequestShapes", file: "anymail.go", edits: []string{`strings.Join(r.Header.Values("Content-Encoding"), ",")`, `r.Header.Get("Content-Encoding")`}},
+	{test: "TestErrorsDoNotQuoteForms", file: "form.go", edits: []string{`return nil, Malformed("multipart form", nil)`, `return nil, Malformed("multipart form", err)`}},
+	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "wire/decode.go", edits: []string{`return fmt.Errorf("a JSON %s is no %v", semantic.JSONKind, semantic.GoType)`, `return err`}},
+	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "wire/decode.go", edits: []string{`return errors.New("a JSON string is no time")`, `return err`}},
+
 	// signatures
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {`, `if p.Proof, err = ep.Verifier.Verify(ctx, p); false {`}},
 	{pkg: "verify", test: "TestHMACVectors", file: "verify/hmac.go", edits: []string{`if hmac.Equal(sum, mac) {`, `if hmac.Equal(sum, mac) || len(mac) > 0 {`}},
@@ -108,6 +114,12 @@ var mutations = []mutation{
 	{test: "TestThousandSlowRequests", file: "anymail.go", edits: []string{`if !d.load.enter(1) {`, `if d.load.enter(1); false {`}},
 	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`if !rq.ep.d.held.enter(n) {`, `if rq.ep.d.held.enter(n); false {`}},
 	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`d.held.leave(rq.held)`, ``}},
+	{test: "TestFormsInFlight", file: "anymail.go", edits: []string{`&& !rq.hold(int64(len(body))) {`, `&& !rq.hold(0) {`}},
+	{pkg: "verify", test: "TestParseSNSMemory", file: "verify/sns.go", edits: []string{`jsontext.AllowDuplicateNames(true)`, `jsontext.AllowDuplicateNames(false)`}},
+	{pkg: "verify", test: "TestParseSNSMemory", file: "verify/sns.go", edits: []string{` || len(seen) == maxSNSMembers {`, ` {`}},
+	{test: "TestHTTP2", file: "anymail.go", edits: []string{`_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ep.limits.BodyTime))`, ``}},
+	{test: "TestBusyBatch", file: "signals.go", edits: []string{`if granted[keys[i]] {`, `if slices.Contains(keys[:i], keys[i]) {`, `granted := grantedKeys(claims, keys)`, ``}},
+	{test: "TestHooksEnd", file: "hooks.go", edits: []string{`defer func() { end(err) }()`, `defer func() { if err != errGoexit { end(err) } }()`}},
 	{test: "TestInFlightPerAdapter", file: "anymail.go", edits: []string{`if !rq.ep.load.enter(1) {`, `if rq.ep.load.enter(1); false {`}},
 	{test: "TestJSONBounds", file: "wire/wire.go", edits: []string{`if len(elements) == most {`, `if false {`}},
 	{test: "TestJSONBounds", file: "jsontext/state.go", module: "github.com/go-json-experiment/json", edits: []string{`const maxNestingDepth = 10000`, `const maxNestingDepth = 1 << 40`}},
