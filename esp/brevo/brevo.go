@@ -8,9 +8,11 @@ package brevo
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/answers"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/verify"
 )
@@ -67,10 +69,20 @@ func (*Adapter) ESP() string { return ESP }
 // Brevo discards the event at any 4xx and 5xx but 429
 // (https://developers.brevo.com/docs/retry-mechanism), so that is the answer to
 // whatever a retry could mend.
+const comeAgain = http.StatusTooManyRequests
+
 var statuses = map[int]int{
-	http.StatusForbidden:           http.StatusTooManyRequests, // the address list may be wrong
-	http.StatusInternalServerError: http.StatusTooManyRequests,
-	http.StatusServiceUnavailable:  http.StatusTooManyRequests,
+	http.StatusForbidden:           comeAgain, // the address list may be wrong
+	http.StatusInternalServerError: comeAgain,
+	http.StatusServiceUnavailable:  comeAgain,
+}
+
+// inboundStatuses give the user time, eleven hours, to mend what would cost a
+// message: a secret that is not the one set at Brevo, a limit that is too small.
+func inboundStatuses() map[int]int {
+	to := answers.ComeAgainBy(comeAgain)
+	maps.Copy(to, statuses)
+	return to
 }
 
 // Endpoints returns tracking and inbound. Both take either kind of webhook.
@@ -85,6 +97,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	inbound := endpoint
 	inbound.Path = "inbound"
 	inbound.MaxBody = 32 << 20 // all but the attachments of a message
+	inbound.Statuses = inboundStatuses()
 	return []anymail.Endpoint{endpoint, inbound}
 }
 
