@@ -242,6 +242,11 @@ func TestKeys(t *testing.T) {
 	} {
 		require.NotEqual(t, first, key(body), name)
 	}
+	const spam = `{"event":"spam","id":1,"email":"ada@example.com","message-id":"<1@example.org>","date":"2026-09-21 16:13:20","ts_event":%d%s}`
+	for _, ts := range []string{`,"ts":1790000000`, ""} {
+		require.Equal(t, key(fmt.Sprintf(spam, 1790000035, ts)), key(fmt.Sprintf(spam, 1790003635, ts)), "as documented, without ts_epoch: a later attempt")
+	}
+	require.NotEqual(t, key(fmt.Sprintf(spam, 1790000035, `,"ts":1790000000`)), key(fmt.Sprintf(spam, 1790000035, `,"ts":1790000001`)), "another time")
 	require.NotEqual(t,
 		key(`{"event":"opened","email":"a@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123}`),
 		key(`{"event":"unique_opened","email":"a@example.com","message-id":"<1@example.org>","ts_epoch":1790000000123}`),

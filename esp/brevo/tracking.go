@@ -21,7 +21,7 @@ type event struct {
 	TSEpoch   epoch         `json:"ts_epoch"`
 	TSEvent   epoch         `json:"ts_event"`
 	TS        epoch         `json:"ts"`
-	Date      wire.Text     `json:"date"` // without a zone, so for the key alone
+	Date      wire.Text     `json:"date"` // in a zone of its own, so for the key alone
 	Reason    string        `json:"reason"`
 	Tags      wire.Strings  `json:"tags"`
 	Tag       wire.Text     `json:"tag"`
@@ -110,7 +110,7 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 		ev.Automated = anymail.Yes
 	}
 	if known {
-		ev.Key = key(name, w, ev)
+		ev.Key = key(name, w)
 	}
 }
 
@@ -142,15 +142,18 @@ func answer(ev *anymail.TrackingEvent) {
 }
 
 // key is of what stays the same when Brevo sends an event again, or to a second
-// webhook: neither "id" nor, where there is ts_epoch, ts_event does. An event
-// that has no id of any kind is left to the core.
-func key(name string, w *event, ev *anymail.TrackingEvent) string {
+// webhook: neither "id" does nor ts_event, which has been documented as the time
+// of the event and as that of the callback. An event that has no id of any kind
+// is left to the core.
+func key(name string, w *event) string {
 	if w.MessageID == "" && w.Campaign == "" && w.Key == "" {
 		return ""
 	}
 	at := string(w.Date)
-	if !ev.Timestamp.IsZero() {
-		at = ev.Timestamp.Format(time.RFC3339Nano)
+	if t := cmp.Or(w.TSEpoch.Time, w.TS.Time); !t.IsZero() {
+		at = t.Format(time.RFC3339Nano)
+	} else if at == "" {
+		at = w.TSEvent.Format(time.RFC3339Nano)
 	}
 	parts := []string{name, w.MessageID, string(w.Campaign), string(w.Key), w.Email, at, w.Link, w.URL}
 	return anymail.EventKey(ESP, append(parts, w.Lists...)...)
