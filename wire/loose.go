@@ -39,16 +39,6 @@ func StringMember(object []byte, name string) string {
 	return text
 }
 
-// HasMember tells whether a JSON object has a member of this name.
-func HasMember(object []byte, name string) bool {
-	for member := range Members(object) {
-		if string(member) == name {
-			return true
-		}
-	}
-	return false
-}
-
 // Headers are header fields that an ESP sends as one JSON object, with a string
 // or a list of strings under each name, or as a list of objects that have a
 // name and a value. They keep their order; anything else is dropped (it is

@@ -49,20 +49,6 @@ func TestStringMember(t *testing.T) {
 	}
 }
 
-func TestHasMember(t *testing.T) {
-	for object, want := range map[string]bool{
-		`{"a":1,"type":null}`:    true,
-		`{"\u0074ype":{}}`:       true,
-		`{"Type":1,"a":"type"}`:  false,
-		`{"data":{"type":"x"}}`:  false,
-		`[{"type":"x"}]`:         false,
-		`{"a":1,"cut":{"type":1`: false,
-		``:                       false,
-	} {
-		require.Equal(t, want, wire.HasMember([]byte(object), "type"), object)
-	}
-}
-
 func TestTextIsUTF8(t *testing.T) {
 	var text wire.Text
 	require.NoError(t, wire.Unmarshal([]byte("{\"a\":\"\xff\"}"), &text))

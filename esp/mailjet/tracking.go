@@ -72,7 +72,7 @@ var failures = map[string]wire.Outcome{
 }
 
 func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	if wire.HasMember(p.Body, "Parts") {
+	if wire.Member(p.Body, "Parts") != nil {
 		return nil, anymail.Malformed("a received message: its URL should be that of the inbound endpoint", nil)
 	}
 	return wire.Batch(p, fill)

@@ -92,7 +92,7 @@ var suppressionReasons = map[string]wire.Outcome{
 }
 
 func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	if wire.HasMember(p.Body, "FromFull") {
+	if wire.Member(p.Body, "FromFull") != nil {
 		return nil, anymail.Malformed("an inbound message: its URL should be that of the inbound endpoint", nil)
 	}
 	return wire.Batch(p, fill)
