@@ -243,6 +243,9 @@ func (s SNS) Verifier() anymail.Verifier {
 		}
 		key, err := certs.key(ctx, service, m.SigningCertURL, now)
 		if err != nil {
+			Trace(ctx, func() Step {
+				return Step{Offered: [][]byte{signature}, Content: [][]byte{text}, SignedAt: at, Err: err}
+			})
 			return anymail.Proof{}, err
 		}
 		// The nonce does not depend on the signature's version, nor on SHA-1.

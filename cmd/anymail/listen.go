@@ -73,7 +73,7 @@ func listen(ctx context.Context, info io.Writer, o listenOptions) error {
 
 // newListenHandler is everything that listen serves.
 func newListenHandler(o listenOptions) (http.Handler, error) {
-	settings, err := parseSettings(o.settings)
+	settings, err := parseSettings(o.settings, "")
 	if err != nil {
 		return nil, err
 	}
@@ -118,18 +118,24 @@ func (t trusting) Endpoints() []anymail.Endpoint {
 }
 
 // parseSettings reads ESP.NAME=VALUE; one that is repeated has several values.
-func parseSettings(texts []string) (map[string]map[string][]string, error) {
+// Where only one ESP is in question, NAME=VALUE is enough.
+func parseSettings(texts []string, only string) (map[string]map[string][]string, error) {
 	settings := map[string]map[string][]string{}
 	var errs []error
 	for _, text := range texts {
 		key, value, ok := strings.Cut(text, "=")
 		name, setting, dotted := strings.Cut(key, ".")
+		if only != "" && !dotted {
+			name, setting, dotted = only, key, true
+		}
 		esp, known := all.Find(name)
 		switch {
 		case !ok || !dotted:
 			errs = append(errs, usagef("--set wants ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
 		case !known:
 			errs = append(errs, usagef("--set: there is no ESP %q", name))
+		case only != "" && esp.Name != only:
+			errs = append(errs, usagef("--set %s: that is a setting of another ESP than %s", key, only))
 		default:
 			if settings[esp.Name] == nil {
 				settings[esp.Name] = map[string][]string{}

@@ -5,6 +5,8 @@ package all
 
 import (
 	"fmt"
+	"log/slog"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,11 +44,21 @@ type Setting struct {
 	Secret bool // not to be shown
 }
 
+// Option is what New takes besides settings.
+type Option func(*values)
+
+// WithClient lets adapters fetch what their ESP keeps by a client that is not
+// their own. It is ignored where nothing is fetched.
+func WithClient(client *http.Client) Option { return func(v *values) { v.client = client } }
+
+// WithLogger sets the logger of adapters that log. It is [slog.Default] if nil.
+func WithLogger(logger *slog.Logger) Option { return func(v *values) { v.logger = logger } }
+
 // New makes the adapter. Each setting has a list of texts: keys and secrets may
 // have several, everything else has one. It returns an error that is
 // [anymail.ErrConfig] for a setting that the ESP does not have, and where the
 // adapter refuses one; the error holds no secret.
-func (e ESP) New(settings map[string][]string) (anymail.Adapter, error) {
+func (e ESP) New(settings map[string][]string, options ...Option) (anymail.Adapter, error) {
 	for name := range settings {
 		if !slices.ContainsFunc(e.Settings, func(s Setting) bool { return s.Name == name }) {
 			known := make([]string, len(e.Settings))
@@ -57,6 +69,9 @@ func (e ESP) New(settings map[string][]string) (anymail.Adapter, error) {
 		}
 	}
 	v := &values{settings: settings}
+	for _, option := range options {
+		option(v)
+	}
 	adapter, err := e.make(v)
 	if v.err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", anymail.ErrConfig, e.Name, v.err)
@@ -78,6 +93,8 @@ func Find(name string) (ESP, bool) {
 // values reads settings and remembers what is wrong with them.
 type values struct {
 	settings map[string][]string
+	client   *http.Client
+	logger   *slog.Logger
 	err      error
 }
 
@@ -137,6 +154,7 @@ func List() []ESP {
 		}, func(v *values) (*amazonses.Adapter, error) {
 			return amazonses.New(amazonses.Config{
 				TopicARNs: v.settings["topic_arns"], RequireSHA256: v.bool("require_sha256"), AcceptUnsigned: v.bool("accept_unsigned"),
+				Client: v.client, Logger: v.logger,
 			})
 		}),
 		entry(brevo.ESP, "Brevo", []Setting{
@@ -147,6 +165,7 @@ func List() []ESP {
 		}, func(v *values) (*brevo.Adapter, error) {
 			return brevo.New(brevo.Config{
 				BearerTokens: v.keys("bearer_tokens"), HeaderName: v.text("header_name"), HeaderValues: v.keys("header_values"), APIKeys: v.keys("api_keys"),
+				Client: v.client,
 			})
 		}),
 		entry(mailersend.ESP, "MailerSend", []Setting{
@@ -159,7 +178,7 @@ func List() []ESP {
 			secret("signing_keys", "HTTP webhook signing keys"),
 			secret("api_keys", "private API key to get stored messages"),
 		}, func(v *values) (*mailgun.Adapter, error) {
-			return mailgun.New(mailgun.Config{SigningKeys: v.keys("signing_keys"), APIKeys: v.keys("api_keys")})
+			return mailgun.New(mailgun.Config{SigningKeys: v.keys("signing_keys"), APIKeys: v.keys("api_keys"), Client: v.client})
 		}),
 		entry(mailjet.ESP, "Mailjet", nil, func(*values) (*mailjet.Adapter, error) { return mailjet.New(mailjet.Config{}) }),
 		entry(mailtrap.ESP, "Mailtrap", []Setting{
@@ -170,7 +189,7 @@ func List() []ESP {
 		}, func(v *values) (*mailtrap.Adapter, error) {
 			return mailtrap.New(mailtrap.Config{
 				TrackingSecrets: v.keys("tracking_secrets"), InboundSecrets: v.keys("inbound_secrets"), APITokens: v.keys("api_tokens"),
-				FileHosts: v.settings["file_hosts"],
+				FileHosts: v.settings["file_hosts"], Client: v.client,
 			})
 		}),
 		entry(mandrill.ESP, "Mandrill", []Setting{
@@ -199,7 +218,7 @@ func List() []ESP {
 		}, func(v *values) (*resend.Adapter, error) {
 			return resend.New(resend.Config{
 				TrackingSecrets: v.keys("tracking_secrets"), InboundSecrets: v.keys("inbound_secrets"), APIKeys: v.keys("api_keys"),
-				FileHosts: v.settings["file_hosts"],
+				FileHosts: v.settings["file_hosts"], Client: v.client,
 			})
 		}),
 		entry(sendgrid.ESP, "SendGrid", []Setting{

@@ -103,7 +103,7 @@ func finish(r *Request, err error) (*Request, error) {
 		r.Header.Del("Content-Encoding")
 		r.note("the headers say gzip, but the body was captured inflated")
 	}
-	if bytes.ContainsRune(r.Body, utf8.RuneError) {
+	if bytes.Contains(r.Body, []byte(string(utf8.RuneError))) { // ContainsRune would find any byte that is not UTF-8
 		r.changed("the body holds U+FFFD: whoever captured it as text may have lost bytes")
 	}
 	r.credentials()

@@ -119,6 +119,9 @@ func TestHTTP(t *testing.T) {
 		"bytes that were lost": {
 			"POST /x HTTP/1.1\n\n{\"a\":\"\uFFFD\"}", what{"HTTP", "POST", "/x", nil, "{\"a\":\"\uFFFD\"}"}, "U+FFFD",
 		},
+		"bytes that are not UTF-8": {
+			"POST /x HTTP/1.1\n\n\x89PNG", what{"HTTP", "POST", "/x", nil, "\x89PNG"}, "",
+		},
 		"of Windows": {
 			"\xef\xbb\xbfPOST /x HTTP/1.1\r\n\r\n{}", what{"HTTP", "POST", "/x", nil, "{}"}, "",
 		},

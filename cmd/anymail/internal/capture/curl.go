@@ -24,8 +24,10 @@ func isCurl(b []byte) bool { return curlCommand.Match(b[:min(len(b), 64)]) }
 // readCurl reads the first curl command of a script.
 func readCurl(b []byte, files fs.FS) (*Request, error) {
 	b = bytes.TrimPrefix(b, []byte("$"))
-	// A shell ends lines at LF, and what follows the backslash is the CR then.
-	b = bytes.ReplaceAll(b, []byte("\\\r\n"), []byte("\\\n"))
+	b = bytes.TrimRight(b, "\r\n")
+	if continued := []byte("\\\r\n"); bytes.Contains(b, continued) { // written on Windows
+		b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
+	}
 	args, err := shellWords(b)
 	if err != nil {
 		return nil, err
@@ -69,23 +71,24 @@ func shellWords(script []byte) ([]string, error) {
 	return args, nil
 }
 
-// asText makes bytes that are not UTF-8, which the parser does not take, into
-// characters that nobody uses, and returns what undoes that.
+// asText makes bytes that are not UTF-8, which the parser does not take, and
+// CR, which it drops, into characters that nobody uses, and returns what undoes
+// that.
 func asText(script []byte) ([]byte, *strings.Replacer) {
-	if utf8.Valid(script) {
+	if utf8.Valid(script) && bytes.IndexByte(script, '\r') < 0 {
 		return script, strings.NewReplacer()
 	}
 	const unused = 0x10ff00
 	text := make([]byte, 0, len(script)+len(script)/2)
 	for len(script) > 0 {
 		r, size := utf8.DecodeRune(script)
-		if r == utf8.RuneError && size == 1 {
+		if r == utf8.RuneError && size == 1 || r == '\r' {
 			r = unused + rune(script[0])
 		}
 		text = utf8.AppendRune(text, r)
 		script = script[size:]
 	}
-	var oldnew []string
+	oldnew := []string{string(rune(unused + '\r')), "\r"}
 	for b := rune(utf8.RuneSelf); b <= 0xff; b++ {
 		oldnew = append(oldnew, string(unused+b), string([]byte{byte(b)}))
 	}

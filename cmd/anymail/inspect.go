@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
+	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
+	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/esp/all/alltest"
+)
+
+func newInspectCommand() *cobra.Command {
+	var o inspectOptions
+	cmd := &cobra.Command{
+		Use:   "inspect ESP [FILE]",
+		Short: "Say whether a captured webhook is authentic, which check failed and why, and what is in it",
+		Long: `inspect reads one captured request from FILE or standard input: as it went over
+the wire, as a curl command, or in a HAR file. It sends it through the library
+and says which checks passed; of one that failed, what was offered, what was
+computed with each key, over what, and what probably is the cause. Then it
+prints the normalized events, each field beside the raw member that it came
+from. If the request is not authentic, that is what the events would be.
+
+Nothing leaves this machine unless --fetch says so, and nothing is remembered:
+the same capture can be inspected again and again.
+
+Keys are those that the server has: --key for the signature of this endpoint, or
+--set NAME=VALUE for any setting of the ESP (--settings lists them). Each may be
+repeated, and a VALUE or KEY of the form @FILE is read from a file. What is
+printed holds no key and no secret, but signatures that are valid for this
+request.
+
+It exits with 0 if the request is authentic and was parsed, with 1 if it is not,
+or could not be checked, and with 2 for a wrong command line.`,
+		Example: `  anymail inspect mailgun request.txt --key @signing-key
+  pbpaste | anymail inspect sendgrid --set verification_keys=MFkw... --at 2026-09-21T14:13:20Z
+  anymail inspect mandrill request.har --entry 3 --key key-1 --url https://hooks.example.com/anymail/mandrill/
+  anymail inspect amazonses request.txt --set topic_arns=arn:aws:sns:... --fetch
+  anymail inspect postmark request.txt --secret anymail:some-long-password --json | jq .verdict`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return usagef("want an ESP and perhaps a FILE")
+			}
+			return nil
+		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return espNames(), cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			esp, ok := all.Find(args[0])
+			if !ok {
+				return usagef("there is no ESP %q; anymail esps lists them", args[0])
+			}
+			if o.listSettings {
+				return listSettings(cmd.OutOrStdout(), esp)
+			}
+			if cmd.Flags().Changed("endpoint") {
+				o.endpoint = &o.endpointText
+			}
+			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), esp, append(args, "-")[1])
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.endpointText, "endpoint", "", "`path` of the endpoint, such as tracking, if the URL does not tell")
+	f.StringArrayVar(&o.keys, "key", nil, "`key` of the endpoint's signature, or @FILE to read it from; may be repeated")
+	f.StringArrayVar(&o.settings, "set", nil, "a `setting` of the ESP, as NAME=VALUE or NAME=@FILE; may be repeated")
+	f.StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" that the server asks for; may be repeated")
+	f.StringVar(&o.url, "url", "", "the `URL` that the ESP calls, for those that sign it, if it is not the captured one")
+	f.StringVar(&o.at, "at", "", "the `time` at which the request was received (RFC 3339 or seconds since 1970), if the capture does not tell; or \"now\"")
+	f.IntVar(&o.entry, "entry", 0, "`number` of the entry of a HAR file, from 1; the first POST by default")
+	f.StringVar(&o.files, "files", "", "`directory` of the files that a curl command refers to")
+	f.StringVar(&o.certificate, "cert", "", "signing certificate in PEM, a `file`, in place of fetching it (Amazon SES)")
+	f.BoolVar(&o.fetch, "fetch", false, "fetch what the request refers to: certificates, stored messages, attachments")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print everything at full length")
+	f.BoolVar(&o.asJSON, "json", false, "print one JSON object")
+	f.BoolVar(&o.listSettings, "settings", false, "list the settings of the ESP")
+	_ = cmd.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"tracking", "inbound"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.MarkFlagDirname("files")
+	_ = cmd.RegisterFlagCompletionFunc("set", func(_ *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			esp, _ := all.Find(args[0])
+			for _, s := range esp.Settings {
+				words = append(words, s.Name+"=\t"+s.Help)
+			}
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	})
+	return cmd
+}
+
+// espNames are the canonical names of all ESPs.
+func espNames() []string {
+	var names []string
+	for _, esp := range all.List() {
+		names = append(names, esp.Name)
+	}
+	return names
+}
+
+func listSettings(out io.Writer, esp all.ESP) error {
+	for _, s := range esp.Settings {
+		fmt.Fprintf(out, "%-20s %s\n", s.Name, s.Help)
+	}
+	if len(esp.Settings) == 0 {
+		fmt.Fprintf(out, "%s has no settings: its webhooks are protected by --secret\n", esp.Title)
+	}
+	return nil
+}
+
+type inspectOptions struct {
+	endpoint                *string
+	endpointText            string
+	keys, settings, secrets []string
+	url, at                 string
+	entry                   int
+	files, certificate      string
+	fetch, verbose, asJSON  bool
+	listSettings            bool
+}
+
+func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.Writer, esp all.ESP, file string) error {
+	options, err := o.options(esp)
+	if err != nil {
+		return err
+	}
+	captured, err := o.read(stdin, info, file)
+	if err != nil {
+		return err
+	}
+	report, err := inspect.Run(ctx, captured, options)
+	if err != nil {
+		return usageError{err}
+	}
+	if o.asJSON {
+		err = writeJSON(out, report)
+	} else {
+		p := inspectPrinter{out: out, colours: coloursFor(out), verbose: o.verbose}
+		p.report(report)
+		err = p.err
+	}
+	if err == nil && report.Verdict != inspect.Authentic {
+		return errReported
+	}
+	return err
+}
+
+// options reads the flags.
+func (o *inspectOptions) options(esp all.ESP) (inspect.Options, error) {
+	options := inspect.Options{
+		ESP: esp, Kit: alltest.Kit(esp.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
+		Events: shownEvents,
+	}
+	if o.verbose {
+		options.Events = 0
+	}
+	settings, err := parseSettings(o.settings, esp.Name)
+	if err != nil {
+		return options, err
+	}
+	options.Settings = settings[esp.Name]
+	for _, values := range options.Settings {
+		for i := range values {
+			if values[i], err = orFile(values[i]); err != nil {
+				return options, err
+			}
+		}
+	}
+	for _, key := range o.keys {
+		if key, err = orFile(key); err != nil {
+			return options, err
+		}
+		options.Keys = append(options.Keys, key)
+	}
+	if o.certificate != "" {
+		if options.Certificate, err = os.ReadFile(o.certificate); err != nil {
+			return options, usageError{err}
+		}
+	}
+	if u, err := url.Parse(o.url); o.url != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
+		return options, usagef("--url is not an absolute http(s) URL")
+	} else if o.url != "" && u.User != nil {
+		return options, usagef("--url without user and password: they are in the Authorization header of the request")
+	}
+	options.At, err = parseTime(o.at)
+	return options, err
+}
+
+// orFile returns a value, or what is in the file that it names by @FILE.
+func orFile(value string) (string, error) {
+	file, ok := strings.CutPrefix(value, "@")
+	if !ok {
+		return value, nil
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", usageError{err}
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if s == "now" {
+		return time.Now(), nil
+	}
+	if seconds, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return time.Unix(seconds, 0), nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, usagef("--at wants a time such as 2026-09-21T14:13:20Z, seconds since 1970, or now")
+	}
+	return t, nil
+}
+
+// read reads the capture.
+func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*capture.Request, error) {
+	options := capture.Options{Entry: o.entry}
+	if o.files != "" {
+		root, err := os.OpenRoot(o.files)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		defer root.Close()
+		options.Files = root.FS()
+	}
+	from := stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		defer f.Close()
+		from = f
+	} else if f, ok := stdin.(*os.File); ok && isTerminal(f) {
+		fmt.Fprintln(info, "paste the request, then press Ctrl-D")
+	}
+	b, err := io.ReadAll(io.LimitReader(from, capture.MaxBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	captured, err := capture.Read(b, options)
+	if err != nil {
+		return nil, fmt.Errorf("the capture cannot be read: %w", err)
+	}
+	return captured, nil
+}
+
+// writeJSON writes a report with all that could steer a terminal escaped.
+func writeJSON(out io.Writer, report *inspect.Report) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(report); err != nil {
+		return err
+	}
+	var safe strings.Builder
+	for _, r := range b.String() {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			safe.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&safe, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		}
+	}
+	_, err := io.WriteString(out, safe.String())
+	return err
+}

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/verify"
+)
+
+// rawHTTP, curlCommand and harFile write a request down as people do.
+func rawHTTP(t *testing.T, r anymailtest.Request) string {
+	t.Helper()
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\n", r.URL)
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, value := range r.Header[name] {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+		}
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(r.Body), r.Body)
+	return b.String()
+}
+
+func curlCommand(t *testing.T, r anymailtest.Request) string {
+	t.Helper()
+	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+	var b strings.Builder
+	fmt.Fprintf(&b, "curl %s", quote(r.URL))
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, value := range r.Header[name] {
+			fmt.Fprintf(&b, " \\\n  -H %s", quote(name+": "+value))
+		}
+	}
+	fmt.Fprintf(&b, " \\\n  --data-raw %s\n", quote(string(r.Body)))
+	return b.String()
+}
+
+func harFile(t *testing.T, r anymailtest.Request) string {
+	t.Helper()
+	type pair struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	}
+	var headers []pair
+	for name, values := range r.Header {
+		for _, value := range values {
+			headers = append(headers, pair{name, value})
+		}
+	}
+	b, err := json.Marshal(map[string]any{"log": map[string]any{"entries": []any{map[string]any{
+		"request": map[string]any{
+			"method": "POST", "url": r.URL, "headers": headers, "bodySize": len(r.Body),
+			"postData": map[string]any{"mimeType": r.Header.Get("Content-Type"), "encoding": "base64", "text": base64.StdEncoding.EncodeToString(r.Body)},
+		},
+	}}}})
+	require.NoError(t, err)
+	return string(b)
+}
+
+// inspected is what the JSON form says.
+type inspected struct {
+	Endpoint, Verdict string
+	Status            int
+	Request           struct{ Notes []string }
+	Checks            []struct {
+		Name, Result, Reason string
+		Hints                []string
+	}
+	Events []struct {
+		Event struct {
+			Type string `json:"event_type"`
+		}
+		Fields []struct {
+			Name, Value string
+			From        []struct{ Path, How string }
+			DerivedFrom []string `json:"derived_from"`
+		}
+		OnlyInRaw []struct{ Path string } `json:"only_in_raw"`
+	}
+}
+
+// failed are the names of the checks that failed.
+func (i inspected) failed() (names []string) {
+	for _, c := range i.Checks {
+		if c.Result == "failed" {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func (i inspected) hints() string {
+	var b strings.Builder
+	for _, c := range i.Checks {
+		b.WriteString(strings.Join(c.Hints, "\n"))
+	}
+	return b.String()
+}
+
+// inspectCommand runs "anymail inspect" on standard input.
+func inspectCommand(t *testing.T, in string, args ...string) (string, error) {
+	t.Helper()
+	cmd := newRootCommand()
+	var out bytes.Buffer
+	cmd.SetIn(strings.NewReader(in))
+	cmd.SetOut(&out)
+	cmd.SetErr(io.Discard)
+	cmd.SetArgs(append([]string{"inspect"}, args...))
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func inspectJSON(t *testing.T, in string, args ...string) (i inspected) {
+	t.Helper()
+	out, err := inspectCommand(t, in, append(args, "--json")...)
+	require.True(t, err == nil || errors.Is(err, errReported), "%v", err)
+	require.NoError(t, json.Unmarshal([]byte(out), &i), out)
+	require.Equal(t, err == nil, i.Verdict == "authentic", "the exit code says it too")
+	return i
+}
+
+const inspectSecret = "anymail:correct-horse-battery"
+
+// esp plays an ESP whose key a user has.
+type esp struct {
+	kit        *anymailtest.Kit
+	credential anymailtest.Credential
+	aws        *amazonsestest.AWS
+}
+
+func newESP(t *testing.T, name string) *esp {
+	t.Helper()
+	e := &esp{kit: alltest.Kit(name)}
+	switch key := keyFor(t, name); {
+	case name == "amazonses":
+		e.aws = new(amazonsestest.AWS)
+		e.kit = e.aws.Kit()
+		e.credential = e.kit.NewCredential()
+	case key != "":
+		var err error
+		e.credential, err = e.kit.Credential(key)
+		require.NoError(t, err)
+		e.credential.Config = publicFor(t, name, key)
+	}
+	return e
+}
+
+// request makes a signed sample of an event type, or of a name.
+func (e *esp) request(t *testing.T, event string) anymailtest.Request {
+	t.Helper()
+	sample, err := findSample(e.kit, event, false, anymailtest.NewParams())
+	require.NoError(t, err)
+	r := sample.Make(anymailtest.NewParams())
+	r.URL, err = anymailtest.EndpointURL("https://hooks.example.com/anymail", e.kit.ESP, r.Endpoint)
+	require.NoError(t, err)
+	r.Header = r.Header.Clone()
+	anymailtest.SetSecret(&r, inspectSecret)
+	require.NoError(t, e.kit.SignNow(&r, e.credential))
+	return r
+}
+
+// signs says whether a user can have the key of an endpoint.
+func (e *esp) signs(endpoint string) bool { return e.aws == nil && e.kit.Signs(endpoint) }
+
+// args is the command line that verifies a request.
+func (e *esp) args(t *testing.T, r anymailtest.Request) []string {
+	t.Helper()
+	args := []string{e.kit.ESP, "--secret", inspectSecret}
+	if e.signs(r.Endpoint) {
+		args = append(args, "--key", e.credential.Config)
+	}
+	if e.aws != nil {
+		m, err := verify.ParseSNS(r.Body)
+		require.NoError(t, err)
+		get, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.SigningCertURL, nil)
+		require.NoError(t, err)
+		resp, err := e.aws.RoundTrip(get)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		certificate, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		file := filepath.Join(t.TempDir(), "sns.pem")
+		require.NoError(t, os.WriteFile(file, certificate, 0o600))
+		args = append(args, "--cert", file)
+	}
+	return args
+}
+
+func inboundOf(kit *anymailtest.Kit) string {
+	for _, s := range kit.Samples {
+		if s.Endpoint == "inbound" && len(s.Types) == 1 && s.Types[0] == "inbound" {
+			return s.Name
+		}
+	}
+	return ""
+}
+
+// What an ESP's kit signs is authentic, however it was written down; and where
+// something is wrong with it, the check that fails is named.
+func TestInspectRoundTrip(t *testing.T) {
+	for _, kit := range alltest.Kits() {
+		t.Run(kit.ESP, func(t *testing.T) {
+			e := newESP(t, kit.ESP)
+			events := []string{"bounced"}
+			if name := inboundOf(kit); name != "" {
+				events = append(events, name)
+			}
+			for _, event := range events {
+				r := e.request(t, event)
+				args := e.args(t, r)
+				sample, err := findSample(e.kit, event, false, anymailtest.NewParams())
+				require.NoError(t, err)
+				forms := map[string]string{"HTTP": rawHTTP(t, r), "HAR": harFile(t, r)}
+				if !bytes.ContainsAny(r.Body, "\x00") && strings.ToValidUTF8(string(r.Body), "") == string(r.Body) {
+					forms["curl"] = curlCommand(t, r) // a terminal takes no other bytes
+				}
+				for form, text := range forms {
+					i := inspectJSON(t, text, args...)
+					require.Equal(t, "authentic", i.Verdict, "%s %s: %+v", event, form, i.Checks)
+					require.Equal(t, r.Endpoint, i.Endpoint)
+					require.NotEmpty(t, i.Events)
+					if fetched := r.Endpoint == "inbound" && (kit.ESP == "resend" || kit.ESP == "mailtrap"); fetched {
+						require.Contains(t, strings.Join(i.Request.Notes, "\n"), "only where api_", "without a key to fetch it")
+						require.Equal(t, http.StatusNotFound, i.Status)
+						require.Contains(t, i.hints(), "--fetch")
+						continue
+					}
+					require.Equal(t, http.StatusOK, i.Status)
+					require.Equal(t, string(sample.Types[0]), i.Events[0].Event.Type)
+					require.NotEmpty(t, i.Events[0].Fields)
+				}
+				out, err := inspectCommand(t, rawHTTP(t, r), args...)
+				require.NoError(t, err)
+				require.True(t, strings.HasPrefix(out, "AUTHENTIC: 1 event"), out)
+				e.spoil(t, r, args)
+			}
+		})
+	}
+}
+
+// spoil does everything to a request that makes it fail.
+func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
+	t.Helper()
+	other := r
+	other.Header = r.Header.Clone()
+	other.Header.Del("Authorization")
+	i := inspectJSON(t, rawHTTP(t, other), args...)
+	require.Equal(t, "not authentic", i.Verdict)
+	require.Contains(t, i.failed(), "shared secret")
+	if e.kit.ESP != "mandrill" { // whose signature covers the secret
+		require.Equal(t, []string{"shared secret"}, i.failed(), "and nothing else")
+	}
+	require.NotEmpty(t, i.Events, "what it would be")
+
+	signed := e.kit.Signs(r.Endpoint)
+	if e.signs(r.Endpoint) {
+		wrong := slices.Clone(args)
+		wrong[len(wrong)-1] = newESP(t, e.kit.ESP).credential.Config
+		i = inspectJSON(t, rawHTTP(t, r), wrong...)
+		require.Equal(t, []string{"signature"}, i.failed())
+		require.NotEmpty(t, i.hints())
+		require.NotEmpty(t, i.Events)
+		out, err := inspectCommand(t, rawHTTP(t, r), wrong...)
+		require.ErrorIs(t, err, errReported)
+		require.Contains(t, out, "NOT AUTHENTIC: signature: signature mismatch\n")
+		require.Contains(t, out, "FAILED   signature")
+		require.NotContains(t, out, wrong[len(wrong)-1], "the key is not shown")
+		require.NotContains(t, out, "correct-horse-battery", "nor the secret")
+	}
+	if signed && !e.kit.BodyUnsigned {
+		changed := r
+		changed.Body = bytes.Replace(r.Body, []byte("example"), []byte("exemple"), 1)
+		require.NotEqual(t, r.Body, changed.Body)
+		i = inspectJSON(t, rawHTTP(t, changed), args...)
+		require.Equal(t, []string{"signature"}, i.failed(), "%+v", i.Checks)
+	}
+	if signed {
+		plain := anymailtest.Request{Endpoint: r.Endpoint, URL: r.URL, Body: r.Body, Header: http.Header{}}
+		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+			if !strings.Contains(name, "Signature") && !strings.HasSuffix(name, "-Timestamp") {
+				plain.Header[name] = r.Header[name]
+				continue
+			}
+		}
+		if len(plain.Header) == len(r.Header) || e.aws != nil {
+			return // the signature is in the body
+		}
+		i = inspectJSON(t, rawHTTP(t, plain), args...)
+		require.Equal(t, []string{"signature"}, i.failed())
+		for name := range r.Header {
+			if plain.Header[name] == nil && !strings.Contains(name, "Kid") {
+				require.Contains(t, i.hints(), "the header "+name)
+			}
+		}
+	}
+}
