@@ -35,6 +35,7 @@ func (t Token) Verifier() anymail.Verifier {
 		if t.Scheme != "" {
 			scheme, rest, _ := strings.Cut(given, " ")
 			if !strings.EqualFold(scheme, t.Scheme) {
+				Trace(ctx, func() Step { return Step{Header: t.Header, Err: errMismatch} })
 				return anymail.Proof{}, errMismatch
 			}
 			given = strings.TrimSpace(rest)

@@ -137,6 +137,11 @@ func TestTraceToken(t *testing.T) {
 	steps, err = traced(t, v, request(""))
 	require.EqualError(t, err, noSignature)
 	require.Equal(t, []verify.Step{{Header: "X-Token", Err: err}}, steps)
+
+	bearer := verify.Token{Keys: anymail.Keys("one"), Scheme: "Bearer"}.Verifier()
+	steps, err = traced(t, bearer, request("", "Authorization", "Basic b25l"))
+	require.EqualError(t, err, mismatch)
+	require.Equal(t, []verify.Step{{Header: "Authorization", Err: err}}, steps)
 }
 
 func TestTraceSNS(t *testing.T) {
@@ -161,7 +166,18 @@ func TestTraceSNS(t *testing.T) {
 	require.EqualError(t, err, mismatch)
 	require.Equal(t, err, steps[0].Err)
 	require.Equal(t, signed, steps[0].Attempts[0].Signed, "what the topic's owner signed")
+	offered := steps[0].Offered
 	require.NotEqual(t, signed, steps[0].Attempts[0].Digest)
+
+	// Without the certificate there is nothing to compare with.
+	v = verify.SNS{TopicARNs: []string{topic}, Client: serving(nil).client()}.Verifier()
+	steps, err = traced(t, v, p)
+	require.Error(t, err)
+	require.Equal(t, err, steps[0].Err)
+	require.Equal(t, offered, steps[0].Offered)
+	require.Contains(t, string(steps[0].Content[0]), "MessageId\n"+m.MessageID)
+	require.Equal(t, m.Time(), steps[0].SignedAt)
+	require.Empty(t, steps[0].Attempts)
 }
 
 // A verifier of several tells the steps of those that were asked.

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
@@ -132,6 +133,11 @@ func TestESPs(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"trigger"}, {"trigger", "postmark"}, {"trigger", "nobody", "sent"}, {"trigger", "postmark", "exploded"}, {"demo", "--no-such-flag"},
+		{"insepct"}, {"dead", "exhume"}, {"demo", "x"}, {"esps", "x"}, {"listen", "x"}, {"serve", "x"}, {"dead", "list", "x"}, {"esps", "--json", "--markdown"},
+		{"inspect"}, {"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.verification_keys=x"},
+		{"inspect", "mailgun", "--set", "wrong=x", "../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
+		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},
+		{"inspect", "mailgun", "--files", "no-such-directory"},
 		{"new-esp"}, {"listen", "--set", "x"}, {"listen", "--set", "nobody.keys=1"}, {"listen", "--set", "mailgun.wrong=1"}, {"listen", "--secret", "weak"},
 		{"trigger", "postmark", "sent", "--count", "0"}, {"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../go.mod"},
 	} {
@@ -149,10 +155,41 @@ func TestCompletion(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "HardBounce\n")
 	require.Contains(t, out, "bounced\n")
+	for _, args := range [][]string{{"inspect", ""}, {"secret", ""}, {"secret", "postmark", ""}} {
+		out, _, err = run(t, append([]string{"__complete"}, args...)...)
+		require.NoError(t, err)
+		require.Contains(t, out, "sendgrid\n", args)
+	}
+	out, _, err = run(t, "__complete", "inspect", "mandrill", "--set", "")
+	require.NoError(t, err)
+	require.Contains(t, out, "keys=\t")
+	require.NotContains(t, out, "verification_keys")
+	out, _, err = run(t, "__complete", "listen", "--set", "")
+	require.NoError(t, err)
+	require.Contains(t, out, "sendgrid.verification_keys=\t")
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		_, _, err := run(t, "completion", shell)
 		require.NoError(t, err)
 	}
+}
+
+// Every command says what it is for and shows how it is used.
+func TestHelp(t *testing.T) {
+	var check func(*cobra.Command)
+	check = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			check(sub)
+		}
+		if name := cmd.Name(); name == "help" || name == "completion" || cmd.Parent() == nil || cmd.Parent().Name() == "completion" {
+			return
+		}
+		require.NotEmpty(t, cmd.Short, cmd.CommandPath())
+		require.LessOrEqual(t, len(cmd.Short), 90, cmd.CommandPath())
+		if cmd.Parent().Name() == "anymail" {
+			require.Contains(t, cmd.Example, "anymail "+cmd.Name(), cmd.CommandPath())
+		}
+	}
+	check(newRootCommand())
 }
 
 // What trigger posts, listen takes, for every ESP.

@@ -32,7 +32,7 @@ each normalized event, and goes on serving and printing until it is interrupted.
 		Example: `  anymail demo
   anymail demo --once
   anymail demo --once --json | jq 'select(.event_type == "bounced")'`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), address, once, asJSON)
 		},

@@ -19,8 +19,13 @@ func newESPsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "esps",
 		Short: "Print what each ESP's adapter covers, found out by running it",
-		Args:  cobra.NoArgs,
+		Example: `  anymail esps
+  anymail esps --json | jq -r '.[] | select(.inbound) | .esp'`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().NFlag() > 1 {
+				return usagef("one of --json, --markdown and --semantics")
+			}
 			if semantics {
 				return semanticsMarkdown(cmd.OutOrStdout(), alltest.Kits(), alltest.Situations())
 			}
@@ -47,7 +52,6 @@ func newESPsCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&asMarkdown, "markdown", false, "print docs/coverage.md")
 	cmd.Flags().BoolVar(&semantics, "semantics", false, "print docs/semantics.md")
-	cmd.MarkFlagsMutuallyExclusive("json", "markdown", "semantics")
 	return cmd
 }
 

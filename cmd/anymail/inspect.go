@@ -26,7 +26,7 @@ func newInspectCommand() *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect ESP [FILE]",
-		Short: "Say whether a captured webhook is authentic, which check failed and why, and what is in it",
+		Short: "Say whether a captured webhook is authentic, why not, and what is in it",
 		Long: `inspect reads one captured request from FILE or standard input: as it went over
 the wire, as a curl command, or in a HAR file. It sends it through the library
 and says which checks passed; of one that failed, what was offered, what was
@@ -92,15 +92,14 @@ or could not be checked, and with 2 for a wrong command line.`,
 	f.BoolVar(&o.listSettings, "settings", false, "list the settings of the ESP")
 	_ = cmd.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"tracking", "inbound"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("files")
-	_ = cmd.RegisterFlagCompletionFunc("set", func(_ *cobra.Command, args []string, _ string) (words []string, _ cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			esp, _ := all.Find(args[0])
-			for _, s := range esp.Settings {
-				words = append(words, s.Name+"=\t"+s.Help)
-			}
+	_ = cmd.RegisterFlagCompletionFunc("set", func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
+		esp, ok := all.Find(append(args, "")[0])
+		if !ok {
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		return completeSettings(esp.Name)(cmd, args, word)
 	})
+	_ = cmd.MarkFlagFilename("cert", "pem", "crt")
 	return cmd
 }
 
@@ -180,6 +179,9 @@ func (o *inspectOptions) options(esp all.ESP) (inspect.Options, error) {
 				return options, err
 			}
 		}
+	}
+	if _, err := esp.New(options.Settings); err != nil {
+		return options, usageError{err}
 	}
 	for _, key := range o.keys {
 		if key, err = orFile(key); err != nil {

@@ -33,12 +33,13 @@ on this machine only unless --listen says otherwise.`,
 		Example: `  anymail listen
   anymail listen --secret anymail:some-long-password --set mailgun.signing_keys=key-1
   anymail trigger mailgun delivered --to http://127.0.0.1:8025/anymail`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listen(cmd.Context(), cmd.ErrOrStderr(), o) },
 	}
 	cmd.Flags().StringVar(&o.address, "listen", "127.0.0.1:8025", "`address` to listen on")
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to ask for; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
+	_ = cmd.RegisterFlagCompletionFunc("set", completeSettings(""))
 	cmd.Flags().IntVar(&o.keep, "keep", 1000, "how many requests to keep")
 	return cmd
 }
@@ -115,6 +116,26 @@ func (t trusting) Endpoints() []anymail.Endpoint {
 		endpoints[i].Verifier, endpoints[i].NeedsSecret = nil, false
 	}
 	return endpoints
+}
+
+// completeSettings completes ESP.NAME=, or NAME= where there is only one ESP.
+func completeSettings(only string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(*cobra.Command, []string, string) (words []string, _ cobra.ShellCompDirective) {
+		for _, esp := range all.List() {
+			prefix := esp.Name + "."
+			switch only {
+			case "":
+			case esp.Name:
+				prefix = ""
+			default:
+				continue
+			}
+			for _, s := range esp.Settings {
+				words = append(words, prefix+s.Name+"=\t"+s.Help)
+			}
+		}
+		return words, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
 }
 
 // parseSettings reads ESP.NAME=VALUE; one that is repeated has several values.

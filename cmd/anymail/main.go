@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,23 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
+// subcommandsOnly makes a command print its help, and an unknown subcommand a
+// usage error.
+func subcommandsOnly(cmd *cobra.Command) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		hint := ""
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			hint = "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return usagef("%s has no command %q%s", cmd.CommandPath(), args[0], hint)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.SuggestionsMinimumDistance = 2
+}
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "anymail",
@@ -52,11 +70,13 @@ func newRootCommand() *cobra.Command {
 		Long: `anymail receives the webhooks of e-mail service providers (ESPs), proves that
 they are authentic and turns them into the same events for every ESP.
 
-Start with "anymail demo".`,
+Start with "anymail demo". Everywhere, exit status 2 is a wrong command line and 1
+whatever else went wrong. Colours are for terminals only, and not with NO_COLOR.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	subcommandsOnly(root)
 	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newInspectCommand())
 	root.AddCommand(newServeCommand(), newDeadCommand())
 	return root

@@ -38,6 +38,14 @@ marked TODO.`,
 	return cmd
 }
 
+// noArguments makes a superfluous argument a usage error.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, not %q", cmd.CommandPath(), args[0])
+	}
+	return nil
+}
+
 // oneArgument makes a missing or superfluous argument a usage error.
 func oneArgument(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

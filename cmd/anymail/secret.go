@@ -18,6 +18,9 @@ func newSecretCommand() *cobra.Command {
 prints the URLs to register at the ESPs. It is printed nowhere else and stored
 nowhere.`,
 		Example: `  anymail secret --url https://hooks.example.com/anymail postmark sendgrid`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return espNames(), cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(base)
 			if err != nil || u.Scheme != "https" || u.Host == "" {

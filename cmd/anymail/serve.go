@@ -37,7 +37,7 @@ read secrets, keys and adapters again.`,
 		Example: `  anymail serve
   anymail serve --check --config /etc/anymail.yaml
   ANYMAIL_QUEUE=sqlite:events.db anymail serve | jq .event_type`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			load := func() (*gateway.Config, error) {
 				config, err := loadConfig(file)
@@ -71,6 +71,7 @@ read secrets, keys and adapters again.`,
 func addConfigFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "config", os.Getenv("ANYMAIL_CONFIG"), "configuration `file`; "+gateway.DefaultFile+" if there is one")
 	cmd.Flag("config").DefValue = ""
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml")
 }
 
 // loadConfig reads the file that was named, or the one that is looked for.

@@ -28,10 +28,15 @@ func newDeadCommand() *cobra.Command {
 the gateway, a sink) has failed on for the last time. The queue is the one that
 --queue names, or that the configuration of "anymail serve" has. The gateway can
 run meanwhile; it takes up at once what is retried.`,
+		Example: `  anymail dead list
+  anymail dead show 17 --queue sqlite:events.db
+  anymail dead retry --all --receiver webhook`,
 	}
 	cmd.PersistentFlags().StringVar(&source.queue, "queue", "", "the `queue`: sqlite:FILE or postgres://...")
 	cmd.PersistentFlags().StringVar(&source.config, "config", os.Getenv("ANYMAIL_CONFIG"), "configuration `file`; "+gateway.DefaultFile+" if there is one")
 	cmd.PersistentFlags().Lookup("config").DefValue = ""
+	subcommandsOnly(cmd)
+	_ = cmd.MarkPersistentFlagFilename("config", "yaml", "yml")
 	cmd.AddCommand(source.list(), source.show(), source.retry(), source.delete())
 	return cmd
 }
@@ -82,7 +87,7 @@ func (d *deadLetters) list() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List dead letters, the oldest first",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, _ []string) error {
 			jobs, err := q.List(cmd.Context(), filter)
 			if err != nil {

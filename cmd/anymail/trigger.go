@@ -15,7 +15,6 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/all/alltest"
@@ -89,6 +88,7 @@ With --count it is a load generator: every request is an event of its own.`,
 	f.Float64Var(&o.rate, "rate", 0, "how many requests a second at most; 0 is as many as it takes")
 	f.IntVar(&o.parallel, "parallel", 1, "how many requests at once")
 	f.BoolVar(&list, "list", false, "list the ESP's samples")
+	_ = cmd.MarkFlagFilename("eml", "eml")
 	return cmd
 }
 
@@ -226,7 +226,13 @@ func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%s /%s: %d %s in %s\n", o.sample.Name, o.sample.Endpoint, status, http.StatusText(status), took.Round(10*time.Microsecond))
+		colour := coloursFor(out)
+		mark := colour.good
+		if status != http.StatusOK {
+			mark = colour.bad
+		}
+		answer := mark(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+		fmt.Fprintf(out, "%s /%s: %s in %s\n", o.sample.Name, o.sample.Endpoint, answer, took.Round(10*time.Microsecond))
 		if status != http.StatusOK {
 			fmt.Fprintln(out, printable(strings.TrimSpace(body)))
 			return errReported
@@ -254,7 +260,7 @@ func shoot(ctx context.Context, client *http.Client, o *triggerOptions) (status 
 // load posts many requests and sums up how they were answered.
 func load(ctx context.Context, out, info io.Writer, client *http.Client, o triggerOptions) error {
 	var bar *progressbar.ProgressBar
-	if f, ok := info.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if isTerminal(info) {
 		bar = progressbar.NewOptions(o.count, progressbar.OptionSetWriter(info), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
 	} else {
 		bar = progressbar.DefaultSilent(int64(o.count))

@@ -52,8 +52,8 @@ type inspector struct {
 	gate     *gate
 	endpoint anymail.Endpoint
 	now      time.Time
-	timed    bool // now is when the request was received
-	absent   bool // the URL is that of an endpoint that is not there
+	timed    bool     // now is when the request was received
+	absent   bool     // the URL is that of an endpoint that is not there
 	names    []string // see keyNames
 	report   *Report
 }

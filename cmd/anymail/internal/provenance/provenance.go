@@ -409,10 +409,10 @@ func (m Member) others() []string {
 		return []string{strconv.FormatBool(m.Value != "true")}
 	}
 	if n, err := strconv.ParseInt(m.Value, 10, 64); err == nil {
-		return []string{strconv.FormatInt(n+1, 10)}
+		return []string{strconv.FormatInt(n+1, 10), "0"}
 	}
 	if m.kind == number {
-		return []string{"1" + strings.TrimPrefix(m.Value, "-")}
+		return []string{"1" + strings.TrimPrefix(m.Value, "-"), "0"}
 	}
 	if t, layout := parseTime(m.Value); layout != "" {
 		return []string{t.AddDate(0, 0, -1).Format(layout)}
