@@ -120,7 +120,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	kept := events[:0]
 	for _, ev := range events {
 		if n, ok := received[ev]; ok {
-			if n.InboxID == "" {
+			if n.InboxID == "" || n.InboxID == "1" {
 				continue // what the panel's test sends: about no message that there is
 			}
 			if ev, err = fetcher.message(ctx, &n); err != nil {
