@@ -55,10 +55,18 @@ var faults = []struct {
 		return c
 	}, []string{"open_endpoint"}},
 	{"tells its key", func(keys anymail.KeySource) *courier {
-		return verifierIs(anymail.VerifierFunc(func(ctx context.Context, _ *anymail.Payload) (anymail.Proof, error) {
-			all, err := keys.Keys(ctx)
-			return anymail.Proof{}, errors.Join(err, anymail.Unauthenticated("not signed with "+all[0]))
-		}))(keys)
+		c := healthy(keys)
+		if good := c.endpoint.Verifier; good != nil {
+			c.endpoint.Verifier = anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+				proof, err := good.Verify(ctx, p)
+				if err != nil {
+					all, _ := keys.Keys(ctx)
+					err = anymail.Unauthenticated("not signed with " + all[0])
+				}
+				return proof, err
+			})
+		}
+		return c
 	}, []string{"forged/delivered/unsigned"}},
 	{"answers 200 to an error", endpoint(func(ep *anymail.Endpoint) { ep.Statuses = map[int]int{500: 200} }), []string{"kit"}},
 
@@ -70,7 +78,7 @@ var faults = []struct {
 			return nil, anymail.Malformed("event", nil)
 		}
 		return parse(p)
-	}), []string{"events/teleported"}},
+	}), []string{"taken"}},
 	{"drops malformed elements", events(func(list []anymail.Event) []anymail.Event {
 		return without(list, func(ev *anymail.TrackingEvent) bool { return strings.HasPrefix(ev.Description, "malformed") })
 	}), []string{"malformed_batch"}},
@@ -91,6 +99,14 @@ var faults = []struct {
 
 	{"makes a new key for each delivery", each(func(ev *anymail.TrackingEvent) { ev.Key = rand.Text() }), []string{"keys"}},
 	{"makes the key of the message", each(func(ev *anymail.TrackingEvent) { ev.Key = anymail.EventKey("courier", ev.MessageID) }), []string{"keys"}},
+	{"makes the key of the request", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
+		list, err := parse(p)
+		for i, ev := range list {
+			ev.Base().Key = anymail.EventKey("courier", string(p.Body), fmt.Sprint(i))
+		}
+		return list, err
+	}), []string{"batch"}},
+	{"takes the first of a batch", events(func(list []anymail.Event) []anymail.Event { return list[:min(len(list), 1)] }), []string{"batch"}},
 	{"makes one key for all", each(func(ev *anymail.TrackingEvent) { ev.Key = "courier:1" }), []string{"keys"}},
 	{"reads times in its own zone", each(func(ev *anymail.TrackingEvent) { ev.Timestamp = ev.Timestamp.Add(time.Hour) }), []string{"events/delivered"}},
 	{"takes no time for now", each(func(ev *anymail.TrackingEvent) {

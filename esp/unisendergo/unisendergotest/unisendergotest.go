@@ -158,7 +158,7 @@ func block(p anymailtest.Params, state string) any {
 
 // authLast is spaced and ordered otherwise, and leaves out what is optional.
 func authLast(p anymailtest.Params) anymailtest.Request {
-	body := fmt.Sprintf("{ \"events_by_user\" : [ {\"events\": [\n%s\n], \"user_id\":\"456\"} ], \"auth\" : \"\" }\n",
+	body := fmt.Sprintf("{ \"events_by_user\" : [ {\"events\": [\n%s\n], \"user_id\":\"456\",\"project_id\":6000000000000001} ], \"auth\" : \"\" }\n",
 		anymailtest.MustJSON(email(p, "delivered", "ok_delivered", "250 2.0.0 Ok")))
 	return anymailtest.JSON("tracking", []byte(body))
 }
