@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ func newNewESPCommand() *cobra.Command {
 		Short: "Write an adapter skeleton that compiles, with samples and the conformance test",
 		Long: `new-esp writes a package for a new ESP: the adapter, a kit that plays the ESP,
 and the conformance test. It compiles and passes as it is; what to change is
-marked TODO.`,
+marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.`,
 		Example: "  anymail new-esp pigeonpost --title 'Pigeon Post' && go test ./pigeonpost/...",
 		Args:    oneArgument("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -30,6 +31,7 @@ marked TODO.`,
 			for _, file := range files {
 				fmt.Fprintln(cmd.OutOrStdout(), file)
 			}
+			fmt.Fprintln(cmd.ErrOrStderr(), "Next: go mod tidy, go test "+filepath.Join(filepath.Dir(files[0]), "...")+", and then every TODO.")
 			return nil
 		},
 	}
