@@ -18,16 +18,8 @@ does; it is empty where the ESP does not report that situation. An outcome is
 ` + "`event_type`, `reject_reason` and `bounce.category`" + `, and whether it is
 ` + "`automated`" + `.
 
-Where an ESP reports no better reason than that a message bounced, the enhanced
-status code that the receiving server answered with tells more:
-
-| code | reject_reason | bounce.category |
-| --- | --- | --- |
-| 5.1.1, 5.1.2, 5.1.3, 5.1.6, 5.1.10, or the words "user unknown" | invalid | hard |
-| 4.2.2, 5.2.2 | bounced | soft |
-| 5.2.3, 5.3.4 | other | soft |
-| 4.4.7, 5.4.7 | timed_out | soft |
-| 5.7.x | blocked | block |
+How the answer of the receiving server explains a bounce stands in
+[the ESPs](esps/README.md).
 
 `
 

@@ -21,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postal/postaltest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -552,4 +553,14 @@ func TestInboundKeyWithoutToken(t *testing.T) {
 	const one = `{"id":1,"rcpt_to":"help@example.org","plain_body":"Hello"}`
 	require.Equal(t, key(one), key(one))
 	require.NotEqual(t, key(one), key(`{"id":1,"rcpt_to":"help@example.org","plain_body":"Goodbye"}`))
+}
+
+func TestPage(t *testing.T) {
+	espdoc.Samples(t, postaltest.Kit(), func(sample string) string {
+		event, variant, _ := strings.Cut(sample, "-")
+		if event == "MessageTeleported" || variant == "incoming" {
+			return ""
+		}
+		return event
+	})
 }

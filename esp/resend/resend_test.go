@@ -19,6 +19,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/resend/resendtest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -632,4 +633,14 @@ func Example() {
 	}, anymail.ForTypes(anymail.EventInbound))
 	fmt.Println(d.Inbound.Receivers(), err)
 	// Output: [tickets] <nil>
+}
+
+func TestPage(t *testing.T) {
+	espdoc.Samples(t, resendtest.Kit(), func(sample string) string {
+		event, _, _ := strings.Cut(sample, "-")
+		if event == "email.teleported" {
+			return ""
+		}
+		return event
+	})
 }

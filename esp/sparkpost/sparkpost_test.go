@@ -18,6 +18,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkposttest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -451,4 +452,18 @@ func Example() {
 	}, anymail.ForTypes(anymail.EventBounced))
 	fmt.Println(d.Tracking.Receivers(), err)
 	// Output: [suppress] <nil>
+}
+
+func TestPage(t *testing.T) {
+	espdoc.Samples(t, sparkposttest.Kit(), func(sample string) string {
+		if class, ok := strings.CutPrefix(sample, "bounce-"); ok {
+			return class
+		}
+		event, _, _ := strings.Cut(sample, "-")
+		switch event {
+		case "out_of_band", "batch", "teleport":
+			return ""
+		}
+		return event
+	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergotest"
+	"github.com/goanymail/anymail/internal/espdoc"
 )
 
 func TestConformance(t *testing.T) {
@@ -431,4 +432,19 @@ func Example() {
 	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
 	fmt.Println(err, d.Tracking.Receivers())
 	// Output: <nil> [suppress]
+}
+
+func TestPage(t *testing.T) {
+	espdoc.Samples(t, unisendergotest.Kit(), func(sample string) string {
+		status, delivery, _ := strings.Cut(sample, "-")
+		switch {
+		case status == "hard_bounced" && delivery != "":
+			return delivery
+		case status == "spam_block":
+			return "transactional_spam_block"
+		case status == "teleported", status == "transactional_new_kind", status == "auth":
+			return ""
+		}
+		return status
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
 )
 
 // Row fails the test unless the ESP's page has a table row with the ESP's words
@@ -41,6 +42,33 @@ func Row(t testing.TB, esp, words string, ev *anymail.TrackingEvent) {
 		about = append(about, strings.TrimSpace(line))
 	}
 	t.Errorf("docs/esps/%s.md does not say that %q becomes %q, but\n%s", esp, words, want, strings.Join(about, "\n"))
+}
+
+// Samples does what [Row] does for the first event of each sample of a kit, if it
+// is a tracking event. The function returns the ESP's words for a sample; none
+// where the page has others.
+func Samples(t testing.TB, kit *anymailtest.Kit, words func(sample string) string) {
+	t.Helper()
+	var trusted []anymailtest.Credential
+	if kit.NewCredential != nil {
+		trusted = append(trusted, kit.NewCredential())
+	}
+	adapter, err := kit.New(trusted...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sample := range kit.Samples {
+		events, err := anymailtest.Parse(adapter, sample.Make(anymailtest.NewParams()))
+		if err != nil {
+			t.Fatalf("%s: %v", sample.Name, err)
+		}
+		if len(events) == 0 || words(sample.Name) == "" {
+			continue
+		}
+		if ev, ok := events[0].(*anymail.TrackingEvent); ok {
+			Row(t, kit.ESP, words(sample.Name), ev)
+		}
+	}
 }
 
 func cellsOf(line string) []string {

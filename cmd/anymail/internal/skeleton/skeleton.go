@@ -43,13 +43,13 @@ func Write(dir, name, title string) (files []string, err error) {
 	if err := os.MkdirAll(filepath.Join(target, name+"test"), 0o755); err != nil { //nolint:gosec // source code
 		return nil, err
 	}
-	for source, file := range map[string]string{
-		"adapter.go.tmpl":      name + ".go",
-		"adapter_test.go.tmpl": name + "_test.go",
-		"kit.go.tmpl":          name + "test/" + name + "test.go",
+	for _, f := range []struct{ source, file string }{
+		{"adapter.go.tmpl", name + ".go"},
+		{"adapter_test.go.tmpl", name + "_test.go"},
+		{"kit.go.tmpl", name + "test/" + name + "test.go"},
 	} {
 		var b bytes.Buffer
-		t := template.Must(template.ParseFS(templates, source))
+		t := template.Must(template.ParseFS(templates, f.source))
 		if err := t.Execute(&b, map[string]string{"Name": name, "Title": title, "Import": importPath}); err != nil {
 			return nil, err
 		}
@@ -57,7 +57,7 @@ func Write(dir, name, title string) (files []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		file = filepath.Join(target, filepath.FromSlash(file))
+		file := filepath.Join(target, filepath.FromSlash(f.file))
 		if err := os.WriteFile(file, code, 0o644); err != nil { //nolint:gosec // source code
 			return nil, err
 		}
