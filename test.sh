@@ -8,6 +8,8 @@ for dir in $(go list -m -f '{{.Dir}}'); do
 	echo "== ${dir#"$PWD"}/"
 	(cd "$dir" && go test "$@" ./...) || failed+=("${dir#"$PWD"}/")
 done
+echo "== /bench/"
+(cd bench && GOWORK=off go test "$@" ./...) || failed+=("/bench/")
 if ((${#failed[@]})); then
 	echo "failed: ${failed[*]}"
 	exit 1

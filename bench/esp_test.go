@@ -1,16 +1,22 @@
 package bench
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	sparkpostevents "github.com/SparkPost/gosparkpost/events"
 	mailgunsdk "github.com/mailgun/mailgun-go/v5"
 	mailgunevents "github.com/mailgun/mailgun-go/v5/events"
 	mailguntypes "github.com/mailgun/mailgun-go/v5/mtypes"
 	resendsdk "github.com/resend/resend-go/v3"
+	sns "github.com/robbiet480/go.sns"
 	"github.com/sendgrid/sendgrid-go/helpers/eventwebhook"
 	"github.com/stretchr/testify/require"
 	svix "github.com/svix/svix-webhooks/go"
@@ -31,6 +37,9 @@ type peer struct {
 	run  func(*testing.B, *world)
 }
 
+// aws is what amazonsestest.Kit talks to.
+var aws amazonsestest.AWS
+
 // subjects are what is measured: requests of an ESP, their floor, and who else
 // does something with them in Go.
 var subjects = []struct {
@@ -44,21 +53,23 @@ var subjects = []struct {
 }{
 	{"Mailgun", mailguntest.Kit, 1024, 1, []string{"clicked"}, mailgunFloor, []peer{{"mailgun-go", mailgunPeer}}},
 	{"Resend", resendtest.Kit, 1024, 1, []string{"email.clicked"}, resendFloor, []peer{{"svix", svixPeer}, {"resend-go", resendPeer}}},
-	{"SES", amazonsestest.Kit, 1024, 1, []string{"Click"}, sesFloor, nil},
+	{"SES", func() *anymailtest.Kit { return aws.Kit() }, 1024, 1, []string{"Click"}, sesFloor, []peer{{"go.sns", snsPeer}}},
 	{"Postmark", postmarktest.Kit, 1024, 1, []string{"Click"}, postmarkFloor, nil},
 	{"SendGrid", sendgridtest.Kit, 1024, 1, []string{"click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
 	{"SendGrid1000", sendgridtest.Kit, 16, 1000, []string{"processed", "delivered", "open", "click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
-	{"SparkPost1000", sparkposttest.Kit, 16, 1000, []string{"injection", "delivery", "open", "click"}, sparkpostFloor, nil},
+	{"SparkPost1000", sparkposttest.Kit, 16, 1000, []string{"injection", "delivery", "open", "click"}, sparkpostFloor, []peer{{"gosparkpost", sparkpostPeer}}},
 }
 
 // BenchmarkRequest measures a request from the Dispatcher's ServeHTTP to its
-// receiver and back, against the floor and the peers.
+// receiver and back, against the floor and the peers; and by themselves the
+// stages in which the peers do something too, verification and parsing.
 func BenchmarkRequest(b *testing.B) {
 	for _, s := range subjects {
 		b.Run(s.name, func(b *testing.B) {
 			w := newWorld(b, s.kit(), s.n, s.batch, s.samples...)
 			b.Run("floor", func(b *testing.B) { s.floor(b, w) })
 			b.Run("anymail", w.run)
+			b.Run("stages", w.runStages)
 			for _, p := range s.peers {
 				b.Run(p.name, func(b *testing.B) { p.run(b, w) })
 			}
@@ -89,8 +100,14 @@ func mailgunPeer(b *testing.B, w *world) {
 		if verified, err := client.VerifyWebhookSignature(payload.Signature); err != nil || !verified {
 			return errors.Join(err, errMismatch)
 		}
-		_, err := mailgunevents.ParseEvent(payload.EventData)
-		return err
+		event, err := mailgunevents.ParseEvent(payload.EventData)
+		if err != nil {
+			return err
+		}
+		if event.GetName() != mailgunevents.EventClicked {
+			return errors.New("another event")
+		}
+		return nil
 	})
 }
 
@@ -126,6 +143,56 @@ func resendPeer(b *testing.B, w *world) {
 	})
 }
 
+// snsPeer: go.sns verifies. It asks for the certificate each time; here that is
+// answered at once from memory.
+func snsPeer(b *testing.B, w *world) {
+	var first sns.Payload
+	require.NoError(b, stdjson.Unmarshal(w.requests[0].Body, &first))
+	answer, err := aws.RoundTrip(httptest.NewRequest(http.MethodGet, first.SigningCertURL, nil))
+	require.NoError(b, err)
+	certificate, err := io.ReadAll(answer.Body)
+	require.NoError(b, err)
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	http.DefaultTransport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Request: r, Body: io.NopCloser(bytes.NewReader(certificate))}, nil
+	})
+	w.floor(b, func(_ int, body []byte) error {
+		var payload sns.Payload
+		if err := stdjson.Unmarshal(body, &payload); err != nil {
+			return err
+		}
+		if err := payload.VerifyPayload(); err != nil {
+			return err
+		}
+		var record sesRecord
+		return stdjson.Unmarshal([]byte(payload.Message), &record)
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// sparkpostPeer: gosparkpost parses. There is nothing to verify.
+func sparkpostPeer(b *testing.B, w *world) {
+	w.floor(b, func(_ int, body []byte) error {
+		var events sparkpostevents.Events
+		if err := stdjson.Unmarshal(body, &events); err != nil {
+			return err
+		}
+		return count(w, len(events))
+	})
+}
+
+// count makes sure that a peer has found all events.
+func count(w *world, found int) error {
+	if found != w.perRequest {
+		return fmt.Errorf("%d events instead of %d", found, w.perRequest)
+	}
+	return nil
+}
+
 // sendgridPeer: sendgrid-go verifies. It has no types for events either.
 func sendgridPeer(b *testing.B, w *world) {
 	var key *ecdsa.PublicKey
@@ -138,6 +205,9 @@ func sendgridPeer(b *testing.B, w *world) {
 			return errors.Join(err, errMismatch)
 		}
 		var events []sendgridEvent
-		return stdjson.Unmarshal(body, &events)
+		if err := stdjson.Unmarshal(body, &events); err != nil {
+			return err
+		}
+		return count(w, len(events))
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 // has forgotten the first.
 type world struct {
 	dispatcher *anymail.Dispatcher
+	endpoints  []anymail.Endpoint
 	credential anymailtest.Credential
 	requests   []anymailtest.Request
 	perRequest int // events
@@ -33,11 +35,11 @@ type world struct {
 	received atomic.Int64
 }
 
-// newWorld makes n requests out of the samples of these names by turns; each
-// holds batch events.
-func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...string) *world {
+// newWorldOf returns a world without requests, whose store forgets after that
+// many events.
+func newWorldOf(b testing.TB, kit *anymailtest.Kit, remember int) *world {
 	b.Helper()
-	w := &world{perRequest: batch}
+	w := &world{perRequest: 1}
 	var trusted []anymailtest.Credential
 	if kit.NewCredential != nil {
 		w.credential = kit.NewCredential()
@@ -45,9 +47,10 @@ func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...strin
 	}
 	adapter, err := kit.New(trusted...)
 	require.NoError(b, err)
+	w.endpoints = adapter.Endpoints()
 	w.dispatcher, err = anymail.New(
 		anymail.Insecure(), // SparkPost and Postmark sign nothing
-		anymail.WithIdempotencyStore(anymail.NewMemoryStore(n*batch/4)),
+		anymail.WithIdempotencyStore(anymail.NewMemoryStore(remember)),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
 	)
 	require.NoError(b, err)
@@ -60,7 +63,15 @@ func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...strin
 		w.received.Add(1)
 		return nil
 	}))
+	return w
+}
 
+// newWorld makes n requests out of the samples of these names by turns; each
+// holds batch events.
+func newWorld(b testing.TB, kit *anymailtest.Kit, n, batch int, samples ...string) *world {
+	b.Helper()
+	w := newWorldOf(b, kit, n*batch/4)
+	w.perRequest = batch
 	now := time.Now()
 	for range n {
 		w.requests = append(w.requests, newRequest(b, kit, w.credential, now, batch, samples))
@@ -68,7 +79,7 @@ func newWorld(b *testing.B, kit *anymailtest.Kit, n, batch int, samples ...strin
 	return w
 }
 
-func newRequest(b *testing.B, kit *anymailtest.Kit, c anymailtest.Credential, at time.Time, batch int, samples []string) anymailtest.Request {
+func newRequest(b testing.TB, kit *anymailtest.Kit, c anymailtest.Credential, at time.Time, batch int, samples []string) anymailtest.Request {
 	b.Helper()
 	var parts []anymailtest.Request
 	for i := range batch {
@@ -134,6 +145,28 @@ func (w *world) run(b *testing.B) {
 	w.check(b, before, sent)
 }
 
+// runStages measures the Verifier and the EventParser by themselves.
+func (w *world) runStages(b *testing.B) {
+	b.Helper()
+	ctx := context.Background()
+	at := slices.IndexFunc(w.endpoints, func(ep anymail.Endpoint) bool { return ep.Path == w.requests[0].Endpoint })
+	ep := w.endpoints[at]
+	w.floor(b, func(turn int, body []byte) error {
+		r := &w.requests[turn]
+		p := &anymail.Payload{Endpoint: r.Endpoint, URL: r.URL, Header: r.Header, Body: body, ReceivedAt: time.Now(), SecretProved: true}
+		if ep.Verifier != nil {
+			if _, err := ep.Verifier.Verify(ctx, p); err != nil {
+				return err
+			}
+		}
+		events, err := ep.Parser.ParseEvents(ctx, p)
+		if err != nil {
+			return err
+		}
+		return count(w, len(events))
+	})
+}
+
 // runParallel measures dispatch on as many goroutines as there are processors.
 func (w *world) runParallel(b *testing.B) {
 	b.Helper()
@@ -173,7 +206,7 @@ func (*memory) Close() error { return nil }
 var _ io.ReadCloser = (*memory)(nil)
 
 // parseKey reads a public key in DER.
-func parseKey(b *testing.B, der []byte) any {
+func parseKey(b testing.TB, der []byte) any {
 	b.Helper()
 	key, err := x509.ParsePKIXPublicKey(der)
 	require.NoError(b, err)

@@ -1,0 +1,191 @@
+// Table reads what "go test -bench" prints and writes it as tables in Markdown,
+// each figure the median of its repetitions. With -write FILE it puts them into
+// that file, between two comments.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+const (
+	begin = "<!-- figures: written by bench.sh -->\n"
+	end   = "<!-- end of figures -->\n"
+)
+
+func main() {
+	log.SetFlags(0)
+	file := flag.String("write", "", "put the tables into this `file`, between its comments")
+	flag.Parse()
+	fs, err := read(os.Stdin)
+	if err != nil {
+		log.Fatal(err)
+	}
+	tables := fs.tables()
+	if *file == "" {
+		fmt.Print(tables)
+		return
+	}
+	text, err := os.ReadFile(*file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	before, rest, ok := bytes.Cut(text, []byte(begin))
+	_, after, ok2 := bytes.Cut(rest, []byte(end))
+	if !ok || !ok2 {
+		log.Fatalf("%s has no comments to write between", *file)
+	}
+	text = bytes.Join([][]byte{before, []byte(begin), []byte(tables), []byte(end), after}, nil)
+	if err := os.WriteFile(*file, text, 0o644); err != nil { //nolint:gosec // a page of the documentation
+		log.Fatal(err)
+	}
+}
+
+// figures are all values by benchmark and unit.
+type figures struct {
+	names  []string // in their order
+	values map[string]map[string][]float64
+	cpu    string
+}
+
+func read(r io.Reader) (*figures, error) {
+	fs := &figures{values: map[string]map[string][]float64{}}
+	reader := benchfmt.NewReader(io.TeeReader(r, os.Stderr), "go test -bench")
+	for reader.Scan() {
+		result, ok := reader.Result().(*benchfmt.Result)
+		if !ok {
+			continue
+		}
+		fs.cpu = result.GetConfig("cpu")
+		name := result.Name.String()
+		if fs.values[name] == nil {
+			fs.values[name] = map[string][]float64{}
+			fs.names = append(fs.names, name)
+		}
+		for _, v := range result.Values {
+			value, unit := v.Value, v.Unit
+			if v.OrigUnit != "" {
+				value, unit = v.OrigValue, v.OrigUnit
+			}
+			fs.values[name][unit] = append(fs.values[name][unit], value)
+		}
+	}
+	return fs, reader.Err()
+}
+
+// median returns 0 where there is no such figure.
+func (fs *figures) median(name, unit string) float64 {
+	list := slices.Sorted(slices.Values(fs.values[name][unit]))
+	if len(list) == 0 {
+		return 0
+	}
+	return list[len(list)/2]
+}
+
+// time is the processor time of an operation, or where that cannot be measured
+// the time on the clock, in microseconds.
+func (fs *figures) time(name string) float64 {
+	if cpu := fs.median(name, "cpu-ns/op"); cpu > 0 {
+		return cpu / 1000
+	}
+	return fs.median(name, "ns/op") / 1000
+}
+
+// below returns the names of the benchmarks of a group, less the group.
+func (fs *figures) below(group string) (names []string) {
+	for _, name := range fs.names {
+		if rest, ok := strings.CutPrefix(name, group+"/"); ok {
+			names = append(names, rest)
+		}
+	}
+	return names
+}
+
+func (fs *figures) tables() string {
+	var b strings.Builder
+	count := 0
+	for _, units := range fs.values {
+		count = max(count, len(units["ns/op"]))
+	}
+	fmt.Fprintf(&b, "\n%s, %d processors, %s %s/%s; medians of %d.\n", fs.cpu, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, count)
+	fs.requests(&b)
+	fs.inbound(&b)
+	fs.keys(&b)
+	fs.json(&b)
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func (fs *figures) requests(b *strings.Builder) {
+	b.WriteString("\n| request | floor µs | anymail µs | × floor | verify and parse µs | × floor | peers µs | allocations per event | bytes per event | events/s on 1, 2 cores |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	var subjects []string
+	for _, name := range fs.below("Request") {
+		if subject, _, _ := strings.Cut(name, "/"); !slices.Contains(subjects, subject) {
+			subjects = append(subjects, subject)
+		}
+	}
+	for _, subject := range subjects {
+		name := "Request/" + subject
+		events := 1.0
+		if strings.HasSuffix(subject, "1000") {
+			events = 1000
+		}
+		var peers []string
+		for _, peer := range fs.below(name) {
+			if peer != "floor" && peer != "anymail" && peer != "stages" {
+				peers = append(peers, peer+" "+number(fs.time(name+"/"+peer)))
+			}
+		}
+		floor, all, stages := fs.time(name+"/floor"), fs.time(name+"/anymail"), fs.time(name+"/stages")
+		fmt.Fprintf(b, "| %s | %s | %s | %.2f | %s | %.2f | %s | %s | %.0f | %.0f, %.0f |\n", subject, number(floor), number(all), all/floor,
+			number(stages), stages/floor, strings.Join(peers, ", "), number(fs.median(name+"/anymail", "allocs/op")/events),
+			fs.median(name+"/anymail", "B/op")/events,
+			fs.median("Parallel/"+subject, "events/s"), fs.median("Parallel/"+subject+"-2", "events/s"))
+	}
+}
+
+func (fs *figures) inbound(b *strings.Builder) {
+	b.WriteString("\n| mail of 25 MiB by | most in use, × its size | allocated, × its size | MB/s |\n| --- | --- | --- | --- |\n")
+	for _, route := range fs.below("Inbound") {
+		name := "Inbound/" + route
+		fmt.Fprintf(b, "| %s | %.2f | %.2f | %.0f |\n", strings.ReplaceAll(route, "_", " "),
+			fs.median(name, "peak/size"), fs.median(name, "total/size"), fs.median(name, "MB/s"))
+	}
+}
+
+func (fs *figures) keys(b *strings.Builder) {
+	b.WriteString("\n| keys in a MemoryStore | MB | ns for a lookup |\n| --- | --- | --- |\n")
+	for _, n := range fs.below("Keys") {
+		fmt.Fprintf(b, "| %s | %.1f | %.0f |\n", n, fs.median("Keys/"+n, "MB"), 1000*fs.time("Keys/"+n))
+	}
+}
+
+func (fs *figures) json(b *strings.Builder) {
+	b.WriteString("\n| JSON decoder | Mailgun µs | allocations | SendGrid, 1000 events, µs | allocations | adds to a program, MB |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, decoder := range fs.below("JSON/Mailgun") {
+		single, batch := "JSON/Mailgun/"+decoder, "JSON/SendGrid1000/"+decoder
+		fmt.Fprintf(b, "| %s | %s | %.0f | %s | %.0f | %.1f |\n", decoder, number(fs.time(single)), fs.median(single, "allocs/op"),
+			number(fs.time(batch)), fs.median(batch, "allocs/op"), fs.median("JSON/weight/"+decoder, "MB"))
+	}
+}
+
+// number has three significant digits.
+func number(v float64) string {
+	switch {
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}

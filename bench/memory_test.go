@@ -1,0 +1,201 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+)
+
+// BenchmarkKeys measures a MemoryStore that is sure to remember that many keys:
+// what it takes when it is as full as it gets, and a claim of a key that it
+// remembers, at random.
+func BenchmarkKeys(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) { benchmarkKeys(b, n) })
+	}
+}
+
+func benchmarkKeys(b *testing.B, n int) {
+	ctx := context.Background()
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = anymail.EventKey("acme", strconv.Itoa(i))
+	}
+	before := live()
+	store := anymail.NewMemoryStore(2*n + n/2) // its shards do not fill evenly
+	remember := func(key string) {
+		_, _ = store.Claim(ctx, "receiver", []string{key})
+		_ = store.Finish(ctx, "receiver", key, true)
+	}
+	for i := range 2 * n {
+		remember("other " + strconv.Itoa(i))
+	}
+	for _, key := range keys {
+		remember(key)
+	}
+	b.ReportMetric(float64(live()-before)/1e6, "MB")
+	rand.Shuffle(n, func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	b.ResetTimer()
+	report := reportCPU(b)
+	for i := range b.N {
+		claims, err := store.Claim(ctx, "receiver", keys[i%n:i%n+1])
+		if err != nil || claims[0] != anymail.ClaimDone {
+			b.Fatal("forgotten")
+		}
+	}
+	report()
+	runtime.KeepAlive(store)
+}
+
+// live returns the bytes that are in use.
+func live() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+const mailSize = 25 << 20
+
+// mail returns a message of 25 MiB: a text and five attachments in base64.
+func mail() []byte {
+	var b bytes.Buffer
+	b.WriteString("From: Ada <ada@example.com>\r\nTo: help@example.org\r\nSubject: Pictures\r\nMessage-ID: <m@example.com>\r\n" +
+		"Date: Thu, 5 Feb 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=next\r\n\r\n" +
+		"--next\r\nContent-Type: text/plain\r\n\r\nSee the attachments.\r\n")
+	const attachments = 5
+	line := []byte(base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("0123456789abcdefghi"), 3)) + "\r\n") // 76 characters
+	for i := range attachments {
+		fmt.Fprintf(&b, "--next\r\nContent-Type: image/png\r\nContent-Disposition: attachment; filename=%d.png\r\nContent-Transfer-Encoding: base64\r\n\r\n", i)
+		for b.Len() < mailSize*(i+1)/attachments {
+			b.Write(line)
+		}
+	}
+	b.WriteString("--next--\r\n")
+	return b.Bytes()
+}
+
+// routes are the ways that a message of that size comes in by.
+var routes = []struct {
+	name string
+	kit  func() *anymailtest.Kit
+	make func(k *anymailtest.Kit, mail []byte) anymailtest.Request
+}{
+	{"SendGrid raw", sendgridtest.Kit, sampleOf("inbound-raw")},
+	{"Mailgun raw", mailguntest.Kit, sampleOf("route-forward-mime")},
+	{"SES S3", func() *anymailtest.Kit { return aws.Kit() }, sampleOf("Received S3")},
+	{"Postmark", postmarktest.Kit, func(_ *anymailtest.Kit, mail []byte) anymailtest.Request {
+		body, _ := json.Marshal(map[string]any{ // strings alone
+			"From": "ada@example.com", "To": "help@example.org", "Subject": "Pictures", "MessageID": "m", "TextBody": "See the attachment.",
+			"Attachments": []map[string]any{{
+				"Name": "0.png", "ContentType": "image/png", "ContentLength": mailSize / 4 * 3,
+				"Content": base64.StdEncoding.EncodeToString(mail[:mailSize/4*3]),
+			}},
+		})
+		return anymailtest.JSON("inbound", body)
+	}},
+}
+
+func sampleOf(name string) func(*anymailtest.Kit, []byte) anymailtest.Request {
+	return func(k *anymailtest.Kit, mail []byte) anymailtest.Request {
+		s, ok := k.Sample(name)
+		if !ok {
+			panic("no sample " + name)
+		}
+		p := anymailtest.NewParams()
+		p.MIME = mail
+		return s.Make(p)
+	}
+}
+
+// BenchmarkInbound measures a mail of 25 MiB: what is allocated altogether, and
+// the most that is in use at a time, both as multiples of its size. What the
+// request is sent from does not count.
+func BenchmarkInbound(b *testing.B) {
+	mail := mail()
+	for _, route := range routes {
+		b.Run(route.name, func(b *testing.B) {
+			kit := route.kit()
+			w := newWorldOf(b, kit, 1)
+			r := route.make(kit, mail)
+			r.URL = "https://hooks.example.com/" + kit.ESP + "/" + r.Endpoint
+			w.requests = []anymailtest.Request{r}
+			var total, peak int64
+			b.SetBytes(int64(len(mail)))
+			before := w.received.Load()
+			for i := range b.N {
+				b.StopTimer()
+				if kit.Sign != nil { // each time anew, so that it is no replay
+					require.NoError(b, kit.Sign(&w.requests[0], w.credential, time.Now().Add(time.Duration(i%200)*time.Second)))
+				}
+				b.StartTimer()
+				w.dispatch(b, once())
+			}
+			b.StopTimer()
+			require.EqualValues(b, b.N, w.received.Load()-before)
+			if kit.Sign != nil {
+				require.NoError(b, kit.Sign(&w.requests[0], w.credential, time.Now().Add(-time.Second)))
+			}
+			total, peak = heap(func() { w.dispatch(b, once()) })
+			b.ReportMetric(float64(total)/float64(len(mail)), "total/size")
+			b.ReportMetric(float64(peak)/float64(len(mail)), "peak/size")
+		})
+	}
+}
+
+func once() func() bool {
+	left := 1
+	return func() bool { left--; return left >= 0 }
+}
+
+// heap returns what run allocates, and the most of it that is in use at a time,
+// as the garbage collector finds when it runs all the time.
+func heap(run func()) (total, peak int64) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
+	before := live()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	allocated := m.TotalAlloc
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		for {
+			metrics.Read(sample)
+			peak = max(peak, int64(sample[0].Value.Uint64())-before)
+			select {
+			case <-stop:
+				return
+			default:
+				time.Sleep(20 * time.Microsecond)
+			}
+		}
+	}()
+	run()
+	close(stop)
+	<-stopped
+	runtime.ReadMemStats(&m)
+	return int64(m.TotalAlloc - allocated), peak
+}
+
+var _ http.ResponseWriter = (*recorder)(nil)
