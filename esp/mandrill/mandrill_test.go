@@ -106,6 +106,15 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
+			name: "soft bounce of a message that had been taken",
+			body: `{"event":"soft_bounce","_id":"m-6","ts":1790000000,"msg":{"email":"ada@example.com","bounce_description":"general","diag":"","smtp_events":[{"type":"sent","diag":"250 2.0.0 OK"}]}}`,
+			want: anymail.TrackingEvent{
+				Common:    anymail.Common{Type: anymail.EventBounced, Timestamp: at},
+				MessageID: "m-6", Recipient: "ada@example.com", RejectReason: anymail.RejectBounced,
+				Description: "general", Bounce: anymail.Bounce{Category: anymail.BounceSoft},
+			},
+		},
+		{
 			name: "open by a robot",
 			body: `{"event":"open","_id":"m-7","ts":1790000000,"ip":"192.0.2.10","user_agent":"Mozilla\/5.0",
 				"location":{"country_short":"DE","country":"Germany","region":"Berlin","city":"Berlin","latitude":52.5},

@@ -47,6 +47,7 @@ type message struct {
 	BounceDescription wire.Text `json:"bounce_description"`
 	Diag              wire.Text `json:"diag"`
 	SMTPEvents        []struct {
+		Type wire.Text `json:"type"`
 		Diag wire.Text `json:"diag"`
 	} `json:"smtp_events"`
 	Reject       rejection `json:"reject"`
@@ -170,10 +171,10 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 
 	switch ev.Type {
 	case anymail.EventSent, anymail.EventDelivered, anymail.EventDeferred:
-		wire.Answer(ev, msg.answer())
+		wire.Answer(ev, msg.answer(false))
 	case anymail.EventBounced:
 		ev.Description = string(msg.BounceDescription)
-		wire.Answer(ev, msg.answer())
+		wire.Answer(ev, msg.answer(true))
 		bounces[word(msg.BounceDescription)].Apply(ev)
 	case anymail.EventRejected:
 		reason := first(msg.Reject.Reason, msg.RejectReason)
@@ -210,10 +211,13 @@ func fillList(w *event, ev *anymail.TrackingEvent) {
 	}
 }
 
-// answer is what the receiving server said last.
-func (m *message) answer() string {
+// answer is what the receiving server said last: of a message that it sent back
+// later not that it took it.
+func (m *message) answer(bounced bool) string {
 	if m.Diag == "" && len(m.SMTPEvents) > 0 {
-		return string(m.SMTPEvents[len(m.SMTPEvents)-1].Diag)
+		if last := m.SMTPEvents[len(m.SMTPEvents)-1]; !bounced || last.Type != "sent" {
+			return string(last.Diag)
+		}
 	}
 	return string(m.Diag)
 }
