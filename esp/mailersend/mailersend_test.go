@@ -303,6 +303,23 @@ func TestTwice(t *testing.T) {
 	require.Len(t, s.Take(), 1)
 }
 
+// The test comes before there is a secret.
+func TestBeforeTheSecret(t *testing.T) {
+	secrets := anymail.NewKeyRing()
+	s := anymailtest.NewServerFor(t, mailersendtest.Kit(), newAdapter(t, mailersend.Config{TrackingSecrets: secrets}))
+	post := func(body, signature string) int {
+		r := s.Address(t, anymailtest.JSON("tracking", []byte(body)))
+		r.Header.Set("Signature", signature)
+		status, _ := s.Post(t, r)
+		return status
+	}
+	require.Equal(t, http.StatusOK, post(testBody, testSignature))
+	require.Equal(t, http.StatusBadRequest, post(eventBody, eventSignature))
+	secrets.Set("ms_demo_secret")
+	require.Equal(t, http.StatusOK, post(eventBody, eventSignature))
+	require.Len(t, s.Take(), 1)
+}
+
 // What anybody can sign with the published secret leads to no event, whatever
 // it pretends to be.
 func TestPublishedSecret(t *testing.T) {
