@@ -20,9 +20,9 @@ import (
 
 // hostile are JSON texts that nobody expects where they stand.
 var hostile = []string{
-	`null`, `true`, `0`, `-1`, `1.5e308`, `1e999`, `99999999999999999999999999`,
-	`""`, `" "`, `"\u0000"`, `"\ud800"`, "\"\xff\xfe\"", `"<"`, `"\""`, `"2026-13-45T99:99:99Z"`, `"` + strings.Repeat("x", 66<<10) + `"`,
-	`[]`, `{}`, `[null]`, `[[]]`, `[{}]`, `["a",1]`, `{"":null}`, `{"a":{"a":"b"},"a":[]}`,
+	`null`, `true`, `-1`, `1e999`, `99999999999999999999999999`,
+	`""`, `"\u0000"`, `"\ud800"`, "\"\xff\xfe\"", `"2026-13-45T99:99:99Z"`, `"` + strings.Repeat("x", 66<<10) + `"`,
+	`[]`, `{}`, `[null]`, `[{}]`, `["a",1]`, `{"":null,"a":{"a":"b"},"a":[]}`,
 	strings.Repeat("[", 1000) + strings.Repeat("]", 1000), strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000),
 }
 
