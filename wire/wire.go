@@ -21,28 +21,39 @@ import (
 	"github.com/goanymail/anymail"
 )
 
+// AtMost returns an error that is [anymail.ErrTooLarge] where one request has
+// more events than limits.BatchEvents, which is 20,000 where it is not set.
+func AtMost(limits anymail.Limits, events int) error {
+	if most := mostEvents(limits); events > most {
+		return anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+	}
+	return nil
+}
+
+func mostEvents(limits anymail.Limits) int {
+	if limits.BatchEvents > 0 {
+		return limits.BatchEvents
+	}
+	return 20_000
+}
+
 // Split returns the elements of a JSON array, or the value itself if it is an
 // object, as slices of body. It returns an error that is [anymail.ErrMalformed]
-// where body is neither, and [anymail.ErrTooLarge] where the array has more
-// than limits.BatchEvents elements.
+// where body is neither, and one of [AtMost] where there are too many.
 func Split(body []byte, limits anymail.Limits) ([][]byte, error) {
-	most := limits.BatchEvents
-	if most <= 0 {
-		most = 20_000
-	}
 	sp := splitters.Get().(*splitter)
 	defer splitters.Put(sp)
 	sp.reset(body)
 	defer sp.reset(nil) // lest the pool keep the body
 	d := sp.decoder
-	elements := make([][]byte, 0, min(most, 1+len(body)/512))
+	elements := make([][]byte, 0, min(mostEvents(limits), 1+len(body)/512))
 	next := func() error {
 		v, err := d.ReadValue()
 		if err != nil {
 			return malformed(err)
 		}
-		if len(elements) == most {
-			return anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		if err := AtMost(limits, len(elements)+1); err != nil {
+			return err
 		}
 		end := int(d.InputOffset())
 		elements = append(elements, body[end-len(v):end:end])

@@ -2,7 +2,6 @@ package amazonses
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -111,8 +110,8 @@ func (w *record) track(n notification, raw []byte, limits anymail.Limits) ([]any
 	base.Tags, base.Metadata = w.Mail.given()
 
 	recipients := w.recipients(d)
-	if most := cmp.Or(limits.BatchEvents, 20_000); len(recipients) > most {
-		return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d recipients in one event", most), nil)
+	if err := wire.AtMost(limits, len(recipients)); err != nil {
+		return nil, err
 	}
 	events := make([]anymail.Event, len(recipients))
 	space := make([]anymail.TrackingEvent, len(recipients))

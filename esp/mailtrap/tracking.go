@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -162,8 +161,8 @@ func splitLines(body []byte, limits anymail.Limits) (lines [][]byte, err error) 
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		if most := limits.BatchEvents; most > 0 && len(lines) == most {
-			return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		if err := wire.AtMost(limits, len(lines)+1); err != nil {
+			return nil, err
 		}
 		lines = append(lines, line[:len(line):len(line)])
 		isObject = isObject || line[0] == '{' && jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))

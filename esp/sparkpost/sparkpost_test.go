@@ -467,3 +467,14 @@ func TestPage(t *testing.T) {
 		return event
 	})
 }
+
+// Several events in one element count as so many.
+func TestTooManyEvents(t *testing.T) {
+	adapter, err := sparkpost.New(sparkpost.Config{})
+	require.NoError(t, err)
+	body := `[{"msys":{"message_event":{"type":"delivery"},"track_event":{"type":"open"}}},{"msys":{"track_event":{"type":"open"}}}]`
+	for most, want := range map[int]error{2: anymail.ErrTooLarge, 3: nil} {
+		_, err = adapter.Endpoints()[0].Parser.ParseEvents(t.Context(), &anymail.Payload{Body: []byte(body), Limits: anymail.Limits{BatchEvents: most}})
+		require.ErrorIs(t, err, want, most)
+	}
+}

@@ -116,6 +116,9 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 	var found []classed
 	for _, element := range elements {
 		found = appendClasses(found, element)
+		if err := wire.AtMost(p.Limits, len(found)); err != nil {
+			return nil, err
+		}
 	}
 	records := make([][]byte, len(found))
 	for i, c := range found {

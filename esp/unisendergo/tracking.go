@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -139,8 +138,8 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 			a.fill(e, ev)
 			ev.Key = anymail.EventKey(ESP, string(u.UserID), string(u.ProjectID), string(canonicalSum(ev.Raw)))
 		})...)
-		if most := p.Limits.BatchEvents; most > 0 && len(events) > most {
-			return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		if err := wire.AtMost(p.Limits, len(events)); err != nil {
+			return nil, err
 		}
 	}
 	return events, nil
