@@ -347,6 +347,9 @@ func decodeByLibrary(s *source, from, to int, v reflect.Value) error {
 // unquoted says of an error what is known to hold nothing of the JSON text:
 // the libraries' own errors quote names and values.
 func unquoted(err error) error {
+	if err == nil {
+		return nil // before anything is allocated for errors.As
+	}
 	var (
 		semantic *json.SemanticError
 		syntax   *jsontext.SyntacticError
