@@ -261,7 +261,7 @@ func TestBounceTypes(t *testing.T) {
 	}{
 		"Undetermined/Undetermined":           {anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
 		"Permanent/General":                   {anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
-		"Permanent/NoEmail":                   {anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard},
+		"Permanent/NoEmail":                   {anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
 		"Permanent/Suppressed":                {anymail.EventRejected, anymail.RejectBounced, ""},
 		"Permanent/OnAccountSuppressionList":  {anymail.EventRejected, anymail.RejectBlocked, ""},
 		"Permanent/OnTenantSuppressionList":   {anymail.EventRejected, anymail.RejectBlocked, ""},

@@ -27,11 +27,11 @@ var eventTypes = map[string]wire.Outcome{
 
 // bounceTypes is keyed by bounceType and bounceSubType; without the latter it
 // is for subtypes that are not known. SES publishes a soft bounce when it has
-// given up, and calls it a bounce that it did not try at all:
+// given up, and calls it a bounce that it did not try at all. NoEmail says that
+// the notice of the bounce did not name the recipient, no more than that:
 // https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html#event-publishing-retrieving-sns-contents-bounce-object
 var bounceTypes = map[string]wire.Outcome{
 	"Permanent/":                          {Category: anymail.BounceHard},
-	"Permanent/NoEmail":                   {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"Permanent/Suppressed":                {Type: anymail.EventRejected},
 	"Permanent/OnAccountSuppressionList":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
 	"Permanent/OnTenantSuppressionList":   {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
