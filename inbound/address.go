@@ -10,6 +10,9 @@ import (
 // maxAddresses is how many addresses are read from one list.
 const maxAddresses = 5000
 
+// maxCommentInAngle is how long a comment within angle brackets may be.
+const maxCommentInAngle = 128
+
 // Addresses reads address lists as they stand in header fields: From, To and
 // the like. Encoded words in names are decoded, members of groups are listed
 // like all others, and comments serve as names where there is no other. It is
@@ -68,6 +71,15 @@ func (r *addressReader) read(quotes bool) bool {
 			m.comment = append(m.comment, rest[1:n-1]...)
 			i += n - 1
 			continue
+		case c == '(' && inAngle:
+			// <ann(at work)@example.org> is allowed; in what is longer, or ends
+			// after the bracket, somebody forgot a bracket rather.
+			within, _, _ := strings.Cut(rest[:min(len(rest), maxCommentInAngle)], ">")
+			if n = commentLength(within); n > 0 {
+				i += n - 1
+				continue
+			}
+			n = 1
 		case c == ',' || c == ';':
 			r.add(m)
 			m, r.pos = mailbox{text: m.text[:0], comment: m.comment[:0]}, i+1

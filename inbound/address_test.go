@@ -27,11 +27,13 @@ func TestAddresses(t *testing.T) {
 		"Ann (not (Bob)) <a@example.org>": {{Name: "Ann", Address: "a@example.org"}},
 		`a@example.org (Ann \) Lee)`:      {{Name: `Ann ) Lee`, Address: "a@example.org"}},
 		"(a, b) a@example.org":            {{Name: "a, b", Address: "a@example.org"}},
-		`"a b"@example.org`:               {{Address: `"a b"@example.org`}},
-		`Ann <"a, b"@example.org>`:        {{Name: "Ann", Address: `"a, b"@example.org`}},
-		"a@[IPv6:2001:db8::1]":            {{Address: "a@[IPv6:2001:db8::1]"}},
-		"Jürgen <jürgen@exämple.org>":     {{Name: "Jürgen", Address: "jürgen@exämple.org"}},
-		"J\xfcrgen <j@example.org>":       {{Name: "Jürgen", Address: "j@example.org"}},
+		`Pete(A nice \) chap) <pete(his account)@silly.test(his host)>`: {{Name: "Pete", Address: "pete@silly.test"}}, // RFC 5322, A.5
+		"Ann <(never@example.org>":                                      {{Name: "Ann", Address: "(never@example.org"}},
+		`"a b"@example.org`:                                             {{Address: `"a b"@example.org`}},
+		`Ann <"a, b"@example.org>`:                                      {{Name: "Ann", Address: `"a, b"@example.org`}},
+		"a@[IPv6:2001:db8::1]":                                          {{Address: "a@[IPv6:2001:db8::1]"}},
+		"Jürgen <jürgen@exämple.org>":                                   {{Name: "Jürgen", Address: "jürgen@exämple.org"}},
+		"J\xfcrgen <j@example.org>":                                     {{Name: "Jürgen", Address: "j@example.org"}},
 
 		// Groups.
 		"Friends: a@example.org, Bob <b@example.org>;": {{Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}},

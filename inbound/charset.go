@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -106,6 +107,9 @@ func lookup(charset string, b []byte) encoding.Encoding {
 	if e, err := htmlindex.Get(name); err == nil {
 		// Browsers are to show nothing of some charsets, for safety's sake.
 		if canonical, err := htmlindex.Name(e); err != nil || canonical != "replacement" {
+			if e == simplifiedchinese.GBK {
+				return simplifiedchinese.GB18030 // its superset, and how browsers decode GBK
+			}
 			return e
 		}
 	}

@@ -38,6 +38,8 @@ func TestDecodeText(t *testing.T) {
 		{"\xc4\xe3\xba\xc3", "gb2312", "你好"},
 		{"\xe9F", "gb2312", "镕"}, // in GBK only
 		{"\xc4\xe3\xba\xc3", "cp936", "你好"},
+		{"\xc4\xe3\x95\x32\x82\x36\x94\x39\xda\x33", "gb2312", "你𠀀💩"}, // in GB18030 only
+		{"5 \x80", "cp936", "5 €"},
 		{"\x95\x32\x82\x36", "gb18030", "𠀀"},
 		{"~{Dc:C~}", "hz-gb-2312", "你好"},
 		{"\xa7A\xa6n", "big5", "你好"},

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -22,11 +23,15 @@ func Date(s string) time.Time {
 		}
 	}
 	var d dateParts
-	for _, word := range strings.FieldsFunc(stripComments(s), func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' || r == '\n' }) {
+	s = spacedColon.ReplaceAllString(stripComments(s), ":")
+	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' || r == '\n' }) {
 		d.read(word)
 	}
 	return d.time()
 }
+
+// spacedColon is in dates that are folded within the time (RFC 5322, A.6.3).
+var spacedColon = regexp.MustCompile(`\s*:\s*`)
 
 // dateParts are what has been found of a date. They start out as zero.
 type dateParts struct {
