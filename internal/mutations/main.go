@@ -5,6 +5,7 @@
 //
 //	go run internal/mutations/main.go          # all, some ten minutes
 //	go run internal/mutations/main.go Replay   # those whose test or file matches
+//	go run internal/mutations/main.go -applies # only looks whether they still fit the sources
 //
 // The sources stay as they are: the compiler is given other ones by an overlay.
 package main
@@ -113,7 +114,7 @@ var mutations = []mutation{
 	{test: "TestThousandSlowRequests", file: "anymail.go", edits: []string{`const trusted = 64 << 10`, `const trusted = 64 << 20`}},
 	{test: "TestThousandSlowRequests", file: "anymail.go", edits: []string{`if !d.load.enter(1) {`, `if d.load.enter(1); false {`}},
 	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`if !rq.ep.d.held.enter(n) {`, `if rq.ep.d.held.enter(n); false {`}},
-	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`d.held.leave(rq.held)`, ``}},
+	{test: "TestBytesInFlight", file: "anymail.go", edits: []string{`rq.ep.d.held.leave(rq.held)`, ``}},
 	{test: "TestFormsInFlight", file: "anymail.go", edits: []string{`&& !rq.hold(int64(len(body))) {`, `&& !rq.hold(0) {`}},
 	{pkg: "verify", test: "TestParseSNSMemory", file: "verify/sns.go", edits: []string{`jsontext.AllowDuplicateNames(true)`, `jsontext.AllowDuplicateNames(false)`}},
 	{pkg: "verify", test: "TestParseSNSMemory", file: "verify/sns.go", edits: []string{` || len(seen) == maxSNSMembers {`, ` {`}},
@@ -151,6 +152,21 @@ var mutations = []mutation{
 }
 
 func main() {
+	if slices.Equal(os.Args[1:], []string{"-applies"}) {
+		complaints := unproved()
+		for _, m := range mutations {
+			if m.module != "" {
+				continue
+			}
+			if _, err := m.mutate(m.file); err != nil {
+				complaints = append(complaints, m.test+" "+m.file+": "+err.Error())
+			}
+		}
+		for _, complaint := range complaints {
+			fmt.Println(complaint)
+		}
+		os.Exit(min(len(complaints), 1))
+	}
 	filter := regexp.MustCompile(strings.Join(os.Args[1:], "|"))
 	dir, err := os.MkdirTemp("", "mutations")
 	if err != nil {
