@@ -212,6 +212,8 @@ func checkSecret(secret string) error {
 	switch {
 	case !ok || user == "":
 		return errors.New(`it is not of the form "user:password"`)
+	case strings.TrimSpace(secret) != secret:
+		return errors.New("it has white space around it, such as the line end of a file")
 	case len(secret) > maxSecret:
 		return fmt.Errorf("it is longer than %d characters", maxSecret)
 	case len(password) < 16:

@@ -125,13 +125,12 @@ func (s *settings) fail(format string, args ...any) {
 // given the URL as https://user:password@host/... Each secret is "user:password";
 // any of them is accepted, so that one can be exchanged for another. A weak
 // secret is refused: the password needs at least 16 characters and some variety.
-// Without arguments it takes an earlier setting back, for an adapter whose
-// signature is enough.
+// So is none at all, which would leave endpoints open by mistake: see
+// [WithoutSharedSecret].
 func WithSharedSecret(secrets ...string) Option {
 	return func(s *settings) {
 		if len(secrets) == 0 {
-			s.secrets = nil
-			return
+			s.fail("no shared secret")
 		}
 		for i, secret := range secrets {
 			if err := checkSecret(secret); err != nil {
@@ -140,6 +139,12 @@ func WithSharedSecret(secrets ...string) Option {
 		}
 		s.secrets = Keys(secrets...)
 	}
+}
+
+// WithoutSharedSecret takes back what [New] was given, for an adapter whose
+// signature is enough.
+func WithoutSharedSecret() Option {
+	return func(s *settings) { s.secrets = nil }
 }
 
 // WithSharedSecrets is [WithSharedSecret] with secrets that can change while
@@ -210,15 +215,22 @@ func WithPublicURL(base string) Option {
 }
 
 // WithAllowedAddresses takes requests from these addresses only, in addition
-// to all other checks. Without arguments it takes an earlier setting back.
+// to all other checks. An empty list is refused: it would mean nobody, and may
+// well be meant as anybody.
 func WithAllowedAddresses(prefixes ...netip.Prefix) Option {
 	return func(s *settings) {
-		s.checkPrefixes("allowed addresses", prefixes)
-		s.allowed = nil
-		if len(prefixes) > 0 {
-			s.allowed = func(context.Context) ([]netip.Prefix, error) { return prefixes, nil }
+		if len(prefixes) == 0 {
+			s.fail("no allowed address")
 		}
+		s.checkPrefixes("allowed addresses", prefixes)
+		s.allowed = func(context.Context) ([]netip.Prefix, error) { return prefixes, nil }
 	}
+}
+
+// WithoutAllowedAddresses takes back what [New] was given, for an adapter whose
+// ESP calls from anywhere.
+func WithoutAllowedAddresses() Option {
+	return func(s *settings) { s.allowed = nil }
 }
 
 // WithAllowedAddressFunc is [WithAllowedAddresses] for a list that is loaded

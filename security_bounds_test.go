@@ -375,7 +375,7 @@ func TestThousandSlowRequests(t *testing.T) {
 func TestBytesInFlight(t *testing.T) {
 	const n, sent, limit = 24, 1 << 20, 8 << 20
 	var entered atomic.Int64
-	h := newHouse(t, newAcme("key"), anymail.WithSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
+	h := newHouse(t, newAcme("key"), anymail.WithoutSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
 		anymail.WithLimits(anymail.Limits{Body: 2 * sent, BodyTime: time.Minute}))
 	body := bytes.Repeat([]byte{' '}, sent) // one for all, so that the clients take no memory
 	refused := func() (n int) {

@@ -141,7 +141,7 @@ func TestAllowedAddresses(t *testing.T) {
 		{"mapped does not make it IPv6", "[::ffff:192.0.2.9]:1", nil, allow("::/0"), 403},
 		{"no address against a list of everything", "@", nil, allow("0.0.0.0/0", "::/0"), 403},
 		{"claims to be in the list", "203.0.113.7:1", http.Header{"X-Forwarded-For": {"192.0.2.9"}}, allow("192.0.2.0/24"), 403},
-		{"no list", "203.0.113.7:1", nil, anymail.WithAllowedAddresses(), 200},
+		{"no list", "203.0.113.7:1", nil, anymail.WithoutAllowedAddresses(), 200},
 		{"list that is empty today", "203.0.113.7:1", nil, anymail.WithAllowedAddressFunc(func(context.Context) ([]netip.Prefix, error) { return nil, nil }), 403},
 	}
 	for _, tt := range tests {
@@ -206,7 +206,7 @@ func TestUnixSocket(t *testing.T) {
 func TestPaths(t *testing.T) {
 	h := newHouse(t, newAcme())
 	open := acme{anymail.Endpoint{Path: "open", Parser: newAcme().endpoint.Parser}}
-	require.NoError(t, h.Register("other", open, anymail.WithSharedSecret(), anymail.Insecure()))
+	require.NoError(t, h.Register("other", open, anymail.WithoutSharedSecret(), anymail.Insecure()))
 	for _, path := range []string{
 		"//hooks/acme/tracking/", "/hooks//acme/tracking/", "/hooks/acme//tracking/", "/hooks/acme/tracking//",
 		"/hooks/./acme/tracking/", "/hooks/acme/../acme/tracking/", "/hooks/other/../acme/tracking/", "/hooks/other/open/../../acme/tracking/",

@@ -3,6 +3,7 @@ package anymail_test
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -70,6 +71,24 @@ func TestOptionsRefuseNil(t *testing.T) {
 	}
 	_, err := anymail.New(nil)
 	require.ErrorIs(t, err, anymail.ErrConfig)
+}
+
+// A list that is empty because a setting was not found opens nothing.
+func TestOptionsRefuseEmptyLists(t *testing.T) {
+	var secrets []string
+	var prefixes []netip.Prefix
+	_, err := anymail.New(anymail.WithSharedSecret(secrets...))
+	require.ErrorIs(t, err, anymail.ErrConfig)
+	_, err = anymail.New(anymail.WithAllowedAddresses(prefixes...))
+	require.ErrorIs(t, err, anymail.ErrConfig)
+}
+
+// What was read from a file often has its line end.
+func TestSecretsWithWhiteSpace(t *testing.T) {
+	for _, text := range []string{secret + "\n", secret + "\r\n", " " + secret, secret + "\t"} {
+		_, err := anymail.New(anymail.WithSharedSecret(text))
+		require.ErrorContains(t, err, "white space", "%q", text)
+	}
 }
 
 func TestRegisterRefusesAdapters(t *testing.T) {

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/goanymail/anymail"
 )
@@ -10,8 +11,10 @@ import (
 // CheckKeys is for constructors of adapters, which should not wait for the
 // first request to find a key that can never work. It returns an error that is
 // [anymail.ErrConfig] where a key that source has now is empty or check refuses
-// it; check may be nil, and what it returns must not hold the key. A source
-// that is nil, fails or has no keys passes, since they may come later.
+// it; what check returns must not hold the key. Without a check the key is used
+// as it is, and so must not have white space around it, which will be the line
+// end of a file. A source that is nil, fails or has no keys passes, since they
+// may come later.
 func CheckKeys(source anymail.KeySource, what string, check func(key string) error) error {
 	if source == nil {
 		return nil
@@ -25,6 +28,9 @@ func CheckKeys(source anymail.KeySource, what string, check func(key string) err
 			return fmt.Errorf("anymail: %w: %s %d is empty", anymail.ErrConfig, what, i+1)
 		}
 		if check == nil {
+			if strings.TrimSpace(key) != key {
+				return fmt.Errorf("anymail: %w: %s %d has white space around it", anymail.ErrConfig, what, i+1)
+			}
 			continue
 		}
 		if err := check(key); err != nil {

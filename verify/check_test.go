@@ -29,6 +29,8 @@ func TestCheckKeys(t *testing.T) {
 		"out of reach":   {down, short, ""},
 		"good":           {anymail.Keys("long enough", "long enough too"), short, ""},
 		"without check":  {anymail.Keys("k"), nil, ""},
+		"from a file":    {anymail.Keys("k", "k\n"), nil, "anymail: configuration: signing key 2 has white space around it"},
+		"for the check":  {anymail.Keys("long enough\n"), short, ""},
 		"empty":          {anymail.Keys("long enough", ""), nil, "anymail: configuration: signing key 2 is empty"},
 		"refused":        {anymail.Keys("long enough", "s3cret"), short, "anymail: configuration: signing key 2: it is too short"},
 	} {

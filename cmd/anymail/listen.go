@@ -80,12 +80,15 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 	}
 	const bodyLimit = 64 << 20
 	store := web.NewStore(o.keep, 256<<20)
-	d, err := anymail.New(
-		anymail.WithSharedSecret(o.secrets...),
+	options := []anymail.Option{
 		anymail.Insecure(),
 		anymail.WithHooks(store.Hooks()),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows what is refused
-	)
+	}
+	if len(o.secrets) > 0 {
+		options = append(options, anymail.WithSharedSecret(o.secrets...))
+	}
+	d, err := anymail.New(options...)
 	if err != nil {
 		return nil, usageError{err}
 	}

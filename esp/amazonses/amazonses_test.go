@@ -520,7 +520,7 @@ func (c *cloud) kit(change func(*amazonses.Config)) *anymailtest.Kit {
 }
 
 func TestSubscriptionConfirmation(t *testing.T) {
-	withoutSecret := anymail.WithSharedSecret()
+	withoutSecret := anymail.WithoutSharedSecret()
 	var asked []string
 	note := func(_ context.Context, m *verify.SNSMessage) error {
 		asked = append(asked, m.TopicArn)

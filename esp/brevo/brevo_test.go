@@ -486,7 +486,7 @@ func (fullQueue) Enqueue(context.Context, []anymail.Event) error { return anymai
 func TestBearerToken(t *testing.T) {
 	kit := brevotest.Kit()
 	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("new-token", "old-token")})
-	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithSharedSecret())
+	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithoutSharedSecret())
 	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
 	for value, want := range map[string]int{
 		"": 400, "Bearer": 400, "Bearer ": 400, "Bearer wrong": 400, "Basic old-token": 400, "old-token": 400,
@@ -519,7 +519,7 @@ func TestCustomHeader(t *testing.T) {
 func TestTokenAndHeader(t *testing.T) {
 	kit := brevotest.Kit()
 	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("token"), HeaderName: "X-Hook", HeaderValues: anymail.Keys("value")})
-	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithSharedSecret())
+	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithoutSharedSecret())
 	for _, tt := range []struct {
 		token, value string
 		want         int

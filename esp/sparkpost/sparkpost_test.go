@@ -418,7 +418,7 @@ func TestBearerInsteadOfSecret(t *testing.T) {
 	})
 	require.NoError(t, err)
 	kit := sparkposttest.Kit()
-	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithSharedSecret())
+	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithoutSharedSecret())
 	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
 	for header, want := range map[string]int{"Bearer access-token": 200, "Bearer other": 400, "": 400} {
 		r.Header.Set("Authorization", header)

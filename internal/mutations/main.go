@@ -48,6 +48,8 @@ var mutations = []mutation{
 
 	// shared secret
 	{test: "TestRegisterRefuses", file: "anymail.go", edits: []string{`case e.Verifier == nil && s.secrets == nil && !s.insecure:`, `case false:`}},
+	{test: "TestOptionsRefuseEmptyLists", file: "options.go", edits: []string{`s.fail("no shared secret")`, `s.secrets = nil; return`}},
+	{test: "TestOptionsRefuseEmptyLists", file: "options.go", edits: []string{`s.fail("no allowed address")`, `s.allowed = nil; return`}},
 	{test: "TestRegisterRefuses", file: "options.go", edits: []string{`if err := checkSecret(secret); err != nil {`, `if err := checkSecret(secret); false {`}},
 	{test: "TestRotationWhileServing", file: "guard.go", edits: []string{`if checkSecret(secret) == nil {`, `if true {`}},
 	{test: "TestRotationWhileServing", file: "internal/parsed/parsed.go", edits: []string{`slices.Equal(last.texts, texts)`, `len(texts) > 0`}},

@@ -44,8 +44,8 @@ func TestLoadWithoutAnything(t *testing.T) {
 func TestLoadEverything(t *testing.T) {
 	dir := t.TempDir()
 	secrets := write(t, dir, "secrets", "\n"+sharedSecret+"\n  "+otherSecret+"  \n")
-	const key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" // of many lines, but one value
-	pem := write(t, dir, "key.pem", key)
+	const key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----" // of many lines, but one value
+	pem := write(t, dir, "key.pem", key+"\n")
 	file := write(t, dir, "anymail.yaml", `
 listen: ":80"
 admin: off

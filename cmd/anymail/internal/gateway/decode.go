@@ -229,7 +229,7 @@ func readSecrets(file string) ([]string, error) {
 		return nil, err
 	}
 	if bytes.Contains(text, []byte("-----BEGIN")) {
-		return []string{string(text)}, nil
+		return []string{string(bytes.TrimSpace(text))}, nil
 	}
 	var list []string
 	for line := range strings.Lines(string(text)) {

@@ -175,7 +175,11 @@ func (a *Adapter) adapter() (anymail.Adapter, error) {
 
 func (a *Adapter) options() []anymail.Option {
 	var options []anymail.Option
-	if a.SharedSecrets != nil {
+	switch {
+	case a.SharedSecrets == nil: // those of all adapters
+	case len(a.SharedSecrets) == 0:
+		options = append(options, anymail.WithoutSharedSecret())
+	default:
 		options = append(options, anymail.WithSharedSecret(a.SharedSecrets...))
 	}
 	if len(a.AllowedAddresses) > 0 {
