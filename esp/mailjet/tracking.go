@@ -45,9 +45,9 @@ var events = map[string]wire.Outcome{
 	"unsub":   {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 }
 
-// failures are the errors of bounce and blocked events, and "spam preblocked",
-// which the API has besides (https://dev.mailjet.com/email/reference/messages/).
-// https://dev.mailjet.com/email/guides/webhooks/#possible-values-for-errors
+// failures are the errors of bounce and blocked events, as listed at
+// https://dev.mailjet.com/email/guides/webhooks/#possible-values-for-errors, and
+// "spam preblocked", which stands in the code lists of public clients alone.
 var failures = map[string]wire.Outcome{
 	"user unknown":               {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"mailbox inactive":           {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
