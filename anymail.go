@@ -31,6 +31,7 @@ type Dispatcher struct {
 	mux       *chi.Mux
 	mu        sync.Mutex // held by Register
 	endpoints atomic.Pointer[map[string]*endpoint]
+	running   RunningQueue // started by New; nil for none
 
 	load       load
 	held       load // bytes of bodies and forms
@@ -39,7 +40,8 @@ type Dispatcher struct {
 }
 
 // New returns a Dispatcher without adapters. It returns an error that is
-// [ErrConfig] where an option does not make sense.
+// [ErrConfig] where an option does not make sense, and that of
+// [WithRunningQueue] where its queue does not start.
 func New(options ...Option) (*Dispatcher, error) {
 	s, err := newSettings().with(options)
 	if err != nil {
@@ -60,8 +62,17 @@ func New(options ...Option) (*Dispatcher, error) {
 		w.Header().Set("Allow", allowed(nil))
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	})
+	if start := s.startQueue; start != nil {
+		if d.running, err = start(&d.Signals); err != nil {
+			return nil, err
+		}
+		d.settings.queue, d.settings.startQueue = d.running, nil
+	}
 	return d, nil
 }
+
+// Queue returns the queue that New was given or has started; nil for none.
+func (d *Dispatcher) Queue() Queue { return d.settings.queue }
 
 // Register serves an adapter below /{name}/. Several adapters of one ESP go
 // under several names. Names are compared without underscores: what is
@@ -88,6 +99,9 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	endpoints := map[string]*endpoint{}
 	for key, ep := range *d.endpoints.Load() {
 		endpoints[key] = ep
+	}
+	if s.startQueue != nil {
+		return fail("a queue is started for all adapters together, by an option of New")
 	}
 	if s.maxHeld != d.settings.maxHeld {
 		return fail("the bytes in flight are bounded for all adapters together, by an option of New")
@@ -145,9 +159,18 @@ func (d *Dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Shutdown answers new requests with 503 and waits until those under way have
-// ended, or until ctx is done. Call it before the server's own Shutdown where
-// the ESPs should go on to another process at once.
+// ended, or until ctx is done. Then it shuts down the queue that New has
+// started, if any, which waits for the receivers that run. Call it before the
+// server's own Shutdown where the ESPs should go on to another process at once.
 func (d *Dispatcher) Shutdown(ctx context.Context) error {
+	err := d.drain(ctx)
+	if d.running != nil {
+		err = errors.Join(err, d.running.Shutdown(ctx))
+	}
+	return err
+}
+
+func (d *Dispatcher) drain(ctx context.Context) error {
 	d.closing.Store(true)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -110,6 +110,7 @@ type settings struct {
 	noReplayCheck  bool
 	store          IdempotencyStore
 	queue          Queue
+	startQueue     func(*Signals) (RunningQueue, error)
 	logger         *slog.Logger
 	hooks          hookList
 	now            func() time.Time
@@ -376,8 +377,30 @@ type Queue interface {
 
 // WithQueue puts a queue in front of the receivers: the ESP is answered as
 // soon as the queue has the events, and the queue's workers run the receivers.
+// Whoever opened the queue closes it.
 func WithQueue(queue Queue) Option {
-	return func(s *settings) { s.queue = queue }
+	return func(s *settings) { s.queue, s.startQueue = queue, nil }
+}
+
+// RunningQueue is a [Queue] with workers that a [Dispatcher] can stop.
+type RunningQueue interface {
+	Queue
+	// Shutdown takes no more events, waits for the receivers that run until
+	// ctx is done, and gives up what the queue holds, whatever it returns.
+	Shutdown(ctx context.Context) error
+}
+
+// WithRunningQueue is [WithQueue] for a queue that belongs to the Dispatcher:
+// [New] starts it for the Dispatcher's receivers and returns its error,
+// [Dispatcher.Shutdown] shuts it down. It is an option of New alone; package
+// durable makes such options.
+func WithRunningQueue(start func(*Signals) (RunningQueue, error)) Option {
+	return func(s *settings) {
+		if start == nil {
+			s.fail("no function to start a queue")
+		}
+		s.queue, s.startQueue = nil, start
+	}
 }
 
 // WithLogger sets the logger; by default it is [slog.Default]. Rejected

@@ -127,7 +127,8 @@ func (c *connection[E]) failed(ev E, err error) error {
 }
 
 // Matching returns the names of the receivers that ev is for, in order. A queue
-// makes one job for each.
+// makes one job for each. A receiver whose filter panics is among them, so that
+// it costs the others nothing: its job fails, see [Signals.Call].
 func (s *Signals) Matching(ev Event) []string {
 	switch ev := ev.(type) {
 	case *TrackingEvent:
@@ -141,7 +142,9 @@ func (s *Signals) Matching(ev Event) []string {
 func matching[E Event](s *Signal[E], ev E) []string {
 	var names []string
 	for _, c := range s.connections() {
-		if c.wants(ev.Base()) {
+		wants := true
+		_ = caught(func() error { wants = c.wants(ev.Base()); return nil })
+		if wants {
 			names = append(names, c.name)
 		}
 	}
@@ -149,8 +152,9 @@ func matching[E Event](s *Signal[E], ev E) []string {
 }
 
 // Call runs one receiver on one event, without asking an idempotency store. It
-// returns what the receiver returned as a [*ReceiverError], and an error that
-// is [ErrUnavailable] where no receiver of that name is connected.
+// returns what the receiver returned, or the panic of one of its filters, as a
+// [*ReceiverError], and an error that is [ErrUnavailable] where no receiver of
+// that name is connected. What the filters say was decided by Matching.
 func (s *Signals) Call(ctx context.Context, receiver string, ev Event) error {
 	switch ev := ev.(type) {
 	case *TrackingEvent:
@@ -163,9 +167,13 @@ func (s *Signals) Call(ctx context.Context, receiver string, ev Event) error {
 
 func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E) error {
 	for _, c := range s.connections() {
-		if c.name == receiver {
-			return c.call(ctx, hookList{}, ev)
+		if c.name != receiver {
+			continue
 		}
+		if err := caught(func() error { c.wants(ev.Base()); return nil }); err != nil {
+			return c.failed(ev, err)
+		}
+		return c.call(ctx, hookList{}, ev)
 	}
 	return Because(ErrUnavailable, fmt.Sprintf("receiver %q is not connected", receiver), nil)
 }

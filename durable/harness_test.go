@@ -28,8 +28,9 @@ const postgresEnv = "ANYMAIL_TEST_POSTGRES"
 // database is where a test's queue lives: an SQLite file, or a schema of its
 // own on the PostgreSQL server that the environment names.
 type database struct {
-	kind string // "sqlite" or "postgres"
-	dsn  string
+	kind   string // "sqlite" or "postgres"
+	dsn    string
+	synced bool // waits for the disk: for benchmarks, since no test cuts the power
 }
 
 func (db database) open(tb testing.TB, signals *anymail.Signals, options ...durable.Option) *durable.Queue {
@@ -42,6 +43,9 @@ func (db database) open(tb testing.TB, signals *anymail.Signals, options ...dura
 
 func (db database) tryOpen(ctx context.Context, signals *anymail.Signals, options ...durable.Option) (*durable.Queue, error) {
 	options = append([]durable.Option{durable.WithLogger(slog.New(slog.DiscardHandler)), durable.WithTimeout(20 * time.Second), durable.Quick(21 * time.Second)}, options...)
+	if !db.synced {
+		options = append(options, durable.Pragma("synchronous(OFF)"))
+	}
 	if db.kind == "sqlite" {
 		return durable.OpenSQLite(ctx, db.dsn, signals, options...)
 	}
@@ -49,7 +53,12 @@ func (db database) tryOpen(ctx context.Context, signals *anymail.Signals, option
 }
 
 func onSQLite(tb testing.TB) database {
-	return database{"sqlite", filepath.Join(tb.TempDir(), "events.db")}
+	return database{"sqlite", filepath.Join(tb.TempDir(), "events.db"), isBenchmark(tb)}
+}
+
+func isBenchmark(tb testing.TB) bool {
+	_, is := tb.(*testing.B)
+	return is
 }
 
 // onPostgres makes a schema that is dropped when the test ends.
@@ -74,12 +83,17 @@ func onPostgres(tb testing.TB) database {
 	query := u.Query()
 	query.Set("search_path", schema)
 	query.Set("application_name", schema)
+	if !isBenchmark(tb) {
+		query.Set("synchronous_commit", "off")
+	}
 	u.RawQuery = query.Encode()
-	return database{"postgres", u.String()}
+	return database{"postgres", u.String(), isBenchmark(tb)}
 }
 
 // onEach runs a test on both databases.
 func onEach(t *testing.T, test func(*testing.T, database)) {
+	t.Helper()
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { t.Parallel(); test(t, onSQLite(t)) })
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, onPostgres(t)) })
 }
@@ -151,7 +165,44 @@ const patience = 2 * time.Minute
 
 func eventually(tb testing.TB, condition func() bool, what string) {
 	tb.Helper()
-	require.Eventually(tb, condition, patience, 50*time.Millisecond, what)
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatal(what)
+		}
+	}
+}
+
+// next receives from c, which must not take for ever.
+func next[T any](tb testing.TB, c <-chan T, what string) (value T) {
+	tb.Helper()
+	select {
+	case value = <-c:
+	case <-time.After(patience):
+		tb.Fatal(what)
+	}
+	return value
+}
+
+// restart stops the work and starts it again: River then looks at once for what
+// it otherwise looks for every half minute, such as jobs to remove or to rescue.
+func restart(tb testing.TB, q *durable.Queue) {
+	tb.Helper()
+	require.NoError(tb, q.Stop(tb.Context()))
+	start(tb, q)
+}
+
+// muchLater makes what a dead process left old enough for others to take over:
+// its jobs, and its place as River's leader.
+func muchLater(tb testing.TB, q *durable.Queue, kind string) {
+	tb.Helper()
+	past := "now() - interval '1 hour'"
+	if kind == "sqlite" {
+		past = "strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 hour')"
+	}
+	for _, statement := range []string{"UPDATE river_job SET attempted_at = " + past + " WHERE state = 'running'", "DELETE FROM river_leader"} {
+		_, err := q.DB().ExecContext(tb.Context(), statement)
+		require.NoError(tb, err)
+	}
 }
 
 // settled waits until no job is pending or running.

@@ -140,18 +140,10 @@ func (q *Queue) Get(ctx context.Context, id int64) (Job, anymail.Event, error) {
 	return job, ev, err
 }
 
-// Retry makes a dead letter pending again, with one more attempt, or a pending
+// Retry makes a dead letter pending again, with at least one more attempt, or a pending
 // job due at once. It returns [ErrNotFound] where id is that of neither.
 func (q *Queue) Retry(ctx context.Context, id int64) error {
-	row, err := q.client.JobGet(ctx, id)
-	if err != nil {
-		return notFound(err)
-	}
-	if row.Kind != deliveryKind || !retriable(stateOf(row.State)) {
-		return ErrNotFound
-	}
-	_, err = q.client.JobRetry(ctx, id)
-	return notFound(err)
+	return notFound(q.retry(ctx, id))
 }
 
 func retriable(s State) bool { return s == Dead || s == Pending }
@@ -199,7 +191,7 @@ func notFound(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, rivertype.ErrNotFound):
+	case errors.Is(err, rivertype.ErrNotFound), errors.Is(err, ErrNotFound):
 		return ErrNotFound
 	}
 	return fmt.Errorf("durable: %w", err)

@@ -103,6 +103,41 @@ func TestDeadLetters(t *testing.T) {
 	})
 }
 
+// A worker may be done with a job just when somebody retries it.
+func TestRetryDoesNotReviveWhatWasDoneMeanwhile(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		var signals anymail.Signals
+		connect(t, &signals, "crm", new(counter).receive)
+		q, other := db.open(t, &signals), db.open(t, &signals)
+		require.NoError(t, q.Enqueue(ctx, events("e", 1)))
+		pending, err := q.List(ctx, durable.Filter{State: durable.Pending})
+		require.NoError(t, err)
+		require.Len(t, pending, 1)
+
+		tx, err := other.DB().BeginTx(ctx, nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(ctx, "UPDATE river_job SET state = 'completed', finalized_at = created_at WHERE id = $1", pending[0].ID)
+		require.NoError(t, err)
+		retried := make(chan error, 1)
+		go func() { retried <- q.Retry(ctx, pending[0].ID) }()
+		if db.kind == "postgres" {
+			eventually(t, func() bool {
+				var waiting int
+				err := other.DB().QueryRowContext(ctx, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = current_setting('application_name')").Scan(&waiting)
+				return err == nil && waiting > 0
+			}, "it does not wait for the worker")
+		} else {
+			time.Sleep(100 * time.Millisecond) // its wait cannot be seen
+		}
+		require.NoError(t, tx.Commit())
+		require.ErrorIs(t, next(t, retried, "it waits for ever"), durable.ErrNotFound)
+		job, _, err := q.Get(ctx, pending[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, durable.Done, job.State)
+	})
+}
+
 func TestLargeContentIsKeptOnceAndRemovedWhenAllIsDone(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		ctx := t.Context()
@@ -188,6 +223,7 @@ func TestWhatIsDoneIsForgottenAfterItsRetention(t *testing.T) {
 
 		_, err = q.DB().ExecContext(ctx, "UPDATE river_job SET finalized_at = "+strings.Replace(past, "59", "61", 1)+" WHERE finalized_at IS NOT NULL")
 		require.NoError(t, err)
+		restart(t, q)
 		eventually(t, func() bool {
 			done, err := q.List(ctx, durable.Filter{State: durable.Done})
 			return err == nil && len(done) == 0
@@ -299,6 +335,7 @@ func TestSeveralProcessesOpenANewDatabaseAtOnce(t *testing.T) {
 }
 
 func TestHooks(t *testing.T) {
+	t.Parallel()
 	var signals anymail.Signals
 	connect(t, &signals, "crm", func(context.Context, *anymail.TrackingEvent) error {
 		return durable.Permanent(errors.New("no"))
@@ -310,7 +347,7 @@ func TestHooks(t *testing.T) {
 			return ctx, func(err error) { seen <- fmt.Sprint(name, " ends ", errors.Is(err, anymail.ErrReceiver)) }
 		}}
 	}
-	q := database{"sqlite", ":memory:"}.open(t, &signals, durable.WithHooks(hooks("outer")), durable.WithHooks(anymail.Hooks{}), durable.WithHooks(hooks("inner")))
+	q := database{kind: "sqlite", dsn: ":memory:"}.open(t, &signals, durable.WithHooks(hooks("outer")), durable.WithHooks(anymail.Hooks{}), durable.WithHooks(hooks("inner")))
 	start(t, q)
 	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
 	settled(t, q)

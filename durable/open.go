@@ -2,7 +2,9 @@ package durable
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +23,37 @@ import (
 	"github.com/goanymail/anymail"
 )
 
+// SQLite is an option of [anymail.New]: a queue in the SQLite file at path, as
+// [OpenSQLite] opens it, which New starts and [anymail.Dispatcher.Shutdown]
+// stops. ctx bounds how long opening may take.
+func SQLite(ctx context.Context, path string, options ...Option) anymail.Option {
+	return running(ctx, func(signals *anymail.Signals) (*Queue, error) {
+		return OpenSQLite(ctx, path, signals, options...)
+	})
+}
+
+// Postgres is [SQLite] for a queue in a PostgreSQL database, as [OpenPostgres]
+// opens it.
+func Postgres(ctx context.Context, dsn string, options ...Option) anymail.Option {
+	return running(ctx, func(signals *anymail.Signals) (*Queue, error) {
+		return OpenPostgres(ctx, dsn, signals, options...)
+	})
+}
+
+func running(ctx context.Context, open func(*anymail.Signals) (*Queue, error)) anymail.Option {
+	return anymail.WithRunningQueue(func(signals *anymail.Signals) (anymail.RunningQueue, error) {
+		q, err := open(signals)
+		if err != nil {
+			return nil, err
+		}
+		// Shutdown ends the work in good order; the end of ctx would not.
+		if err := q.Start(context.WithoutCancel(ctx)); err != nil {
+			return nil, errors.Join(err, q.Close())
+		}
+		return q, nil
+	})
+}
+
 // OpenSQLite opens a queue in the SQLite file at path, which is made where it
 // is missing; ":memory:" is a queue that ends with the process. signals has
 // the receivers, usually those of the [anymail.Dispatcher].
@@ -36,9 +69,13 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 	if s.relaxedSync {
 		sync = "NORMAL"
 	}
-	dsn := "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) +
+	file, vfs := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path), ""
+	if path == ":memory:" {
+		file, vfs = "/anymail-"+rand.Text(), "&vfs=memdb"
+	}
+	dsn := "file:" + file +
 		"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=foreign_keys(1)&_pragma=synchronous(" + sync + ")" + s.pragmas
+		"&_pragma=foreign_keys(1)&_pragma=synchronous(" + sync + ")" + s.pragmas + vfs
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("durable: sqlite: %w", err)
@@ -51,6 +88,19 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 	driver := riversqlite.New(db)
 	q := &Queue{settings: s, signals: signals, db: db, txDB: db, complete: completeSQLite}
 	q.close = func() { _ = db.Close() }
+	if vfs != "" {
+		// A connection is replaced when a query was cancelled, and what is in
+		// memory goes with the last one: this one stays.
+		keep, err := sql.Open("sqlite", dsn)
+		if err == nil {
+			err = keep.PingContext(context.WithoutCancel(ctx))
+		}
+		if err != nil {
+			q.close()
+			return nil, fmt.Errorf("durable: sqlite: %w", err)
+		}
+		q.close = func() { _, _ = db.Close(), keep.Close() }
+	}
 	// Another process may be at it: then what it makes is in our way once.
 	for try := 0; ; try++ {
 		if err = q.migrateSQLite(ctx, driver); err == nil || try == 5 || ctx.Err() != nil {
@@ -66,6 +116,10 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 			exec: func(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
 				_, err := tx.ExecContext(ctx, query, args...)
 				return err
+			},
+			lock: func(ctx context.Context, tx *sql.Tx, job int64) (kind, state string, err error) {
+				err = tx.QueryRowContext(ctx, "SELECT kind, state FROM river_job WHERE id = $1", job).Scan(&kind, &state)
+				return kind, state, err
 			},
 		})
 	}
@@ -124,6 +178,10 @@ func OpenPostgres(ctx context.Context, dsn string, signals *anymail.Signals, opt
 			exec: func(ctx context.Context, tx pgx.Tx, query string, args ...any) error {
 				_, err := tx.Exec(ctx, query, args...)
 				return err
+			},
+			lock: func(ctx context.Context, tx pgx.Tx, job int64) (kind, state string, err error) {
+				err = tx.QueryRow(ctx, "SELECT kind, state FROM river_job WHERE id = $1 FOR UPDATE", job).Scan(&kind, &state)
+				return kind, state, err
 			},
 		})
 	}
@@ -192,9 +250,12 @@ type transactions[Tx any] struct {
 	commit   func(context.Context, Tx) error
 	rollback func(context.Context, Tx) error
 	exec     func(ctx context.Context, tx Tx, query string, args ...any) error
+	// lock keeps everybody from a job until the transaction ends, and returns
+	// what it is. On SQLite the transaction itself does that.
+	lock func(ctx context.Context, tx Tx, job int64) (kind, state string, err error)
 }
 
-// connect gives q River's client and the way to insert through it.
+// connect gives q River's client and what it does in a transaction with it.
 func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx]) error {
 	s := q.settings
 	workers := river.NewWorkers()
@@ -258,6 +319,27 @@ func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx
 			return 0, err
 		}
 		return inserted, nil
+	}
+	q.retry = func(ctx context.Context, id int64) error {
+		tx, err := in.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = in.rollback(context.WithoutCancel(ctx), tx) }()
+		// JobRetry would run a job again that a worker has just done.
+		kind, state, err := in.lock(ctx, tx, id)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return ErrNotFound
+		case err != nil:
+			return err
+		case kind != deliveryKind || !retriable(stateOf(rivertype.JobState(state))):
+			return ErrNotFound
+		}
+		if _, err := c.JobRetryTx(ctx, tx, id); err != nil {
+			return err
+		}
+		return in.commit(ctx, tx)
 	}
 	return nil
 }

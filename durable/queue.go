@@ -24,13 +24,15 @@ import (
 )
 
 // Queue takes events from a [anymail.Dispatcher] and runs receivers on them.
-// Open one with [OpenSQLite] or [OpenPostgres]. All methods may be called
-// concurrently.
+// The options [SQLite] and [Postgres] give a Dispatcher one; [OpenSQLite] and
+// [OpenPostgres] open one that is started and stopped by hand. All methods may
+// be called concurrently.
 type Queue struct {
 	settings settings
 	signals  *anymail.Signals
 	client   client
 	insert   func(context.Context, []river.InsertManyParams, []content) (inserted int, err error)
+	retry    func(ctx context.Context, id int64) error
 	pending  gauge
 
 	db       *sql.DB       // the same database by database/sql
@@ -53,11 +55,10 @@ type client interface {
 	Queues() *river.QueueBundle
 	JobList(context.Context, *river.JobListParams) (*river.JobListResult, error)
 	JobGet(context.Context, int64) (*rivertype.JobRow, error)
-	JobRetry(context.Context, int64) (*rivertype.JobRow, error)
 	JobDelete(context.Context, int64) (*rivertype.JobRow, error)
 }
 
-var _ anymail.Queue = (*Queue)(nil)
+var _ anymail.RunningQueue = (*Queue)(nil)
 
 // delivery is what a job holds: one event for one receiver.
 type delivery struct {
@@ -195,10 +196,13 @@ func (q *Queue) Start(ctx context.Context) error {
 
 var errClosed = fmt.Errorf("durable: the queue is closed: %w", anymail.ErrUnavailable)
 
+// tendInterval is how soon work begins for a receiver that is connected later.
+const tendInterval = 250 * time.Millisecond
+
 // tend follows the receivers that are connected and disconnected.
 func (q *Queue) tend(ctx context.Context, worked map[string]bool, done chan<- struct{}) {
 	defer close(done)
-	ticker := time.NewTicker(time.Second)
+	ticker := time.NewTicker(tendInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -285,4 +289,16 @@ func (q *Queue) Close() error {
 	}
 	q.close()
 	return err
+}
+
+// Shutdown implements [anymail.RunningQueue]: it is Stop, and then Close.
+func (q *Queue) Shutdown(ctx context.Context) error {
+	return errors.Join(q.Stop(ctx), q.Close())
+}
+
+// Of returns the queue of a Dispatcher that was made with [SQLite], [Postgres]
+// or [anymail.WithQueue]; nil where it has none of this package.
+func Of(d *anymail.Dispatcher) *Queue {
+	q, _ := d.Queue().(*Queue)
+	return q
 }
