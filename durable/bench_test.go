@@ -5,11 +5,15 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,9 +36,23 @@ func benchEvents(n int) []anymail.Event {
 	return evs
 }
 
-func onEachBench(b *testing.B, bench func(*testing.B, database)) {
-	b.Run("db=sqlite", func(b *testing.B) { bench(b, onSQLite(b)) })
-	b.Run("db=postgres", func(b *testing.B) { bench(b, onPostgres(b)) })
+// onEachBench runs a benchmark on both databases. Each measurement makes one for
+// itself, so that none finds the rows of another.
+func onEachBench(b *testing.B, bench func(b *testing.B, fresh func(testing.TB) database)) {
+	b.Run("db=sqlite", func(b *testing.B) { bench(b, onSQLite) })
+	b.Run("db=postgres", func(b *testing.B) { bench(b, onPostgres) })
+}
+
+// figures are what benchmarks have measured, by their names and the units.
+var figures = map[string]map[string]float64{}
+
+func measured(b *testing.B, value float64, unit string) {
+	b.Helper()
+	b.ReportMetric(value, unit)
+	if figures[b.Name()] == nil {
+		figures[b.Name()] = map[string]float64{}
+	}
+	figures[b.Name()][unit] = value
 }
 
 // latencies reports the median and 99th percentile of what is measured, and
@@ -52,11 +70,16 @@ func latencies(b *testing.B, batch int, insert func([]anymail.Event) error) {
 		took = append(took, d)
 		all += d
 	}
+	quantiles(b, took)
+	measured(b, float64(b.N*batch)/all.Seconds(), "events/s")
+	measured(b, residentMiB(), "rss-MiB")
+}
+
+func quantiles(b *testing.B, took []time.Duration) {
+	b.Helper()
 	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
-	b.ReportMetric(float64(b.N*batch)/all.Seconds(), "events/s")
-	b.ReportMetric(residentMiB(), "rss-MiB")
+	measured(b, float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	measured(b, float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
 // residentMiB is the memory that the process has from the system; 0 where that
@@ -75,48 +98,54 @@ func residentMiB() float64 {
 // river_job, with their unique keys and all indexes, by the quickest bare insert
 // there is: one INSERT over a JSON array (SQLite), COPY (PostgreSQL).
 func BenchmarkEnqueue(b *testing.B) {
-	onEachBench(b, func(b *testing.B, db database) {
+	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
 		for _, batch := range []int{1, 1000} {
 			b.Run(fmt.Sprintf("batch=%d/floor", batch), func(b *testing.B) {
-				q, insert := floor(b, db)
-				defer q.Close()
-				latencies(b, batch, insert)
+				latencies(b, batch, floor(b, fresh(b)))
 			})
 			b.Run(fmt.Sprintf("batch=%d/durable", batch), func(b *testing.B) {
-				var signals anymail.Signals
-				require.NoError(b, signals.Tracking.Connect("crm", new(counter).receive))
-				q := db.open(b, &signals, durable.WithMaxPending(1<<30))
-				defer q.Close()
-				latencies(b, batch, func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) })
+				latencies(b, batch, enqueue(b, fresh(b)))
 			})
 		}
 	})
 }
 
+func enqueue(b *testing.B, db database) func([]anymail.Event) error {
+	b.Helper()
+	signals := new(anymail.Signals)
+	connect(b, signals, "crm", new(counter).receive)
+	q := db.open(b, signals, durable.WithMaxPending(1<<30))
+	return func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) }
+}
+
 // BenchmarkEnqueueParallel is the same from 16 requests at once, single events.
 func BenchmarkEnqueueParallel(b *testing.B) {
-	onEachBench(b, func(b *testing.B, db database) {
-		for _, what := range []string{"floor", "durable"} {
+	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
+		for what, open := range map[string]func(*testing.B, database) func([]anymail.Event) error{"floor": floor, "durable": enqueue} {
 			b.Run(what, func(b *testing.B) {
-				q, insert := floor(b, db)
-				defer q.Close()
-				if what == "durable" {
-					var signals anymail.Signals
-					require.NoError(b, signals.Tracking.Connect("crm", new(counter).receive))
-					q := db.open(b, &signals, durable.WithMaxPending(1<<30))
-					defer q.Close()
-					insert = func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) }
-				}
-				b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+				insert := open(b, fresh(b))
+				var mu sync.Mutex
+				var took []time.Duration
+				b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
 				b.ResetTimer()
 				b.RunParallel(func(pb *testing.PB) {
+					var own []time.Duration
 					for pb.Next() {
-						if err := insert(benchEvents(1)); err != nil {
+						evs := benchEvents(1)
+						start := time.Now()
+						if err := insert(evs); err != nil {
 							b.Error(err)
 						}
+						own = append(own, time.Since(start))
 					}
+					mu.Lock()
+					defer mu.Unlock()
+					took = append(took, own...)
 				})
-				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+				b.StopTimer()
+				quantiles(b, took)
+				measured(b, float64(b.N)/b.Elapsed().Seconds(), "events/s")
+				measured(b, residentMiB(), "rss-MiB")
 			})
 		}
 	})
@@ -125,14 +154,14 @@ func BenchmarkEnqueueParallel(b *testing.B) {
 // BenchmarkWork is the way from the queue to a receiver that does nothing, and
 // to one that writes a row in the job's transaction.
 func BenchmarkWork(b *testing.B) {
-	onEachBench(b, func(b *testing.B, db database) {
+	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
 		for _, workers := range []int{durable.DefaultWorkers, 200} {
 			b.Run(fmt.Sprintf("workers=%d/plain", workers), func(b *testing.B) {
-				benchWork(b, db, workers, func(context.Context, *anymail.TrackingEvent) error { return nil })
+				benchWork(b, fresh(b), workers, func(context.Context, *anymail.TrackingEvent) error { return nil })
 			})
 		}
 		b.Run(fmt.Sprintf("workers=%d/tx", durable.DefaultWorkers), func(b *testing.B) {
-			benchWork(b, db, durable.DefaultWorkers, func(ctx context.Context, ev *anymail.TrackingEvent) error {
+			benchWork(b, fresh(b), durable.DefaultWorkers, func(ctx context.Context, ev *anymail.TrackingEvent) error {
 				tx, err := durable.Tx(ctx)
 				if err != nil {
 					return err
@@ -146,39 +175,39 @@ func BenchmarkWork(b *testing.B) {
 
 func benchWork(b *testing.B, db database, workers int, receive func(context.Context, *anymail.TrackingEvent) error) {
 	var signals anymail.Signals
-	require.NoError(b, signals.Tracking.Connect("crm", receive))
+	var done atomic.Int64
+	connect(b, &signals, "crm", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+		defer done.Add(1)
+		return receive(ctx, ev)
+	})
 	q := db.open(b, &signals, durable.WithMaxPending(1<<30), durable.WithWorkers(workers))
-	defer q.Close()
-	_, err := q.DB().ExecContext(b.Context(), "CREATE TABLE IF NOT EXISTS effects (key text NOT NULL)")
+	_, err := q.DB().ExecContext(b.Context(), "CREATE TABLE effects (key text NOT NULL)")
 	require.NoError(b, err)
 	for left := b.N; left > 0; left -= 1000 {
 		require.NoError(b, q.Enqueue(b.Context(), benchEvents(min(left, 1000))))
 	}
 	b.ResetTimer()
-	require.NoError(b, q.Start(b.Context()))
-	for {
-		stats, err := q.Stats(b.Context())
-		require.NoError(b, err)
-		if stats.Pending+stats.Running == 0 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
+	start(b, q)
+	for done.Load() < int64(b.N) {
+		time.Sleep(5 * time.Millisecond)
 	}
+	settled(b, q) // and all of it is written down
 	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
-	b.ReportMetric(residentMiB(), "rss-MiB")
+	measured(b, float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	measured(b, residentMiB(), "rss-MiB")
 }
 
 // floor inserts rows as Enqueue does, without anything around it.
-func floor(b *testing.B, db database) (*durable.Queue, func([]anymail.Event) error) {
-	q := db.open(b, new(anymail.Signals)) // makes the tables
+func floor(b *testing.B, db database) func([]anymail.Event) error {
+	b.Helper()
+	require.NoError(b, db.open(b, new(anymail.Signals)).Close()) // makes the tables
 	ctx := b.Context()
 	if db.kind == "sqlite" {
 		handle, err := sql.Open("sqlite", "file:"+db.dsn+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
 		require.NoError(b, err)
 		handle.SetMaxOpenConns(1)
 		b.Cleanup(func() { _ = handle.Close() })
-		return q, func(evs []anymail.Event) error {
+		return func(evs []anymail.Event) error {
 			_, err := handle.ExecContext(ctx, `INSERT INTO river_job (args, kind, max_attempts, queue, state, unique_key, unique_states)
 				SELECT jsonb(value ->> 'args'), 'anymail_delivery', 15, 'anymail-crm', 'available', unhex(value ->> 'key'), 255 FROM json_each($1)`, durable.FloorJSON(evs))
 			return err
@@ -194,11 +223,75 @@ func floor(b *testing.B, db database) (*durable.Queue, func([]anymail.Event) err
 		conns <- conn
 	}
 	columns := []string{"args", "kind", "max_attempts", "queue", "state", "unique_key", "unique_states"}
-	return q, func(evs []anymail.Event) error {
+	return func(evs []anymail.Event) error {
 		conn := <-conns
 		defer func() { conns <- conn }()
 		rows := durable.FloorRows(evs)
 		_, err := conn.CopyFrom(ctx, pgx.Identifier{"river_job"}, columns, pgx.CopyFromRows(rows))
 		return err
 	}
+}
+
+// printTables prints what was measured as docs/durable.md has it.
+func printTables(w io.Writer) {
+	if len(figures) == 0 {
+		return
+	}
+	row := func(what string, cells ...string) {
+		fmt.Fprintf(w, "| %s |\n", strings.Join(append([]string{what}, cells...), " | "))
+	}
+	cell := func(format, benchmark string, units ...string) string {
+		values := make([]any, len(units))
+		for i, unit := range units {
+			value, ok := figures["Benchmark"+benchmark][unit]
+			if !ok {
+				return "not measured"
+			}
+			values[i] = value
+		}
+		return fmt.Sprintf(format, values...)
+	}
+
+	fmt.Fprintf(w, "\n%s, %d CPUs, %s; load average at the end %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), loadAverage())
+	row("to the answer", "SQLite floor", "SQLite", "PostgreSQL floor", "PostgreSQL")
+	row("---", "---", "---", "---", "---")
+	for _, r := range []struct{ rate, latency, benchmark string }{
+		{"single events, per second", "median / p99", "Enqueue/db=%s/batch=1/%s"},
+		{"1000 in a request, events per second", "median / p99 of such a request", "Enqueue/db=%s/batch=1000/%s"},
+		{"single events from 16 requests at once, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
+	} {
+		var rates, latencies []string
+		for _, db := range []string{"sqlite", "postgres"} {
+			for _, what := range []string{"floor", "durable"} {
+				benchmark := fmt.Sprintf(r.benchmark, db, what)
+				rates = append(rates, cell("%.0f", benchmark, "events/s"))
+				latencies = append(latencies, cell("%.1f / %.1f ms", benchmark, "p50-ms", "p99-ms"))
+			}
+		}
+		row(r.rate, rates...)
+		row(r.latency, latencies...)
+	}
+	fmt.Fprintln(w)
+	row("worked off, events per second", "SQLite", "PostgreSQL")
+	row("---", "---", "---")
+	for _, r := range []struct{ what, benchmark string }{
+		{"receiver that does nothing, 16 workers", "workers=16/plain"},
+		{"the same, 200 workers", "workers=200/plain"},
+		{"receiver that writes a row in `Tx`, 16 workers", "workers=16/tx"},
+	} {
+		row(r.what, cell("%.0f", "Work/db=sqlite/"+r.benchmark, "events/s"), cell("%.0f", "Work/db=postgres/"+r.benchmark, "events/s"))
+	}
+	least, most := math.Inf(1), 0.0
+	for _, f := range figures {
+		least, most = min(least, f["rss-MiB"]), max(most, f["rss-MiB"])
+	}
+	fmt.Fprintf(w, "\nThe process had %.0f to %.0f MiB of memory (RSS).\n", least, most)
+}
+
+func loadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
 }

@@ -220,11 +220,13 @@ func TestMain(m *testing.M) {
 		select {}
 	}
 	sqlite.RegisterConnectionHook(limitDisk)
-	// Most of these tests wait most of the time. An argument of go test wins.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	// These tests wait half of the time. An argument of go test wins.
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	printTables(os.Stdout) // of the benchmarks, if any ran
+	os.Exit(code)
 }
 
 // childTB is a testing.TB outside a test.

@@ -6,8 +6,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log"
+	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -17,8 +22,12 @@ import (
 )
 
 func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
 	// "user:password", as it stands in the URL that Postmark is given.
-	d, err := anymail.New(anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET")))
+	secret := anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET"))
+	d, err := anymail.New(secret)
 	check(err)
 	adapter, err := postmark.New(postmark.Config{})
 	check(err)
@@ -37,7 +46,16 @@ func main() {
 	r.Mount("/anymail", d) // POST /anymail/postmark/tracking/ and .../inbound/
 	s := server.New(r)
 	s.Addr = "127.0.0.1:8080"
-	log.Fatal(s.ListenAndServe())
+	go func() {
+		if err := s.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			log.Fatal(err)
+		}
+	}()
+
+	<-ctx.Done() // and then let what has begun come to its end
+	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	check(errors.Join(d.Shutdown(stopping), s.Shutdown(stopping)))
 }
 
 func check(err error) {
