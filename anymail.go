@@ -63,7 +63,7 @@ func New(options ...Option) (*Dispatcher, error) {
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	})
 	if start := s.startQueue; start != nil {
-		if d.running, err = start(&d.Signals); err != nil {
+		if d.running, err = start(QueueHost{&d.Signals, Hooks{Receiver: s.hooks.receiver}, s.logger}); err != nil {
 			return nil, err
 		}
 		d.settings.queue, d.settings.startQueue = d.running, nil

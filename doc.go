@@ -41,8 +41,15 @@
 //
 // The answer makes the ESP come again where that can help (a receiver failed:
 // 500; overloaded, shutting down or a queue out of reach: 503), and not where it
-// cannot (not authentic, malformed: 400). Receivers run before the answer; give
-// [WithQueue] a queue, such as package durable's, where that takes too long.
+// cannot (not authentic, malformed: 400). Receivers run before the answer. Where
+// that takes too long, or they must not be lost when the process dies, an option
+// of package durable puts a queue in front of them, and nothing else changes:
+//
+//	d, err := anymail.New(secret, durable.SQLite(ctx, "events.db"))
+//	d, err := anymail.New(secret, durable.Postgres(ctx, databaseURL))
+//
+// [WithQueue] takes a queue of your own. [Dispatcher.Shutdown] stops in good
+// order, with or without a queue.
 //
 // # Security
 //

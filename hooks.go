@@ -54,8 +54,9 @@ type Hooks struct {
 	Request func(context.Context, RequestInfo) (context.Context, func(Outcome))
 	// Stage runs around each stage of a request.
 	Stage func(context.Context, RequestInfo, Stage) (context.Context, func(error))
-	// Receiver runs around each call of a receiver by the Dispatcher. What a
-	// queue's worker calls is the queue's to observe.
+	// Receiver runs around each call of a receiver by the Dispatcher, or by a
+	// queue of [WithRunningQueue]. What the workers of any other queue call is
+	// that queue's to observe.
 	Receiver func(ctx context.Context, receiver string, ev Event) (context.Context, func(error))
 	// Rejected is called for each request that is not answered with success.
 	Rejected func(context.Context, Rejection)

@@ -110,7 +110,7 @@ type settings struct {
 	noReplayCheck  bool
 	store          IdempotencyStore
 	queue          Queue
-	startQueue     func(*Signals) (RunningQueue, error)
+	startQueue     func(QueueHost) (RunningQueue, error)
 	logger         *slog.Logger
 	hooks          hookList
 	now            func() time.Time
@@ -390,11 +390,17 @@ type RunningQueue interface {
 	Shutdown(ctx context.Context) error
 }
 
+// QueueHost is what a [Dispatcher] gives a queue of its own.
+type QueueHost struct {
+	Signals *Signals // the receivers to run
+	Hooks   Hooks    // Receiver is to be called around each run; the others are nil
+	Logger  *slog.Logger
+}
+
 // WithRunningQueue is [WithQueue] for a queue that belongs to the Dispatcher:
-// [New] starts it for the Dispatcher's receivers and returns its error,
-// [Dispatcher.Shutdown] shuts it down. It is an option of New alone; package
-// durable makes such options.
-func WithRunningQueue(start func(*Signals) (RunningQueue, error)) Option {
+// [New] starts it and returns its error, [Dispatcher.Shutdown] shuts it down.
+// It is an option of New alone; package durable makes such options.
+func WithRunningQueue(start func(QueueHost) (RunningQueue, error)) Option {
 	return func(s *settings) {
 		if start == nil {
 			s.fail("no function to start a queue")

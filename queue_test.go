@@ -14,14 +14,18 @@ import (
 
 // runningQueue runs what it is given at once, and notes what is done to it.
 type runningQueue struct {
-	signals *anymail.Signals
-	told    []string
-	err     error
+	host anymail.QueueHost
+	told []string
+	err  error
 }
 
 func (q *runningQueue) Enqueue(ctx context.Context, events []anymail.Event) error {
 	q.told = append(q.told, "enqueue")
-	return q.signals.Deliver(ctx, nil, events...)
+	_, end := q.host.Hooks.Receiver(ctx, "keep", events[0])
+	err := q.host.Signals.Deliver(ctx, nil, events...)
+	end(err)
+	q.host.Logger.InfoContext(ctx, "the queue has run")
+	return err
 }
 
 func (q *runningQueue) Shutdown(context.Context) error {
@@ -30,18 +34,26 @@ func (q *runningQueue) Shutdown(context.Context) error {
 }
 
 func (q *runningQueue) option() anymail.Option {
-	return anymail.WithRunningQueue(func(signals *anymail.Signals) (anymail.RunningQueue, error) {
-		q.signals, q.told = signals, append(q.told, "start")
+	return anymail.WithRunningQueue(func(host anymail.QueueHost) (anymail.RunningQueue, error) {
+		q.host, q.told = host, append(q.told, "start")
 		return q, nil
 	})
 }
 
 func TestNewStartsItsQueueAndShutdownEndsIt(t *testing.T) {
 	q := &runningQueue{err: errors.New("a receiver does not end")}
-	h := newHouse(t, newAcme("key"), q.option())
+	var runs []string
+	h := newHouse(t, newAcme("key"), q.option(), anymail.WithHooks(anymail.Hooks{
+		Receiver: func(ctx context.Context, receiver string, _ anymail.Event) (context.Context, func(error)) {
+			runs = append(runs, receiver)
+			return ctx, func(error) { panic("a hook only observes") }
+		},
+	}))
 	require.Same(t, q, h.Queue())
 	require.Equal(t, http.StatusOK, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
 	require.Len(t, h.take(), 1, "it has the Dispatcher's receivers")
+	require.Equal(t, []string{"keep"}, runs, "and hooks")
+	require.Contains(t, h.log.String(), "the queue has run")
 	require.ErrorIs(t, h.Shutdown(t.Context()), q.err)
 	require.Equal(t, []string{"start", "enqueue", "shutdown"}, q.told)
 }
@@ -57,7 +69,7 @@ func TestWhoeverOpensAQueueClosesIt(t *testing.T) {
 
 func TestAQueueThatDoesNotStart(t *testing.T) {
 	broken := errors.New("no database")
-	_, err := anymail.New(anymail.WithRunningQueue(func(*anymail.Signals) (anymail.RunningQueue, error) { return nil, broken }))
+	_, err := anymail.New(anymail.WithRunningQueue(func(anymail.QueueHost) (anymail.RunningQueue, error) { return nil, broken }))
 	require.ErrorIs(t, err, broken)
 	_, err = anymail.New(anymail.WithRunningQueue(nil))
 	require.ErrorIs(t, err, anymail.ErrConfig)

@@ -1,20 +1,23 @@
 // Package durable keeps events on disk before the ESP is answered, and runs
 // the receivers afterwards, each on its own, until it has done its work.
 //
-// A [Queue] is an [anymail.Queue] built on River (https://riverqueue.com), in
-// an SQLite file or in PostgreSQL:
+// The queue is River (https://riverqueue.com), in an SQLite file or in
+// PostgreSQL. It is one option of [anymail.New]; receivers and adapters are
+// connected and registered as ever:
 //
-//	d, err := anymail.New()
-//	// ...
-//	q, err := durable.OpenSQLite(ctx, "events.db", &d.Signals)
-//	// ...
-//	err = d.Register("mailgun", adapter, anymail.WithQueue(q))
-//	// ...
-//	err = q.Start(ctx)
+//	d, err := anymail.New(durable.SQLite(ctx, "events.db"))
 //
 // and, when one machine is no longer enough, one line becomes another:
 //
-//	q, err := durable.OpenPostgres(ctx, os.Getenv("DATABASE_URL"), &d.Signals)
+//	d, err := anymail.New(durable.Postgres(ctx, os.Getenv("DATABASE_URL")))
+//
+// New opens the database, makes its tables where they are missing and starts
+// the workers, or returns an error. [anymail.Dispatcher.Shutdown] waits for the
+// requests and the receivers that run and closes the database. [Of] is the
+// [Queue], with its dead letters and numbers.
+//
+// [OpenSQLite] and [OpenPostgres] open a queue that is started and stopped by
+// hand: for a process that only takes events, or only works.
 //
 // # What it promises
 //

@@ -13,9 +13,10 @@ import (
 
 var quiet = durable.WithLogger(slog.New(slog.DiscardHandler))
 
+// One option, and the receiver runs after the answer, until it has succeeded.
 func Example() {
 	ctx := context.Background()
-	d, err := anymail.New()
+	d, err := anymail.New(durable.SQLite(ctx, ":memory:", quiet)) // or a file, or Postgres with a URL
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -30,21 +31,9 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-
-	// A file such as "events.db", or OpenPostgres with a URL.
-	q, err := durable.OpenSQLite(ctx, ":memory:", &d.Signals, quiet)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer q.Close()
-	if err := q.Start(ctx); err != nil {
-		fmt.Println(err)
-		return
-	}
-	// d.Register("mailgun", adapter, anymail.WithQueue(q)) and serve d. For
-	// each request the Dispatcher then does this:
-	err = q.Enqueue(ctx, []anymail.Event{&anymail.TrackingEvent{
+	// d.Register("mailgun", adapter) and serve d. For each request the
+	// Dispatcher then does this:
+	err = d.Queue().Enqueue(ctx, []anymail.Event{&anymail.TrackingEvent{
 		Common:    anymail.Common{ESP: "mailgun", Type: anymail.EventBounced, Key: "mailgun:1"},
 		Recipient: "ada@example.com",
 	}})
@@ -56,10 +45,46 @@ func Example() {
 
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if err := q.Stop(ctx); err != nil {
+	if err := d.Shutdown(ctx); err != nil {
 		fmt.Println(err)
 	}
 	// Output: ada@example.com bounced
+}
+
+// A queue that is opened by hand, for a process that only works: it has
+// receivers and no Dispatcher.
+func ExampleOpenSQLite() {
+	ctx := context.Background()
+	var signals anymail.Signals
+	done := make(chan string)
+	err := signals.Tracking.Connect("crm", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		done <- ev.Recipient
+		return nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	q, err := durable.OpenSQLite(ctx, ":memory:", &signals, quiet)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer q.Close()
+	if err := q.Start(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	// Another process has the Dispatcher and puts events in.
+	_ = q.Enqueue(ctx, []anymail.Event{&anymail.TrackingEvent{
+		Common:    anymail.Common{ESP: "mailgun", Type: anymail.EventBounced, Key: "mailgun:1"},
+		Recipient: "ada@example.com",
+	}})
+	fmt.Println(<-done)
+	if err := q.Stop(ctx); err != nil { // waits for the receivers that run
+		fmt.Println(err)
+	}
+	// Output: ada@example.com
 }
 
 func ExampleTx() {

@@ -272,7 +272,7 @@ func (p *poster) run(addr string, enough int, then func()) {
 				if answered >= target {
 					once()
 				}
-				if answered >= target+50 {
+				if answered >= target+20 {
 					return
 				}
 			}
@@ -294,7 +294,7 @@ func TestKilledBetweenAnswerAndCallback(t *testing.T) {
 		require.Empty(t, calls, "killed before any callback")
 
 		addr, kill = w.child(t)
-		p.run(addr, 100, kill) // somewhere in the midst of both
+		p.run(addr, 50, kill) // somewhere in the midst of both
 
 		q := w.open(t)
 		muchLater(t, q, db.kind)
@@ -478,13 +478,13 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, onSQLite(t))
 	q := w.open(t)
-	w.limitDisk(t, q, 50) // 200 KiB
+	w.limitDisk(t, q, 15) // 60 KiB
 	server := httptest.NewServer(dispatcher(t, q))
 	defer server.Close()
 
 	var answered, refused []string
 	for i := range 10 {
-		keys := make([]string, 25)
+		keys := make([]string, 10)
 		for j := range keys {
 			keys[j] = fmt.Sprintf("k%d-%d", i, j)
 		}
@@ -507,15 +507,15 @@ func TestFullDisk(t *testing.T) {
 	}
 	start(t, q)
 	w.check(t, q, answered)
-	require.Len(t, answered, 250)
+	require.Len(t, answered, 100)
 }
 
 func TestDiskFullWhileReceiversRun(t *testing.T) {
 	t.Parallel()
-	const jobs = 50
+	const jobs = 20
 	w := newWorld(t, onSQLite(t))
 	w.begun, w.gate = make(chan struct{}, aLot), make(chan struct{})
-	w.Ballast = 100_000 // so that the rows of the receivers that run have no room
+	w.Ballast = 40_000 // so that the rows of the receivers that run have no room
 	failed := make(chan error, aLot)
 	q := w.open(t, durable.WithMaxAttempts(1000), durable.WithHooks(anymail.Hooks{
 		Receiver: func(ctx context.Context, _ string, _ anymail.Event) (context.Context, func(error)) {
@@ -533,7 +533,7 @@ func TestDiskFullWhileReceiversRun(t *testing.T) {
 	}
 	w.limitDisk(t, q, 0)
 	large := event("large")
-	large.Raw = anymail.Raw(strings.Repeat(" ", aLot))
+	large.Raw = anymail.Raw(strings.Repeat(" ", 500_000))
 	require.ErrorIs(t, q.Enqueue(t.Context(), []anymail.Event{large}), anymail.ErrUnavailable)
 	close(w.gate)
 	require.ErrorContains(t, next(t, failed, "no receiver notices"), "full")
@@ -672,7 +672,7 @@ func TestClockJumps(t *testing.T) {
 
 func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
-		const limit, posters, requests, batch = 40, 8, 4, 5
+		const limit, posters, requests, batch = 20, 8, 3, 4
 		var signals anymail.Signals
 		var calls counter
 		connect(t, &signals, "crm", func(_ context.Context, ev *anymail.TrackingEvent) error {

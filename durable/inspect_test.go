@@ -337,17 +337,22 @@ func TestSeveralProcessesOpenANewDatabaseAtOnce(t *testing.T) {
 func TestHooks(t *testing.T) {
 	t.Parallel()
 	var signals anymail.Signals
-	connect(t, &signals, "crm", func(context.Context, *anymail.TrackingEvent) error {
-		return durable.Permanent(errors.New("no"))
-	})
+	var calls counter
+	connect(t, &signals, "crm", calls.receive)
 	seen := make(chan string, 10)
 	hooks := func(name string) anymail.Hooks {
 		return anymail.Hooks{Receiver: func(ctx context.Context, receiver string, ev anymail.Event) (context.Context, func(error)) {
 			seen <- name + " begins " + receiver
-			return ctx, func(err error) { seen <- fmt.Sprint(name, " ends ", errors.Is(err, anymail.ErrReceiver)) }
+			return ctx, func(err error) {
+				seen <- fmt.Sprint(name, " ends ", err)
+				panic("a hook only observes")
+			}
 		}}
 	}
-	q := database{kind: "sqlite", dsn: ":memory:"}.open(t, &signals, durable.WithHooks(hooks("outer")), durable.WithHooks(anymail.Hooks{}), durable.WithHooks(hooks("inner")))
+	q := database{kind: "sqlite", dsn: ":memory:"}.open(t, &signals, durable.WithHooks(hooks("outer")), durable.WithHooks(anymail.Hooks{}), durable.WithHooks(hooks("inner")),
+		durable.WithHooks(anymail.Hooks{Receiver: func(context.Context, string, anymail.Event) (context.Context, func(error)) {
+			panic("nor does it begin")
+		}}))
 	start(t, q)
 	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
 	settled(t, q)
@@ -355,7 +360,8 @@ func TestHooks(t *testing.T) {
 	for range 4 {
 		got = append(got, <-seen)
 	}
-	require.Empty(t, cmp.Diff([]string{"outer begins crm", "inner begins crm", "inner ends true", "outer ends true"}, got))
+	require.Empty(t, cmp.Diff([]string{"outer begins crm", "inner begins crm", "inner ends <nil>", "outer ends <nil>"}, got))
+	require.Empty(t, cmp.Diff(once("e", 1), calls.all()))
 }
 
 func TestConfigurationErrors(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,9 +26,10 @@ import (
 
 // SQLite is an option of [anymail.New]: a queue in the SQLite file at path, as
 // [OpenSQLite] opens it, which New starts and [anymail.Dispatcher.Shutdown]
-// stops. ctx bounds how long opening may take.
+// stops. It has the Dispatcher's logger and Receiver hooks. ctx bounds how long
+// opening may take.
 func SQLite(ctx context.Context, path string, options ...Option) anymail.Option {
-	return running(ctx, func(signals *anymail.Signals) (*Queue, error) {
+	return running(ctx, options, func(signals *anymail.Signals, options []Option) (*Queue, error) {
 		return OpenSQLite(ctx, path, signals, options...)
 	})
 }
@@ -35,14 +37,14 @@ func SQLite(ctx context.Context, path string, options ...Option) anymail.Option 
 // Postgres is [SQLite] for a queue in a PostgreSQL database, as [OpenPostgres]
 // opens it.
 func Postgres(ctx context.Context, dsn string, options ...Option) anymail.Option {
-	return running(ctx, func(signals *anymail.Signals) (*Queue, error) {
+	return running(ctx, options, func(signals *anymail.Signals, options []Option) (*Queue, error) {
 		return OpenPostgres(ctx, dsn, signals, options...)
 	})
 }
 
-func running(ctx context.Context, open func(*anymail.Signals) (*Queue, error)) anymail.Option {
-	return anymail.WithRunningQueue(func(signals *anymail.Signals) (anymail.RunningQueue, error) {
-		q, err := open(signals)
+func running(ctx context.Context, options []Option, open func(*anymail.Signals, []Option) (*Queue, error)) anymail.Option {
+	return anymail.WithRunningQueue(func(host anymail.QueueHost) (anymail.RunningQueue, error) {
+		q, err := open(host.Signals, slices.Concat([]Option{WithLogger(host.Logger), WithHooks(host.Hooks)}, options))
 		if err != nil {
 			return nil, err
 		}

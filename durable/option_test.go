@@ -2,11 +2,14 @@ package durable_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"testing"
 	"time"
 
@@ -20,9 +23,14 @@ import (
 // One option more, and the receiver runs after the answer; everything else of
 // the program is the same.
 func TestAnOptionOfNewMakesADispatcherDurable(t *testing.T) {
+	var observed counter // runs of the receiver, by the hook
 	program := func(t *testing.T, receive func(context.Context, *anymail.TrackingEvent) error, options ...anymail.Option) (*anymail.Dispatcher, string) {
 		t.Helper()
-		d, err := anymail.New(append(options, anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.DiscardHandler)))...)
+		d, err := anymail.New(append(options, anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.DiscardHandler)),
+			anymail.WithHooks(anymail.Hooks{Receiver: func(ctx context.Context, _ string, _ anymail.Event) (context.Context, func(error)) {
+				observed.add(t.Name())
+				return ctx, nil
+			}}))...)
 		require.NoError(t, err)
 		require.NoError(t, d.Register("example", adapter{}))
 		connect(t, &d.Signals, "crm", receive)
@@ -37,6 +45,7 @@ func TestAnOptionOfNewMakesADispatcherDurable(t *testing.T) {
 		d, url := program(t, calls.receive)
 		require.Equal(t, http.StatusOK, post(url, "e0"))
 		require.Empty(t, cmp.Diff(once("e", 1), calls.all()))
+		require.Equal(t, 1, observed.all()[t.Name()])
 		require.Nil(t, durable.Of(d))
 		require.NoError(t, d.Shutdown(t.Context()))
 		require.Equal(t, http.StatusServiceUnavailable, post(url, "late"))
@@ -53,7 +62,7 @@ func TestAnOptionOfNewMakesADispatcherDurable(t *testing.T) {
 			begun <- struct{}{}
 			<-release
 			return errors.Join(ctx.Err(), calls.receive(ctx, ev))
-		}, option(opening, db.dsn, quiet))
+		}, option(opening, db.dsn))
 		opened() // the workers go on
 		require.Equal(t, http.StatusOK, post(url, "e0"))
 		next(t, begun, "the receiver does not run")
@@ -65,6 +74,7 @@ func TestAnOptionOfNewMakesADispatcherDurable(t *testing.T) {
 		close(release)
 		require.NoError(t, next(t, stopped, "it does not stop"))
 		require.Equal(t, 1, calls.all()["e0"], "Shutdown waits for the receiver")
+		require.Positive(t, observed.all()[t.Name()])
 		require.ErrorIs(t, durable.Of(d).Enqueue(t.Context(), events("late", 1)), anymail.ErrUnavailable, "it is closed")
 		require.NoError(t, d.Shutdown(t.Context()), "once more does nothing")
 
@@ -94,6 +104,46 @@ func TestAReceiverThatHangsDoesNotKeepShutdown(t *testing.T) {
 	defer cancel()
 	require.ErrorIs(t, d.Shutdown(ctx), context.DeadlineExceeded)
 	require.ErrorIs(t, durable.Of(d).Enqueue(t.Context(), events("late", 1)), anymail.ErrUnavailable, "it is closed")
+}
+
+// Nor does one that takes no notice of its context and holds a transaction.
+func TestAReceiverThatTakesNoNoticeDoesNotKeepShutdown(t *testing.T) {
+	t.Parallel()
+	db := onPostgres(t)
+	d, err := anymail.New(durable.Postgres(t.Context(), db.dsn, quiet))
+	require.NoError(t, err)
+	begun, release := make(chan error, 10), make(chan struct{})
+	connect(t, &d.Signals, "crm", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+		_, err := durable.PgxTx(ctx)
+		begun <- err
+		<-release
+		return nil
+	})
+	require.NoError(t, durable.Of(d).Enqueue(t.Context(), events("e", 1)))
+	require.NoError(t, next(t, begun, "the receiver does not run"))
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	stopped := make(chan error, 1)
+	go func() { stopped <- d.Shutdown(now) }()
+	require.ErrorContains(t, next(t, stopped, "Shutdown waits for ever"), "do not end")
+	close(release)
+	// What it wrote is gone, and its job is for the next process.
+	eventually(t, func() bool { return connections(t, db) == 0 }, "its connection stays")
+	jobs, err := db.open(t, new(anymail.Signals)).List(t.Context(), durable.Filter{State: durable.Running})
+	require.NoError(t, err)
+	require.Len(t, jobs, 1)
+}
+
+// connections counts those to a test's own schema.
+func connections(t *testing.T, db database) (n int) {
+	t.Helper()
+	server, err := sql.Open("pgx", os.Getenv(postgresEnv))
+	require.NoError(t, err)
+	defer server.Close()
+	u, err := url.Parse(db.dsn)
+	require.NoError(t, err)
+	require.NoError(t, server.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", u.Query().Get("application_name")).Scan(&n))
+	return n
 }
 
 func TestNewReturnsWhatKeepsTheQueueFromOpening(t *testing.T) {

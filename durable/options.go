@@ -192,7 +192,8 @@ func WithRelaxedSync() Option {
 	return func(s *settings) { s.relaxedSync = true }
 }
 
-// WithLogger sets the logger; by default it is [slog.Default].
+// WithLogger sets the logger; by default it is [slog.Default], or that of the
+// Dispatcher whose queue it is.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) {
 		s.check(logger != nil, "no logger")

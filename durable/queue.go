@@ -273,7 +273,8 @@ func (q *Queue) stop(ctx context.Context) error {
 }
 
 // Close stops at once what still runs and closes the database. Call Stop
-// before it for a stop in good order.
+// before it for a stop in good order. A receiver that takes no notice of its
+// context keeps it for seconds, not for ever.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -287,7 +288,16 @@ func (q *Queue) Close() error {
 	if errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		err = nil // that is how it was told to hurry
 	}
-	q.close()
+	closed := make(chan struct{})
+	go func() {
+		q.close() // waits for the connections of receivers that do not end
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(cancelGrace):
+		err = errors.Join(err, errors.New("durable: receivers do not give back their connections"))
+	}
 	return err
 }
 
@@ -296,8 +306,8 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 	return errors.Join(q.Stop(ctx), q.Close())
 }
 
-// Of returns the queue of a Dispatcher that was made with [SQLite], [Postgres]
-// or [anymail.WithQueue]; nil where it has none of this package.
+// Of returns the queue that [anymail.New] was given by [SQLite], [Postgres] or
+// [anymail.WithQueue]; nil where it has none of this package.
 func Of(d *anymail.Dispatcher) *Queue {
 	q, _ := d.Queue().(*Queue)
 	return q

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -61,16 +62,29 @@ func (w *deliverer) begin(ctx context.Context, receiver string, ev anymail.Event
 		if hooks.Receiver == nil {
 			continue
 		}
-		var end func(error)
-		if ctx, end = hooks.Receiver(ctx, receiver, ev); end != nil {
-			ends = append(ends, end)
-		}
+		w.shielded(ctx, func() {
+			var end func(error)
+			if ctx, end = hooks.Receiver(ctx, receiver, ev); end != nil {
+				ends = append(ends, end)
+			}
+		})
 	}
 	return ctx, func(err error) {
 		for i := len(ends) - 1; i >= 0; i-- {
-			ends[i](err)
+			w.shielded(ctx, func() { ends[i](err) })
 		}
 	}
+}
+
+// shielded runs a hook. Hooks observe: one that panics is logged, and does not
+// make a receiver that has done its work do it again.
+func (w *deliverer) shielded(ctx context.Context, hook func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			w.q.settings.logger.ErrorContext(ctx, "durable: a hook panicked", "panic", v, "stack", string(debug.Stack()))
+		}
+	}()
+	hook()
 }
 
 // event returns the event that a job is about.
