@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -220,10 +219,6 @@ func TestMain(m *testing.M) {
 		select {}
 	}
 	sqlite.RegisterConnectionHook(limitDisk)
-	// These tests wait half of the time. An argument of go test wins.
-	if err := flag.Set("test.parallel", "4"); err != nil {
-		panic(err)
-	}
 	code := m.Run()
 	printTables(os.Stdout) // of the benchmarks, if any ran
 	os.Exit(code)
@@ -512,10 +507,10 @@ func TestFullDisk(t *testing.T) {
 
 func TestDiskFullWhileReceiversRun(t *testing.T) {
 	t.Parallel()
-	const jobs = 20
+	const jobs = 10
 	w := newWorld(t, onSQLite(t))
 	w.begun, w.gate = make(chan struct{}, aLot), make(chan struct{})
-	w.Ballast = 40_000 // so that the rows of the receivers that run have no room
+	w.Ballast = 100_000 // so that the rows of the receivers that run have no room
 	failed := make(chan error, aLot)
 	q := w.open(t, durable.WithMaxAttempts(1000), durable.WithHooks(anymail.Hooks{
 		Receiver: func(ctx context.Context, _ string, _ anymail.Event) (context.Context, func(error)) {
@@ -528,7 +523,7 @@ func TestDiskFullWhileReceiversRun(t *testing.T) {
 	}))
 	require.NoError(t, q.Enqueue(t.Context(), events("e", jobs)))
 	start(t, q)
-	for range 2 * durable.DefaultWorkers {
+	for range 2 * testWorkers {
 		next(t, w.begun, "receivers do not begin")
 	}
 	w.limitDisk(t, q, 0)
@@ -680,7 +675,7 @@ func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			return nil
 		})
-		q := db.open(t, &signals, durable.WithMaxPending(limit), durable.WithWorkers(4))
+		q := db.open(t, &signals, durable.WithMaxPending(limit))
 		server := httptest.NewServer(dispatcher(t, q))
 		defer server.Close()
 

@@ -43,14 +43,19 @@ func (db database) open(tb testing.TB, signals *anymail.Signals, options ...dura
 
 func (db database) tryOpen(ctx context.Context, signals *anymail.Signals, options ...durable.Option) (*durable.Queue, error) {
 	options = append([]durable.Option{durable.WithLogger(slog.New(slog.DiscardHandler)), durable.WithTimeout(20 * time.Second), durable.Quick(21 * time.Second)}, options...)
-	if !db.synced { // nor does a test need to be quick
-		options = append([]durable.Option{durable.Pragma("synchronous(OFF)"), durable.WithPolling(50*time.Millisecond, time.Second)}, options...)
+	if !db.synced {
+		// River gives up writing down what was done after ten seconds, and the
+		// race detector makes SQLite fifty times as slow: with few workers
+		// there is never too much of it, however busy the machine.
+		options = append([]durable.Option{durable.Pragma("synchronous(OFF)"), durable.WithWorkers(testWorkers), durable.WithPolling(50*time.Millisecond, time.Second)}, options...)
 	}
 	if db.kind == "sqlite" {
 		return durable.OpenSQLite(ctx, db.dsn, signals, options...)
 	}
 	return durable.OpenPostgres(ctx, db.dsn, signals, options...)
 }
+
+const testWorkers = 4
 
 func onSQLite(tb testing.TB) database {
 	return database{"sqlite", filepath.Join(tb.TempDir(), "events.db"), isBenchmark(tb)}
