@@ -1,15 +1,11 @@
 package anymail
 
 import (
-	"compress/flate"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -239,11 +235,11 @@ type request struct {
 	r         *http.Request
 	origin    origin
 	payload   *Payload
-	admitted  bool  // counted in
-	held      int64 // bytes that are counted in
-	authentic bool
-	nonce     string // what the replay check has claimed
-	repeated  bool   // what the replay check found was all done
+	admitted  bool   // it counts among the requests in flight
+	held      int64  // how many bytes in flight are its own
+	authentic bool   // its payload may be shown to the rejection hook
+	nonce     string // claimed at the store by the replay check; empty if nothing is
+	repeated  bool   // all its events were done when the same request came before
 	events    []Event
 	reply     *Reply
 }
@@ -300,8 +296,8 @@ func (rq *request) stage(ctx context.Context, stage Stage, run func(context.Cont
 	})
 }
 
-// admit counts the request in, until leave, unless there are too many or no
-// more wanted.
+// admit counts the request among those in flight, until leave is called. It
+// returns an error where there are too many or the Dispatcher is shutting down.
 func (rq *request) admit() error {
 	d := rq.ep.d
 	if !d.load.enter(1) {
@@ -420,9 +416,9 @@ func (rq *request) authenticate(ctx context.Context) (err error) {
 	return nil
 }
 
-// beginReplayCheck claims what was signed like an event. The claim ends as done
-// only where all events were, so that a genuine redelivery after a failure of
-// this side still works.
+// beginReplayCheck claims the nonce at the idempotency store, as a receiver
+// claims an event. endReplayCheck marks it as done if all events were, and
+// otherwise frees it, so that the ESP can deliver again what failed here.
 func (rq *request) beginReplayCheck(ctx context.Context) error {
 	s, proof := &rq.ep.settings, rq.payload.Proof
 	if proof.Nonce == nil || s.noReplayCheck {
@@ -558,97 +554,4 @@ func clip(text string) string {
 		return text
 	}
 	return fmt.Sprintf("%s ... and %d bytes more", strings.ToValidUTF8(text[:enough], ""), len(text)-enough)
-}
-
-// load counts what is under way. A max of 0 means no limit.
-type load struct {
-	max int64
-	now atomic.Int64
-}
-
-func (l *load) enter(n int64) bool {
-	if now := l.now.Add(n); l.max > 0 && now > l.max {
-		l.now.Add(-n)
-		return false
-	}
-	return true
-}
-
-func (l *load) leave(n int64) { l.now.Add(-n) }
-
-// readBody reads the body within its limits. It trusts no declared length with
-// more memory than has arrived, so that many slow requests cost little, and
-// takes no memory that hold refuses.
-func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(int64) bool) ([]byte, error) {
-	if r.ContentLength > limits.Body {
-		return nil, Because(ErrTooLarge, "declared body", nil)
-	}
-	var body io.Reader = transport{http.MaxBytesReader(w, r.Body, limits.Body)}
-	expect := r.ContentLength
-	switch strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ",")) {
-	case "", "identity":
-	case "gzip", "x-gzip": // two names of one (RFC 9110, 8.4.1.3)
-		unzipped, err := gzip.NewReader(body)
-		if err != nil {
-			return nil, bodyError(err)
-		}
-		body, expect = io.LimitReader(unzipped, limits.Body+1), -1
-	default:
-		return nil, Because(ErrUnsupportedMedia, "content encoding", nil)
-	}
-	const trusted = 64 << 10
-	size := min(max(expect, 512)+1, trusted)
-	if !hold(size) {
-		return nil, errHeld
-	}
-	buf := make([]byte, 0, size)
-	for {
-		n, err := body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		switch {
-		case int64(len(buf)) > limits.Body:
-			return nil, Because(ErrTooLarge, "body", nil)
-		case errors.Is(err, io.EOF):
-			return buf, nil
-		case err != nil:
-			return nil, bodyError(err)
-		}
-		if len(buf) == cap(buf) {
-			size = min(4*int64(cap(buf)), limits.Body+1)
-			if expect > 0 {
-				size = min(size, max(expect, int64(len(buf)))+1)
-			}
-			if !hold(size - int64(cap(buf))) {
-				return nil, errHeld
-			}
-			buf = append(make([]byte, 0, size), buf...)
-		}
-	}
-}
-
-// transport tells a connection that broke from a gzip stream that is not whole.
-type transport struct{ io.Reader }
-
-func (t transport) Read(b []byte) (int, error) {
-	n, err := t.Reader.Read(b)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errCutOff
-	}
-	return n, err
-}
-
-var errCutOff = errors.New("the connection ended before the body")
-
-func bodyError(err error) error {
-	var tooLarge *http.MaxBytesError
-	var corrupt flate.CorruptInputError
-	switch {
-	case errors.As(err, &tooLarge):
-		return Because(ErrTooLarge, "body", nil)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return Because(ErrUnavailable, "the body came too slowly", nil)
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return Malformed("body", err)
-	}
-	return Because(ErrUnavailable, "body could not be read", err)
 }

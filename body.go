@@ -1,0 +1,106 @@
+package anymail
+
+import (
+	"compress/flate"
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+)
+
+// load counts what is under way. A max of 0 means no limit.
+type load struct {
+	max int64
+	now atomic.Int64
+}
+
+func (l *load) enter(n int64) bool {
+	if now := l.now.Add(n); l.max > 0 && now > l.max {
+		l.now.Add(-n)
+		return false
+	}
+	return true
+}
+
+func (l *load) leave(n int64) { l.now.Add(-n) }
+
+// readBody reads the body within its limits. Beyond 64 KiB it takes memory only
+// for what has arrived, whatever length is declared, so that many slow requests
+// cost little; and it asks hold before it takes any.
+func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(int64) bool) ([]byte, error) {
+	if r.ContentLength > limits.Body {
+		return nil, Because(ErrTooLarge, "declared body", nil)
+	}
+	var body io.Reader = transport{http.MaxBytesReader(w, r.Body, limits.Body)}
+	expect := r.ContentLength
+	switch strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ",")) {
+	case "", "identity":
+	case "gzip", "x-gzip": // two names of one (RFC 9110, 8.4.1.3)
+		unzipped, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		body, expect = io.LimitReader(unzipped, limits.Body+1), -1
+	default:
+		return nil, Because(ErrUnsupportedMedia, "content encoding", nil)
+	}
+	const trusted = 64 << 10
+	size := min(max(expect, 512)+1, trusted)
+	if !hold(size) {
+		return nil, errHeld
+	}
+	buf := make([]byte, 0, size)
+	for {
+		n, err := body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case int64(len(buf)) > limits.Body:
+			return nil, Because(ErrTooLarge, "body", nil)
+		case errors.Is(err, io.EOF):
+			return buf, nil
+		case err != nil:
+			return nil, bodyError(err)
+		}
+		if len(buf) == cap(buf) {
+			size = min(4*int64(cap(buf)), limits.Body+1)
+			if expect > 0 {
+				size = min(size, max(expect, int64(len(buf)))+1)
+			}
+			if !hold(size - int64(cap(buf))) {
+				return nil, errHeld
+			}
+			buf = append(make([]byte, 0, size), buf...)
+		}
+	}
+}
+
+// transport tells a connection that broke from a gzip stream that is not whole.
+type transport struct{ io.Reader }
+
+func (t transport) Read(b []byte) (int, error) {
+	n, err := t.Reader.Read(b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errCutOff
+	}
+	return n, err
+}
+
+var errCutOff = errors.New("the connection ended before the body")
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.As(err, &tooLarge):
+		return Because(ErrTooLarge, "body", nil)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return Because(ErrUnavailable, "the body came too slowly", nil)
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return Malformed("body", err)
+	}
+	return Because(ErrUnavailable, "body could not be read", err)
+}
