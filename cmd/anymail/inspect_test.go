@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -309,4 +312,198 @@ func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
 			}
 		}
 	}
+}
+
+// What it claims about the cause it has tried.
+func TestInspectHints(t *testing.T) {
+	resend, mailgun, mandrill, postal := newESP(t, "resend"), newESP(t, "mailgun"), newESP(t, "mandrill"), newESP(t, "postal")
+	with := func(r anymailtest.Request, change func(*anymailtest.Request)) string {
+		r.Header = r.Header.Clone()
+		change(&r)
+		return rawHTTP(t, r)
+	}
+	delivered := resend.request(t, "delivered")
+	ended, spaced := delivered, delivered
+	ended.Body = append(slices.Clone(delivered.Body), '\n')
+	var b bytes.Buffer
+	require.NoError(t, json.Indent(&b, delivered.Body, "", "  "))
+	spaced.Body = b.Bytes()
+	crlf := delivered
+	crlf.Body = bytes.ReplaceAll(b.Bytes(), []byte("\n"), []byte("\r\n"))
+	crlf.Header = delivered.Header.Clone()
+	require.NoError(t, resend.kit.SignNow(&crlf, resend.credential))
+	bounced := mandrill.request(t, "bounced")
+	key := mailgun.credential.Config
+
+	for name, tt := range map[string]struct {
+		in   string
+		args []string
+		hint string
+	}{
+		"a line end more":  {rawHTTP(t, ended), resend.args(t, delivered), "authentic without the line end at the end of the body"},
+		"a line end less":  {with(signedAgain(t, resend, ended), func(r *anymailtest.Request) { r.Body = bytes.TrimSpace(r.Body) }), resend.args(t, delivered), "authentic with a line end (LF) at the end"},
+		"written anew":     {rawHTTP(t, spaced), resend.args(t, delivered), "authentic with the JSON written without spaces"},
+		"line ends":        {with(crlf, func(r *anymailtest.Request) { r.Body = spaced.Body }), resend.args(t, delivered), "authentic with line ends CRLF in place of LF"},
+		"cut off":          {strings.TrimSuffix(rawHTTP(t, delivered), "}"), resend.args(t, delivered), "does not hold the body that was sent"},
+		"another scheme":   {with(bounced, func(r *anymailtest.Request) { r.URL = strings.Replace(r.URL, "https:", "http:", 1) }), mandrill.args(t, bounced), "authentic for the URL https://hooks.example.com/anymail/mandrill/"},
+		"another host":     {with(bounced, func(r *anymailtest.Request) { r.URL = strings.Replace(r.URL, "hooks.", "10.", 1) }), mandrill.args(t, bounced), "The URL is signed"},
+		"an API key":       {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--set", "signing_keys=other", "--set", "api_keys=" + key}, "authentic with what was given as api_keys: that is the key for signing_keys"},
+		"quotes":           {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--set", `signing_keys="` + key + `"`}, "without the spaces or quotes around it"},
+		"nothing helps":    {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--key", "other"}, "What belongs into signing_keys: HTTP webhook signing keys"},
+		"the key is right": {with(postal.request(t, "delivered"), func(r *anymailtest.Request) { r.Body = bytes.Replace(r.Body, []byte("example"), []byte("exemple"), 1) }), postal.args(t, postal.request(t, "delivered")), "The key is the right one, but it signed something else"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := inspectJSON(t, tt.in, tt.args...)
+			require.Equal(t, "signature", i.failed()[0])
+			require.Contains(t, i.hints(), tt.hint)
+		})
+	}
+	i := inspectJSON(t, with(bounced, func(r *anymailtest.Request) { r.URL = "http://10.0.0.1" }), append(mandrill.args(t, bounced), "--url", bounced.URL)...)
+	require.Equal(t, "authentic", i.Verdict, "what --url is for")
+}
+
+func signedAgain(t *testing.T, e *esp, r anymailtest.Request) anymailtest.Request {
+	t.Helper()
+	r.Header = r.Header.Clone()
+	require.NoError(t, e.kit.SignNow(&r, e.credential))
+	return r
+}
+
+func TestInspectCaptures(t *testing.T) {
+	mailgun, sendgrid := newESP(t, "mailgun"), newESP(t, "sendgrid")
+	t.Run("a body alone", func(t *testing.T) {
+		r := mailgun.request(t, "clicked")
+		i := inspectJSON(t, string(r.Body), "mailgun", "--key", mailgun.credential.Config)
+		require.Equal(t, "authentic", i.Verdict)
+		require.Equal(t, "tracking", i.Endpoint)
+	})
+	t.Run("compressed", func(t *testing.T) {
+		r := sendgrid.request(t, "bounced")
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, err := w.Write(r.Body)
+		require.NoError(t, errors.Join(err, w.Close()))
+		r.Body = b.Bytes()
+		r.Header.Set("Content-Encoding", "gzip")
+		i := inspectJSON(t, rawHTTP(t, r), sendgrid.args(t, r)...)
+		require.Equal(t, "authentic", i.Verdict)
+		require.Equal(t, []string{"event"}, i.Events[0].Fields[0].DerivedFrom)
+	})
+	t.Run("an entry", func(t *testing.T) {
+		r := mailgun.request(t, "opened")
+		har := strings.Replace(harFile(t, r), `"entries":[`, `"entries":[{"request":{"method":"POST","url":"https://other.example.com/"}},`, 1)
+		i := inspectJSON(t, har, append(mailgun.args(t, r), "--entry", "2")...)
+		require.Equal(t, "authentic", i.Verdict)
+		i = inspectJSON(t, har, mailgun.args(t, r)...)
+		require.NotEqual(t, "authentic", i.Verdict)
+	})
+	t.Run("a batch", func(t *testing.T) {
+		var parts []anymailtest.Request
+		for range shownEvents + 3 {
+			parts = append(parts, sendgrid.request(t, "bounced"))
+		}
+		r, err := sendgrid.kit.Batch(parts)
+		require.NoError(t, err)
+		r.URL = parts[0].URL
+		r = signedAgain(t, sendgrid, r)
+		out, err := inspectCommand(t, rawHTTP(t, r), sendgrid.args(t, r)...)
+		require.NoError(t, err)
+		require.Contains(t, out, "AUTHENTIC: 13 events\n")
+		require.Contains(t, out, "\nEvent 10 of 13  bounced")
+		require.Contains(t, out, "\nand 3 more (--verbose shows all)\n")
+		out, err = inspectCommand(t, rawHTTP(t, r), append(sendgrid.args(t, r), "-v")...)
+		require.NoError(t, err)
+		require.Contains(t, out, "\nEvent 13 of 13  bounced")
+	})
+	t.Run("nothing to check with", func(t *testing.T) {
+		r := newESP(t, "postmark").request(t, "bounced")
+		i := inspectJSON(t, rawHTTP(t, r), "postmark")
+		require.Equal(t, "not checked", i.Verdict)
+		require.NotEmpty(t, i.Events)
+	})
+	t.Run("no POST", func(t *testing.T) {
+		i := inspectJSON(t, "GET /anymail/postmark/tracking/ HTTP/1.1\n\n", "postmark")
+		require.Equal(t, []string{"request", "payload"}, i.failed())
+		require.Equal(t, http.StatusMethodNotAllowed, i.Status)
+	})
+	t.Run("another form", func(t *testing.T) {
+		r := newESP(t, "postmark").request(t, "bounced")
+		r.Header.Set("Content-Type", "text/plain")
+		i := inspectJSON(t, rawHTTP(t, r), "postmark", "--secret", inspectSecret)
+		require.Equal(t, "malformed", i.Verdict)
+		require.Equal(t, http.StatusUnsupportedMediaType, i.Status)
+	})
+	t.Run("no capture", func(t *testing.T) {
+		_, err := inspectCommand(t, "hello", "postmark")
+		require.ErrorContains(t, err, "neither an HTTP request nor a curl command nor HAR")
+		require.Equal(t, 1, exitCode(err))
+	})
+}
+
+func TestInspectSettings(t *testing.T) {
+	out, err := inspectCommand(t, "", "mailgun", "--settings")
+	require.NoError(t, err)
+	require.Contains(t, out, "signing_keys         HTTP webhook signing keys\n")
+}
+
+// sinceNow is what changes from day to day in a transcript.
+var sinceNow = regexp.MustCompile(`(UTC, )[^,;]* (ago|from now)`)
+
+// The manual shows what is printed.
+func TestInspectManual(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/inspect.md")
+	require.NoError(t, err)
+	n := 0
+	for _, block := range strings.Split(string(manual), "```text\n$ anymail inspect ")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		line, want, _ := strings.Cut(block, "\n")
+		args := strings.Fields(strings.Replace(line, "request.txt", "testdata/mailgun.http", 1))
+		out, _ := inspectCommand(t, "", args...)
+		want, _, cut := strings.Cut(want, "  ...\n")
+		out = sinceNow.ReplaceAllString(out, "$1... $2")
+		want = sinceNow.ReplaceAllString(want, "$1... $2")
+		if cut {
+			require.True(t, strings.HasPrefix(out, want), "%s\nis not\n%s", out, want)
+		} else {
+			require.Equal(t, want, out)
+		}
+		n++
+	}
+	require.Equal(t, 2, n)
+}
+
+// Whatever was captured, nothing in it steers the terminal.
+func FuzzInspect(f *testing.F) {
+	kits := alltest.Kits()
+	for i, kit := range kits {
+		r := kit.Samples[0].Make(anymailtest.NewParams())
+		r.URL = "https://hooks.example.com/anymail/" + kit.ESP + "/" + r.Endpoint
+		f.Add(byte(i), fmt.Sprintf("POST %s HTTP/1.1\nContent-Type: %s\nX-A: \x1b]0;x\x07\n\n%s", r.URL, r.Header.Get("Content-Type"), r.Body))
+	}
+	f.Add(byte(8), "POST /anymail/postmark/tracking/ HTTP/1.1\nContent-Type: application/json\nAuthorization: Basic G1s6G1s=\n\n{\"RecordType\":\"\\u001b[2J\",\"Email\":\"\\u202e\\u009b\"}")
+	f.Add(byte(2), "curl https://hooks.example.com/\x1b[31m/tracking -H 'Signature: \x9b' -d '{\"\\u001b\":1}'")
+	f.Fuzz(func(t *testing.T, n byte, in string) {
+		kit := kits[int(n)%len(kits)]
+		for _, flag := range []string{"--verbose", "--verbose=false", "--json"} {
+			cmd := newRootCommand()
+			var out, info bytes.Buffer
+			cmd.SetIn(strings.NewReader(in))
+			cmd.SetOut(&out)
+			cmd.SetErr(&info)
+			cmd.SetArgs([]string{"inspect", kit.ESP, "--secret", inspectSecret, flag})
+			err := cmd.ExecuteContext(t.Context())
+			said := out.String() + info.String()
+			if err != nil {
+				said += err.Error()
+			}
+			for _, r := range said {
+				if r != '\n' && !unicode.IsPrint(r) {
+					t.Fatalf("%q in %q", r, said)
+				}
+			}
+			if flag == "--json" && errors.Is(err, errReported) && !json.Valid(out.Bytes()) {
+				t.Fatalf("no JSON: %q", out.String())
+			}
+		}
+	})
 }

@@ -41,6 +41,8 @@ type Options struct {
 	// certificate in PEM, for an ESP that refers to one.
 	Fetch       bool
 	Certificate []byte
+	// Transport makes the requests. It is [http.DefaultTransport] if nil.
+	Transport http.RoundTripper
 	// Events is how many events are put beside their raw members; 0 is all.
 	Events int
 }
@@ -62,7 +64,10 @@ type inspector struct {
 // [anymail.ErrConfig].
 func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 	in := &inspector{Options: o, captured: r, now: time.Now()}
-	in.gate = &gate{open: o.Fetch, certificate: o.Certificate, next: http.DefaultTransport}
+	in.gate = &gate{open: o.Fetch, certificate: o.Certificate, next: o.Transport}
+	if o.Transport == nil {
+		in.gate.next = http.DefaultTransport
+	}
 	if o.URL != "" {
 		r.URL = o.URL
 	}
@@ -421,8 +426,9 @@ func (in *inspector) check(ctx context.Context) error {
 	in.checkSignature(ctx, p)
 	in.checkTime(p)
 	if p.stages[anymail.StageVerify] != nil {
-		endpoint.Verifier, endpoint.NeedsSecret = nil, false
-		if p, err = in.pass(ctx, r, endpoint, nil); err != nil {
+		endpoint.Verifier = nil
+		r, secrets = withSecret(r)
+		if p, err = in.pass(ctx, r, endpoint, secrets); err != nil {
 			return err
 		}
 	}
