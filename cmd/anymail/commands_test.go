@@ -133,7 +133,7 @@ func TestESPs(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"trigger"}, {"trigger", "postmark"}, {"trigger", "nobody", "sent"}, {"trigger", "postmark", "exploded"}, {"demo", "--no-such-flag"},
-		{"insepct"}, {"dead", "exhume"}, {"demo", "x"}, {"esps", "x"}, {"listen", "x"}, {"serve", "x"}, {"dead", "list", "x"}, {"esps", "--json", "--markdown"},
+		{"inspects"}, {"dead", "exhume"}, {"demo", "x"}, {"esps", "x"}, {"listen", "x"}, {"serve", "x"}, {"dead", "list", "x"}, {"esps", "--json", "--markdown"},
 		{"inspect"}, {"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.verification_keys=x"},
 		{"inspect", "mailgun", "--set", "wrong=x", "../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
 		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},

@@ -241,7 +241,7 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 		if err != nil {
 			return nil, usageError{err}
 		}
-		defer root.Close()
+		defer func() { _ = root.Close() }() // it was only read
 		options.Files = root.FS()
 	}
 	from := stdin

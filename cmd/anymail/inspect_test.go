@@ -288,7 +288,7 @@ func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
 	}
 	if signed && !e.kit.BodyUnsigned {
 		changed := r
-		changed.Body = bytes.Replace(r.Body, []byte("example"), []byte("exemple"), 1)
+		changed.Body = bytes.Replace(r.Body, []byte("example"), []byte("sample"), 1)
 		require.NotEqual(t, r.Body, changed.Body)
 		i = inspectJSON(t, rawHTTP(t, changed), args...)
 		require.Equal(t, []string{"signature"}, i.failed(), "%+v", i.Checks)
@@ -350,7 +350,7 @@ func TestInspectHints(t *testing.T) {
 		"an API key":       {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--set", "signing_keys=other", "--set", "api_keys=" + key}, "authentic with what was given as api_keys: that is the key for signing_keys"},
 		"quotes":           {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--set", `signing_keys="` + key + `"`}, "without the spaces or quotes around it"},
 		"nothing helps":    {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--key", "other"}, "What belongs into signing_keys: HTTP webhook signing keys"},
-		"the key is right": {with(postal.request(t, "delivered"), func(r *anymailtest.Request) { r.Body = bytes.Replace(r.Body, []byte("example"), []byte("exemple"), 1) }), postal.args(t, postal.request(t, "delivered")), "The key is the right one, but it signed something else"},
+		"the key is right": {with(postal.request(t, "delivered"), func(r *anymailtest.Request) { r.Body = bytes.Replace(r.Body, []byte("example"), []byte("sample"), 1) }), postal.args(t, postal.request(t, "delivered")), "The key is the right one, but it signed something else"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := inspectJSON(t, tt.in, tt.args...)

@@ -72,7 +72,7 @@ func verifies(ctx context.Context, e anymail.Endpoint, p *anymail.Payload, chang
 	}
 	change(other)
 	_, err := e.Verifier.Verify(ctx, other)
-	return e.Verifier != nil && err == nil
+	return err == nil
 }
 
 func (in *inspector) tryBodies(ctx context.Context, p *passage) []string {

@@ -63,8 +63,10 @@ type inspector struct {
 // Run inspects a request. An error is about the options and is
 // [anymail.ErrConfig].
 func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
+	same := *r
+	r = &same
 	in := &inspector{Options: o, captured: r, now: time.Now()}
-	in.gate = &gate{open: o.Fetch, certificate: o.Certificate, next: o.Transport}
+	in.gate = &gate{certificate: o.Certificate, next: o.Transport}
 	if o.Transport == nil {
 		in.gate.next = http.DefaultTransport
 	}
@@ -89,6 +91,7 @@ func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 		return nil, err
 	}
 	in.report.Endpoint = in.endpoint.Path
+	in.gate.open = o.Fetch
 	if err := in.check(ctx); err != nil {
 		return nil, err
 	}
@@ -424,6 +427,7 @@ func (in *inspector) check(ctx context.Context) error {
 		return nil
 	}
 	in.checkSignature(ctx, p)
+	in.gate.open = in.Fetch // which was closed for what the hints try
 	in.checkTime(p)
 	if p.stages[anymail.StageVerify] != nil {
 		endpoint.Verifier = nil

@@ -109,6 +109,7 @@ func (in *inspector) checkSignature(ctx context.Context, p *passage) {
 		in.add(c)
 		return
 	}
+	in.gate.open = false
 	c.Hints = append(in.missing(p), in.hints(ctx, p)...)
 	in.add(c)
 }
