@@ -4,22 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
+	"github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
 	natspubsub "github.com/ThreeDotsLabs/watermill-nats/v2/pkg/nats"
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/gochannel"
 	"github.com/nats-io/nats.go"
+	amqp091 "github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
@@ -34,10 +40,10 @@ type broker struct {
 }
 
 func brokers() []broker {
-	log := watermill.NopLogger{}
+	nop := watermill.NopLogger{}
 	return []broker{
 		{"memory", func(t *testing.T, _ string) (message.Publisher, func() message.Subscriber) {
-			ps := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, log)
+			ps := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, nop)
 			t.Cleanup(func() { _ = ps.Close() })
 			return ps, func() message.Subscriber { return ps }
 		}},
@@ -56,11 +62,11 @@ func brokers() []broker {
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = js.DeleteStream(topic); nc.Close() })
 			config := natspubsub.JetStreamConfig{TrackMsgId: true, DurablePrefix: "workers", SubscribeOptions: []nats.SubOpt{nats.Bind(topic, "workers")}}
-			pub, err := natspubsub.NewPublisher(natspubsub.PublisherConfig{URL: url, JetStream: config}, log)
+			pub, err := natspubsub.NewPublisher(natspubsub.PublisherConfig{URL: url, JetStream: config}, nop)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = pub.Close() })
 			return pub, func() message.Subscriber {
-				sub, err := natspubsub.NewSubscriber(natspubsub.SubscriberConfig{URL: url, QueueGroupPrefix: "workers", AckWaitTimeout: 5 * time.Second, CloseTimeout: time.Second, JetStream: config}, log)
+				sub, err := natspubsub.NewSubscriber(natspubsub.SubscriberConfig{URL: url, QueueGroupPrefix: "workers", AckWaitTimeout: 5 * time.Second, CloseTimeout: time.Second, JetStream: config}, nop)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = sub.Close() })
 				return sub
@@ -69,7 +75,7 @@ func brokers() []broker {
 		{"redis", func(t *testing.T, topic string) (message.Publisher, func() message.Subscriber) {
 			addr := address(t, "ANYMAIL_TEST_REDIS")
 			client := func() redis.UniversalClient { return redis.NewClient(&redis.Options{Addr: addr}) }
-			pub, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client()}, log)
+			pub, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client()}, nop)
 			require.NoError(t, err)
 			t.Cleanup(func() {
 				_ = pub.Close()
@@ -83,7 +89,28 @@ func brokers() []broker {
 				sub, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
 					Client: client(), ConsumerGroup: "workers", Consumer: fmt.Sprint("c", n), OldestId: "0",
 					NackResendSleep: 50 * time.Millisecond, BlockTime: 100 * time.Millisecond, DisableIndefiniteInitialBlock: true,
-				}, log)
+				}, nop)
+				require.NoError(t, err)
+				t.Cleanup(func() { _ = sub.Close() })
+				return sub
+			}
+		}},
+		{"kafka", func(t *testing.T, topic string) (message.Publisher, func() message.Subscriber) {
+			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, topic))
+			require.NoError(t, err)
+			t.Cleanup(cluster.Close)
+			producer := kafka.DefaultSaramaSyncPublisherConfig()
+			producer.Producer.RequiredAcks = sarama.WaitForAll
+			pub, err := kafka.NewPublisher(kafka.PublisherConfig{Brokers: cluster.ListenAddrs(), Marshaler: kafka.DefaultMarshaler{}, OverwriteSaramaConfig: producer}, nop)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = pub.Close() })
+			consumer := kafka.DefaultSaramaSubscriberConfig()
+			consumer.Consumer.Offsets.Initial = sarama.OffsetOldest
+			return pub, func() message.Subscriber {
+				sub, err := kafka.NewSubscriber(kafka.SubscriberConfig{
+					Brokers: cluster.ListenAddrs(), Unmarshaler: kafka.DefaultMarshaler{}, ConsumerGroup: "workers",
+					OverwriteSaramaConfig: consumer, NackResendSleep: 50 * time.Millisecond,
+				}, nop)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = sub.Close() })
 				return sub
@@ -92,11 +119,11 @@ func brokers() []broker {
 		{"amqp", func(t *testing.T, topic string) (message.Publisher, func() message.Subscriber) {
 			config := amqp.NewDurablePubSubConfig(address(t, "ANYMAIL_TEST_AMQP"), amqp.GenerateQueueNameTopicNameWithSuffix("workers"))
 			config.Publish.ConfirmDelivery = true
-			pub, err := amqp.NewPublisher(config, log)
+			pub, err := amqp.NewPublisher(config, nop)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = pub.Close() })
 			open := func() message.Subscriber {
-				sub, err := amqp.NewSubscriber(config, log)
+				sub, err := amqp.NewSubscriber(config, nop)
 				require.NoError(t, err)
 				t.Cleanup(func() { _ = sub.Close() })
 				return sub
@@ -202,13 +229,19 @@ func TestThrough(t *testing.T) {
 	}
 }
 
+// recorder is a broker that remembers. What it does not do at once it does
+// before it takes the messages.
 type recorder struct {
+	before   func()
 	topics   []string
 	messages []*message.Message
 	err      error
 }
 
 func (r *recorder) Publish(topic string, messages ...*message.Message) error {
+	if r.before != nil {
+		r.before()
+	}
 	if r.err != nil {
 		return r.err
 	}
@@ -219,30 +252,87 @@ func (r *recorder) Publish(topic string, messages ...*message.Message) error {
 
 func (*recorder) Close() error { return nil }
 
-func TestMessage(t *testing.T) {
-	r := new(recorder)
-	p := stream.NewPublisher(r, "", stream.AttributePrefix("ce_"), stream.TopicFunc(func(ev anymail.Event) string { return "mail." + string(ev.Kind()) }))
-	ev := &anymail.TrackingEvent{
-		Common:    anymail.Common{ESP: "acme", Type: anymail.EventOpened, Key: "acme:k", Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 5, time.UTC), Raw: anymail.Raw("\x00\xff")},
+func opened(key string) *anymail.TrackingEvent {
+	return &anymail.TrackingEvent{
+		Common:    anymail.Common{ESP: "acme", Type: anymail.EventOpened, Key: key, Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 5, time.UTC), Raw: anymail.Raw("\x00\xff")},
 		Recipient: "ada@example.com",
 	}
-	require.NoError(t, p.Enqueue(t.Context(), []anymail.Event{ev, &anymail.InboundEvent{Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "acme:l"}}}))
-	require.Equal(t, []string{"mail.tracking", "mail.inbound"}, r.topics)
-	require.Equal(t, "acme:k", r.messages[0].UUID)
-	require.Equal(t, message.Metadata{
-		"ce_specversion": "1.0", "ce_id": "acme:k", "ce_source": "/anymail/acme", "ce_type": "anymail.tracking.opened",
-		"ce_time": "2026-09-21T14:13:20.000000005Z", "content-type": "application/json",
-	}, r.messages[0].Metadata)
-	back, err := stream.Decode(r.messages[0])
-	require.NoError(t, err)
-	anymailtest.Equal(t, ev, back)
-	require.Equal(t, ev.Raw, back.Base().Raw)
+}
 
-	r.err = errors.New("no route")
-	require.ErrorIs(t, p.Enqueue(t.Context(), []anymail.Event{ev}), anymail.ErrUnavailable)
+func TestMessage(t *testing.T) {
+	for prefix, extra := range map[string]message.Metadata{
+		"ce-":          {"ce-datacontenttype": "application/json"}, // NATS
+		"ce_":          {},                                         // Kafka
+		"cloudEvents:": {},                                         // AMQP
+	} {
+		r := new(recorder)
+		ev := opened("acme:k")
+		require.NoError(t, stream.NewPublisher(r, "mail", stream.AttributePrefix(prefix)).Enqueue(t.Context(), []anymail.Event{ev}))
+		require.Equal(t, []string{"mail"}, r.topics)
+		require.Equal(t, "acme:k", r.messages[0].UUID)
+		want := message.Metadata{
+			prefix + "specversion": "1.0", prefix + "id": "acme:k", prefix + "source": "/anymail/acme", prefix + "type": "anymail.tracking.opened",
+			prefix + "time": "2026-09-21T14:13:20.000000005Z", "content-type": "application/json",
+		}
+		maps.Copy(want, extra)
+		require.Equal(t, want, r.messages[0].Metadata)
+		back, err := stream.Decode(r.messages[0])
+		require.NoError(t, err)
+		anymailtest.Equal(t, ev, back)
+		require.Equal(t, ev.Raw, back.Base().Raw)
+	}
+}
+
+func TestEventsOfOneTopicAreOneCall(t *testing.T) {
+	r := new(recorder)
+	p := stream.NewPublisher(r, "", stream.TopicFunc(func(ev anymail.Event) string { return "mail." + string(ev.Kind()) }))
+	inbound := &anymail.InboundEvent{Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "acme:l"}}
+	require.NoError(t, p.Enqueue(t.Context(), []anymail.Event{opened("1"), opened("2"), inbound, opened("3")}))
+	require.Equal(t, []string{"mail.tracking", "mail.inbound", "mail.tracking"}, r.topics)
+	var keys []string
+	for _, msg := range r.messages {
+		keys = append(keys, msg.UUID)
+	}
+	require.Equal(t, []string{"1", "2", "acme:l", "3"}, keys)
+	require.Empty(t, r.messages[2].Metadata["ce-time"], "a time that is not known is not made up")
+}
+
+func TestWhatKeepsAPublisherFromPublishing(t *testing.T) {
+	enqueue := func(ctx context.Context, r *recorder) error {
+		return stream.NewPublisher(r, "mail").Enqueue(ctx, []anymail.Event{opened("1")})
+	}
+	err := enqueue(t.Context(), &recorder{err: errors.New("no route")})
+	require.ErrorIs(t, err, anymail.ErrUnavailable)
+	require.ErrorContains(t, err, "no route")
+
+	err = enqueue(t.Context(), &recorder{before: func() { panic("no broker") }})
+	require.ErrorIs(t, err, anymail.ErrUnavailable)
+	require.ErrorContains(t, err, "no broker")
+
+	release := make(chan struct{})
+	defer close(release)
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, p.Enqueue(ctx, []anymail.Event{ev}), anymail.ErrUnavailable)
+	err = enqueue(ctx, &recorder{before: func() { cancel(); <-release }})
+	require.ErrorIs(t, err, anymail.ErrUnavailable, "a client that takes no notice of the context")
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, enqueue(ctx, new(recorder)), anymail.ErrUnavailable)
+}
+
+// A receiver that runs when the consumer is stopped is not cut off.
+func TestConsumerStopsInGoodOrder(t *testing.T) {
+	ps := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
+	defer ps.Close()
+	require.NoError(t, stream.NewPublisher(ps, "t").Enqueue(t.Context(), []anymail.Event{opened("1")}))
+	ctx, cancel := context.WithCancel(t.Context())
+	var signals anymail.Signals
+	var cutOff error
+	require.NoError(t, signals.Tracking.Connect("work", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+		cancel()
+		cutOff = ctx.Err()
+		return nil
+	}))
+	require.NoError(t, stream.Consumer{Signals: &signals}.Consume(ctx, ps, "t"))
+	require.NoError(t, cutOff)
 }
 
 func TestPoison(t *testing.T) {
@@ -271,4 +361,72 @@ func ExamplePublisher() {
 		anymail.WithQueue(stream.NewPublisher(broker, "mail-events")))
 	fmt.Println(d != nil, err)
 	// Output: true <nil>
+}
+
+func ExampleNewPublisher_kafka() {
+	// The default would be to wait for one broker only.
+	config := kafka.DefaultSaramaSyncPublisherConfig()
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	broker, err := kafka.NewPublisher(kafka.PublisherConfig{
+		Brokers:               []string{"kafka-1:9092", "kafka-2:9092"},
+		Marshaler:             kafka.DefaultMarshaler{},
+		OverwriteSaramaConfig: config,
+	}, watermill.NopLogger{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	queue := stream.NewPublisher(broker, "mail-events", stream.AttributePrefix("ce_"))
+	_ = anymail.WithQueue(queue)
+}
+
+func ExampleNewPublisher_nats() {
+	// A stream has to take the subject. The event's key is the message's id, by
+	// which the stream drops what comes twice.
+	broker, err := natspubsub.NewPublisher(natspubsub.PublisherConfig{
+		URL:       "nats://nats:4222",
+		JetStream: natspubsub.JetStreamConfig{TrackMsgId: true},
+	}, watermill.NopLogger{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = anymail.WithQueue(stream.NewPublisher(broker, "mail.events"))
+}
+
+func ExampleNewPublisher_amqp() {
+	config := amqp.NewDurablePubSubConfig("amqp://rabbitmq", nil)
+	config.Publish.ConfirmDelivery = true
+	config.Marshaler = amqp.DefaultMarshaler{PostprocessPublishing: func(p amqp091.Publishing) amqp091.Publishing {
+		p.ContentType = "application/json"
+		return p
+	}}
+	broker, err := amqp.NewPublisher(config, watermill.NopLogger{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_ = anymail.WithQueue(stream.NewPublisher(broker, "mail-events", stream.AttributePrefix("cloudEvents:")))
+}
+
+// A process without an HTTP server runs the receivers.
+func ExampleConsumer() {
+	broker := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{}) // or a real one
+	ev := &anymail.TrackingEvent{Common: anymail.Common{ESP: "acme", Type: anymail.EventBounced, Key: "acme:1"}, Recipient: "ada@example.com"}
+	if err := stream.NewPublisher(broker, "mail-events").Enqueue(context.Background(), []anymail.Event{ev}); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx, stop := context.WithCancel(context.Background())
+	var signals anymail.Signals
+	err := signals.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println(ev.Type, ev.Recipient)
+		stop()
+		return nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = stream.Consumer{Signals: &signals}.Consume(ctx, broker, "mail-events")
+	fmt.Println(err)
+	// Output:
+	// bounced ada@example.com
+	// <nil>
 }
