@@ -87,10 +87,6 @@ func loadConfig(file string) (*gateway.Config, error) {
 }
 
 func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Config, error), out, info io.Writer) error {
-	if config.WantsSecret {
-		secret := newSecret()
-		config.SharedSecrets = []string{secret}
-	}
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)

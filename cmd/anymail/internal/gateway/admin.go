@@ -47,6 +47,25 @@ func (g *Gateway) unready(ctx context.Context) string {
 			return "the idempotency store is out of reach"
 		}
 	}
+	if g.queue == nil { // which would keep the events until the sinks are back
+		return unreachable(ctx, g.outputs)
+	}
+	return ""
+}
+
+// unreachable asks all sinks at once.
+func unreachable(ctx context.Context, outputs []*output) string {
+	failed := make([]bool, len(outputs))
+	var asked sync.WaitGroup
+	for i, o := range outputs {
+		asked.Go(func() { failed[i] = o.sink.reach(ctx) != nil })
+	}
+	asked.Wait()
+	for i, o := range outputs {
+		if failed[i] {
+			return "the sink " + o.Name + " is out of reach"
+		}
+	}
 	return ""
 }
 

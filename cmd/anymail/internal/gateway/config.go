@@ -8,11 +8,14 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/durable"
@@ -126,11 +129,12 @@ const (
 	sinkStdout  = "stdout"
 	sinkWebhook = "webhook"
 	sinkNATS    = "nats"
+	sinkKafka   = "kafka"
 	sinkRedis   = "redis"
 	sinkAMQP    = "amqp"
 )
 
-var sinkTypes = []string{sinkStdout, sinkWebhook, sinkNATS, sinkRedis, sinkAMQP}
+var sinkTypes = []string{sinkStdout, sinkWebhook, sinkNATS, sinkKafka, sinkRedis, sinkAMQP}
 
 // Log says how the gateway logs to standard error.
 type Log struct {
@@ -178,10 +182,8 @@ func Load(file string, environ []string) (*Config, error) {
 	}
 	d.environment(config)
 	config.Warnings = d.warnings
-	if len(d.errs) == 0 {
-		config.complete()
-		config.check(d.fail)
-	}
+	config.complete()
+	config.check(d.failNew())
 	return config, errors.Join(d.errs...)
 }
 
@@ -256,9 +258,7 @@ func (c *Config) check(fail fail) {
 		fail("limits.in_flight", "wants at least 1")
 	}
 	for _, store := range []struct{ key, text, without string }{{"idempotency", c.Idempotency, "memory"}, {"queue", c.Queue, "none"}} {
-		if kind, dsn, err := parseStore(store.text); err != nil || dsn == "" && kind != store.without {
-			fail(store.key, "wants %s, sqlite:FILE or postgres://...", store.without)
-		}
+		checkStore(fail, store.key, store.text, store.without)
 	}
 	c.Delivery.check(fail)
 	c.checkAdapters(fail)
@@ -394,7 +394,16 @@ func (s *Sink) check(fail fail, key string) {
 			}
 		}
 	case sinkNATS:
-		checkURL(fail, key+".url", s.URL, "nats", "tls", "ws", "wss")
+		for server := range strings.SplitSeq(s.URL, ",") {
+			checkURL(fail, key+".url", server, "nats", "tls", "ws", "wss")
+		}
+	case sinkKafka:
+		if _, err := kafkaOptions(s.URL); err != nil {
+			fail(key+".url", "%v", err)
+		}
+		if strings.Trim(s.Topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" || len(s.Topic) > 249 {
+			fail(key+".topic", "wants up to 249 letters, digits, dots, - and _")
+		}
 	case sinkRedis:
 		checkURL(fail, key+".url", s.URL, "redis", "rediss")
 	case sinkAMQP:
@@ -417,6 +426,24 @@ func checkURL(fail fail, key, text string, schemes ...string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
 		fail(key, "wants a URL such as %s://host/..., of the scheme %s", schemes[0], strings.Join(schemes, " or "))
+	}
+}
+
+// checkStore does not show what it checks, which may hold a password.
+func checkStore(fail fail, key, text, without string) {
+	kind, dsn, err := parseStore(text)
+	switch {
+	case err != nil || dsn == "" && kind != without:
+		fail(key, "wants %s, sqlite:FILE or postgres://...", without)
+	case kind == "sqlite":
+		if _, err := os.Stat(filepath.Dir(dsn)); err != nil {
+			fail(key, "the file's directory: %v", err)
+		}
+	case kind == "postgres":
+		if _, err := pgx.ParseConfig(dsn); err != nil {
+			_, reason, _ := strings.Cut(strings.ReplaceAll(err.Error(), dsn, ""), "`: ")
+			fail(key, "PostgreSQL's client does not take it: %s", reason)
+		}
 	}
 }
 

@@ -111,7 +111,7 @@ stop_timeout: 9s
 func TestEnvironmentGoesOverTheFile(t *testing.T) {
 	dir := t.TempDir()
 	file := write(t, dir, "anymail.yaml", "listen: :1\nshared_secrets: "+otherSecret+"\nlimits: {body: 1MB, in_flight: 5}\nsinks: [{type: stdout, name: out}]\n")
-	queue := write(t, dir, "queue", "sqlite:/var/lib/anymail/events.db\n")
+	queue := write(t, dir, "queue", "sqlite:"+dir+"/events.db\n")
 	got, err := gateway.Load(file, []string{
 		"ANYMAIL_LISTEN=127.0.0.1:2",
 		"ANYMAIL_SHARED_SECRETS=" + sharedSecret + ", " + otherSecret,
@@ -130,7 +130,7 @@ func TestEnvironmentGoesOverTheFile(t *testing.T) {
 	require.Equal(t, 5, got.Limits.InFlight)
 	require.True(t, got.RequireTLS)
 	require.Equal(t, "/anymail", got.Path, "an empty variable is as none")
-	require.Equal(t, "sqlite:/var/lib/anymail/events.db", got.Queue)
+	require.Equal(t, "sqlite:"+dir+"/events.db", got.Queue)
 	require.Len(t, got.Adapters, 1)
 	require.Equal(t, "out", got.Sinks[0].Name)
 	require.Equal(t, []string{"the environment variable ANYMAIL_LISTN means nothing to the gateway"}, got.Warnings)
@@ -148,6 +148,10 @@ func TestErrorsNameTheKey(t *testing.T) {
 		name, yaml, want string
 	}{
 		{"no YAML", "listen: [", "anymail.yaml: yaml: line 1"},
+		{"secret without quotes", "shared_secrets: *SECRET", "anymail.yaml: yaml: unknown anchor '...' referenced"},
+		{"queue in no directory", "queue: sqlite:/nowhere/events.db", "anymail.yaml:1: queue: the file's directory: "},
+		{"queue of a wrong port", "queue: postgres://u:SECRET@host:port/db?password=SECRET", "anymail.yaml:1: queue: PostgreSQL's client does not take it: invalid port"},
+		{"idempotency of a wrong mode", "idempotency: postgres:host=h password=SECRET sslmode=SECRET", "anymail.yaml:1: idempotency: PostgreSQL's client does not take it: failed to configure TLS (sslmode is invalid)"},
 		{"a list", "- listen", "anymail.yaml: wants keys and values"},
 		{"two documents", "listen: :1\n---\nlisten: :2", "more than one document"},
 		{"unknown", "\nlissten: :1", "anymail.yaml:2: lissten: there is no such key; there are adapters, admin,"},
@@ -205,7 +209,7 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"adapter addresses", adapter("{esp: mailgun, allowed_addresses: x}"), `adapters[0].allowed_addresses: "x" is neither`},
 		{"adapter name taken", "adapters: [{esp: mailgun}, {esp: postmark, name: mail_gun}]", `adapters[1].name: "mail_gun" is taken by adapters[0]`},
 		{"sinks", "sinks: []", "sinks: there is none"},
-		{"sink type", sink("type: file"), "sinks[0].type: wants one of stdout, webhook, nats, redis, amqp"},
+		{"sink type", sink("type: file"), "sinks[0].type: wants one of stdout, webhook, nats, kafka, redis, amqp"},
 		{"sink name", sink("type: stdout, name: A b"), "sinks[0].name: wants up to 48"},
 		{"sink name taken", "sinks: [{type: stdout}, {type: stdout}]", `sinks[1].name: "stdout" is taken by sinks[0]`},
 		{"sink esps", sink("type: stdout, esps: [nobody]"), `sinks[0].esps: there is no ESP "nobody"`},
@@ -222,6 +226,10 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"nats url", sink("type: nats, topic: a, url: http://example.com"), "sinks[0].url: wants a URL such as nats://host/"},
 		{"nats topic", sink("type: nats, url: nats://example.com"), "sinks[0].topic: wants the name of a topic"},
 		{"nats wildcard", sink("type: nats, topic: 'mail.>', url: nats://example.com"), "sinks[0].topic: wants the name of a topic"},
+		{"second nats url", sink("type: nats, topic: a, url: 'nats://a,nats://u:SECRET@b:x'"), "sinks[0].url: wants a URL such as nats://host/"},
+		{"kafka url", sink("type: kafka, topic: a, url: a:9092"), "sinks[0].url: wants a URL such as kafka://host:9092"},
+		{"kafka parameter", sink("type: kafka, topic: a, url: 'kafka://u:SECRET@a?acks=0'"), `sinks[0].url: the URL has a parameter "acks"; there are sasl, max_message`},
+		{"kafka topic", sink("type: kafka, topic: a/b, url: kafka://a"), "sinks[0].topic: wants up to 249 letters, digits, dots, - and _"},
 		{"redis url", sink("type: redis, topic: a, url: 127.0.0.1"), "sinks[0].url: wants a URL such as redis://host/"},
 		{"amqp url", sink("type: amqp, topic: a, url: 127.0.0.1"), "sinks[0].url: wants a URL such as amqp://host/"},
 		{"log.format", "log: {format: xml}", "log.format: wants text or json"},
@@ -262,10 +270,10 @@ func TestErrorsInTheEnvironment(t *testing.T) {
 }
 
 func TestAllThatIsWrongIsSaidAtOnce(t *testing.T) {
-	file := write(t, t.TempDir(), "anymail.yaml", "listen: here\nadmin: there\nstop_timeout: 1ms\n")
+	file := write(t, t.TempDir(), "anymail.yaml", "listen: here\nadmin: there\nlimts: {}\nstop_timeout: soon\nqueue: files\n")
 	_, err := gateway.Load(file, nil)
-	for _, key := range []string{"listen:", "admin:", "stop_timeout:"} {
-		require.ErrorContains(t, err, key)
+	for _, key := range []string{"listen:", "admin:", "limts:", "stop_timeout:", "queue:"} {
+		require.Equal(t, 1, strings.Count(err.Error(), " "+key), "%s in %v", key, err)
 	}
 }
 

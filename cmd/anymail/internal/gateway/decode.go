@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ type decoder struct {
 	environ  []string
 	source   string            // the file that is being read; empty for the environment
 	where    map[string]string // key to "anymail.yaml:7" or the variable's name
+	wrong    []string          // keys with an error
 	errs     []error
 	warnings []string
 }
@@ -41,8 +43,28 @@ func (d *decoder) fail(key, format string, args ...any) {
 			break
 		}
 	}
+	d.wrong = append(d.wrong, key)
 	d.errs = append(d.errs, errors.New(text))
 }
+
+// failNew is fail for a key about which, and about what is in it or around it,
+// nothing was said yet.
+func (d *decoder) failNew() fail {
+	before := slices.Clone(d.wrong)
+	inside := func(key, outer string) bool {
+		rest, ok := strings.CutPrefix(key, outer)
+		return ok && (rest == "" || strings.ContainsAny(rest[:1], ".[_")) // "_file" too
+	}
+	return func(key, format string, args ...any) {
+		if !slices.ContainsFunc(before, func(wrong string) bool { return inside(key, wrong) || inside(wrong, key) }) {
+			d.fail(key, format, args...)
+		}
+	}
+}
+
+// anchor is what a syntax error shows of the file: "*x8Yq" is an alias to YAML,
+// and to whoever wrote it a secret that lacks quotes.
+var anchor = regexp.MustCompile(`anchor '.*'`)
 
 func (d *decoder) file(name string, text []byte, config *Config) {
 	d.source = name
@@ -51,7 +73,7 @@ func (d *decoder) file(name string, text []byte, config *Config) {
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if !errors.Is(err, io.EOF) { // which is an empty file
-			d.errs = append(d.errs, fmt.Errorf("%s: %w", name, err))
+			d.errs = append(d.errs, fmt.Errorf("%s: %s", name, anchor.ReplaceAllString(err.Error(), "anchor '...'")))
 		}
 		return
 	}

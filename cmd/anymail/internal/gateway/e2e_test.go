@@ -31,6 +31,9 @@ import (
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
@@ -436,32 +439,38 @@ func TestWebhookSinkThatFailsMakesTheESPRetry(t *testing.T) {
 	}
 }
 
+// What was accepted before a SIGKILL is delivered after it. The one job that ran
+// is left in the queue for a while, until it is certain that nobody works on it:
+// the tests of package durable wait for that.
 func TestKilledGatewayLosesNothing(t *testing.T) {
-	var mu sync.Mutex
-	working := false
+	killed := make(chan struct{})
 	h := newHook(t, func(anymail.Event) int {
-		mu.Lock()
-		defer mu.Unlock()
-		if !working {
+		select {
+		case <-killed:
+			return http.StatusOK
+		default:
+			<-killed
 			return http.StatusServiceUnavailable
 		}
-		return http.StatusOK
 	})
 	dir := t.TempDir()
-	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue: sqlite:events.db\nidempotency: sqlite:events.db\ndelivery: {timeout: 1s}\n")
+	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue: sqlite:events.db\nidempotency: sqlite:events.db\ndelivery: {workers: 1}\n")
 	p := serve(t, dir)
 	e := newESP(t, "postmark")
 	const n = 30
 	for range n {
 		require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
 	}
+	h.wait(t, "the first call", func() bool { return len(h.tried) == 1 })
 	require.NoError(t, p.cmd.Process.Kill()) // SIGKILL
 	require.Error(t, p.wait(t))
-	mu.Lock()
-	working = true
-	mu.Unlock()
+	close(killed)
 	p = serve(t, dir)
-	h.wait(t, "all events", func() bool { return len(h.done) == n })
+	h.wait(t, "all events but one", func() bool { return len(h.done) == n-1 })
+	require.Eventually(t, func() bool {
+		_, body := get(t, p.admin+"/metrics")
+		return strings.Contains(body, `anymail_queue_jobs{state="running"} 1`+"\n") && strings.Contains(body, `anymail_queue_jobs{state="pending"} 0`+"\n")
+	}, patience, 100*time.Millisecond, "the other one is still in the queue")
 	require.NoError(t, p.stop(t))
 }
 
@@ -604,6 +613,7 @@ func TestMetricsAndReadiness(t *testing.T) {
 		`(?m)^anymail_requests_total\{.*http_response_status_code="200".*\} 1$`,
 		`(?m)^anymail_requests_total\{.*http_response_status_code="400".*\} 1$`,
 		`(?m)^anymail_events_total\{.*anymail_esp="postmark".*\} 1$`,
+		`(?m)^anymail_receiver_duration_seconds_count\{anymail_ok="true",anymail_receiver="stdout"\} 1$`,
 		`(?m)^anymail_queue_jobs\{.*state="dead".*\} 0$`,
 		`(?m)^anymail_queue_lag_seconds(\{.*\})? `,
 		`(?m)^process_resident_memory_bytes `,
@@ -611,6 +621,7 @@ func TestMetricsAndReadiness(t *testing.T) {
 		require.Regexp(t, series, body)
 	}
 	require.NotContains(t, body, "example.", "nothing of a payload")
+	require.NotRegexp(t, `(?m)^anymail_receiver_duration_seconds.*(esp|event_type)=`, body, "it would be thousands of series")
 	status, _ = get(t, strings.TrimSuffix(p.base, "/anymail")+"/metrics")
 	require.Equal(t, 404, status, "not where the ESPs come in")
 }
@@ -667,8 +678,9 @@ func TestTraces(t *testing.T) {
 	require.Contains(t, string(body), "postmark")
 }
 
-func TestTLS(t *testing.T) {
-	dir := t.TempDir()
+// writeCertificate writes cert.pem and key.pem for 127.0.0.1.
+func writeCertificate(t *testing.T, dir string) tls.Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
@@ -681,17 +693,71 @@ func TestTLS(t *testing.T) {
 	require.NoError(t, err)
 	write(t, dir, "cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})))
 	write(t, dir, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	require.NoError(t, err)
+	return pair
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	certificate := writeCertificate(t, dir)
 	write(t, dir, "anymail.yaml", "tls: {cert: cert.pem, key: key.pem}\nrequire_tls: true\nshared_secrets: "+sharedSecret+"\n")
 	p := serve(t, dir)
-	parsed, err := x509.ParseCertificate(certificate)
-	require.NoError(t, err)
 	roots := x509.NewCertPool()
-	roots.AddCert(parsed)
+	roots.AddCert(certificate.Leaf)
 	tlsClient := &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	resp, err := tlsClient.Head(strings.Replace(p.base, "http://", "https://", 1) + "/postmark/tracking/")
 	require.NoError(t, err)
 	_ = resp.Body.Close()
 	require.Equal(t, 200, resp.StatusCode)
+}
+
+// From an ESP to a cluster that wants TLS and a password, and out of it again.
+func TestKafkaSink(t *testing.T) {
+	dir := t.TempDir()
+	certificate := writeCertificate(t, dir)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(3, "mail"),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{certificate}}), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "gateway", "pass"))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	write(t, dir, "broker", "kafkas://gateway:pass@"+strings.Join(cluster.ListenAddrs(), ",")+"?sasl=scram-sha-512")
+	write(t, dir, "anymail.yaml", "shared_secrets: "+sharedSecret+"\nsinks: [{type: kafka, url_file: broker, topic: mail, timeout: 5s}]\n")
+	p := serve(t, dir, "SSL_CERT_FILE=cert.pem")
+	status, body := get(t, p.admin+"/readyz")
+	require.Equal(t, 200, status, body)
+	e := newESP(t, "postmark")
+	recipients := map[string]bool{}
+	for range 5 {
+		params := anymailtest.NewParams()
+		recipients[params.Recipient] = true
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, params))
+	}
+
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate.Leaf)
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DialTLSConfig(&tls.Config{RootCAs: roots}),
+		kgo.SASL(scram.Auth{User: "gateway", Pass: "pass"}.AsSha512Mechanism()), kgo.ConsumeTopics("mail"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(t, err)
+	defer consumer.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for len(recipients) > 0 {
+		fetches := consumer.PollFetches(ctx)
+		require.NoError(t, fetches.Err())
+		for _, record := range fetches.Records() {
+			ev, err := anymail.DecodeEvent(record.Value)
+			require.NoError(t, err)
+			delete(recipients, ev.(*anymail.TrackingEvent).Recipient)
+		}
+	}
+
+	cluster.Close()
+	require.NotEqual(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	status, body = get(t, p.admin+"/readyz")
+	require.Equal(t, 503, status)
+	require.Equal(t, "the sink kafka is out of reach\n", body)
+	require.NoError(t, p.stop(t))
+	require.NotContains(t, p.stderr.String(), "pass@")
 }
 
 func TestCheckCommand(t *testing.T) {

@@ -365,11 +365,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 	return err
 }
 
-// close closes what New opened.
+// close closes what New opened. It waits for sinks until ctx is done.
 func (g *Gateway) close(ctx context.Context) error {
 	var errs []error
 	for _, o := range g.outputs {
-		errs = append(errs, o.sink.Close())
+		if err := within(ctx, o.sink.Close); err != nil {
+			errs = append(errs, fmt.Errorf("sink %s: %w", o.Name, err))
+		}
 	}
 	if g.queue != nil {
 		errs = append(errs, g.queue.Close())
@@ -386,4 +388,16 @@ func (g *Gateway) close(ctx context.Context) error {
 		errs = append(errs, g.telemetry.shutdown(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// within gives a function that knows no context until ctx is done.
+func within(ctx context.Context, run func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- run() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }

@@ -14,7 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -26,6 +26,9 @@ import (
 // sink takes events. What it returns nil for is safe on the other side.
 type sink interface {
 	deliver(ctx context.Context, ev anymail.Event) error
+	// reach says why the other side is out of reach, if it is. Its context has
+	// a deadline.
+	reach(ctx context.Context) error
 	io.Closer
 }
 
@@ -43,7 +46,7 @@ func openSinks(list []Sink, stdout io.Writer) []*output {
 		o := &output{Sink: s}
 		switch s.Type {
 		case sinkStdout:
-			o.sink = &lines{out: stdout}
+			o.sink = newLines(stdout, s.Timeout)
 		case sinkWebhook:
 			o.sink = newWebhook(s)
 		default:
@@ -102,19 +105,57 @@ func (s *Sink) filters() []anymail.Filter {
 
 // lines writes the JSON form, one event a line.
 type lines struct {
-	mu  sync.Mutex
-	out io.Writer
+	out     io.Writer
+	timeout time.Duration
+	turn    chan struct{} // holds one value while nobody writes
 }
 
-func (l *lines) deliver(_ context.Context, ev anymail.Event) error {
+func newLines(out io.Writer, timeout time.Duration) *lines {
+	l := &lines{out: out, timeout: timeout, turn: make(chan struct{}, 1)}
+	l.turn <- struct{}{}
+	return l
+}
+
+// deliver does not wait for ever for whoever reads the lines. A line that was
+// begun is then written later, and the event comes again.
+func (l *lines) deliver(ctx context.Context, ev anymail.Event) error {
 	line, err := json.Marshal(ev)
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, err = l.out.Write(append(line, '\n'))
-	return err
+	ctx, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	stuck := func() error {
+		return anymail.Because(anymail.ErrUnavailable, "standard output takes nothing", ctx.Err())
+	}
+	select {
+	case <-l.turn:
+	case <-ctx.Done():
+		return stuck()
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := l.out.Write(append(line, '\n'))
+		l.turn <- struct{}{}
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return stuck()
+	}
+}
+
+// reach looks whether a line is stuck.
+func (l *lines) reach(ctx context.Context) error {
+	select {
+	case <-l.turn:
+		l.turn <- struct{}{}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (*lines) Close() error { return nil }
@@ -127,6 +168,7 @@ type webhook struct {
 	secrets anymail.KeyRing
 	client  http.Client
 	now     func() time.Time
+	lost    atomic.Bool // the last call found nobody
 }
 
 func newWebhook(s Sink) *webhook {
@@ -164,6 +206,7 @@ func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 
 	resp, err := w.client.Do(req)
+	w.lost.Store(err != nil && !errors.Is(ctx.Err(), context.Canceled))
 	if err != nil {
 		var about *url.Error
 		if errors.As(err, &about) { // it shows the URL, which may hold a secret
@@ -176,6 +219,25 @@ func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("webhook answered %d", resp.StatusCode)
 	}
+	return nil
+}
+
+// reach tries to connect, but only where the last call found nobody: it is not
+// to fill the other side's log.
+func (w *webhook) reach(ctx context.Context) error {
+	if !w.lost.Load() {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, w.url, nil)
+	if err != nil {
+		return errors.New("no request can be made of the URL")
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return errors.New("no answer")
+	}
+	_ = resp.Body.Close() // whatever it is
+	w.lost.Store(false)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -135,7 +136,7 @@ func TestFilters(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var signals anymail.Signals
 			test.sink.Name = "s"
-			require.NoError(t, connect(&signals, []*output{{Sink: test.sink, sink: &lines{out: io.Discard}}}))
+			require.NoError(t, connect(&signals, []*output{{Sink: test.sink, sink: newLines(io.Discard, time.Minute)}}))
 			require.Equal(t, test.tracking, len(signals.Matching(bounce())) == 1)
 			require.Equal(t, test.inbound, len(signals.Matching(inbound)) == 1)
 		})
@@ -148,12 +149,57 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space 
 
 func TestLinesReportWhatCouldNotBeWritten(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, (&lines{out: &out}).deliver(t.Context(), bounce()))
+	require.NoError(t, newLines(&out, time.Minute).deliver(t.Context(), bounce()))
 	require.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")))
 	back, err := anymail.DecodeEvent(out.Bytes())
 	require.NoError(t, err)
 	anymailtest.Equal(t, bounce(), back)
-	require.Error(t, (&lines{out: brokenWriter{}}).deliver(t.Context(), bounce()))
+	require.Error(t, newLines(brokenWriter{}, time.Minute).deliver(t.Context(), bounce()))
+}
+
+// Whoever reads standard output may stop: then nothing is answered with success,
+// and nothing waits for ever.
+func TestLinesThatNobodyReads(t *testing.T) {
+	read, write := io.Pipe()
+	l := newLines(write, 50*time.Millisecond)
+	require.NoError(t, l.reach(t.Context()))
+	for range 2 {
+		require.ErrorIs(t, l.deliver(t.Context(), bounce()), anymail.ErrUnavailable)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.Error(t, l.reach(ctx))
+
+	lines := bufio.NewScanner(read)
+	require.True(t, lines.Scan(), "what was begun comes whole")
+	ev, err := anymail.DecodeEvent(lines.Bytes())
+	require.NoError(t, err)
+	anymailtest.Equal(t, bounce(), ev)
+	require.NoError(t, l.reach(t.Context()))
+}
+
+func TestWebhookReach(t *testing.T) {
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			asked++
+		}
+	}))
+	defer srv.Close()
+	w := newWebhook(Sink{URL: srv.URL, Secrets: []string{newerSecret}, Timeout: 10 * time.Second})
+	require.NoError(t, w.reach(t.Context()))
+	require.NoError(t, w.deliver(t.Context(), bounce()))
+	require.NoError(t, w.reach(t.Context()))
+	require.Zero(t, asked, "not while all is well")
+
+	w.url = closedAddress(t)
+	require.Error(t, w.deliver(t.Context(), bounce()))
+	require.Error(t, w.reach(t.Context()))
+	w.url = srv.URL
+	require.NoError(t, w.reach(t.Context()), "it is back")
+	require.Equal(t, 1, asked)
+	require.NoError(t, w.reach(t.Context()))
+	require.Equal(t, 1, asked)
 }
 
 func TestNeedRestart(t *testing.T) {
