@@ -111,7 +111,7 @@ func kafkaOptions(text string) ([]kgo.Opt, error) {
 			if err != nil || n < 1<<10 || n > 64<<20 {
 				return nil, errors.New("max_message wants a size from 1KiB to 64MiB")
 			}
-			options = append(options, kgo.ProducerBatchMaxBytes(int32(n))) //nolint:gosec // bounded above
+			options = append(options, kgo.ProducerBatchMaxBytes(int32(n)))
 		default:
 			return nil, fmt.Errorf("the URL has a parameter %q; there are sasl, max_message", name)
 		}

@@ -118,10 +118,10 @@ func (t *topic) Close() error {
 		return nil
 	}
 	<-attempt.done
-	if attempt.err != nil {
-		return nil
+	if attempt.err == nil {
+		return attempt.broker.Close()
 	}
-	return attempt.broker.Close()
+	return nil
 }
 
 // traced tells the consumers which trace a message belongs to.
