@@ -124,25 +124,33 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 		case e.Verifier == nil && s.secrets == nil && !s.insecure:
 			return fail("anybody could post to endpoint %q: give it a shared secret, a signature key, or say Insecure", e.Path)
 		}
-		ep := &endpoint{
-			Endpoint: e,
-			settings: s,
-			info:     RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path},
-			d:        d,
-			load:     ownLoad,
-			replay:   "replay " + name + "/" + e.Path,
-		}
-		if ep.guard, err = newGuard(&ep.settings); err != nil {
+		info := RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path}
+		ep, err := d.newEndpoint(e, s, info, ownLoad)
+		if err != nil {
 			return err
 		}
-		ep.window = or(or(s.window, e.Window), DefaultTimestampWindow)
-		ep.limits = s.limits
-		ep.limits.Body = or(s.limits.Body, e.MaxBody)
-		ep.limits = ep.limits.withDefaults()
 		endpoints[key] = ep
 	}
 	d.endpoints.Store(&endpoints)
 	return nil
+}
+
+func (d *Dispatcher) newEndpoint(e Endpoint, s settings, info RequestInfo, ownLoad *load) (*endpoint, error) {
+	ep := &endpoint{
+		Endpoint: e,
+		settings: s,
+		limits:   s.limits,
+		window:   or(or(s.window, e.Window), DefaultTimestampWindow),
+		info:     info,
+		d:        d,
+		load:     ownLoad,
+		replay:   "replay " + info.Name + "/" + info.Endpoint,
+	}
+	ep.limits.Body = or(s.limits.Body, e.MaxBody)
+	ep.limits = ep.limits.withDefaults()
+	var err error
+	ep.guard, err = newGuard(&ep.settings)
+	return ep, err
 }
 
 func routeKey(name, path string) string {
@@ -206,7 +214,7 @@ type endpoint struct {
 	info     RequestInfo
 	d        *Dispatcher
 	load     *load  // of the adapter, beside the Dispatcher's own
-	replay   string // stands for the receiver's name where nonces are remembered
+	replay   string // the name under which the idempotency store keeps nonces
 }
 
 func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {

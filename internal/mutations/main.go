@@ -88,7 +88,7 @@ var mutations = []mutation{
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`p.ReceivedAt.Sub(at).Abs() > ep.window {`, `false {`}},
 	{test: "TestAccounts", file: "anymail.go", edits: []string{`if proof.Nonce == nil || s.noReplayCheck {`, `if true {`}},
 	{test: "TestAccounts", file: "signals.go", edits: []string{"case ClaimDone:\n\t\t\t\tcontinue", "case ClaimDone:"}},
-	{test: "TestAccounts", file: "anymail.go", edits: []string{`			settings: s,`, `			settings: d.settings,`}},
+	{test: "TestAccounts", file: "anymail.go", edits: []string{`		settings: s,`, `		settings: d.settings,`}},
 	{test: "TestFailingReceivers", file: "anymail.go", edits: []string{`finished := false // stays so`, `finished := true // stays so`}},
 	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`c.name, keys[i], err == nil); err != nil {`, `c.name, keys[i], true); err != nil {`}},
 	{test: "TestConcurrentDuplicates", file: "idempotency.go", edits: []string{`if _, ok := sh.running[id]; ok {`, `if false {`}},
