@@ -415,6 +415,20 @@ func TestInspectCaptures(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, out, "\nEvent 13 of 13  bounced")
 	})
+	t.Run("a header of one's own", func(t *testing.T) {
+		r := newESP(t, "brevo").request(t, "bounced")
+		args := []string{"brevo", "--set", "header_name=X-Hook", "--set", "header_values=a-value-of-my-own"}
+		i := inspectJSON(t, rawHTTP(t, r), args...)
+		require.Equal(t, []string{"signature"}, i.failed())
+		require.Contains(t, i.hints(), "There is no header X-Hook")
+		r.Header.Set("X-Hook", "a-value-of-another")
+		out, err := inspectCommand(t, rawHTTP(t, r), args...)
+		require.ErrorIs(t, err, errReported)
+		require.Contains(t, out, "offered   a-… (18 characters)  in header X-Hook")
+		require.NotContains(t, out, "a-value", "neither of the secrets is shown")
+		r.Header.Set("X-Hook", "a-value-of-my-own")
+		require.Equal(t, "authentic", inspectJSON(t, rawHTTP(t, r), args...).Verdict)
+	})
 	t.Run("nothing to check with", func(t *testing.T) {
 		r := newESP(t, "postmark").request(t, "bounced")
 		i := inspectJSON(t, rawHTTP(t, r), "postmark")

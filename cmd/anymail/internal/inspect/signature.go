@@ -109,8 +109,13 @@ func (in *inspector) checkSignature(ctx context.Context, p *passage) {
 		in.add(c)
 		return
 	}
+	for _, comparison := range c.Comparisons {
+		if len(comparison.Offered) == 0 && comparison.Place != "" {
+			c.Hints = append(c.Hints, "There is no "+comparison.Place+", or not in the form that was expected. It is set at "+in.ESP.Title+" along with the URL; or a proxy, or the capture, has dropped it.")
+		}
+	}
 	in.gate.open = false
-	c.Hints = append(in.missing(p), in.hints(ctx, p)...)
+	c.Hints = slices.Concat(c.Hints, in.missing(p), in.hints(ctx, p))
 	in.add(c)
 }
 

@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,8 +99,7 @@ func List(ev anymail.Event, i int, in Input) Listing {
 	}
 	l := Listing{Fields: fields}
 	for _, m := range s.members {
-		container, _, _ := strings.Cut(m.Path, "[")
-		if !used[m.Path] && !used[container+"[]"] && m.kind != null && m.Value != "" {
+		if !used[m.Path] && !used[headerList.FindString(m.Path)] && m.kind != null && m.Value != "" {
 			l.OnlyInRaw = append(l.OnlyInRaw, m)
 		}
 	}
@@ -325,6 +325,9 @@ func fieldsOf(ev anymail.Event, s *scanner) []Field {
 	return fields
 }
 
+// headerList is the path of a list of headers, at the start of that of one.
+var headerList = regexp.MustCompile(`^.*?(?i:headers)`)
+
 // headerSource is where the headers of a message stand: in a message, or in a
 // list that has the last of them, which is not of the ESP's own making.
 func headerSource(headers anymail.Headers, s *scanner) []Source {
@@ -333,8 +336,8 @@ func headerSource(headers anymail.Headers, s *scanner) []Source {
 	}
 	for _, h := range slices.Backward(headers) {
 		for _, m := range s.members {
-			if container, _, ok := strings.Cut(m.Path, "["); ok && m.Value == h.Value && strings.Contains(strings.ToLower(container), "header") {
-				return []Source{{container + "[]", "", Same}}
+			if list := headerList.FindString(m.Path); list != "" && list != m.Path && m.Value == h.Value {
+				return []Source{{list, "", Same}}
 			}
 		}
 	}

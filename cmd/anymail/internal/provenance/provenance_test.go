@@ -227,8 +227,12 @@ func TestInboundMail(t *testing.T) {
 	ev.Message.RawMIME = nil
 	ev.Raw = anymail.Raw(`{"Headers":[{"Name":"From","Value":"Ada <ada@example.com>"},{"Name":"Subject","Value":"Grüße"},{"Name":"Message-ID","Value":"<1@example.com>"}]}`)
 	l = provenance.List(ev, 0, provenance.Input{Body: ev.Raw})
-	require.Equal(t, "Headers[] same", sources(l)["message.headers"])
+	require.Equal(t, "Headers same", sources(l)["message.headers"])
 	require.Empty(t, l.OnlyInRaw)
+	ev.Raw = anymail.Raw(`{"email":{"headers":{"From":"Ada <ada@example.com>","Subject":"Grüße","Message-ID":["<1@example.com>"]}},"x":"y"}`)
+	l = provenance.List(ev, 0, provenance.Input{Body: ev.Raw})
+	require.Equal(t, "email.headers same", sources(l)["message.headers"])
+	require.Equal(t, []string{"x"}, only(l))
 }
 
 // However large it is, it is listed in the end.
