@@ -147,7 +147,9 @@ func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretPro
 	return true, nil
 }
 
-// limit counts the request against the rates that it falls under.
+// limit counts the request against the rates that it falls under. Whoever has no
+// address falls under none that is for an address: it would be one for all, and
+// a forger could use up the ESP's.
 func (g *guard) limit(addr netip.Addr) error {
 	s := g.settings
 	if s.perAddress == nil && s.failures == nil && g.perEndpoint == nil {
@@ -155,9 +157,9 @@ func (g *guard) limit(addr netip.Addr) error {
 	}
 	now := s.now()
 	switch {
-	case s.failures != nil && !s.failures.Peek(addr, now):
+	case addr.IsValid() && s.failures != nil && !s.failures.Peek(addr, now):
 		return Because(ErrRateLimited, "from an address that often fails", nil)
-	case s.perAddress != nil && !s.perAddress.Allow(addr, now):
+	case addr.IsValid() && s.perAddress != nil && !s.perAddress.Allow(addr, now):
 		return Because(ErrRateLimited, "from one address", nil)
 	case g.perEndpoint != nil && !g.perEndpoint.Allow(netip.Addr{}, now):
 		return Because(ErrRateLimited, "to one endpoint", nil)
@@ -167,7 +169,7 @@ func (g *guard) limit(addr netip.Addr) error {
 
 // failed counts a request that did not prove authentic.
 func (g *guard) failed(addr netip.Addr) {
-	if s := g.settings; s.failures != nil {
+	if s := g.settings; s.failures != nil && addr.IsValid() {
 		s.failures.Allow(addr, s.now())
 	}
 }

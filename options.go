@@ -281,7 +281,8 @@ func DefaultRateLimit() RateLimit {
 
 // WithRateLimit limits how often endpoints may be called. There is no limit by
 // default, since behind a proxy that is not made known by [WithTrustedProxies]
-// one client could use up what is meant for all.
+// one client could use up what is meant for all. Requests without an address,
+// over a Unix socket, fall under PerEndpoint alone.
 func WithRateLimit(limit RateLimit) Option {
 	return func(s *settings) {
 		for _, rate := range []Rate{limit.PerAddress, limit.PerEndpoint, limit.Failures} {

@@ -167,13 +167,14 @@ func TestUnixSocket(t *testing.T) {
 	path := filepath.Join(dir, "s")
 	for name, tt := range map[string]struct {
 		options []anymail.Option
+		forged  int
 		status  int
 	}{
-		"open":           {nil, 200},
-		"list":           {[]anymail.Option{anymail.WithAllowedAddresses(prefix("0.0.0.0/0", "::/0")...)}, 403},
-		"https":          {[]anymail.Option{anymail.RequireTLS()}, 400},
-		"proxy":          {[]anymail.Option{anymail.RequireTLS(), anymail.WithTrustedProxies(prefix("0.0.0.0/0", "::/0")...)}, 400},
-		"rate of nobody": {[]anymail.Option{anymail.WithRateLimit(anymail.DefaultRateLimit())}, 200},
+		"open":           {nil, 0, 200},
+		"list":           {[]anymail.Option{anymail.WithAllowedAddresses(prefix("0.0.0.0/0", "::/0")...)}, 0, 403},
+		"https":          {[]anymail.Option{anymail.RequireTLS()}, 0, 400},
+		"proxy":          {[]anymail.Option{anymail.RequireTLS(), anymail.WithTrustedProxies(prefix("0.0.0.0/0", "::/0")...)}, 0, 400},
+		"rate of nobody": {[]anymail.Option{anymail.WithRateLimit(anymail.DefaultRateLimit())}, 50, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := anymail.New(append(tt.options, anymail.WithSharedSecret(secret), anymail.WithLogger(quiet))...)
@@ -189,14 +190,23 @@ func TestUnixSocket(t *testing.T) {
 			transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, "unix", path)
 			}}
-			p := newPost("[]").with("X-Forwarded-For", "192.0.2.1").with("X-Forwarded-Proto", "https")
-			r, err := http.NewRequest(http.MethodPost, "http://unix"+p.path, strings.NewReader(p.body))
-			require.NoError(t, err)
-			r.Header = p.header
-			resp, err := transport.RoundTrip(r)
-			require.NoError(t, err)
-			require.NoError(t, resp.Body.Close())
-			require.Equal(t, tt.status, resp.StatusCode)
+			send := func(secret string) int {
+				p := newPost("[]").with("X-Forwarded-For", "192.0.2.1").with("X-Forwarded-Proto", "https")
+				r, err := http.NewRequest(http.MethodPost, "http://unix"+p.path, strings.NewReader(p.body))
+				require.NoError(t, err)
+				r.Header = p.header
+				if secret != "" {
+					r.SetBasicAuth("anymail", secret)
+				}
+				resp, err := transport.RoundTrip(r)
+				require.NoError(t, err)
+				require.NoError(t, resp.Body.Close())
+				return resp.StatusCode
+			}
+			for range tt.forged {
+				require.Equal(t, 400, send("a-guess"))
+			}
+			require.Equal(t, tt.status, send(""))
 		})
 	}
 }

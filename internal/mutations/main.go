@@ -97,9 +97,9 @@ var mutations = []mutation{
 	{test: "TestMemoryStoreIsBounded", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
 
 	// rates
-	{test: "TestRateLimits", file: "guard.go", edits: []string{`case s.perAddress != nil && !s.perAddress.Allow(addr, now):`, `case false:`}},
+	{test: "TestRateLimits", file: "guard.go", edits: []string{`case addr.IsValid() && s.perAddress != nil && !s.perAddress.Allow(addr, now):`, `case false:`}},
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case g.perEndpoint != nil && !g.perEndpoint.Allow(netip.Addr{}, now):`, `case false:`}},
-	{test: "TestRateLimits", file: "guard.go", edits: []string{`case s.failures != nil && !s.failures.Peek(addr, now):`, `case false:`}},
+	{test: "TestRateLimits", file: "guard.go", edits: []string{`case addr.IsValid() && s.failures != nil && !s.failures.Peek(addr, now):`, `case false:`}},
 	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{` && !challenged {`, ` {`}},
 	{test: "TestFailuresThatAreNone", file: "anymail.go", edits: []string{`if kind == ErrUnauthenticated && !challenged {`, `if errors.Is(err, ErrUnauthenticated) && !challenged {`}},
 	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
