@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -59,7 +60,10 @@ func newWorldOf(b testing.TB, kit *anymailtest.Kit, remember int) *world {
 		w.received.Add(1)
 		return nil
 	}))
-	require.NoError(b, w.dispatcher.Inbound.Connect("count", func(context.Context, *anymail.InboundEvent) error {
+	require.NoError(b, w.dispatcher.Inbound.Connect("count", func(_ context.Context, ev *anymail.InboundEvent) error {
+		if ev.Type != anymail.EventInbound {
+			return errors.New("no message: " + string(ev.Raw))
+		}
 		w.received.Add(1)
 		return nil
 	}))

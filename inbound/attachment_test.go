@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -199,4 +200,19 @@ func TestParams(t *testing.T) {
 		require.Equal(t, want.first, first, "%q", in)
 		require.Empty(t, cmp.Diff(want.params, params, cmpopts.EquateEmpty()), "%q", in)
 	}
+}
+
+func TestBase64(t *testing.T) {
+	for in, want := range map[string]string{
+		`"Z3LDvMOfZQ=="`:       "grüße",
+		`"Z3LD\nvMOf\r\nZQ=="`: "grüße",
+		`"_\/8="`:              "\xff\xff",
+		`""`:                   "",
+		`null`:                 "",
+	} {
+		content := inbound.Base64("before")
+		require.NoError(t, json.Unmarshal([]byte(in), &content), in)
+		require.Equal(t, want, string(content), in)
+	}
+	require.Error(t, json.Unmarshal([]byte(`[1]`), new(inbound.Base64)))
 }

@@ -45,11 +45,11 @@ type mailboxes struct {
 }
 
 type attachment struct {
-	Filename    string `json:"file_name"`
-	ContentType string `json:"content_type"`
-	Disposition string `json:"content_disposition"`
-	ContentID   string `json:"content_id"`
-	Content     string `json:"content"`
+	Filename    string         `json:"file_name"`
+	ContentType string         `json:"content_type"`
+	Disposition string         `json:"content_disposition"`
+	ContentID   string         `json:"content_id"`
+	Content     inbound.Base64 `json:"content"`
 }
 
 type spfCheck struct {
@@ -117,7 +117,7 @@ func fromParts(w *received, m *anymail.InboundMessage) {
 	m.Text, m.HTML = d.Text, d.HTML
 	for _, a := range d.Attachments {
 		m.Attachments = append(m.Attachments,
-			inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, inbound.DecodeBase64(a.Content)))
+			inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, a.Content))
 	}
 	inbound.SetHeaders(m, d.Headers.Message())
 }

@@ -43,10 +43,10 @@ type received struct {
 }
 
 type attachment struct {
-	Filename    wire.Text   `json:"filename"`
-	ContentType wire.Text   `json:"content_type"`
-	Size        wire.Number `json:"size"`
-	Data        string      `json:"data"` // base64, with line breaks
+	Filename    wire.Text      `json:"filename"`
+	ContentType wire.Text      `json:"content_type"`
+	Size        wire.Number    `json:"size"`
+	Data        inbound.Base64 `json:"data"` // base64, with line breaks
 }
 
 func parseJSON(p *anymail.Payload) ([]anymail.Event, error) {
@@ -96,7 +96,7 @@ func formAttachments(v url.Values) (list []attachment) {
 		}
 		list = append(list, attachment{
 			Filename: wire.Text(v.Get(field("filename"))), ContentType: wire.Text(v.Get(field("content_type"))),
-			Size: wire.ParseNumber(v.Get(field("size"))), Data: v.Get(field("data")),
+			Size: wire.ParseNumber(v.Get(field("size"))), Data: inbound.DecodeBase64(v.Get(field("data"))),
 		})
 	}
 }
@@ -142,7 +142,7 @@ func (w *received) fill(m *anymail.InboundMessage) {
 		m.SpamDetected = anymail.No
 	}
 	for _, a := range w.Attachments {
-		made := inbound.NewAttachment(string(a.Filename), string(a.ContentType), "", "", inbound.DecodeBase64(a.Data))
+		made := inbound.NewAttachment(string(a.Filename), string(a.ContentType), "", "", a.Data)
 		m.Attachments = append(m.Attachments, made)
 	}
 

@@ -30,8 +30,8 @@ type message struct {
 	Headers           wire.Headers // without those that have fields of their own
 	Attachments       []struct {
 		Name, ContentType, ContentID string
-		Content                      string
-		Data                         string // instead of Content in Postmark's test
+		Content                      inbound.Base64
+		Data                         inbound.Base64 // instead of Content in Postmark's test
 	}
 	RawEmail string
 }
@@ -66,7 +66,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	m.Date = inbound.Date(w.Date)
 	m.Text, m.HTML, m.StrippedText = w.TextBody, w.HtmlBody, w.StrippedTextReply
 	for _, a := range w.Attachments {
-		content := inbound.DecodeBase64(a.Content + a.Data)
+		content := append(a.Content, a.Data...)
 		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, content))
 	}
 	headers := w.Headers.Message()
