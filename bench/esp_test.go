@@ -53,7 +53,7 @@ var subjects = []struct {
 }{
 	{"Mailgun", mailguntest.Kit, 1024, 1, []string{"clicked"}, mailgunFloor, []peer{{"mailgun-go", mailgunPeer}}},
 	{"Resend", resendtest.Kit, 1024, 1, []string{"email.clicked"}, resendFloor, []peer{{"svix", svixPeer}, {"resend-go", resendPeer}}},
-	{"SES", func() *anymailtest.Kit { return aws.Kit() }, 256, 1, []string{"Click"}, sesFloor, []peer{{"go.sns", snsPeer}}},
+	{"SES", aws.Kit, 256, 1, []string{"Click"}, sesFloor, []peer{{"go.sns", snsPeer}}},
 	{"Postmark", postmarktest.Kit, 1024, 1, []string{"Click"}, postmarkFloor, nil},
 	{"SendGrid", sendgridtest.Kit, 1024, 1, []string{"click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
 	{"SendGrid1000", sendgridtest.Kit, 16, 1000, []string{"processed", "delivered", "open", "click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
@@ -198,7 +198,7 @@ func sendgridPeer(b *testing.B, w *world) {
 	key, err := eventwebhook.ConvertPublicKeyBase64ToECDSA(w.credential.Config)
 	require.NoError(b, err)
 	w.floor(b, func(turn int, body []byte) error {
-		header := http.Header(w.requests[turn].Header)
+		header := w.requests[turn].Header
 		ok, err := eventwebhook.VerifySignature(key, body, header.Get(eventwebhook.VerificationHTTPHeader), header.Get(eventwebhook.TimestampHTTPHeader))
 		if err != nil || !ok {
 			return errors.Join(err, errMismatch)

@@ -166,7 +166,8 @@ func resendFloor(b *testing.B, w *world) {
 }
 
 type snsNotification struct {
-	Type, MessageId, TopicArn, Subject, Message, Timestamp    string
+	Type, TopicArn, Subject, Message, Timestamp               string
+	MessageID                                                 string `json:"MessageId"`
 	SignatureVersion, Signature, SigningCertURL, SubscribeURL string
 }
 
@@ -199,7 +200,7 @@ func sesFloor(b *testing.B, w *world) {
 	require.NoError(b, err)
 	var sns snsNotification
 	require.NoError(b, json.Unmarshal(w.requests[0].Body, &sns, lenient))
-	text := []byte(sns.Message + sns.MessageId + sns.Subject + sns.Timestamp + sns.TopicArn + sns.Type)
+	text := []byte(sns.Message + sns.MessageID + sns.Subject + sns.Timestamp + sns.TopicArn + sns.Type)
 	digest := sha256.Sum256(text)
 	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
 	require.NoError(b, err)

@@ -106,7 +106,7 @@ var routes = []struct {
 }{
 	{"SendGrid raw", sendgridtest.Kit, sampleOf("inbound-raw")},
 	{"Mailgun raw", mailguntest.Kit, sampleOf("route-forward-mime")},
-	{"SES S3", func() *anymailtest.Kit { return aws.Kit() }, sampleOf("Received S3")},
+	{"SES S3", aws.Kit, sampleOf("Received S3")},
 	{"Postmark", postmarktest.Kit, func(_ *anymailtest.Kit, mail []byte) anymailtest.Request {
 		body, _ := json.Marshal(map[string]any{ // strings alone
 			"From": "ada@example.com", "To": "help@example.org", "Subject": "Pictures", "MessageID": anymailtest.NewParams().EventID, "TextBody": "See the attachment.",
