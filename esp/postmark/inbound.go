@@ -66,8 +66,10 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	m.Date = inbound.Date(w.Date)
 	m.Text, m.HTML, m.StrippedText = w.TextBody, w.HtmlBody, w.StrippedTextReply
 	for _, a := range w.Attachments {
-		content := append(a.Content, a.Data...)
-		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, content))
+		if a.Content == nil {
+			a.Content = a.Data
+		}
+		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, a.Content))
 	}
 	headers := w.Headers.Message()
 	fromHeaders(m, headers)
