@@ -139,7 +139,7 @@ type Payload struct {
 	// Limits are the bounds that parsers keep to.
 	Limits Limits
 
-	media   *string
+	media   string // what MediaType found
 	form    *Form
 	formErr error
 }
@@ -147,9 +147,12 @@ type Payload struct {
 // MediaType returns the media type that Content-Type names, in lower case and
 // without parameters; "" where it names none. Not for concurrent use.
 func (p *Payload) MediaType() string {
-	if p.media == nil {
-		media, _, _ := mime.ParseMediaType(p.Header.Get("Content-Type"))
-		p.media = &media
+	const usual = "application/json"
+	switch text := p.Header.Get("Content-Type"); {
+	case text == usual:
+		return usual
+	case p.media == "" && text != "":
+		p.media, _, _ = mime.ParseMediaType(text)
 	}
-	return *p.media
+	return p.media
 }

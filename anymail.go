@@ -350,11 +350,6 @@ func (rq *request) receive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A form is decoded into as much memory again, before its signature can be
-	// looked at.
-	if isForm(r.Header.Get("Content-Type")) && !rq.hold(int64(len(body))) {
-		return errHeld
-	}
 	rq.payload = &Payload{
 		ESP:          ep.info.ESP,
 		Name:         ep.info.Name,
@@ -366,6 +361,11 @@ func (rq *request) receive(ctx context.Context) error {
 		ReceivedAt:   ep.settings.now(),
 		SecretProved: proved,
 		Limits:       ep.limits,
+	}
+	// A form may be decoded into as much memory again, before its signature can
+	// be looked at.
+	if isForm(rq.payload.MediaType()) && !rq.hold(int64(len(body))) {
+		return errHeld
 	}
 	return nil
 }

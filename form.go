@@ -2,21 +2,47 @@ package anymail
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
-	"net/url"
+	"slices"
 )
 
-// Form is a decoded form body. Values are the bytes as they came, which need
-// not be UTF-8.
+// Form is a decoded form body. What it holds are the bytes as they came, which
+// need not be UTF-8, and may be parts of the body: they must not be changed.
 type Form struct {
-	// Values are the fields; those of a name keep their order.
-	Values url.Values
+	Fields Fields
 	// Files are the multipart parts that have a file name, in order.
 	Files []FormFile
+}
+
+// Fields are the fields of a form by name. The values of one keep their order.
+type Fields map[string][][]byte
+
+// Has says whether there is a field of that name.
+func (f Fields) Has(name string) bool { return len(f[name]) > 0 }
+
+// Bytes returns the first value of a field, nil where there is none.
+func (f Fields) Bytes(name string) []byte {
+	if values := f[name]; len(values) > 0 {
+		return values[0]
+	}
+	return nil
+}
+
+// Get returns the first value of a field as a string, "" where there is none.
+func (f Fields) Get(name string) string { return string(f.Bytes(name)) }
+
+// All returns the values of a field as strings.
+func (f Fields) All(name string) []string {
+	var all []string
+	for _, value := range f[name] {
+		all = append(all, string(value))
+	}
+	return all
 }
 
 // FormFile is an uploaded file.
@@ -54,8 +80,7 @@ const (
 	mediaMultipart  = "multipart/form-data"
 )
 
-func isForm(contentType string) bool {
-	media, _, _ := mime.ParseMediaType(contentType)
+func isForm(media string) bool {
 	return media == mediaURLEncoded || media == mediaMultipart
 }
 
@@ -70,25 +95,71 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 		if bytes.Count(body, []byte{'&'}) >= limits.FormFields {
 			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form fields", limits.FormFields), nil)
 		}
-		values, err := url.ParseQuery(string(body))
-		if err != nil {
-			return nil, Malformed("form encoding", nil) // the cause would quote the payload
-		}
-		return &Form{Values: values}, nil
+		return parseURLEncoded(body)
 	case mediaMultipart:
 		return parseMultipart(params["boundary"], body, limits)
 	}
 	return nil, Because(ErrUnsupportedMedia, "neither an urlencoded nor a multipart form", nil)
 }
 
+// parseURLEncoded reads what [url.ParseQuery] does, but makes no copy of values
+// in which nothing is escaped, and one of all others.
+func parseURLEncoded(body []byte) (*Form, error) {
+	form := &Form{Fields: Fields{}}
+	for pair := range bytes.SplitSeq(body, []byte{'&'}) {
+		if len(pair) == 0 {
+			continue
+		}
+		name, value, _ := bytes.Cut(pair, []byte{'='})
+		key, ok := unescape(name)
+		text, alright := unescape(value)
+		if !ok || !alright || bytes.IndexByte(pair, ';') >= 0 {
+			return nil, Malformed("form encoding", nil)
+		}
+		form.Fields[string(key)] = append(form.Fields[string(key)], text)
+	}
+	return form, nil
+}
+
+// unescape undoes the encoding of a name or value.
+func unescape(s []byte) ([]byte, bool) {
+	escapes := bytes.Count(s, []byte{'%'})
+	if escapes == 0 && bytes.IndexByte(s, '+') < 0 {
+		return s[:len(s):len(s)], true
+	}
+	if len(s) < 3*escapes {
+		return nil, false
+	}
+	text := make([]byte, 0, len(s)-2*escapes)
+	for len(s) > 0 {
+		switch c := s[0]; c {
+		case '%':
+			if len(s) < 3 {
+				return nil, false
+			}
+			var one [1]byte
+			if _, err := hex.Decode(one[:], s[1:3]); err != nil {
+				return nil, false
+			}
+			text, s = append(text, one[0]), s[3:]
+			continue
+		case '+':
+			text = append(text, ' ')
+		default:
+			text = append(text, c)
+		}
+		s = s[1:]
+	}
+	return text, true
+}
+
 func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) {
 	if boundary == "" {
 		return nil, Malformed("multipart form without a boundary", nil)
 	}
-	form := &Form{Values: url.Values{}}
+	form := &Form{Fields: Fields{}}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	// All contents together are no longer than the body: one allocation.
-	arena := make([]byte, 0, len(body))
+	contents := contents{left: body, delimiter: []byte("--" + boundary)}
 	for n := 0; ; n++ {
 		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -100,20 +171,13 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 		if n >= limits.FormFields {
 			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form parts", limits.FormFields), nil)
 		}
-		start := len(arena)
-		for {
-			n, err := part.Read(arena[len(arena):cap(arena)])
-			arena = arena[:len(arena)+n]
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil || n == 0 {
-				return nil, Malformed("multipart form part", nil)
-			}
+		content, err := contents.of(part)
+		if err != nil {
+			return nil, Malformed("multipart form part", nil)
 		}
-		content := arena[start:len(arena):len(arena)]
 		if part.FileName() == "" {
-			form.Values.Add(part.FormName(), string(content))
+			name := part.FormName()
+			form.Fields[name] = append(form.Fields[name], content)
 			continue
 		}
 		form.Files = append(form.Files, FormFile{
@@ -122,5 +186,57 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 			ContentType: part.Header.Get("Content-Type"),
 			Content:     content,
 		})
+	}
+}
+
+// contents finds the contents of parts in the body that they come from, where
+// they stand as they are, so that a large one is not there twice. It guesses
+// where each begins; what the multipart reader gives decides.
+type contents struct {
+	left      []byte // of the body, from somewhere before the next part on
+	delimiter []byte
+	chunk     [4 << 10]byte
+}
+
+func (c *contents) of(part io.Reader) ([]byte, error) {
+	if _, after, found := bytes.Cut(c.left, c.delimiter); found {
+		c.left = after
+	}
+	here := afterHeader(c.left, 16<<10)
+	same := 0 // how much of it the part is
+	for {
+		n, err := part.Read(c.chunk[:])
+		read := c.chunk[:n]
+		if !bytes.HasPrefix(here[same:], read) { // then it is copied
+			rest, err := io.ReadAll(part)
+			return slices.Concat(here[:same], read, rest), err
+		}
+		same += n
+		if errors.Is(err, io.EOF) {
+			c.left = here[same:]
+			return here[:same:same], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// afterHeader returns what follows the first empty line, if that is within the
+// first bytes.
+func afterHeader(b []byte, within int) []byte {
+	header := b[:min(len(b), within)]
+	for at := 0; ; {
+		i := bytes.IndexByte(header[at:], '\n')
+		if i < 0 {
+			return nil
+		}
+		at += i + 1
+		if rest, ok := bytes.CutPrefix(b[at:], []byte("\r\n")); ok {
+			return rest
+		}
+		if rest, ok := bytes.CutPrefix(b[at:], []byte{'\n'}); ok {
+			return rest
+		}
 	}
 }

@@ -1,8 +1,13 @@
 package anymail_test
 
 import (
-	"fmt"
+	"bytes"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,6 +17,15 @@ import (
 
 	"github.com/goanymail/anymail"
 )
+
+// fields are the fields of these names and values by turns.
+func fields(pairs ...string) anymail.Fields {
+	fields := anymail.Fields{}
+	for i := 0; i < len(pairs); i += 2 {
+		fields[pairs[i]] = append(fields[pairs[i]], []byte(pairs[i+1]))
+	}
+	return fields
+}
 
 func TestForm(t *testing.T) {
 	const multi = "multipart/form-data; boundary=b"
@@ -24,13 +38,19 @@ func TestForm(t *testing.T) {
 		want                    *anymail.Form
 		err                     error
 	}{
-		{"urlencoded", "application/x-www-form-urlencoded; charset=utf-8", "a=1&b=%26+x&a=2&c=%FF", &anymail.Form{Values: map[string][]string{"a": {"1", "2"}, "b": {"& x"}, "c": {"\xff"}}}, nil},
+		{"urlencoded", "application/x-www-form-urlencoded; charset=utf-8", "a=1&b=%26+x&a=2&c=%FF", &anymail.Form{Fields: fields("a", "1", "a", "2", "b", "& x", "c", "\xff")}, nil},
 		{"empty", "application/x-www-form-urlencoded", "", &anymail.Form{}, nil},
 		{"multipart", multi, part(`name="a"`, "1") + part(`name="f"; filename="../x/é.txt"`, "one\r\ntwo\x00") + part(`name="a"`, "2") + part(`name="g"; filename="g"`, "") + "--b--\r\n", &anymail.Form{
-			Values: map[string][]string{"a": {"1", "2"}},
+			Fields: fields("a", "1", "a", "2"),
 			Files:  []anymail.FormFile{{Field: "f", Filename: "é.txt", Content: []byte("one\r\ntwo\x00")}, {Field: "g", Filename: "g"}},
 		}, nil},
-		{"encoded part stays as it is", multi, "--b\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3Db\r\n--b--", &anymail.Form{Values: map[string][]string{"a": {"a=3Db"}}}, nil},
+		{"encoded part stays as it is", multi, "--b\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3Db\r\n--b--", &anymail.Form{Fields: fields("a", "a=3Db")}, nil},
+		{"preamble, and content like a delimiter", multi, "not --b\r\n\r\n" + part(`name="a"`, "x --b\r\n\r\ny") + part(`name="a"`, "2") + "--b--", &anymail.Form{Fields: fields("a", "x --b\r\n\r\ny", "a", "2")}, nil},
+		{"bare line feeds", multi, "--b\nContent-Disposition: form-data; name=a\n\n1\n\n2\n--b--\n", &anymail.Form{Fields: fields("a", "1\n\n2")}, nil},
+		{"no header", multi, "--b\r\n\r\nx\r\n\r\ny\r\n--b--", &anymail.Form{Fields: fields("", "x\r\n\r\ny")}, nil},
+		{"names without values", "application/x-www-form-urlencoded", "a&&b=&=c", &anymail.Form{Fields: fields("a", "", "b", "", "", "c")}, nil},
+		{"half an escape", "application/x-www-form-urlencoded", "a=%4", nil, anymail.ErrMalformed},
+		{"semicolon", "application/x-www-form-urlencoded", "a=1;b=2", nil, anymail.ErrMalformed},
 		{"bad escape", "application/x-www-form-urlencoded", "a=%zz", nil, anymail.ErrMalformed},
 		{"too many fields", "application/x-www-form-urlencoded", many, nil, anymail.ErrTooLarge},
 		{"too many parts", multi, strings.Repeat(part(`name="a"`, "1"), 5) + "--b--\r\n", nil, anymail.ErrTooLarge},
@@ -64,27 +84,79 @@ func TestFormFile(t *testing.T) {
 	require.False(t, ok)
 }
 
+// Contents are parts of the body, unless they were escaped.
+func TestFormCopiesNothing(t *testing.T) {
+	large := strings.Repeat("x", 1<<20)
+	for contentType, body := range map[string]string{
+		"application/x-www-form-urlencoded": "a=1&large=" + large,
+		"multipart/form-data; boundary=b":   "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=large\r\n\r\n" + large + "\r\n--b--",
+	} {
+		p := &anymail.Payload{Header: http.Header{"Content-Type": {contentType}}, Body: []byte(body)}
+		form, err := p.Form()
+		require.NoError(t, err)
+		at := bytes.Index(p.Body, []byte(large))
+		value := form.Fields.Bytes("large")
+		require.Len(t, value, len(large))
+		require.Same(t, &p.Body[at], &value[0], contentType)
+	}
+}
+
+// FuzzForm compares with the standard library, which makes copies.
 func FuzzForm(f *testing.F) {
-	f.Add("application/x-www-form-urlencoded", []byte("a=1&b=2"))
+	f.Add("application/x-www-form-urlencoded", []byte("a=1&b=2&a=%26+x;"))
 	f.Add("multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=a; filename=x\r\n\r\n1\r\n--b--\r\n"))
+	f.Add("multipart/form-data; boundary=b", []byte("--b\n\n --b\n\n1\n--b\r\nA: b\n\n2\n--b--"))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		p := &anymail.Payload{Header: http.Header{"Content-Type": {contentType}}, Body: body}
 		form, err := p.Form()
 		if (form == nil) == (err == nil) {
 			t.Fatal("neither or both of a form and an error")
 		}
-		if err != nil {
+		if errors.Is(err, anymail.ErrTooLarge) || errors.Is(err, anymail.ErrUnsupportedMedia) {
 			return
 		}
-		total := 0
-		for _, file := range form.Files {
-			total += len(file.Content)
-			if strings.ContainsAny(file.Filename, "/") {
-				t.Errorf("file name %q", file.Filename)
+		var want *anymail.Form
+		switch media, params, _ := mime.ParseMediaType(contentType); media {
+		case "application/x-www-form-urlencoded":
+			values, err := url.ParseQuery(string(body))
+			if err == nil {
+				want = &anymail.Form{Fields: anymail.Fields{}}
 			}
+			for name, list := range values {
+				for _, value := range list {
+					if want != nil {
+						want.Fields[name] = append(want.Fields[name], []byte(value))
+					}
+				}
+			}
+		case "multipart/form-data":
+			want = readMultipart(body, params["boundary"])
 		}
-		if total > len(body) {
-			t.Error(fmt.Sprint("contents of ", total, " bytes out of ", len(body)))
+		if diff := cmp.Diff(want, form, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("form (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func readMultipart(body []byte, boundary string) *anymail.Form {
+	form := &anymail.Form{Fields: anymail.Fields{}}
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := reader.NextRawPart()
+		if errors.Is(err, io.EOF) && boundary != "" {
+			return form
+		}
+		if err != nil {
+			return nil
+		}
+		content, err := io.ReadAll(part)
+		if err != nil {
+			return nil
+		}
+		if name := part.FormName(); part.FileName() == "" {
+			form.Fields[name] = append(form.Fields[name], content)
+		} else {
+			form.Files = append(form.Files, anymail.FormFile{Field: name, Filename: part.FileName(), ContentType: part.Header.Get("Content-Type"), Content: content})
+		}
+	}
 }

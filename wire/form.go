@@ -1,11 +1,12 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goanymail/anymail"
 )
@@ -28,12 +29,12 @@ func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 			files = append(files, file)
 		}
 	}
-	for field, values := range form.Values {
+	for field, values := range form.Fields {
 		if number(field) < 0 {
 			continue
 		}
 		for _, value := range values {
-			files = append(files, anymail.FormFile{Field: field, Content: []byte(value)})
+			files = append(files, anymail.FormFile{Field: field, Content: value})
 		}
 	}
 	slices.SortStableFunc(files, func(a, b anymail.FormFile) int {
@@ -44,12 +45,15 @@ func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 
 // Texts returns the names and values of a form as text: what is not UTF-8
 // becomes U+FFFD.
-func Texts(form *anymail.Form) url.Values {
-	texts := make(url.Values, len(form.Values))
-	for name, values := range form.Values {
+func Texts(fields anymail.Fields) anymail.Fields {
+	texts := make(anymail.Fields, len(fields))
+	for name, values := range fields {
 		name = strings.ToValidUTF8(name, "\ufffd")
 		for _, value := range values {
-			texts[name] = append(texts[name], strings.ToValidUTF8(value, "\ufffd"))
+			if !utf8.Valid(value) {
+				value = bytes.ToValidUTF8(value, []byte("\ufffd"))
+			}
+			texts[name] = append(texts[name], value)
 		}
 	}
 	return texts

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -24,11 +23,11 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	if err != nil {
 		return nil, err
 	}
-	v := wire.Texts(form)
+	v := wire.Texts(form.Fields)
 	if _, tracking := eventTypes[v.Get("event")]; tracking {
 		return nil, anymail.Malformed("a tracking event: its URL should be that of the tracking endpoint", nil)
 	}
-	if v.Get("recipient") == "" && v.Get("sender") == "" && v.Get("message-headers") == "" && v.Get("body-mime") == "" {
+	if v.Get("recipient") == "" && v.Get("sender") == "" && v.Get("message-headers") == "" && len(v.Bytes("body-mime")) == 0 {
 		return nil, anymail.Malformed("not an inbound message", nil)
 	}
 	ev := &anymail.InboundEvent{Common: anymail.Common{
@@ -37,7 +36,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 		Raw:       p.Body,
 	}}
 	m := &ev.Message
-	raw, err := a.rawMIME(ctx, form.Values, p.Limits)
+	raw, err := a.rawMIME(ctx, form.Fields, p.Limits)
 	switch {
 	case err != nil && !fetch.Final(err):
 		return nil, err
@@ -66,9 +65,9 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 
 // rawMIME returns the raw message where there is one: in the form, or in
 // Mailgun's store if there is a key to get it with.
-func (a *Adapter) rawMIME(ctx context.Context, v url.Values, limits anymail.Limits) ([]byte, error) {
+func (a *Adapter) rawMIME(ctx context.Context, v anymail.Fields, limits anymail.Limits) ([]byte, error) {
 	if v.Has("body-mime") {
-		return []byte(v.Get("body-mime")), nil
+		return v.Bytes("body-mime"), nil
 	}
 	at := v.Get("message-url")
 	if at == "" || a.config.APIKeys == nil {
@@ -95,10 +94,10 @@ func (a *Adapter) rawMIME(ctx context.Context, v url.Values, limits anymail.Limi
 }
 
 // fromFields makes the message of the parts that Mailgun took it apart into.
-func fromFields(form *anymail.Form, v url.Values) anymail.InboundMessage {
+func fromFields(form *anymail.Form, v anymail.Fields) anymail.InboundMessage {
 	m := anymail.InboundMessage{
 		Text: v.Get("body-plain"),
-		HTML: strings.Join(v["body-html"], "\n"),
+		HTML: strings.Join(v.All("body-html"), "\n"),
 	}
 	// Header fields are form fields as well, under names that the sender may
 	// have chosen. Here is their order, and nothing else.
@@ -111,7 +110,7 @@ func fromFields(form *anymail.Form, v url.Values) anymail.InboundMessage {
 	}
 
 	contentIDs := map[string]string{} // of form fields, or URLs of stored attachments
-	for id, place := range wire.Members([]byte(v.Get("content-id-map"))) {
+	for id, place := range wire.Members(v.Bytes("content-id-map")) {
 		if name, ok := wire.Any(place).(string); ok {
 			contentIDs[name] = string(id)
 		}
@@ -125,7 +124,7 @@ func fromFields(form *anymail.Form, v url.Values) anymail.InboundMessage {
 		Name        string      `json:"name"`
 		Size        wire.Number `json:"size"`
 	}
-	if v.Get("attachments") != "" && wire.Unmarshal([]byte(v.Get("attachments")), &stored) == nil {
+	if v.Get("attachments") != "" && wire.Unmarshal(v.Bytes("attachments"), &stored) == nil {
 		for i, s := range stored {
 			id := cmp.Or(contentIDs[s.URL], contentIDs["attachment-"+strconv.Itoa(i+1)])
 			a := inbound.NewAttachment(s.Name, s.ContentType, "", id, nil)

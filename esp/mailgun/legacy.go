@@ -2,7 +2,6 @@ package mailgun
 
 import (
 	"cmp"
-	"net/url"
 	"slices"
 
 	"github.com/goanymail/anymail"
@@ -37,7 +36,7 @@ func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := wire.Texts(form)
+	v := wire.Texts(form.Fields)
 	name := v.Get("event")
 	if name == "" || name == "stored" || name == "inbound" {
 		return nil, anymail.Malformed("not a tracking event: is it an inbound message that should go to the inbound endpoint?", nil)
@@ -52,7 +51,7 @@ func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
 	headers := headerList(v.Get("message-headers"))
 	ev.MessageID = messageID(cmp.Or(v.Get("Message-Id"), v.Get("message-id"), headers.Get("Message-Id")))
 	ev.Recipient = v.Get("recipient")
-	for _, tags := range [][]string{headers.Values("X-Mailgun-Tag"), v["X-Mailgun-Tag"], v["tag"]} {
+	for _, tags := range [][]string{headers.Values("X-Mailgun-Tag"), v.All("X-Mailgun-Tag"), v.All("tag")} {
 		if len(tags) > 0 {
 			ev.Tags = tags
 		}
@@ -82,7 +81,7 @@ func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
 	return []anymail.Event{ev}, nil
 }
 
-func legacyFailure(v url.Values, ev *anymail.TrackingEvent) {
+func legacyFailure(v anymail.Fields, ev *anymail.TrackingEvent) {
 	if answer := cmp.Or(v.Get("error"), v.Get("notification")); answer != "" {
 		wire.Answer(ev, answer)
 	}
@@ -114,18 +113,18 @@ func headerVariables(headers anymail.Headers) anymail.Metadata {
 }
 
 // fieldVariables finds the variables in the form of an event.
-func fieldVariables(v url.Values, event string) anymail.Metadata {
+func fieldVariables(v anymail.Fields, event string) anymail.Metadata {
 	variables := anymail.Metadata{}
 	for name, values := range v {
 		ours := slices.Contains(legacyFields, name) || slices.Contains(legacyFieldsOfEvent[event], name)
 		switch {
 		case !ours:
-			variables[name] = values[0]
+			variables[name] = string(values[0])
 		case len(values) < 2 || name == "tag": // there can be several tags
 		case name == "timestamp" || name == "token" || name == "signature":
-			variables[name] = values[0]
+			variables[name] = string(values[0])
 		default:
-			variables[name] = values[len(values)-1]
+			variables[name] = string(values[len(values)-1])
 		}
 	}
 	if len(variables) == 0 {

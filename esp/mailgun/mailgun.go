@@ -12,7 +12,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -175,18 +174,18 @@ func signature(p *anymail.Payload) (http.Header, error) {
 		return nil, anymail.Unauthenticated("no signature")
 	}
 	return http.Header{
-		"Timestamp": {own(form.Values, "timestamp")},
-		"Token":     {own(form.Values, "token")},
-		"Signature": {own(form.Values, "signature"), own(form.Values, "parent-signature")},
+		"Timestamp": {own(form.Fields, "timestamp")},
+		"Token":     {own(form.Fields, "token")},
+		"Signature": {own(form.Fields, "signature"), own(form.Fields, "parent-signature")},
 	}, nil
 }
 
 // own returns a field of the signature. Variables of the user's are fields of
 // the same form and may have the same names, but the signature is written last.
-func own(values url.Values, name string) string {
-	list := values[name]
+func own(fields anymail.Fields, name string) string {
+	list := fields[name]
 	if len(list) == 0 {
 		return ""
 	}
-	return list[len(list)-1]
+	return string(list[len(list)-1])
 }

@@ -96,7 +96,7 @@ func (a *Adapter) verifier() anymail.Verifier {
 			return proof, anymail.Unauthenticated("no form to verify")
 		}
 		verifier := keyed
-		if form.Values.Get(eventsField) == "[]" {
+		if form.Fields.Get(eventsField) == "[]" {
 			verifier = keyedOrTest
 		}
 		entered := *p
@@ -142,12 +142,11 @@ func urlAndFields(p *anymail.Payload) ([][]byte, error) {
 		return nil, err
 	}
 	content := [][]byte{[]byte(p.URL)}
-	for _, name := range slices.Sorted(maps.Keys(form.Values)) {
-		values := form.Values[name]
-		if len(values) != 1 {
+	for _, name := range slices.Sorted(maps.Keys(form.Fields)) {
+		if len(form.Fields[name]) != 1 {
 			return nil, errRepeated
 		}
-		content = append(content, []byte(name), []byte(values[0]))
+		content = append(content, []byte(name), form.Fields.Bytes(name))
 	}
 	return content, nil
 }

@@ -136,10 +136,10 @@ func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !form.Values.Has(eventsField) {
+	if !form.Fields.Has(eventsField) {
 		return nil, anymail.Malformed("no field "+eventsField, nil)
 	}
-	elements, err := wire.Split([]byte(form.Values.Get(eventsField)), p.Limits)
+	elements, err := wire.Split(form.Fields.Bytes(eventsField), p.Limits)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package postal
 import (
 	"crypto/sha256"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/goanymail/anymail"
@@ -62,7 +61,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := form.Values
+	v := form.Fields
 	if !v.Has("rcpt_to") {
 		return nil, anymail.Malformed("not an inbound message", nil)
 	}
@@ -78,7 +77,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		raw := v.Get("message")
 		w.Message = &raw
 	}
-	for _, replyTo := range append(v["reply_to"], v["reply_to[]"]...) {
+	for _, replyTo := range append(v.All("reply_to"), v.All("reply_to[]")...) {
 		if replyTo != "" {
 			w.ReplyTo = append(w.ReplyTo, replyTo)
 		}
@@ -88,7 +87,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 }
 
 // formAttachments reads attachments[0][filename] and so on.
-func formAttachments(v url.Values) (list []attachment) {
+func formAttachments(v anymail.Fields) (list []attachment) {
 	for {
 		field := func(name string) string { return fmt.Sprintf("attachments[%d][%s]", len(list), name) }
 		if !v.Has(field("data")) && !v.Has(field("filename")) {

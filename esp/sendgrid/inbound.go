@@ -26,14 +26,15 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	if err != nil {
 		return nil, err
 	}
-	v := form.Values
-	if v.Get("email") == "" && v.Get("headers") == "" && v.Get("envelope") == "" {
+	v := form.Fields
+	raw := v.Bytes("email")
+	if len(raw) == 0 && v.Get("headers") == "" && v.Get("envelope") == "" {
 		return nil, anymail.Malformed("not a message of Inbound Parse", nil)
 	}
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
 	m := &ev.Message
-	if raw := v.Get("email"); raw != "" {
-		*m = inbound.FromMIME([]byte(raw), p.Limits)
+	if len(raw) > 0 {
+		*m = inbound.FromMIME(raw, p.Limits)
 	} else {
 		*m = fromFields(form)
 	}
@@ -41,7 +42,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 		From string       `json:"from"`
 		To   wire.Strings `json:"to"`
 	}
-	if wire.Unmarshal([]byte(v.Get("envelope")), &envelope) == nil {
+	if wire.Unmarshal(v.Bytes("envelope"), &envelope) == nil {
 		m.EnvelopeSender = envelope.From
 		if len(envelope.To) > 0 {
 			m.EnvelopeRecipient = envelope.To[0]
@@ -57,30 +58,30 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 // The fields of text are in the charsets that the message had them in.
 func fromFields(form *anymail.Form) anymail.InboundMessage {
 	charsets := map[string]string{}
-	for name, charset := range wire.Members([]byte(form.Values.Get("charsets"))) {
+	for name, charset := range wire.Members(form.Fields.Bytes("charsets")) {
 		if text, ok := wire.Any(charset).(string); ok {
 			charsets[string(name)] = text
 		}
 	}
 	text := func(field string) string {
-		return inbound.DecodeText([]byte(form.Values.Get(field)), cmp.Or(charsets[field], "utf-8"))
+		return inbound.DecodeText(form.Fields.Bytes(field), cmp.Or(charsets[field], "utf-8"))
 	}
 	m := anymail.InboundMessage{Text: text("text"), HTML: text("html")}
-	inbound.SetHeaders(&m, inbound.ParseHeaders([]byte(form.Values.Get("headers"))))
+	inbound.SetHeaders(&m, inbound.ParseHeaders(form.Fields.Bytes("headers")))
 	if len(m.Headers) == 0 { // otherwise they know better
 		m.From, m.To, m.CC = inbound.Addresses(text("from")), inbound.Addresses(text("to")), inbound.Addresses(text("cc"))
 		m.Subject = text("subject")
 	}
 
 	infos := map[string]attachmentInfo{}
-	for field, value := range wire.Members([]byte(form.Values.Get("attachment-info"))) {
+	for field, value := range wire.Members(form.Fields.Bytes("attachment-info")) {
 		var info attachmentInfo
 		if wire.Unmarshal(value, &info) == nil {
 			infos[string(field)] = info
 		}
 	}
 	contentIDs := map[string]string{}
-	for id, field := range wire.Members([]byte(form.Values.Get("content-ids"))) {
+	for id, field := range wire.Members(form.Fields.Bytes("content-ids")) {
 		if name, ok := wire.Any(field).(string); ok {
 			contentIDs[name] = string(id)
 		}

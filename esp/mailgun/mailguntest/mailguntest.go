@@ -118,7 +118,7 @@ func sign(r *anymailtest.Request, c anymailtest.Credential, at time.Time) error 
 		return fmt.Errorf("mailguntest: %w", err)
 	}
 	var fields []string
-	if times := form.Values["timestamp"]; len(times) > 0 {
+	if times := form.Fields.All("timestamp"); len(times) > 0 {
 		last := times[len(times)-1]
 		if n, err := strconv.ParseInt(last, 10, 64); err == nil && at.Sub(time.Unix(n, 0)).Abs() < time.Minute {
 			seconds = last

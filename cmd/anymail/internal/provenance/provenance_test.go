@@ -198,7 +198,7 @@ func TestWrapped(t *testing.T) {
 		if err != nil {
 			return nil
 		}
-		return dove([]byte(f.Values.Get("events")))
+		return dove(f.Fields.Bytes("events"))
 	}
 	l = provenance.List(unform(form.Body)[0], 0, provenance.Input{ContentType: form.Header.Get("Content-Type"), Body: form.Body, Parse: unform})
 	delete(want, "event_id")
