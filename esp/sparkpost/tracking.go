@@ -122,14 +122,14 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 	}
 	records := make([][]byte, len(found))
 	for i, c := range found {
-		if c.name != relayMessage {
+		if !c.relay {
 			records[i] = c.value
 		}
 	}
 	events := wire.Events(records, a.fill)
 	for i, c := range found {
 		events[i].Base().Raw = c.raw
-		if c.name == relayMessage {
+		if c.relay {
 			events[i] = received(c, p.Limits)
 		}
 	}
@@ -138,7 +138,7 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 
 // classed is what an element of a batch holds: {"msys": {name: value}}.
 type classed struct {
-	name       string
+	relay      bool // it is a received message
 	value, raw []byte
 }
 
@@ -157,7 +157,7 @@ func appendClasses(list []classed, element []byte) []classed {
 		if len(list) == before+maxClasses {
 			return append(list[:before], classed{raw: element})
 		}
-		list = append(list, classed{string(name), value, element})
+		list = append(list, classed{string(name) == relayMessage, value, element})
 	}
 	if several := list[before:]; len(several) > 1 {
 		for i := range several {
