@@ -147,6 +147,12 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	out, _, err := run(t, "--version")
+	require.NoError(t, err)
+	require.Regexp(t, `^anymail version \S+ go1\.`, out)
+}
+
 func TestCompletion(t *testing.T) {
 	out, _, err := run(t, "__complete", "trigger", "")
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -63,6 +64,15 @@ func subcommandsOnly(cmd *cobra.Command) {
 	cmd.SuggestionsMinimumDistance = 2
 }
 
+// version is that of the module, or of the sources that it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version + " " + info.GoVersion
+}
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "anymail",
@@ -72,6 +82,7 @@ they are authentic and turns them into the same events for every ESP.
 
 Start with "anymail demo". Everywhere, exit status 2 is a wrong command line and 1
 whatever else went wrong. Colours are for terminals only, and not with NO_COLOR.`,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
