@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs all benchmarks and prints their figures as tables, or with -write puts
-# them into docs/benchmarks.md. COUNT repetitions (5) of BENCHTIME (500ms) each.
+# them into docs/benchmarks.md: COUNT times (7) all of them, each for BENCHTIME
+# (300ms).
 set -euo pipefail
 cd "$(dirname "$0")/bench"
 export GOWORK=off # see bench/doc.go
