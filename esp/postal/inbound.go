@@ -61,7 +61,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := form.Fields
+	v := wire.Texts(form.Fields)
 	if !v.Has("rcpt_to") {
 		return nil, anymail.Malformed("not an inbound message", nil)
 	}
@@ -74,7 +74,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		Text: v.Get("plain_body"), Replies: v.Get("replies_from_plain_body"), HTML: v.Get("html_body"),
 	}
 	if v.Has("message") {
-		raw := v.Get("message")
+		raw := form.Fields.Get("message") // which may be in any charset
 		w.Message = &raw
 	}
 	for _, replyTo := range append(v.All("reply_to"), v.All("reply_to[]")...) {
