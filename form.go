@@ -159,7 +159,7 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 	}
 	form := &Form{Fields: Fields{}}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	contents := contents{left: body, delimiter: []byte("--" + boundary)}
+	finder := contentFinder{left: body, delimiter: []byte("--" + boundary)}
 	for n := 0; ; n++ {
 		part, err := reader.NextRawPart()
 		if errors.Is(err, io.EOF) {
@@ -171,7 +171,7 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 		if n >= limits.FormFields {
 			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form parts", limits.FormFields), nil)
 		}
-		content, err := contents.of(part)
+		content, err := finder.content(part)
 		if err != nil {
 			return nil, Malformed("multipart form part", nil)
 		}
@@ -189,31 +189,31 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 	}
 }
 
-// contents finds the contents of parts in the body that they come from, where
+// contentFinder finds the contents of parts in the body that they come from, where
 // they stand as they are, so that a large one is not there twice. It guesses
 // where each begins; what the multipart reader gives decides.
-type contents struct {
+type contentFinder struct {
 	left      []byte // of the body, from somewhere before the next part on
 	delimiter []byte
 	chunk     [4 << 10]byte
 }
 
-func (c *contents) of(part io.Reader) ([]byte, error) {
-	if _, after, found := bytes.Cut(c.left, c.delimiter); found {
-		c.left = after
+func (f *contentFinder) content(part io.Reader) ([]byte, error) {
+	if _, after, found := bytes.Cut(f.left, f.delimiter); found {
+		f.left = after
 	}
-	here := afterHeader(c.left, 16<<10)
+	here := afterHeader(f.left, 16<<10)
 	same := 0 // how much of it the part is
 	for {
-		n, err := part.Read(c.chunk[:])
-		read := c.chunk[:n]
+		n, err := part.Read(f.chunk[:])
+		read := f.chunk[:n]
 		if !bytes.HasPrefix(here[same:], read) { // then it is copied
 			rest, err := io.ReadAll(part)
 			return slices.Concat(here[:same], read, rest), err
 		}
 		same += n
 		if errors.Is(err, io.EOF) {
-			c.left = here[same:]
+			f.left = here[same:]
 			return here[:same:same], nil
 		}
 		if err != nil {

@@ -122,10 +122,10 @@ func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)
 }
 
 // Events decodes each element into a T and has fill make the normalized event
-// of it; Raw is set already, [Settle] comes after it, and what fill leaves empty the core
-// fills in. An
-// element that does not decode becomes an [anymail.EventUnknown] with a
-// Description that says so; it does not keep the others from being delivered.
+// of it; Raw is set already, [Settle] comes after it, and what fill leaves empty
+// the core fills in. An element that does not decode becomes an
+// [anymail.EventUnknown] with a Description that says so; it does not keep the
+// others from being delivered.
 // The elements have to be JSON that was checked, as those of [Split] and parts
 // of them are. The T is used again for the next element: fill must not keep it.
 func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)) []anymail.Event {
