@@ -54,9 +54,10 @@ type Endpoint struct {
 	// NeedsSecret says that Verifier demands a shared secret besides what it
 	// looks at itself, so that without one the endpoint cannot be registered.
 	NeedsSecret bool
-	// Statuses replaces answers where this ESP reads them differently from
-	// others, for example {500: 429} for one that retries nothing else.
-	Statuses map[int]int
+	// MapStatus replaces the status of an answer if this ESP reads it differently
+	// from others: it gets the usual one and returns the one to send. Nil means
+	// the usual one.
+	MapStatus func(status int) int
 	// Probes are methods besides HEAD by which the ESP tries the URL; they are
 	// answered with 200.
 	Probes []string
@@ -92,11 +93,11 @@ type Proof struct {
 	// SignedAt is the time that the signature covers; zero where the ESP signs
 	// none. The Dispatcher refuses what is outside the endpoint's window.
 	SignedAt time.Time
-	// Nonce is the same whenever the same signed content comes again, and
+	// Fingerprint is the same whenever the same signed content comes again, and
 	// cannot be changed without the key: the MAC, or the digest of what was
 	// signed. The Dispatcher refuses a nonce whose events were all done. Nil
 	// where nothing was signed.
-	Nonce []byte
+	Fingerprint []byte
 	// Key is the index of the key that matched, for a rotation to be watched.
 	Key int
 }

@@ -227,13 +227,13 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
 	rq := request{ep: ep, w: w, r: r}
 	defer rq.leave()
-	outcome := Outcome{Err: errGoexit}
+	outcome := RequestResult{Err: errGoexit}
 	if end != nil {
 		defer func() { end(outcome) }()
 	}
 	reply, err := rq.handle(ctx)
 	status := rq.respond(ctx, reply, err)
-	outcome = Outcome{Status: status, Events: rq.events, Err: err}
+	outcome = RequestResult{Status: status, Events: rq.events, Err: err}
 }
 
 // request is one request on its way.
@@ -429,10 +429,10 @@ func (rq *request) authenticate(ctx context.Context) (err error) {
 // otherwise frees it, so that the ESP can deliver again what failed here.
 func (rq *request) beginReplayCheck(ctx context.Context) error {
 	s, proof := &rq.ep.settings, rq.payload.Proof
-	if proof.Nonce == nil || s.noReplayCheck {
+	if proof.Fingerprint == nil || s.noReplayCheck {
 		return nil
 	}
-	nonce := EventKey(rq.ep.info.ESP, string(proof.Nonce))
+	nonce := EventKey(rq.ep.info.ESP, string(proof.Fingerprint))
 	claims, err := claim(ctx, s.store, rq.ep.replay, []string{nonce})
 	switch {
 	case err != nil:
@@ -464,7 +464,7 @@ func (rq *request) parse(ctx context.Context) error {
 	ep, p := rq.ep, rq.payload
 	if len(ep.ContentTypes) > 0 {
 		if !slices.Contains(ep.ContentTypes, p.MediaType()) {
-			return Because(ErrUnsupportedMedia, "not one of "+strings.Join(ep.ContentTypes, ", "), nil)
+			return Because(ErrUnsupportedMedia, "content type is not the endpoint's", fmt.Errorf("want one of %s", strings.Join(ep.ContentTypes, ", ")))
 		}
 	}
 	if ep.Handshake != nil {
@@ -524,8 +524,8 @@ func (rq *request) respond(ctx context.Context, reply *Reply, err error) (status
 		status = http.StatusUnauthorized
 		header.Set("WWW-Authenticate", `Basic realm="anymail", charset="UTF-8"`)
 	}
-	if replaced, ok := ep.Statuses[status]; ok {
-		status = replaced
+	if ep.MapStatus != nil {
+		status = ep.MapStatus(status)
 	}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))

@@ -45,7 +45,7 @@ type RequestError struct {
 	ESP      string // the adapter's canonical name
 	Name     string // the name that the adapter is registered under
 	Endpoint string // the endpoint's path, for example "tracking"
-	Reason   string // a short constant phrase, for example "signature mismatch"; may be empty
+	Reason   Reason // may be empty
 	Err      error  // see the Err variables
 }
 
@@ -67,15 +67,20 @@ func (e *RequestError) Error() string {
 // Unwrap returns Err.
 func (e *RequestError) Unwrap() error { return e.Err }
 
+// Reason is a short constant phrase that says why a request was refused, for
+// example "signature mismatch". It holds nothing of the request, so that it can
+// be the label of a metric.
+type Reason string
+
 // reasonError is one of the Err variables together with a constant phrase.
 type reasonError struct {
 	kind   error
-	reason string
+	reason Reason
 	cause  error
 }
 
 func (e *reasonError) Error() string {
-	s := e.kind.Error() + ": " + e.reason
+	s := e.kind.Error() + ": " + string(e.reason)
 	if e.cause != nil {
 		s += ": " + e.cause.Error()
 	}
@@ -92,18 +97,42 @@ func (e *reasonError) Unwrap() []error {
 // Because returns an error that is kind (one of the Err variables of this
 // package), says reason, and wraps cause, which may be nil. Adapters and
 // verifiers use it; reason and cause must not hold secrets.
-func Because(kind error, reason string, cause error) error {
+func Because(kind error, reason Reason, cause error) error {
 	return &reasonError{kind, reason, cause}
 }
 
 // Unauthenticated is Because(ErrUnauthenticated, reason, nil).
-func Unauthenticated(reason string) error {
+func Unauthenticated(reason Reason) error {
 	return &reasonError{kind: ErrUnauthenticated, reason: reason}
 }
 
 // Malformed is Because(ErrMalformed, reason, cause).
-func Malformed(reason string, cause error) error {
+func Malformed(reason Reason, cause error) error {
 	return &reasonError{ErrMalformed, reason, cause}
+}
+
+// ConfigError says which setting is wrong, and why. It is an [ErrConfig] and
+// never holds the value of a setting.
+type ConfigError struct {
+	// Setting names the option, field or argument, for example
+	// "WithSharedSecret[0]" or "postmark.Config.HeaderValues[1]".
+	Setting string
+	// Err says what is wrong with it.
+	Err error
+}
+
+// Error implements error.
+func (e *ConfigError) Error() string {
+	return "anymail: " + ErrConfig.Error() + ": " + e.Setting + ": " + e.Err.Error()
+}
+
+// Unwrap returns ErrConfig and Err.
+func (e *ConfigError) Unwrap() []error { return []error{ErrConfig, e.Err} }
+
+// Misconfigured returns a [*ConfigError]. Format and args are those of
+// [fmt.Errorf]; they must not hold the value of a setting.
+func Misconfigured(setting, format string, args ...any) error {
+	return &ConfigError{Setting: setting, Err: fmt.Errorf(format, args...)}
 }
 
 // kinds are the Err variables that decide an answer.
@@ -117,7 +146,7 @@ var kinds = []error{
 // what a receiver, a queue or a key source failed with may itself wrap one of
 // the Err variables, from a client of its own, say. So of an error and what it
 // wraps the outer one counts, and of joined ones the first.
-func kindOf(err error) (reason string, kind error) {
+func kindOf(err error) (reason Reason, kind error) {
 	if slices.Contains(kinds, err) {
 		return "", err
 	}

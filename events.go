@@ -348,7 +348,7 @@ func DecodeEvent(b []byte) (Event, error) {
 	case KindInbound:
 		ev = new(InboundEvent)
 	default:
-		return nil, Malformed(fmt.Sprintf("event of kind %.40q", head.Kind), nil)
+		return nil, Malformed("event of an unknown kind", fmt.Errorf("%.40q", head.Kind))
 	}
 	if err := json.Unmarshal(b, ev); err != nil {
 		return nil, Malformed("form of an event", err)

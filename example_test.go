@@ -119,7 +119,7 @@ func ExampleDispatcher_serveMux() {
 func ExampleKeyRing() {
 	const older, newer = exampleSecret, "postmark:Vb6-yRt41-nQe0-cHu5"
 	ring := anymail.NewKeyRing(older)
-	d := exampleDispatcher(anymail.WithSharedSecrets(ring))
+	d := exampleDispatcher(anymail.WithSharedSecretSource(ring))
 	try := func() {
 		fmt.Println(send(d, "/postmark/tracking/", older, aBounce), send(d, "/postmark/tracking/", newer, aBounce))
 	}

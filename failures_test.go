@@ -46,7 +46,7 @@ func TestStatusOfBorrowedErrors(t *testing.T) {
 				return anymail.WithIdempotencyStore(&faultyStore{IdempotencyStore: anymail.NewMemoryStore(0), claim: fail})
 			}, 503, anymail.ErrUnavailable},
 			{"shared secrets", func(fail func() error) anymail.Option {
-				return anymail.WithSharedSecrets(anymail.KeyFunc(func(context.Context) ([]string, error) { return nil, fail() }))
+				return anymail.WithSharedSecretSource(anymail.KeyFunc(func(context.Context) ([]string, error) { return nil, fail() }))
 			}, 503, anymail.ErrUnavailable},
 		}
 		for _, place := range places {
@@ -191,12 +191,12 @@ func TestBodyCutOff(t *testing.T) {
 func TestPanickingHooks(t *testing.T) {
 	bug := func() { panic("a bug in the metrics") }
 	tests := map[string]anymail.Hooks{
-		"request": {Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
+		"request": {Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 			bug()
 			return ctx, nil
 		}},
-		"request end": {Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
-			return ctx, func(anymail.Outcome) { bug() }
+		"request end": {Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
+			return ctx, func(anymail.RequestResult) { bug() }
 		}},
 		"stage": {Stage: func(ctx context.Context, _ anymail.RequestInfo, _ anymail.Stage) (context.Context, func(error)) {
 			bug()
@@ -212,8 +212,10 @@ func TestPanickingHooks(t *testing.T) {
 		"receiver end": {Receiver: func(ctx context.Context, _ string, _ anymail.Event) (context.Context, func(error)) {
 			return ctx, func(error) { bug() }
 		}},
-		"rejected":   {Rejected: func(context.Context, anymail.Rejection) { bug() }},
-		"no context": {Request: func(context.Context, anymail.RequestInfo) (context.Context, func(anymail.Outcome)) { return nil, nil }},
+		"rejected": {Rejected: func(context.Context, anymail.Rejection) { bug() }},
+		"no context": {Request: func(context.Context, anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
+			return nil, nil
+		}},
 	}
 	for name, hooks := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -238,11 +240,11 @@ func TestHooksEnd(t *testing.T) {
 		require.Equal(t, name, open[len(open)-1])
 		open = open[:len(open)-1]
 	}
-	var outcome anymail.Outcome
+	var outcome anymail.RequestResult
 	hooks := anymail.Hooks{
-		Request: func(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
+		Request: func(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 			begin(info.Name)
-			return ctx, func(o anymail.Outcome) { end(info.Name); outcome = o }
+			return ctx, func(o anymail.RequestResult) { end(info.Name); outcome = o }
 		},
 		Stage: func(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
 			begin(string(stage))
@@ -346,8 +348,8 @@ func TestPanickingFilter(t *testing.T) {
 func TestShutdownWaitsForTheAnswer(t *testing.T) {
 	answering, answered := make(chan struct{}), make(chan struct{})
 	h := newHouse(t, newAcme("key"), anymail.WithHooks(anymail.Hooks{
-		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
-			return ctx, func(anymail.Outcome) { close(answering); <-answered }
+		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
+			return ctx, func(anymail.RequestResult) { close(answering); <-answered }
 		},
 	}))
 	status := make(chan int, 1)

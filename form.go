@@ -93,7 +93,7 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 	switch media {
 	case mediaURLEncoded:
 		if bytes.Count(body, []byte{'&'}) >= limits.FormFields {
-			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form fields", limits.FormFields), nil)
+			return nil, Because(ErrTooLarge, "too many form fields", fmt.Errorf("the limit is %d", limits.FormFields))
 		}
 		return parseURLEncoded(body)
 	case mediaMultipart:
@@ -169,7 +169,7 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 			return nil, Malformed("multipart form", nil) // the cause would quote the payload
 		}
 		if n >= limits.FormFields {
-			return nil, Because(ErrTooLarge, fmt.Sprintf("more than %d form parts", limits.FormFields), nil)
+			return nil, Because(ErrTooLarge, "too many form parts", fmt.Errorf("the limit is %d", limits.FormFields))
 		}
 		content, err := finder.content(part)
 		if err != nil {

@@ -26,8 +26,8 @@ type RequestInfo struct {
 	Endpoint string // the endpoint's path
 }
 
-// Outcome says how a request ended.
-type Outcome struct {
+// RequestResult says how a request ended.
+type RequestResult struct {
 	Status int     // the HTTP status that was answered
 	Events []Event // what the payload held, as far as it was parsed
 	Err    error   // nil on success
@@ -51,7 +51,7 @@ type Rejection struct {
 // in one of them is logged and changes nothing.
 type Hooks struct {
 	// Request runs around each request that found its endpoint.
-	Request func(context.Context, RequestInfo) (context.Context, func(Outcome))
+	Request func(context.Context, RequestInfo) (context.Context, func(RequestResult))
 	// Stage runs around each stage of a request.
 	Stage func(context.Context, RequestInfo, Stage) (context.Context, func(error))
 	// Receiver runs around each call of a receiver by the Dispatcher, or by a
@@ -69,11 +69,11 @@ type hookList struct {
 	logger *slog.Logger
 }
 
-func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(Outcome)) {
+func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(RequestResult)) {
 	if len(hs.all) == 0 {
 		return ctx, nil
 	}
-	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(Outcome)) {
+	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(RequestResult)) {
 		if h.Request == nil {
 			return ctx, nil
 		}

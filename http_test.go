@@ -658,7 +658,7 @@ func TestPanickingAdapter(t *testing.T) {
 
 func TestRotationWhileServing(t *testing.T) {
 	ring := anymail.NewKeyRing(secret)
-	h := newHouse(t, newAcme(), anymail.WithSharedSecrets(ring))
+	h := newHouse(t, newAcme(), anymail.WithSharedSecretSource(ring))
 	require.Equal(t, 200, h.do(t, newPost(delivered)).StatusCode)
 	ring.Set("esp:the-Next-Password-is-it")
 	require.Equal(t, 400, h.do(t, newPost(delivered)).StatusCode)

@@ -148,9 +148,9 @@ func WithoutSharedSecret() Option {
 	return func(s *settings) { s.secrets = nil }
 }
 
-// WithSharedSecrets is [WithSharedSecret] with secrets that can change while
+// WithSharedSecretSource is [WithSharedSecret] with secrets that can change while
 // requests run. Weak ones authenticate nothing.
-func WithSharedSecrets(source KeySource) Option {
+func WithSharedSecretSource(source KeySource) Option {
 	return func(s *settings) {
 		if source == nil {
 			s.fail("no source of shared secrets")

@@ -297,7 +297,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	secrets, keys := anymail.NewKeyRing(secret), anymail.NewKeyRing("key")
 	a := newAcme("key")
 	a.endpoint.Verifier = newAcmeVerifier(keys)
-	h := newHouse(t, a, anymail.WithSharedSecrets(secrets), anymail.WithLogger(quiet))
+	h := newHouse(t, a, anymail.WithSharedSecretSource(secrets), anymail.WithLogger(quiet))
 
 	stop := make(chan struct{})
 	var rotating, posting sync.WaitGroup

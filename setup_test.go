@@ -61,7 +61,7 @@ func TestOptionsRefuseNil(t *testing.T) {
 	for name, option := range map[string]anymail.Option{
 		"logger":         anymail.WithLogger(nil),
 		"clock":          anymail.WithClock(nil),
-		"shared secrets": anymail.WithSharedSecrets(nil),
+		"shared secrets": anymail.WithSharedSecretSource(nil),
 		"address list":   anymail.WithAllowedAddressFunc(nil),
 		"store":          anymail.WithIdempotencyStore(nil),
 		"window":         anymail.WithTimestampWindow(-time.Second),

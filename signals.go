@@ -175,7 +175,7 @@ func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E
 		}
 		return c.call(ctx, hookList{}, ev)
 	}
-	return Because(ErrUnavailable, fmt.Sprintf("receiver %q is not connected", receiver), nil)
+	return Because(ErrUnavailable, "receiver is not connected", fmt.Errorf("%q", receiver))
 }
 
 // Deliver runs every receiver on every event that it wants, one receiver after
@@ -251,13 +251,13 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 				if granted[keys[i]] {
 					continue // the same event twice in one batch: its first run counts
 				}
-				errs = append(errs, Because(ErrUnavailable, "receiver "+c.name+" is at this event for another request", nil))
+				errs = append(errs, Because(ErrUnavailable, "another request runs a receiver on this event", fmt.Errorf("receiver %q", c.name)))
 				continue
 			}
 		}
 		err := ctx.Err()
 		if err != nil {
-			err = Because(ErrUnavailable, "ran out of time before receiver "+c.name, err)
+			err = Because(ErrUnavailable, "out of time", fmt.Errorf("before receiver %q: %w", c.name, err))
 		} else {
 			err = c.call(ctx, hooks, events[i])
 		}

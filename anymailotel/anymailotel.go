@@ -83,10 +83,10 @@ func about(info anymail.RequestInfo) []attribute.KeyValue {
 	}
 }
 
-func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
+func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 	begin, attributes := time.Now(), about(info)
 	ctx, span := o.span(ctx, "anymail "+info.Name+"/"+info.Endpoint, trace.SpanKindServer, attributes)
-	return ctx, func(outcome anymail.Outcome) {
+	return ctx, func(outcome anymail.RequestResult) {
 		status := attribute.Int("http.response.status_code", outcome.Status)
 		span.SetAttributes(status, attribute.Int("anymail.events", len(outcome.Events)))
 		end(span, outcome.Err)

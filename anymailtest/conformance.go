@@ -76,8 +76,8 @@ func (c conformance) testKit(t *testing.T) {
 	}
 	adapter, _ := c.adapter(t)
 	for _, ep := range adapter.Endpoints() {
-		for from, to := range ep.Statuses {
-			if from >= http.StatusBadRequest && to < http.StatusBadRequest {
+		for from := http.StatusBadRequest; from < 600 && ep.MapStatus != nil; from++ {
+			if to := ep.MapStatus(from); to < http.StatusBadRequest {
 				t.Errorf("endpoint %q answers %d where %d is due: the ESP would not know that something went wrong", ep.Path, to, from)
 			}
 		}
@@ -161,8 +161,8 @@ func (c conformance) refused(t *testing.T, s *Server, r Request, status int, kin
 	t.Helper()
 	adapter, _ := c.adapter(t)
 	ep := c.endpoint(t, adapter, r.Endpoint)
-	if replaced, ok := ep.Statuses[status]; ok {
-		status = replaced
+	if ep.MapStatus != nil {
+		status = ep.MapStatus(status)
 	}
 	s.Take()
 	before := len(s.Rejections.All())
@@ -403,8 +403,8 @@ func (c conformance) testFailingReceiver(t *testing.T) {
 		request := s.Prepare(t, sample, NewParams())
 		ep := c.endpoint(t, must(c.adapter(t)), request.Endpoint)
 		want := http.StatusInternalServerError
-		if replaced, ok := ep.Statuses[want]; ok {
-			want = replaced
+		if ep.MapStatus != nil {
+			want = ep.MapStatus(want)
 		}
 		if status, _ := s.Post(t, request); status != want {
 			t.Errorf("answered %d to a failing receiver, want %d", status, want)
@@ -712,7 +712,7 @@ func (c conformance) proof(t *testing.T, sample Sample, at time.Time) (s *Server
 func (c conformance) testReplay(t *testing.T) {
 	c.signed(t, func(t *testing.T, _ *Server, sample Sample) {
 		s, request, proof := c.proof(t, sample, time.Now())
-		if proof.Nonce == nil {
+		if proof.Fingerprint == nil {
 			t.Fatal("the proof has no nonce: signed requests can be replayed")
 		}
 		if status, _ := s.Post(t, request); status != http.StatusOK {

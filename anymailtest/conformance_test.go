@@ -39,7 +39,7 @@ var faults = []struct {
 	{"signs the time alone", content(func(p *anymail.Payload) ([][]byte, error) {
 		return [][]byte{[]byte(p.Header.Get("Courier-Time") + ".")}, nil
 	}), []string{"forged/delivered/changed_body"}},
-	{"takes a signature twice", proof(func(p *anymail.Proof) { p.Nonce = nil }), []string{"replay/delivered"}},
+	{"takes a signature twice", proof(func(p *anymail.Proof) { p.Fingerprint = nil }), []string{"replay/delivered"}},
 	{"takes a signature of last month", endpoint(func(ep *anymail.Endpoint) { ep.Window = 1000 * 24 * time.Hour }), []string{"stale/delivered"}},
 	{"knows one key", func(keys anymail.KeySource) *courier {
 		return healthy(anymail.KeyFunc(func(ctx context.Context) ([]string, error) {
@@ -61,14 +61,14 @@ var faults = []struct {
 				proof, err := good.Verify(ctx, p)
 				if err != nil {
 					all, _ := keys.Keys(ctx)
-					err = anymail.Unauthenticated("not signed with " + all[0])
+					err = anymail.Unauthenticated(anymail.Reason("not signed with " + all[0]))
 				}
 				return proof, err
 			})
 		}
 		return c
 	}, []string{"forged/delivered/unsigned"}},
-	{"answers 200 to an error", endpoint(func(ep *anymail.Endpoint) { ep.Statuses = map[int]int{500: 200} }), []string{"kit"}},
+	{"answers 200 to an error", endpoint(func(ep *anymail.Endpoint) { ep.MapStatus = func(int) int { return 200 } }), []string{"kit"}},
 
 	{"drops unknown events", events(func(list []anymail.Event) []anymail.Event {
 		return without(list, func(ev *anymail.TrackingEvent) bool { return ev.Type == "" })
@@ -359,8 +359,8 @@ var (
 	})
 	anySignature = anymail.VerifierFunc(func(_ context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		if p.Header.Get("Courier-Signature") == "" {
-			return anymail.Proof{}, anymail.Unauthenticated(http.StatusText(http.StatusUnauthorized))
+			return anymail.Proof{}, anymail.Unauthenticated(anymail.Reason(http.StatusText(http.StatusUnauthorized)))
 		}
-		return anymail.Proof{Nonce: []byte(p.Header.Get("Courier-Signature"))}, nil
+		return anymail.Proof{Fingerprint: []byte(p.Header.Get("Courier-Signature"))}, nil
 	})
 )

@@ -95,7 +95,7 @@ func (c *Coverage) coverSignature(kit *Kit, ep anymail.Endpoint, r *Request, by 
 		c.Signed = append(c.Signed, r.Endpoint)
 	}
 	c.Rotation = true
-	c.ReplayProtection = c.ReplayProtection || proof.Nonce != nil
+	c.ReplayProtection = c.ReplayProtection || proof.Fingerprint != nil
 	if !proof.SignedAt.IsZero() {
 		c.SignedTime, c.Window = true, anymail.DefaultTimestampWindow
 		if ep.Window > 0 {

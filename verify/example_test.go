@@ -68,7 +68,7 @@ func ExampleStandardWebhooks() {
 	header.Set("svix-timestamp", "1614265330")
 	header.Set("svix-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
 	proof, err := v.Verify(context.Background(), &anymail.Payload{Header: header, Body: []byte(`{"test": 2432232314}`)})
-	fmt.Println(proof.SignedAt, base64.StdEncoding.EncodeToString(proof.Nonce)[:6], err)
+	fmt.Println(proof.SignedAt, base64.StdEncoding.EncodeToString(proof.Fingerprint)[:6], err)
 	// Output: 2021-02-25 15:02:10 +0000 UTC g0hM9S <nil>
 }
 

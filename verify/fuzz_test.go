@@ -29,7 +29,7 @@ import (
 func accepted(t *testing.T, v anymail.Verifier, p *anymail.Payload) bool {
 	t.Helper()
 	proof, err := v.Verify(t.Context(), p)
-	if err == nil && proof.Nonce == nil {
+	if err == nil && proof.Fingerprint == nil {
 		t.Fatal("accepted without a nonce")
 	}
 	if err != nil && !errors.Is(err, anymail.ErrUnauthenticated) {
@@ -209,7 +209,7 @@ func FuzzSNSSigned(f *testing.F) {
 		if !want {
 			return
 		}
-		if proof, _ := v.Verify(t.Context(), p); !bytes.Equal(proof.Nonce, sha256Of(text)) {
+		if proof, _ := v.Verify(t.Context(), p); !bytes.Equal(proof.Fingerprint, sha256Of(text)) {
 			t.Fatal("the nonce is of something else")
 		}
 	})

@@ -60,7 +60,7 @@ func TestHMACVectors(t *testing.T) {
 				refuses(t, v, p, mismatch)
 				return
 			}
-			want := anymail.Proof{Nonce: unhex(t, tt.Sig)}
+			want := anymail.Proof{Fingerprint: unhex(t, tt.Sig)}
 			require.Empty(t, cmp.Diff(want, proves(t, v, p)))
 			require.Empty(t, cmp.Diff(want, proves(t, v, p)), "with the state that was used before")
 		})
@@ -122,7 +122,7 @@ func TestHMAC(t *testing.T) {
 				refuses(t, v, p, tt.err)
 				return
 			}
-			want := anymail.Proof{SignedAt: time.Unix(1790000000, 0).UTC(), Nonce: unhex(t, valid), Key: tt.key}
+			want := anymail.Proof{SignedAt: time.Unix(1790000000, 0).UTC(), Fingerprint: unhex(t, valid), Key: tt.key}
 			require.Empty(t, cmp.Diff(want, proves(t, v, p)))
 		})
 	}
@@ -205,7 +205,7 @@ func TestHMACConcurrently(t *testing.T) {
 				key := []string{"a", "b"}[n%2]
 				good, bad := request(body, "X-Sig", mac(key, body)), request(body+"x", "X-Sig", mac(key, body))
 				proof, err := v.Verify(context.Background(), good)
-				if err != nil || proof.Key != n%2 || !bytes.Equal(proof.Nonce, mustHex(mac(key, body))) {
+				if err != nil || proof.Key != n%2 || !bytes.Equal(proof.Fingerprint, mustHex(mac(key, body))) {
 					t.Errorf("valid: %v, %v", proof, err)
 				}
 				if _, err := v.Verify(context.Background(), bad); !errors.Is(err, anymail.ErrUnauthenticated) {

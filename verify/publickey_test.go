@@ -44,7 +44,7 @@ func TestPublicKeyVectors(t *testing.T) {
 					return
 				}
 				// Of the content: two vectors are two signatures of the same.
-				want := anymail.Proof{Nonce: sha256Of(string(msg))}
+				want := anymail.Proof{Fingerprint: sha256Of(string(msg))}
 				require.Empty(t, cmp.Diff(want, proves(t, v, p)))
 			})
 		}
@@ -136,7 +136,7 @@ func TestPublicKey(t *testing.T) {
 						refuses(t, v, p, tt.err)
 						return
 					}
-					want := anymail.Proof{SignedAt: time.Unix(1790000000, 0).UTC(), Nonce: sha256Of(signedText), Key: tt.key}
+					want := anymail.Proof{SignedAt: time.Unix(1790000000, 0).UTC(), Fingerprint: sha256Of(signedText), Key: tt.key}
 					require.Empty(t, cmp.Diff(want, proves(t, v, p)))
 				})
 			}
@@ -169,7 +169,7 @@ func TestECDSAMalleability(t *testing.T) {
 
 	first := proves(t, v, request("body", "X-Sig", hex.EncodeToString(signature)))
 	again := proves(t, v, request("body", "X-Sig", hex.EncodeToString(second)))
-	require.Equal(t, first.Nonce, again.Nonce)
+	require.Equal(t, first.Fingerprint, again.Fingerprint)
 }
 
 // Signatures of the same content that the signer made twice are a replay too.
@@ -177,7 +177,7 @@ func TestNonceIsOfTheContent(t *testing.T) {
 	signer := signers()["P-256"]
 	v := verify.PublicKey{Keys: anymail.Keys(publicPEM(t, signer.Public())), Signatures: verify.HexHeader("X-Sig")}.Verifier()
 	nonce := func(body string) []byte {
-		return proves(t, v, request(body, "X-Sig", hex.EncodeToString(sign(t, signer, crypto.SHA256, body)))).Nonce
+		return proves(t, v, request(body, "X-Sig", hex.EncodeToString(sign(t, signer, crypto.SHA256, body)))).Fingerprint
 	}
 	require.Equal(t, nonce("a"), nonce("a"))
 	require.NotEqual(t, nonce("a"), nonce("b"))
@@ -216,7 +216,7 @@ func TestPublicKeyOptions(t *testing.T) {
 				refuses(t, tt.key.Verifier(), p, tt.err)
 				return
 			}
-			require.Equal(t, tt.want, proves(t, tt.key.Verifier(), p).Nonce)
+			require.Equal(t, tt.want, proves(t, tt.key.Verifier(), p).Fingerprint)
 		})
 	}
 }
@@ -239,7 +239,7 @@ func TestEd25519Chunks(t *testing.T) {
 			Content:    content,
 		}.Verifier()
 		p := request("", "X-Sig", base64.StdEncoding.EncodeToString(sign(t, signer, 0, whole)))
-		require.Equal(t, anymail.Proof{Nonce: sha256Of(whole), Key: 1}, proves(t, v, p), "%q", chunks)
+		require.Equal(t, anymail.Proof{Fingerprint: sha256Of(whole), Key: 1}, proves(t, v, p), "%q", chunks)
 	}
 }
 

@@ -255,7 +255,7 @@ func (s SNS) Verifier() anymail.Verifier {
 			sum := sha1.Sum(text)
 			digest = sum[:]
 		}
-		proof := anymail.Proof{SignedAt: at, Nonce: nonce[:]}
+		proof := anymail.Proof{SignedAt: at, Fingerprint: nonce[:]}
 		if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {
 			proof, err = anymail.Proof{}, errMismatch
 		}

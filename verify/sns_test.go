@@ -203,7 +203,7 @@ func TestSNS(t *testing.T) {
 				v := verify.SNS{TopicARNs: []string{"arn:aws:sns:eu-west-1:123456789012:other", topic}, Client: s.client()}.Verifier()
 				a.sign(tt.m, version)
 				// The nonce is the same for both versions.
-				want := anymail.Proof{SignedAt: signedAt, Nonce: unhex(t, tt.digest)}
+				want := anymail.Proof{SignedAt: signedAt, Fingerprint: unhex(t, tt.digest)}
 				require.Empty(t, cmp.Diff(want, proves(t, v, posted(t, tt.m))))
 				require.Empty(t, cmp.Diff(want, proves(t, v, posted(t, tt.m))))
 				require.EqualValues(t, 1, s.asked.Load(), "the certificate is kept")
@@ -561,8 +561,8 @@ func TestSNSCertificate(t *testing.T) {
 		{"too many", 200, bytes.Repeat(leaf, 9), nil, badCert},
 		{"too large", 200, bytes.Repeat([]byte("\n"), 64<<10+1), nil, badCert},
 		{"there is none", 404, nil, nil, badCert},
-		{"forbidden", 403, nil, nil, "unavailable: the ESP answered 403 to a fetch"},
-		{"server error", 500, leaf, nil, "unavailable: the ESP answered 500 to a fetch"},
+		{"forbidden", 403, nil, nil, "unavailable: the ESP refused a fetch: status 403"},
+		{"server error", 500, leaf, nil, "unavailable: the ESP refused a fetch: status 500"},
 		{"out of reach", 0, nil, errors.New("GET " + certURL), unavailable + "no HTTP answer"},
 	}
 	for _, tt := range tests {
@@ -607,7 +607,7 @@ func TestSNSCertificateAge(t *testing.T) {
 	v := verify.SNS{TopicARNs: []string{topic}, Client: s.client()}.Verifier()
 	m := notification()
 	a.sign(m, "2")
-	const downText = "unavailable: the ESP answered 503 to a fetch"
+	const downText = "unavailable: the ESP refused a fetch: status 503"
 	steps := []struct {
 		after time.Duration // since the step before
 		serve func(*http.Request) (int, []byte, error)

@@ -28,7 +28,7 @@ func TestStandardWebhooksVectors(t *testing.T) {
 		nonce, err := base64.StdEncoding.DecodeString(tt.signature)
 		require.NoError(t, err)
 		got := proves(t, v, request(tt.body, "svix-id", tt.id, "svix-timestamp", tt.at, "svix-signature", "v1,"+tt.signature))
-		require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: at, Nonce: nonce}, got))
+		require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: at, Fingerprint: nonce}, got))
 	}
 }
 
@@ -123,7 +123,7 @@ func TestStandardWebhooks(t *testing.T) {
 				refuses(t, v, p, tt.err)
 				return
 			}
-			require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: signedAt, Nonce: tt.nonce, Key: tt.key}, proves(t, v, p)))
+			require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: signedAt, Fingerprint: tt.nonce, Key: tt.key}, proves(t, v, p)))
 		})
 	}
 }

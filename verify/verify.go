@@ -218,7 +218,7 @@ func verifier(source anymail.KeySource, parse func(string) (key, error), read fu
 		}
 		for i, key := range candidates {
 			if nonce := key.prove(c); nonce != nil {
-				return anymail.Proof{SignedAt: c.at, Nonce: nonce, Key: i}, traceClaim(ctx, c, candidates, nil)
+				return anymail.Proof{SignedAt: c.at, Fingerprint: nonce, Key: i}, traceClaim(ctx, c, candidates, nil)
 			}
 		}
 		return anymail.Proof{}, traceClaim(ctx, c, candidates, errMismatch)
@@ -244,8 +244,8 @@ func All(verifiers ...anymail.Verifier) anymail.Verifier {
 			if all.SignedAt.IsZero() {
 				all.SignedAt = proof.SignedAt
 			}
-			if all.Nonce == nil {
-				all.Nonce, all.Key = proof.Nonce, proof.Key
+			if all.Fingerprint == nil {
+				all.Fingerprint, all.Key = proof.Fingerprint, proof.Key
 			}
 		}
 		return all, nil

@@ -218,9 +218,9 @@ func static(proof anymail.Proof, err error) anymail.Verifier {
 func TestAllAny(t *testing.T) {
 	var (
 		at     = time.Unix(1790000000, 0)
-		signed = static(anymail.Proof{SignedAt: at, Nonce: []byte("n"), Key: 1}, nil)
+		signed = static(anymail.Proof{SignedAt: at, Fingerprint: []byte("n"), Key: 1}, nil)
 		secret = static(anymail.Proof{Key: 2}, nil)
-		forged = static(anymail.Proof{Nonce: []byte("x")}, anymail.Unauthenticated("forged"))
+		forged = static(anymail.Proof{Fingerprint: []byte("x")}, anymail.Unauthenticated("forged"))
 		absent = static(anymail.Proof{}, anymail.Unauthenticated("absent"))
 		down   = static(anymail.Proof{}, anymail.Because(anymail.ErrUnavailable, "down", nil))
 		list   = func(v ...anymail.Verifier) []anymail.Verifier { return v }
@@ -236,12 +236,12 @@ func TestAllAny(t *testing.T) {
 		{name: "none", allErr: noKeys, anyErr: noKeys},
 		{name: "only nil", verifiers: list(nil), allErr: noKeys, anyErr: noKeys},
 		{name: "one and nil", verifiers: list(signed, nil), allErr: noKeys,
-			any: anymail.Proof{SignedAt: at, Nonce: []byte("n"), Key: 1}},
+			any: anymail.Proof{SignedAt: at, Fingerprint: []byte("n"), Key: 1}},
 		{name: "both", verifiers: list(signed, secret),
-			all: anymail.Proof{SignedAt: at, Nonce: []byte("n"), Key: 1},
-			any: anymail.Proof{SignedAt: at, Nonce: []byte("n"), Key: 1}},
+			all: anymail.Proof{SignedAt: at, Fingerprint: []byte("n"), Key: 1},
+			any: anymail.Proof{SignedAt: at, Fingerprint: []byte("n"), Key: 1}},
 		{name: "the signature second", verifiers: list(secret, signed),
-			all: anymail.Proof{SignedAt: at, Nonce: []byte("n"), Key: 1}, any: anymail.Proof{Key: 2}},
+			all: anymail.Proof{SignedAt: at, Fingerprint: []byte("n"), Key: 1}, any: anymail.Proof{Key: 2}},
 		{name: "first forged", verifiers: list(forged, secret), allErr: forgedText, any: anymail.Proof{Key: 2}},
 		{name: "second forged", verifiers: list(secret, forged), allErr: forgedText, any: anymail.Proof{Key: 2}},
 		{name: "both refuse", verifiers: list(forged, absent), allErr: forgedText, anyErr: forgedText},

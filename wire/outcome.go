@@ -107,9 +107,9 @@ func explanation(ev *anymail.TrackingEvent) Outcome {
 	}
 }
 
-// Malformed is the event of an element that cannot be decoded, with its text
+// MalformedEvent is the event of an element that cannot be decoded, with its text
 // and the error, so that nothing is lost.
-func Malformed(raw []byte, err error) *anymail.TrackingEvent {
+func MalformedEvent(raw []byte, err error) *anymail.TrackingEvent {
 	return &anymail.TrackingEvent{
 		Common:      anymail.Common{Type: anymail.EventUnknown, Raw: raw},
 		Description: "malformed event: " + err.Error(),

@@ -25,7 +25,7 @@ import (
 // more events than limits.BatchEvents, which is 20,000 where it is not set.
 func AtMost(limits anymail.Limits, events int) error {
 	if most := mostEvents(limits); events > most {
-		return anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("more than %d events in one request", most), nil)
+		return anymail.Because(anymail.ErrTooLarge, "too many events in one request", fmt.Errorf("the limit is %d", most))
 	}
 	return nil
 }
@@ -106,7 +106,7 @@ func (sp *splitter) reset(body []byte) {
 func malformed(err error) error {
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) {
-		return anymail.Malformed(fmt.Sprintf("JSON syntax at byte %d", syntax.ByteOffset), nil)
+		return anymail.Malformed("JSON syntax", fmt.Errorf("at byte %d", syntax.ByteOffset))
 	}
 	return anymail.Malformed("JSON", nil)
 }
@@ -157,7 +157,7 @@ func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)
 		ev := &space[i]
 		events[i] = ev
 		if err := one(ev, raw); err != nil {
-			*ev = *Malformed(raw, err)
+			*ev = *MalformedEvent(raw, err)
 		}
 		ev.Raw = raw
 	}

@@ -9,7 +9,6 @@ package amazonses
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
 )
@@ -79,11 +79,11 @@ type Adapter struct {
 func New(config Config) (*Adapter, error) {
 	for _, arn := range config.TopicARNs {
 		if _, ok := verify.AWSSNS(arn); !ok {
-			return nil, anymail.Because(anymail.ErrConfig, fmt.Sprintf("amazonses: %q is not the ARN of an SNS topic", arn), nil)
+			return nil, anymail.Misconfigured("amazonses.Config.TopicARNs", "%q is not the ARN of an SNS topic", arn)
 		}
 	}
 	if config.Objects != nil && len(config.Buckets) == 0 {
-		return nil, anymail.Because(anymail.ErrConfig, "amazonses: Objects needs Buckets", nil)
+		return nil, anymail.Misconfigured("amazonses.Config.Buckets", "must name the buckets of Objects")
 	}
 	return &Adapter{config, verify.SNS{
 		TopicARNs:     config.TopicARNs,
@@ -98,10 +98,7 @@ func (*Adapter) ESP() string { return ESP }
 
 // SNS gives up at any 4xx (https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html).
 // A wrong address list can be mended, and a rate goes down by itself.
-var statuses = map[int]int{
-	http.StatusForbidden:       http.StatusServiceUnavailable,
-	http.StatusTooManyRequests: http.StatusServiceUnavailable,
-}
+var mapStatus = esp.Replace(http.StatusServiceUnavailable, http.StatusForbidden, http.StatusTooManyRequests)
 
 // Endpoints returns tracking and inbound. Either takes everything: SES says in
 // each message what it is.
@@ -116,7 +113,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		MaxBody:          4 << 20, // 256 KiB of message, in JSON escapes
 		Challenge:        true,
 		NeedsSecret:      len(a.config.TopicARNs) == 0 || a.config.AcceptUnsigned,
-		Statuses:         statuses,
+		MapStatus:        mapStatus,
 	}
 	inbound := tracking
 	inbound.Path = "inbound"

@@ -141,7 +141,7 @@ func (a *Adapter) content(ctx context.Context, p *anymail.Payload, w *record) ([
 	case err != nil:
 		return nil, objectError(err)
 	case int64(len(content)) > most:
-		return nil, anymail.Because(anymail.ErrTooLarge, fmt.Sprintf("a message in S3 has more than %d bytes", most), nil)
+		return nil, anymail.Because(anymail.ErrTooLarge, "message in S3", fmt.Errorf("the limit is %d bytes", most))
 	}
 	return content, nil
 }

@@ -8,11 +8,10 @@ package brevo
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/answers"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/verify"
 )
@@ -69,20 +68,14 @@ func (*Adapter) ESP() string { return ESP }
 // Brevo discards the event at any 4xx and 5xx but 429
 // (https://developers.brevo.com/docs/retry-mechanism), so that is the answer to
 // whatever a retry could mend.
-const comeAgain = http.StatusTooManyRequests
+const retry = http.StatusTooManyRequests
 
-var statuses = map[int]int{
-	http.StatusForbidden:           comeAgain, // the address list may be wrong
-	http.StatusInternalServerError: comeAgain,
-	http.StatusServiceUnavailable:  comeAgain,
-}
+var mapStatus = esp.Replace(retry, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable)
 
-// inboundStatuses give the user time, eleven hours, to mend what would cost a
-// message: a secret that is not the one set at Brevo, a limit that is too small.
-func inboundStatuses() map[int]int {
-	to := answers.ComeAgainBy(comeAgain)
-	maps.Copy(to, statuses)
-	return to
+// mapInboundStatus gives the user eleven hours to fix what would otherwise lose
+// a message: a secret that is not the one set at Brevo, a limit that is too small.
+func mapInboundStatus(status int) int {
+	return mapStatus(esp.ReplaceClientErrors(retry)(status))
 }
 
 // Endpoints returns tracking and inbound. Both take either kind of webhook.
@@ -92,12 +85,12 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Verifier:     a.verifier(),
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
-		Statuses:     statuses,
+		MapStatus:    mapStatus,
 	}
 	inbound := endpoint
 	inbound.Path = "inbound"
 	inbound.MaxBody = 32 << 20 // all but the attachments of a message
-	inbound.Statuses = inboundStatuses()
+	inbound.MapStatus = mapInboundStatus
 	return []anymail.Endpoint{endpoint, inbound}
 }
 

@@ -107,7 +107,7 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 	for i, raw := range list {
 		var w message
 		if err := wire.Unmarshal(raw, &w); err != nil {
-			events[i] = wire.Malformed(raw, err)
+			events[i] = wire.MalformedEvent(raw, err)
 			continue
 		}
 		ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: raw}}

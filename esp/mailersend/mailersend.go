@@ -11,6 +11,7 @@ import (
 	"net/http"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
 )
@@ -50,7 +51,7 @@ func (*Adapter) ESP() string { return ESP }
 
 // MailerSend never retries after a 4xx, which a wrong address list would cause,
 // and that can be mended.
-var statuses = map[int]int{http.StatusForbidden: http.StatusServiceUnavailable}
+var mapStatus = esp.Replace(http.StatusServiceUnavailable, http.StatusForbidden)
 
 // Endpoints returns tracking and inbound. Either takes what is for the other as
 // well: which of them posts where is set at MailerSend.
@@ -60,7 +61,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Verifier:     verifier(a.config.TrackingSecrets),
 		Parser:       anymail.ParserFunc(parse),
 		ContentTypes: []string{"application/json"},
-		Statuses:     statuses,
+		MapStatus:    mapStatus,
 		// No time is signed, and a webhook that fails often is paused.
 		RepeatsSignature: true,
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
@@ -71,7 +72,7 @@ const window = 9 * time.Hour
 
 // Mailgun retries everything but 200 and 406, which is the one status that says
 // never again: no setting may lead to it.
-var statuses = map[int]int{http.StatusNotAcceptable: http.StatusBadRequest}
+var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusNotAcceptable)
 
 const maxBody = 48 << 20 // 25 MB of message, parsed or as it is, escaped as a form
 
@@ -89,7 +90,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		ContentTypes: []string{"application/x-www-form-urlencoded", "multipart/form-data"},
 		Window:       window,
 		MaxBody:      maxBody,
-		Statuses:     statuses,
+		MapStatus:    mapStatus,
 	}
 	rawMessage := inbound
 	rawMessage.Path = "inbound_mime"
@@ -100,7 +101,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		ContentTypes: append([]string{"application/json"}, inbound.ContentTypes...),
 		Window:       window,
 		MaxBody:      maxBody, // legacy webhooks return the message that bounced
-		Statuses:     statuses,
+		MapStatus:    mapStatus,
 	}, inbound, rawMessage}
 }
 
@@ -142,7 +143,7 @@ func newVerifier(keys anymail.KeySource) anymail.Verifier {
 		}
 		// Not the MAC: of two signatures an attacker could leave out one.
 		nonce := sha256.Sum256([]byte(signed.Get("Timestamp") + signed.Get("Token")))
-		proof.Nonce = nonce[:]
+		proof.Fingerprint = nonce[:]
 		return proof, nil
 	})
 }

@@ -103,7 +103,7 @@ func TestSignature(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tt.key, proof.Key)
 			require.Equal(t, signedAt, proof.SignedAt)
-			require.NotEmpty(t, proof.Nonce)
+			require.NotEmpty(t, proof.Fingerprint)
 		})
 	}
 }
@@ -116,7 +116,7 @@ func TestTokenCountsOnceWhateverSignature(t *testing.T) {
 	require.NoError(t, err)
 	second, err := verifyRequest(t, signatureJSON(stamp+`,"parent-signature":"`+parentSignature+`"`), signingKey, parentKey)
 	require.NoError(t, err)
-	require.Equal(t, first.Nonce, second.Nonce)
+	require.Equal(t, first.Fingerprint, second.Fingerprint)
 }
 
 // The body is not signed, so whoever has seen a signature could put it over

@@ -9,9 +9,10 @@ import (
 	"context"
 	"crypto"
 	_ "crypto/sha1" // linked in for Postal before 3.2
+	"net/http"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/answers"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -72,7 +73,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	// to its sender or, at 429, drops it. What is answered by 5xx comes again
 	// for a day.
 	// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
-	inbound.Statuses = answers.ComeAgain()
+	inbound.MapStatus = esp.ReplaceClientErrors(http.StatusServiceUnavailable)
 	inbound.MaxBody = 64 << 20 // Postal takes messages of 14 MB if not told otherwise, and sends them in base64
 	return []anymail.Endpoint{tracking, inbound}
 }

@@ -6,7 +6,10 @@
 package postmark
 
 import (
+	"net/http"
+
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -45,7 +48,7 @@ func (*Adapter) ESP() string { return ESP }
 
 // Postmark stops for good at 403 (https://postmarkapp.com/developer/webhooks/webhooks-overview),
 // which a wrong address list would cause, and that can be mended.
-var statuses = map[int]int{403: 400}
+var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusForbidden)
 
 // Endpoints returns tracking and inbound.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
@@ -53,7 +56,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Path:         "tracking",
 		Parser:       anymail.ParserFunc(parseTracking),
 		ContentTypes: []string{"application/json"},
-		Statuses:     statuses,
+		MapStatus:    mapStatus,
 	}
 	if a.config.HeaderValues != nil {
 		tracking.Verifier = verify.Token{Keys: a.config.HeaderValues, Header: a.config.HeaderName}.Verifier()
@@ -62,7 +65,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Path:         "inbound",
 		Parser:       anymail.ParserFunc(parseInbound),
 		ContentTypes: []string{"application/json"},
-		Statuses:     statuses,
+		MapStatus:    mapStatus,
 		MaxBody:      64 << 20, // 35 MB of message, in base64
 	}}
 }

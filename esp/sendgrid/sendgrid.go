@@ -11,11 +11,12 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/answers"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -113,7 +114,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		RepeatsSignature: true,
 		// A message is dropped at once after a 4xx, and nobody is told.
 		// https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic
-		Statuses: answers.ComeAgain(),
+		MapStatus: esp.ReplaceClientErrors(http.StatusServiceUnavailable),
 	}}
 }
 

@@ -103,7 +103,7 @@ func TestSignature(t *testing.T) {
 				}
 				require.NoError(t, err)
 				require.Equal(t, tt.key, proof.Key)
-				require.NotEmpty(t, proof.Nonce)
+				require.NotEmpty(t, proof.Fingerprint)
 				if tt.header.Get("X-Twilio-Email-Event-Webhook-Timestamp") == timestamp {
 					require.Equal(t, at, proof.SignedAt)
 				} else { // what is left of it is out of any window
@@ -192,7 +192,7 @@ func TestBearerToken(t *testing.T) {
 				proof, err := verifyWith(t, config, endpoint, tt.header, signedBody)
 				if tt.want == nil {
 					require.NoError(t, err)
-					require.Equal(t, config.VerificationKeys != nil, proof.Nonce != nil, "the signature is taken once")
+					require.Equal(t, config.VerificationKeys != nil, proof.Fingerprint != nil, "the signature is taken once")
 					continue
 				}
 				require.ErrorIs(t, err, tt.want)

@@ -111,7 +111,7 @@ func verifier(keys anymail.KeySource) anymail.Verifier {
 		proof, err := anymail.Proof{}, errMismatch
 		for i, key := range candidates {
 			if sum := sumWith(key); subtle.ConstantTimeCompare(sum, given) == 1 {
-				proof, err = anymail.Proof{Nonce: sum, Key: i}, nil
+				proof, err = anymail.Proof{Fingerprint: sum, Key: i}, nil
 				break
 			}
 		}

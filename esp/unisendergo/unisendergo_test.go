@@ -280,7 +280,7 @@ func verify(t testing.TB, body []byte, keys ...string) error {
 	v := newAdapter(t, unisendergo.Config{APIKeys: anymail.Keys(keys...)}).Endpoints()[0].Verifier
 	proof, err := v.Verify(context.Background(), &anymail.Payload{Body: body})
 	if err == nil {
-		require.NotEmpty(t, proof.Nonce)
+		require.NotEmpty(t, proof.Fingerprint)
 	}
 	return err
 }

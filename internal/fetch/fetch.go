@@ -86,7 +86,7 @@ func (g Getter) Get(ctx context.Context, rawURL string, header http.Header) ([]b
 	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusGone:
 		return nil, ErrGone
 	case resp.StatusCode != http.StatusOK:
-		return nil, anymail.Because(anymail.ErrUnavailable, fmt.Sprintf("the ESP answered %d to a fetch", resp.StatusCode), nil)
+		return nil, anymail.Because(anymail.ErrUnavailable, "the ESP refused a fetch", fmt.Errorf("status %d", resp.StatusCode))
 	}
 	return g.read(resp)
 }

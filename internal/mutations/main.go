@@ -86,7 +86,7 @@ var mutations = []mutation{
 
 	// replay, accounts, double processing
 	{test: "TestAnswers", file: "anymail.go", edits: []string{`p.ReceivedAt.Sub(at).Abs() > ep.window {`, `false {`}},
-	{test: "TestAccounts", file: "anymail.go", edits: []string{`if proof.Nonce == nil || s.noReplayCheck {`, `if true {`}},
+	{test: "TestAccounts", file: "anymail.go", edits: []string{`if proof.Fingerprint == nil || s.noReplayCheck {`, `if true {`}},
 	{test: "TestAccounts", file: "signals.go", edits: []string{"case ClaimDone:\n\t\t\t\tcontinue", "case ClaimDone:"}},
 	{test: "TestAccounts", file: "anymail.go", edits: []string{`		settings: s,`, `		settings: d.settings,`}},
 	{test: "TestFailingReceivers", file: "anymail.go", edits: []string{`finished := false // stays so`, `finished := true // stays so`}},

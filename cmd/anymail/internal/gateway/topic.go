@@ -51,7 +51,7 @@ func (t *topic) deliver(ctx context.Context, ev anymail.Event) error {
 	defer cancel()
 	b, err := t.connected(ctx)
 	if err != nil {
-		return anymail.Because(anymail.ErrUnavailable, t.Type, err)
+		return anymail.Because(anymail.ErrUnavailable, "broker", fmt.Errorf("%s: %w", t.Type, err))
 	}
 	prefix := prefixes[t.Type]
 	return stream.NewPublisher(traced{b}, t.Topic, stream.AttributePrefix(prefix)).Enqueue(ctx, []anymail.Event{ev})

@@ -275,7 +275,7 @@ func (w watched) Endpoints() []anymail.Endpoint { return []anymail.Endpoint{w.en
 
 // passage is what became of the request on one way through a Dispatcher.
 type passage struct {
-	anymail.Outcome
+	anymail.RequestResult
 	stages  map[anymail.Stage]error // of those that ran
 	steps   []verify.Step
 	payload *anymail.Payload
@@ -300,8 +300,8 @@ func (in *inspector) pass(ctx context.Context, r *capture.Request, endpoint anym
 		return parser.ParseEvents(ctx, payload)
 	})
 	d, err := in.dispatcher(endpoint, anymail.Hooks{
-		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
-			return ctx, func(o anymail.Outcome) { p.Outcome = o }
+		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
+			return ctx, func(o anymail.RequestResult) { p.RequestResult = o }
 		},
 		Stage: func(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
 			return ctx, func(err error) { p.stages[stage] = err }
@@ -341,14 +341,14 @@ func (in *inspector) dispatcher(endpoint anymail.Endpoint, hooks anymail.Hooks, 
 // authentic.
 func (in *inspector) parser(ctx context.Context, endpoint anymail.Endpoint, header http.Header) func([]byte) []anymail.Event {
 	endpoint.Verifier, endpoint.NeedsSecret = nil, false
-	var outcome anymail.Outcome
+	var outcome anymail.RequestResult
 	d, err := in.dispatcher(endpoint, anymail.Hooks{
-		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
-			return ctx, func(o anymail.Outcome) { outcome = o }
+		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
+			return ctx, func(o anymail.RequestResult) { outcome = o }
 		},
 	}, nil)
 	return func(body []byte) []anymail.Event {
-		outcome = anymail.Outcome{}
+		outcome = anymail.RequestResult{}
 		if err == nil {
 			r := &capture.Request{Method: http.MethodPost, URL: in.captured.URL, Header: header, Body: body}
 			d.ServeHTTP(answer{}, in.request(ctx, r, endpoint.Path))

@@ -112,9 +112,9 @@ type recordKey struct{}
 // that Capture is around.
 func (s *Store) Hooks() anymail.Hooks {
 	return anymail.Hooks{
-		Request: func(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.Outcome)) {
+		Request: func(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 			r, _ := ctx.Value(recordKey{}).(*Record)
-			return ctx, func(outcome anymail.Outcome) {
+			return ctx, func(outcome anymail.RequestResult) {
 				if r != nil {
 					r.Name, r.Endpoint, r.Err, r.Events = info.Name, info.Endpoint, outcome.Err, outcome.Events
 				}
