@@ -9,29 +9,12 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 )
-
-// load counts what is under way. A max of 0 means no limit.
-type load struct {
-	max int64
-	now atomic.Int64
-}
-
-func (l *load) enter(n int64) bool {
-	if now := l.now.Add(n); l.max > 0 && now > l.max {
-		l.now.Add(-n)
-		return false
-	}
-	return true
-}
-
-func (l *load) leave(n int64) { l.now.Add(-n) }
 
 // readBody reads the body within its limits. Beyond 64 KiB it takes memory only
 // for what has arrived, whatever length is declared, so that many slow requests
-// cost little; and it asks hold before it takes any.
-func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(int64) bool) ([]byte, error) {
+// cost little; and it reserves memory before it takes any.
+func readBody(w http.ResponseWriter, r *http.Request, limits Limits, memory *reservation) ([]byte, error) {
 	if r.ContentLength > limits.Body {
 		return nil, Because(ErrTooLarge, "declared body", nil)
 	}
@@ -50,8 +33,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(i
 	}
 	const trusted = 64 << 10
 	size := min(max(expect, 512)+1, trusted)
-	if !hold(size) {
-		return nil, errHeld
+	if !memory.add(size) {
+		return nil, errMemory
 	}
 	buf := make([]byte, 0, size)
 	for {
@@ -70,8 +53,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, hold func(i
 			if expect > 0 {
 				size = min(size, max(expect, int64(len(buf)))+1)
 			}
-			if !hold(size - int64(cap(buf))) {
-				return nil, errHeld
+			if !memory.add(size - int64(cap(buf))) {
+				return nil, errMemory
 			}
 			buf = append(make([]byte, 0, size), buf...)
 		}

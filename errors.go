@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -123,8 +122,10 @@ type ConfigError struct {
 
 // Error implements error.
 func (e *ConfigError) Error() string {
-	return "anymail: " + ErrConfig.Error() + ": " + e.Setting + ": " + e.Err.Error()
+	return configPrefix + e.Setting + ": " + strings.ReplaceAll(e.Err.Error(), configPrefix, "")
 }
+
+const configPrefix = "anymail: configuration: "
 
 // Unwrap returns ErrConfig and Err.
 func (e *ConfigError) Unwrap() []error { return []error{ErrConfig, e.Err} }
@@ -194,36 +195,12 @@ type PanicError struct {
 // Error implements error. The stack is left to those who ask for it.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// caught calls f, and returns its panic as a [*PanicError].
-func caught(f func() error) (err error) {
+// recoverPanic calls f, and returns its panic as a [*PanicError].
+func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	return f()
-}
-
-// statusOf is section 4 of the design in one place: which answer makes an ESP
-// retry what a retry can mend, and nothing else.
-func statusOf(kind error, rejectStatus int) int {
-	switch kind {
-	case ErrMethodNotAllowed: //nolint:errorlint // kinds are not wrapped
-		return http.StatusMethodNotAllowed
-	case ErrUnauthenticated, ErrReplayed:
-		return rejectStatus
-	case ErrForbidden:
-		return http.StatusForbidden
-	case ErrRateLimited:
-		return http.StatusTooManyRequests
-	case ErrTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case ErrUnsupportedMedia:
-		return http.StatusUnsupportedMediaType
-	case ErrMalformed:
-		return http.StatusBadRequest
-	case ErrUnavailable:
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusInternalServerError // a receiver, a panic, anything else
 }

@@ -85,7 +85,7 @@ func isForm(media string) bool {
 }
 
 func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
-	limits = limits.withDefaults()
+	limits = limits.OrDefaults()
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return nil, Because(ErrUnsupportedMedia, "unreadable content type", err)

@@ -2,11 +2,6 @@ package anymail
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,7 +10,6 @@ import (
 
 	"github.com/realclientip/realclientip-go"
 
-	"github.com/goanymail/anymail/internal/parsed"
 	"github.com/goanymail/anymail/internal/ratelimit"
 )
 
@@ -26,8 +20,8 @@ type guard struct {
 	perEndpoint *ratelimit.Limiter // nil for none
 	// forwarded finds the client among the addresses that trusted proxies
 	// wrote; nil where no proxy is trusted.
-	forwarded  *realclientip.RightmostTrustedRangeStrategy
-	secretSums parsed.List[[sha256.Size]byte]
+	forwarded *realclientip.RightmostTrustedRangeStrategy
+	secrets   secretChecker
 }
 
 func newGuard(s *settings) (*guard, error) {
@@ -42,7 +36,7 @@ func newGuard(s *settings) (*guard, error) {
 	}
 	strategy, err := realclientip.NewRightmostTrustedRangeStrategy("X-Forwarded-For", ranges)
 	if err != nil {
-		return nil, fmt.Errorf("anymail: %w: trusted proxies: %w", ErrConfig, err)
+		return nil, Misconfigured("WithTrustedProxies", "%w", err)
 	}
 	g.forwarded = &strategy
 	return g, nil
@@ -141,7 +135,7 @@ func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretPro
 	if len(header) == 0 {
 		return false, errNoSecret
 	}
-	if len(header) != 1 || !g.secretMatches(header[0], secrets) {
+	if len(header) != 1 || !g.secrets.match(header[0], secrets) {
 		return false, Unauthenticated("wrong shared secret")
 	}
 	return true, nil
@@ -175,58 +169,3 @@ func (g *guard) failed(addr netip.Addr) {
 }
 
 var errNoSecret = Unauthenticated("no shared secret")
-
-const (
-	maxSecret        = 1 << 10
-	maxAuthorization = 2 << 10 // "Basic " and a secret of maxSecret in base64
-)
-
-// secretMatches compares the credentials of an Authorization header with every
-// secret, in a time that depends on neither.
-func (g *guard) secretMatches(header string, secrets []string) bool {
-	sums, _ := g.secretSums.Of(secrets, sumSecrets) // never fails
-	if len(header) > maxAuthorization {
-		return false
-	}
-	scheme, encoded, _ := strings.Cut(header, " ")
-	credentials, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
-	given := sha256.Sum256(credentials)
-	match := 0
-	for i := range sums {
-		match |= subtle.ConstantTimeCompare(given[:], sums[i][:])
-	}
-	return match == 1 && err == nil && strings.EqualFold(scheme, "basic")
-}
-
-// sumSecrets leaves out the weak ones.
-func sumSecrets(secrets []string) (sums [][sha256.Size]byte, _ error) {
-	for _, secret := range secrets {
-		if checkSecret(secret) == nil {
-			sums = append(sums, sha256.Sum256([]byte(secret)))
-		}
-	}
-	return sums, nil
-}
-
-// checkSecret says what makes a shared secret too easy to guess.
-func checkSecret(secret string) error {
-	user, password, ok := strings.Cut(secret, ":")
-	switch {
-	case !ok || user == "":
-		return errors.New(`it is not of the form "user:password"`)
-	case strings.TrimSpace(secret) != secret:
-		return errors.New("it has white space around it, such as the line end of a file")
-	case len(secret) > maxSecret:
-		return fmt.Errorf("it is longer than %d characters", maxSecret)
-	case len(password) < 16:
-		return errors.New("the password is shorter than 16 characters (anymail secret makes a strong one)")
-	}
-	seen := map[rune]struct{}{}
-	for _, c := range password {
-		seen[c] = struct{}{}
-	}
-	if len(seen) < 8 {
-		return errors.New("the password has fewer than 8 different characters (anymail secret makes a strong one)")
-	}
-	return nil
-}

@@ -144,9 +144,9 @@ func around[T any](hs hookList, ctx context.Context, begin func(context.Context,
 	}
 }
 
-// observed calls f and gives its error to end, which may be nil. Where f never
+// observe calls f and gives its error to end, which may be nil. Where f never
 // returns, because a receiver ends the goroutine, end is called all the same.
-func observed(end func(error), f func() error) error {
+func observe(end func(error), f func() error) error {
 	err := errGoexit
 	if end != nil {
 		defer func() { end(err) }()

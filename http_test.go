@@ -560,19 +560,19 @@ func TestRegisterRefuses(t *testing.T) {
 	}{
 		{"signature alone", "a", newAcme("key"), nil, ""},
 		{"secret alone", "a", open, []anymail.Option{anymail.WithSharedSecret(secret)}, ""},
-		{"neither", "a", open, nil, "anybody could post"},
+		{"neither", "a", open, nil, "any client could post"},
 		{"insecure in so many words", "a", open, []anymail.Option{anymail.Insecure()}, ""},
-		{"empty name", "", newAcme("key"), nil, "a name has"},
-		{"name with a slash", "a/b", newAcme("key"), nil, "a name has"},
+		{"empty name", "", newAcme("key"), nil, "a name must have"},
+		{"name with a slash", "a/b", newAcme("key"), nil, "a name must have"},
 		{"name taken", "taken", newAcme("key"), nil, "already registered"},
 		{"name taken but for an underscore", "ta_ken", newAcme("key"), nil, "already registered"},
 		{"no parser", "a", acme{anymail.Endpoint{Path: "tracking", Verifier: newAcme("key").endpoint.Verifier}}, nil, "no parser"},
 		{"secret without a user", "a", open, []anymail.Option{anymail.WithSharedSecret("a-Long-Enough-Password")}, "user:password"},
 		{"short secret", "a", open, []anymail.Option{anymail.WithSharedSecret("esp:short")}, "16 characters"},
 		{"monotonous secret", "a", open, []anymail.Option{anymail.WithSharedSecret("esp:aaaaaaaaaaaaaaaaaaaaaaaa")}, "different characters"},
-		{"reject status", "a", newAcme("key"), []anymail.Option{anymail.WithRejectStatus(200)}, "not a 4xx"},
+		{"reject status", "a", newAcme("key"), []anymail.Option{anymail.WithRejectStatus(200)}, "must be 400 to 499"},
 		{"public URL", "a", newAcme("key"), []anymail.Option{anymail.WithPublicURL("example.com/x")}, "absolute"},
-		{"max in flight", "a", newAcme("key"), []anymail.Option{anymail.WithMaxInFlight(0)}, "less than 1"},
+		{"max in flight", "a", newAcme("key"), []anymail.Option{anymail.WithMaxInFlight(0)}, "at least 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,8 +2,11 @@ package anymail
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/goanymail/anymail/internal/bounded"
 )
@@ -35,10 +38,6 @@ const (
 	// ClaimBusy: somebody else is running it.
 	ClaimBusy
 )
-
-// DefaultMemoryStoreSize is how many finished (receiver, event) pairs a
-// Dispatcher remembers if it is not given another store.
-const DefaultMemoryStoreSize = 1 << 18
 
 // MemoryStore is an [IdempotencyStore] in this process's memory. It remembers
 // the latest pairs up to a fixed number and forgets them when the process ends.
@@ -116,4 +115,55 @@ func (s *MemoryStore) Finish(_ context.Context, receiver, key string, done bool)
 		sh.done.Set(id, struct{}{})
 	}
 	return nil
+}
+
+func claim(ctx context.Context, store IdempotencyStore, receiver string, keys []string) (claims []Claim, err error) {
+	err = recoverPanic(func() (err error) {
+		claims, err = store.Claim(ctx, receiver, keys)
+		return err
+	})
+	if err == nil && len(claims) != len(keys) {
+		err = fmt.Errorf("%d answers about %d keys", len(claims), len(keys))
+	}
+	if err != nil {
+		return nil, Because(ErrUnavailable, "idempotency store", err)
+	}
+	return claims, nil
+}
+
+// grantedKeys returns the keys that were granted, or nil where no key is busy
+// and nobody will ask.
+func grantedKeys(claims []Claim, keys []string) map[string]bool {
+	if !slices.Contains(claims, ClaimBusy) {
+		return nil
+	}
+	granted := map[string]bool{}
+	for i, claim := range claims {
+		if claim == ClaimGranted {
+			granted[keys[i]] = true
+		}
+	}
+	return granted
+}
+
+func finish(ctx context.Context, store IdempotencyStore, receiver, key string, done bool) error {
+	if err := recoverPanic(func() error { return store.Finish(ctx, receiver, key, done) }); err != nil {
+		return Because(ErrUnavailable, "idempotency store", err)
+	}
+	return nil
+}
+
+// detach returns a context to write down what was done. It goes on where
+// the client has gone meanwhile, and ends a little later than ctx would have. A
+// store in memory asks no context.
+func detach(ctx context.Context, store IdempotencyStore) (context.Context, context.CancelFunc) {
+	if _, inMemory := store.(*MemoryStore); inMemory {
+		return ctx, func() {}
+	}
+	const grace = 10 * time.Second
+	after := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(after, deadline.Add(grace))
+	}
+	return after, func() {}
 }

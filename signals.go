@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Signals are the two places where callbacks are connected. A [Dispatcher] has
@@ -112,8 +111,8 @@ func (c *connection[E]) wants(base *Common) bool {
 // cannot keep the others, or the process, from running.
 func (c *connection[E]) call(ctx context.Context, hooks hookList, ev E) error {
 	ctx, end := hooks.receiver(ctx, c.name, ev)
-	return observed(end, func() error {
-		err := caught(func() error { return c.receive(ctx, ev) })
+	return observe(end, func() error {
+		err := recoverPanic(func() error { return c.receive(ctx, ev) })
 		if err != nil {
 			err = c.failed(ev, err)
 		}
@@ -143,7 +142,7 @@ func matching[E Event](s *Signal[E], ev E) []string {
 	var names []string
 	for _, c := range s.connections() {
 		wants := true
-		_ = caught(func() error { wants = c.wants(ev.Base()); return nil })
+		_ = recoverPanic(func() error { wants = c.wants(ev.Base()); return nil })
 		if wants {
 			names = append(names, c.name)
 		}
@@ -170,7 +169,7 @@ func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E
 		if c.name != receiver {
 			continue
 		}
-		if err := caught(func() error { c.wants(ev.Base()); return nil }); err != nil {
+		if err := recoverPanic(func() error { c.wants(ev.Base()); return nil }); err != nil {
 			return c.failed(ev, err)
 		}
 		return c.call(ctx, hookList{}, ev)
@@ -205,7 +204,7 @@ func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStor
 				continue
 			}
 			var wants bool
-			if err := caught(func() error { wants = c.wants(e.Base()); return nil }); err != nil {
+			if err := recoverPanic(func() error { wants = c.wants(e.Base()); return nil }); err != nil {
 				errs = append(errs, c.failed(e, err))
 			}
 			if wants {
@@ -231,7 +230,7 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 			return append(errs, err)
 		}
 	}
-	after, cancel := afterwards(ctx, store)
+	after, cancel := detach(ctx, store)
 	defer cancel()
 	granted := grantedKeys(claims, keys)
 	i := 0
@@ -271,55 +270,4 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 		}
 	}
 	return errs
-}
-
-func claim(ctx context.Context, store IdempotencyStore, receiver string, keys []string) (claims []Claim, err error) {
-	err = caught(func() (err error) {
-		claims, err = store.Claim(ctx, receiver, keys)
-		return err
-	})
-	if err == nil && len(claims) != len(keys) {
-		err = fmt.Errorf("%d answers about %d keys", len(claims), len(keys))
-	}
-	if err != nil {
-		return nil, Because(ErrUnavailable, "idempotency store", err)
-	}
-	return claims, nil
-}
-
-// grantedKeys returns the keys that were granted, or nil where no key is busy
-// and nobody will ask.
-func grantedKeys(claims []Claim, keys []string) map[string]bool {
-	if !slices.Contains(claims, ClaimBusy) {
-		return nil
-	}
-	granted := map[string]bool{}
-	for i, claim := range claims {
-		if claim == ClaimGranted {
-			granted[keys[i]] = true
-		}
-	}
-	return granted
-}
-
-func finish(ctx context.Context, store IdempotencyStore, receiver, key string, done bool) error {
-	if err := caught(func() error { return store.Finish(ctx, receiver, key, done) }); err != nil {
-		return Because(ErrUnavailable, "idempotency store", err)
-	}
-	return nil
-}
-
-// afterwards returns a context to write down what was done. It goes on where
-// the client has gone meanwhile, and ends a little later than ctx would have. A
-// store in memory asks no context.
-func afterwards(ctx context.Context, store IdempotencyStore) (context.Context, context.CancelFunc) {
-	if _, inMemory := store.(*MemoryStore); inMemory {
-		return ctx, func() {}
-	}
-	const grace = 10 * time.Second
-	after := context.WithoutCancel(ctx)
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(after, deadline.Add(grace))
-	}
-	return after, func() {}
 }

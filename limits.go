@@ -1,0 +1,129 @@
+package anymail
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Defaults that an option or an [Endpoint] can change. Those of [Limits] are in
+// its OrDefaults method.
+const (
+	// DefaultTimestampWindow is how far a signed timestamp may be from now.
+	DefaultTimestampWindow = 5 * time.Minute
+	// DefaultRejectStatus answers an unauthenticated request.
+	DefaultRejectStatus = 400
+	// DefaultMaxBody is the largest body in bytes.
+	DefaultMaxBody = 16 << 20
+	// DefaultMaxInFlight is how many requests may be in flight at once.
+	DefaultMaxInFlight = 256
+	// DefaultMaxInFlightBytes is how many bytes of bodies and forms the requests
+	// in flight may hold together.
+	DefaultMaxInFlightBytes = 512 << 20
+	// DefaultMemoryStoreSize is how many completed (receiver, event) pairs a
+	// [MemoryStore] remembers.
+	DefaultMemoryStoreSize = 1 << 18
+	// DefaultRateLimitAddresses is how many clients a [RateLimit] remembers.
+	DefaultRateLimitAddresses = 1 << 16
+)
+
+// Limits bound what one request may cost. A field that is 0 or less leaves what
+// an earlier option has set and so, in the end, the default.
+type Limits struct {
+	// Body is the largest body in bytes, after a gzip content encoding is
+	// undone. Default: the endpoint's own, or [DefaultMaxBody].
+	Body int64
+	// BodyTime is how long the body may take to arrive. Default: 30 seconds.
+	BodyTime time.Duration
+	// RequestTime is how long the whole request may take. Default: 60 seconds.
+	RequestTime time.Duration
+	// BatchEvents is how many events one payload may hold. Default: 20000.
+	BatchEvents int
+	// FormFields is how many fields or parts a form may have. Default: 1000.
+	FormFields int
+	// MIMEDepth is how deeply the parts of a received message may nest.
+	// Default: 24.
+	MIMEDepth int
+	// MIMEParts is how many parts a received message may have. Default: 1000.
+	MIMEParts int
+	// MIMEHeaders is how many header fields of a received message are kept.
+	// Default: 2000.
+	MIMEHeaders int
+	// Fetch is how many bytes an adapter may fetch from its ESP for one request,
+	// in all. Default: 64 MiB.
+	Fetch int64
+}
+
+// OrDefaults returns l with the default in each field that is 0 or less. A
+// [Payload] that a Dispatcher makes has its defaults applied already.
+func (l Limits) OrDefaults() Limits {
+	return l.over(Limits{
+		Body:        DefaultMaxBody,
+		BodyTime:    30 * time.Second,
+		RequestTime: 60 * time.Second,
+		BatchEvents: 20_000,
+		FormFields:  1000,
+		MIMEDepth:   24,
+		MIMEParts:   1000,
+		MIMEHeaders: 2000,
+		Fetch:       64 << 20,
+	})
+}
+
+// over returns l with what it leaves open taken from under.
+func (l Limits) over(under Limits) Limits {
+	return Limits{
+		Body:        positiveOr(l.Body, under.Body),
+		BodyTime:    positiveOr(l.BodyTime, under.BodyTime),
+		RequestTime: positiveOr(l.RequestTime, under.RequestTime),
+		BatchEvents: positiveOr(l.BatchEvents, under.BatchEvents),
+		FormFields:  positiveOr(l.FormFields, under.FormFields),
+		MIMEDepth:   positiveOr(l.MIMEDepth, under.MIMEDepth),
+		MIMEParts:   positiveOr(l.MIMEParts, under.MIMEParts),
+		MIMEHeaders: positiveOr(l.MIMEHeaders, under.MIMEHeaders),
+		Fetch:       positiveOr(l.Fetch, under.Fetch),
+	}
+}
+
+func positiveOr[T int | int64 | time.Duration](value, byDefault T) T {
+	if value > 0 {
+		return value
+	}
+	return byDefault
+}
+
+// counter bounds how much of something is in use. A max of 0 means no bound.
+type counter struct {
+	max int64
+	now atomic.Int64
+}
+
+// add counts n more and reports whether there is room for them.
+func (c *counter) add(n int64) bool {
+	if now := c.now.Add(n); c.max > 0 && now > c.max {
+		c.now.Add(-n)
+		return false
+	}
+	return true
+}
+
+func (c *counter) remove(n int64) { c.now.Add(-n) }
+
+// reserve begins what one request counts at c.
+func (c *counter) reserve() *reservation { return &reservation{counter: c} }
+
+// reservation is what one request holds of a counter.
+type reservation struct {
+	counter *counter
+	held    int64
+}
+
+// add reserves n more and reports whether there is room for them.
+func (r *reservation) add(n int64) bool {
+	if !r.counter.add(n) {
+		return false
+	}
+	r.held += n
+	return true
+}
+
+func (r *reservation) release() { r.counter.remove(r.held) }

@@ -1,0 +1,196 @@
+package anymail
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Normalize applies the rules that every event obeys, whichever adapter made it,
+// to an event that a parser returned. A [Dispatcher] calls it on every event;
+// the tests of an adapter may. Applied twice, it changes nothing more.
+//
+//   - ESP is set. An event without a type is [EventUnknown], one without a key
+//     gets the key that its content gives.
+//   - Times are in UTC, and zero if they have no RFC 3339 form. A spam score that
+//     has no JSON form is dropped: an event that cannot be written could never be
+//     queued, and its ESP would retry for days.
+//   - A bounce for no better reason than [RejectBounced] is explained by the
+//     receiving server's enhanced status code or, without one, by its words.
+//   - A bounced event has a category, if only [BounceUndetermined]. That of a
+//     deferral is [BounceSoft], unless it is [BounceBlock].
+//   - Only bounced and deferred events have a bounce; other types drop what a
+//     mapping table may have set. Unknown events keep everything.
+//   - A deferral has no reject reason, since nothing is rejected yet. Neither has
+//     an event that is not a refusal.
+func Normalize(ev Event, esp string) {
+	c := ev.Base()
+	c.ESP = esp
+	if c.Type == "" {
+		c.Type = EventUnknown
+	}
+	normalizeValues(ev)
+	if ev, ok := ev.(*TrackingEvent); ok {
+		settleOutcome(ev)
+	}
+	if c.Key == "" {
+		c.Key = keyOf(ev, c)
+	}
+}
+
+// normalizeValues replaces values that have no JSON form.
+func normalizeValues(ev Event) {
+	c := ev.Base()
+	c.Timestamp = inUTC(c.Timestamp)
+	if ev, ok := ev.(*InboundEvent); ok {
+		m := &ev.Message
+		m.Date = inUTC(m.Date)
+		if m.SpamScore != nil && (math.IsNaN(*m.SpamScore) || math.IsInf(*m.SpamScore, 0)) {
+			m.SpamScore = nil
+		}
+	}
+}
+
+func inUTC(t time.Time) time.Time {
+	t = t.UTC()
+	if year := t.Year(); year < 0 || year > 9999 {
+		return time.Time{}
+	}
+	return t
+}
+
+// settleOutcome makes type, reason and bounce agree.
+func settleOutcome(ev *TrackingEvent) {
+	switch ev.Type {
+	case EventBounced:
+		if ev.RejectReason == RejectBounced {
+			explainBounce(ev)
+		}
+		if ev.Bounce.Category == "" {
+			ev.Bounce.Category = BounceUndetermined
+		}
+	case EventDeferred:
+		ev.RejectReason = ""
+		if ev.Bounce.Category != BounceBlock {
+			ev.Bounce.Category = BounceSoft
+		}
+	case EventRejected, EventFailed, EventComplained, EventUnsubscribed:
+		ev.Bounce = Bounce{}
+	case EventUnknown:
+		// What belongs to it is not known.
+	default:
+		ev.RejectReason, ev.Bounce = "", Bounce{}
+	}
+}
+
+// explanation is what a status code says about a bounce. An empty field leaves
+// what the ESP says.
+type explanation struct {
+	reason   RejectReason
+	category BounceCategory
+}
+
+var (
+	noSuchAddress = explanation{RejectInvalid, BounceHard}
+	tooLarge      = explanation{RejectOther, BounceSoft}
+	expired       = explanation{RejectTimedOut, BounceSoft}
+	refused       = explanation{RejectBlocked, BounceBlock}
+	mailboxFull   = explanation{"", BounceSoft}
+)
+
+// explanations are those of the enhanced status codes that say more than that a
+// message bounced. Other codes of the subject 5.1 blame the sender's address.
+//
+// Source: https://www.iana.org/assignments/smtp-enhanced-status-codes
+var explanations = map[string]explanation{
+	"5.1.1":  noSuchAddress, // mailbox
+	"5.1.2":  noSuchAddress, // system
+	"5.1.3":  noSuchAddress, // syntax
+	"5.1.6":  noSuchAddress, // has moved
+	"5.1.10": noSuchAddress, // null MX
+	"4.2.2":  mailboxFull,
+	"5.2.2":  mailboxFull,
+	"5.2.3":  tooLarge, // for the mailbox
+	"5.3.4":  tooLarge, // for the system
+	"4.4.7":  expired,
+	"5.4.7":  expired,
+}
+
+func explainBounce(ev *TrackingEvent) {
+	var found explanation
+	switch code := ev.Bounce.EnhancedCode; {
+	case code == "" && strings.Contains(strings.ToLower(ev.MTAResponse+" "+ev.Description), "user unknown"):
+		found = noSuchAddress
+	case strings.HasPrefix(code, "5.7."): // security or policy
+		found = refused
+	default:
+		found = explanations[code]
+	}
+	if found.reason != "" {
+		ev.RejectReason = found.reason
+	}
+	if found.category != "" {
+		ev.Bounce.Category = found.category
+	}
+}
+
+// EventKey makes an idempotency key from what identifies an event at its ESP.
+// Different parts give different keys. The key has 29 to about 40 characters,
+// whatever the parts hold, and reveals nothing about them.
+func EventKey(esp string, parts ...string) string {
+	var space [512]byte
+	text := space[:0]
+	for _, part := range parts {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+	sum := sha256.Sum256(text)
+	key := append(space[:0], esp...)
+	key = append(key, ':')
+	return string(base64.RawURLEncoding.AppendEncode(key, sum[:18]))
+}
+
+// keyOf is the key of an event whose adapter set none. The ESP's event id
+// identifies an event, together with type and recipient, because one
+// notification can be about several. Without an id the content does: the raw
+// text of a tracking event, and the message of an inbound event, since its raw
+// form has boundaries and signatures that change with every attempt.
+func keyOf(ev Event, c *Common) string {
+	switch ev := ev.(type) {
+	case *TrackingEvent:
+		if c.ID != "" {
+			return EventKey(c.ESP, c.ID, string(c.Type), ev.Recipient)
+		}
+		sum := sha256.Sum256(c.Raw)
+		return EventKey(c.ESP, string(sum[:]), string(c.Type), ev.Recipient)
+	case *InboundEvent:
+		m := &ev.Message
+		if c.ID != "" {
+			return EventKey(c.ESP, c.ID, string(c.Type), m.EnvelopeRecipient)
+		}
+		return EventKey(c.ESP, string(sumMessage(m)), string(c.Type), m.EnvelopeRecipient)
+	}
+	return EventKey(c.ESP, string(c.Raw))
+}
+
+func sumMessage(m *InboundMessage) []byte {
+	h := sha256.New()
+	write := func(parts ...string) {
+		for _, part := range parts {
+			_, _ = h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))
+		}
+	}
+	write(m.EnvelopeSender, m.MessageID, m.Subject, m.Date.UTC().Format(time.RFC3339), m.Text, m.HTML)
+	for _, header := range m.Headers {
+		write(header.Name, header.Value)
+	}
+	for _, a := range m.Attachments {
+		write(a.Filename, a.ContentType, a.ContentID, strconv.FormatInt(a.Size, 10))
+		_, _ = h.Write(a.Content)
+	}
+	return h.Sum(nil)
+}
