@@ -130,13 +130,6 @@ var faults = []struct {
 		_ = p.Body[len(p.Body)-1-bytes.Count(p.Body, []byte("null"))*len(p.Body)]
 		return parse(p)
 	}), []string{"mutations"}},
-	{"has a reason for a deferral", each(func(ev *anymail.TrackingEvent) {
-		if ev.Type == anymail.EventDeferred {
-			ev.RejectReason = anymail.RejectTimedOut
-		}
-	}), []string{"events/deferred"}},
-	{"has a bounce where nothing bounced", each(func(ev *anymail.TrackingEvent) { ev.Bounce.SMTPCode = 250 }), []string{"events/delivered"}},
-	{"has no category for a bounce", each(func(ev *anymail.TrackingEvent) { ev.Bounce.Category = "" }), []string{"events/bounced"}},
 	{"drops what follows a failure", parser(func() func(p *anymail.Payload) ([]anymail.Event, error) {
 		seen := map[string]bool{}
 		return func(p *anymail.Payload) ([]anymail.Event, error) {

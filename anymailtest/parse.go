@@ -13,8 +13,7 @@ import (
 )
 
 // Parse gives a request to the parser of an adapter's endpoint, without a
-// Dispatcher and unauthenticated, and returns the events with the ESP's name
-// filled in.
+// Dispatcher and unauthenticated, and returns the normalized events.
 func Parse(adapter anymail.Adapter, r Request) ([]anymail.Event, error) {
 	for _, ep := range adapter.Endpoints() {
 		if ep.Path != r.Endpoint {
@@ -22,7 +21,7 @@ func Parse(adapter anymail.Adapter, r Request) ([]anymail.Event, error) {
 		}
 		events, err := ep.Parser.ParseEvents(context.Background(), payload(adapter.ESP(), r))
 		for _, ev := range events {
-			ev.Base().ESP = adapter.ESP()
+			anymail.Normalize(ev, adapter.ESP())
 		}
 		return events, err
 	}
@@ -36,9 +35,13 @@ func payload(esp string, r Request) *anymail.Payload {
 	}
 }
 
-// Equal fails the test unless two events are equal but for Raw and Key.
+// Equal fails the test unless two events are equal but for Raw and Key. An
+// expected event without a type is an [anymail.EventUnknown].
 func Equal(t testing.TB, want, got anymail.Event) {
 	t.Helper()
+	if base := want.Base(); base.Type == "" {
+		base.Type = anymail.EventUnknown
+	}
 	options := append(EventOptions(), cmpopts.IgnoreFields(anymail.Common{}, "Raw", "Key"))
 	if diff := cmp.Diff(want, got, options...); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)

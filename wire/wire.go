@@ -122,8 +122,8 @@ func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)
 }
 
 // Events decodes each element into a T and has fill make the normalized event
-// of it; Raw is set already, [Settle] comes after it, and what fill leaves empty
-// the core fills in. An element that does not decode becomes an
+// of it; Raw is set already, and what fill leaves
+// empty the core fills in. An element that does not decode becomes an
 // [anymail.EventUnknown] with a Description that says so; it does not keep the
 // others from being delivered.
 // The elements have to be JSON that was checked, as those of [Split] and parts
@@ -148,7 +148,6 @@ func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)
 		}
 		ev.Raw = raw
 		fill(w, ev)
-		Settle(ev)
 		return nil
 	}
 	for i, raw := range elements {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/internal/espdoc"
-	"github.com/goanymail/anymail/wire"
 )
 
 // What docs/esps/README.md says of bounces is what becomes of them.
@@ -18,7 +17,7 @@ func TestBouncesPage(t *testing.T) {
 			Common: anymail.Common{Type: anymail.EventBounced}, RejectReason: anymail.RejectBounced,
 			MTAResponse: "550 User unknown", Bounce: anymail.Bounce{EnhancedCode: code},
 		}
-		wire.Settle(ev)
+		anymail.Normalize(ev, "example")
 		espdoc.Row(t, "README", words, ev)
 	}
 }

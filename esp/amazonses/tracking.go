@@ -178,7 +178,6 @@ func (r recipient) answer(ev *anymail.TrackingEvent, d *detail) {
 	if code := wire.EnhancedCode(r.Status); code != "" {
 		ev.Bounce.EnhancedCode = code
 	}
-	wire.Settle(ev)
 }
 
 // subscription says which way a contact's preferences have changed.

@@ -95,7 +95,6 @@ func legacyFailure(v anymail.Fields, ev *anymail.TrackingEvent) {
 	}
 	reasons[wire.Text(v.Get("reason"))].Apply(ev)
 	codes[number].Apply(ev)
-	wire.Settle(ev)
 }
 
 // headerVariables reads the variables from the headers of the message.

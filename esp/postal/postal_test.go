@@ -198,7 +198,7 @@ func TestOutcomes(t *testing.T) {
 		{"MessageHeld", "Recipient (spam@example.com) is on the suppression list", "", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
 		{"MessageHeld", "Credential is configured to hold all messages authenticated by it.", "", outcome{anymail.EventQueued, "", ""}},
 		{"MessageDelayed", "No SMTP servers were available for example.com. No hosts to try.", "", outcome{anymail.EventDeferred, "", anymail.BounceSoft}},
-		{"MessageTeleported", "", "", outcome{"", "", ""}},
+		{"MessageTeleported", "", "", outcome{anymail.EventUnknown, "", ""}},
 	}
 	for _, tt := range tests {
 		body, err := json.Marshal(map[string]any{"event": tt.event, "payload": map[string]any{"details": tt.details, "output": tt.output}})
@@ -218,8 +218,8 @@ func TestWithoutEventName(t *testing.T) {
 		`{"original_message":` + outgoing + `,"bounce":` + outgoing + `}`:    anymail.EventBounced,
 		`{"message":` + outgoing + `,"url":"https://example.org/a"}`:         anymail.EventClicked,
 		`{"message":` + outgoing + `,"ip_address":"192.0.2.10"}`:             anymail.EventOpened,
-		`{"message":` + outgoing + `,"status":"Teleported"}`:                 "",
-		`[]`: "",
+		`{"message":` + outgoing + `,"status":"Teleported"}`:                 anymail.EventUnknown,
+		`[]`: anymail.EventUnknown,
 	} {
 		got := parse(t, "tracking", "application/json", `{"timestamp":1790000000,"payload":`+payload+`}`)
 		require.Equal(t, want, got.Base().Type, payload)

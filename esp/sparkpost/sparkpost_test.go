@@ -243,7 +243,7 @@ func TestInitialOpens(t *testing.T) {
 	adapter, err := sparkpost.New(sparkpost.Config{InitialOpens: true})
 	require.NoError(t, err)
 	for typ, want := range map[string]anymail.EventType{
-		"initial_open": anymail.EventOpened, "amp_initial_open": anymail.EventOpened, "open": anymail.EventOpened, "relay_delivery": "",
+		"initial_open": anymail.EventOpened, "amp_initial_open": anymail.EventOpened, "open": anymail.EventOpened, "relay_delivery": anymail.EventUnknown,
 	} {
 		events, err := anymailtest.Parse(adapter, anymailtest.JSON("tracking", []byte(`[{"msys":{"track_event":{"type":"`+typ+`"}}}]`)))
 		require.NoError(t, err)

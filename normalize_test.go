@@ -1,4 +1,4 @@
-package wire_test
+package anymail_test
 
 import (
 	"testing"
@@ -6,11 +6,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/wire"
 )
 
 // https://www.iana.org/assignments/smtp-enhanced-status-codes
-func TestSettleExplainsBounces(t *testing.T) {
+func TestNormalizeExplainsBounces(t *testing.T) {
 	bounce := func(enhanced, answer string) *anymail.TrackingEvent {
 		return &anymail.TrackingEvent{
 			Common:       anymail.Common{Type: anymail.EventBounced},
@@ -43,27 +42,27 @@ func TestSettleExplainsBounces(t *testing.T) {
 		{"4.4.7", "", want{anymail.RejectTimedOut, anymail.BounceSoft}},
 		{"5.7.1", "", want{anymail.RejectBlocked, anymail.BounceBlock}},
 		{"5.7.26", "", want{anymail.RejectBlocked, anymail.BounceBlock}},
-		{"4.7.1", "", nothing}, // greylisting is no refusal
+		{"4.7.1", "", nothing}, // greylisting is not a refusal
 		{"", "", nothing},
 		{"", "550 User unknown in local table", invalid},
 		{"", "550 user has no more room", nothing},
 		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code knows better
 	} {
 		ev := bounce(tt.enhanced, tt.answer)
-		wire.Settle(ev)
+		anymail.Normalize(ev, "acme")
 		require.Equal(t, tt.want, want{ev.RejectReason, ev.Bounce.Category}, tt)
 	}
 	ev := bounce("5.1.1", "")
 	ev.RejectReason = anymail.RejectSpam
-	wire.Settle(ev)
+	anymail.Normalize(ev, "acme")
 	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "what the ESP says itself stays")
 }
 
-func TestSettleKeepsWhatBelongsToTheType(t *testing.T) {
+func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
 	bounce := anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"}
 	for _, typ := range anymail.EventTypes() {
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: typ}, RejectReason: anymail.RejectOther, Bounce: bounce}
-		wire.Settle(ev)
+		anymail.Normalize(ev, "acme")
 		var reason anymail.RejectReason
 		switch typ {
 		case anymail.EventRejected, anymail.EventFailed, anymail.EventBounced, anymail.EventComplained,
@@ -89,7 +88,7 @@ func TestSettleKeepsWhatBelongsToTheType(t *testing.T) {
 		{anymail.EventDeferred, anymail.BounceBlock, anymail.BounceBlock},
 	} {
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: tt.typ}, Bounce: anymail.Bounce{Category: tt.before}}
-		wire.Settle(ev)
+		anymail.Normalize(ev, "acme")
 		require.Equal(t, tt.after, ev.Bounce.Category, tt)
 	}
 }
