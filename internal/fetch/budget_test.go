@@ -39,7 +39,7 @@ func TestBudget(t *testing.T) {
 	require.Equal(t, "123456", content)
 	_, err = get("gone")
 	require.ErrorIs(t, err, fetch.ErrGone)
-	require.True(t, b.Fits(4), "what is gone costs nothing")
+	require.True(t, b.Fits(4), "content that is gone costs nothing")
 	require.False(t, b.Fits(5))
 
 	_, err = get("12345")
@@ -83,8 +83,8 @@ func TestJSON(t *testing.T) {
 	require.True(t, fetch.Final(err))
 }
 
-// What cannot be had of an attachment is its content alone; what may be there
-// the next time is an error.
+// An attachment whose content is gone has no content. A failure that a retry may
+// fix is an error.
 func TestAttachments(t *testing.T) {
 	down := false
 	client := esp(t, func(w http.ResponseWriter, r *http.Request) {
