@@ -17,14 +17,9 @@ type Budget struct {
 	left   int64
 }
 
-// Budget returns a Budget of limits.Fetch bytes, or of defaultMaxBytes if that
-// is 0.
+// Budget returns a Budget of limits.Fetch bytes.
 func (g Getter) Budget(limits anymail.Limits) *Budget {
-	left := limits.Fetch
-	if left <= 0 {
-		left = defaultMaxBytes
-	}
-	return &Budget{g, left}
+	return &Budget{g, limits.OrDefaults().Fetch}
 }
 
 // Fits reports whether size bytes are left in the budget.
@@ -90,11 +85,8 @@ type Attachment struct {
 // Attachments fetches attachments, limits.MIMEParts at most. If the content of an
 // attachment is gone or does not fit, the attachment has no content.
 func (b *Budget) Attachments(ctx context.Context, list []Attachment, limits anymail.Limits) ([]anymail.Attachment, error) {
-	if most := limits.MIMEParts; most > 0 && len(list) > most {
-		list = list[:most]
-	}
 	var all []anymail.Attachment
-	for _, a := range list {
+	for _, a := range list[:min(len(list), limits.OrDefaults().MIMEParts)] {
 		size := int64(max(a.Size.Int(), 0))
 		var content []byte
 		if b.Fits(size) {

@@ -33,12 +33,9 @@ type Getter struct {
 	// Hosts are the allowed host names, in lower case. A name that begins with
 	// "." allows all names below it.
 	Hosts []string
-	// MaxBytes bounds the content; 0 means defaultMaxBytes.
+	// MaxBytes bounds the content; 0 means the default of [anymail.Limits].Fetch.
 	MaxBytes int64
 }
-
-// defaultMaxBytes is the limit of a Getter and of a Budget without one.
-const defaultMaxBytes = 64 << 20
 
 var defaultClient = &http.Client{Timeout: 30 * time.Second}
 
@@ -100,7 +97,7 @@ const maxPrealloc = 1 << 20
 func (g Getter) read(resp *http.Response) ([]byte, error) {
 	most := g.MaxBytes
 	if most <= 0 {
-		most = defaultMaxBytes
+		most = anymail.Limits{}.OrDefaults().Fetch
 	}
 	tooLarge := anymail.Because(anymail.ErrTooLarge, "content to fetch", nil)
 	if resp.ContentLength > most {
