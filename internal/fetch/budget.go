@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -72,53 +71,3 @@ func (b *Budget) File(ctx context.Context, rawURL string, header http.Header) ([
 func Final(err error) bool {
 	return errors.Is(err, ErrGone) || errors.Is(err, anymail.ErrTooLarge)
 }
-
-// Attachment is an attachment to fetch.
-type Attachment struct {
-	Filename, ContentType, Disposition, ContentID string
-
-	Size   wire.Number // as declared by the ESP
-	URL    string      // if empty, the content is not fetched
-	Header http.Header
-}
-
-// Attachments fetches attachments, limits.MIMEParts at most. If the content of an
-// attachment is gone or does not fit, the attachment has no content.
-func (b *Budget) Attachments(ctx context.Context, list []Attachment, limits anymail.Limits) ([]anymail.Attachment, error) {
-	var all []anymail.Attachment
-	for _, a := range list[:min(len(list), limits.OrDefaults().MIMEParts)] {
-		size := int64(max(a.Size.Int(), 0))
-		var content []byte
-		if b.Fits(size) {
-			var err error
-			if content, err = b.File(ctx, a.URL, a.Header); err != nil {
-				return nil, err
-			}
-		}
-		got := inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, content)
-		if content == nil {
-			got.Size = size
-		}
-		all = append(all, got)
-	}
-	return all, nil
-}
-
-// Key returns the first key of a source, for requests to the ESP's API. It
-// returns [anymail.ErrConfig] if there is no key, and [anymail.ErrUnavailable] if
-// the source fails.
-func Key(ctx context.Context, source anymail.KeySource) (string, error) {
-	if source == nil {
-		return "", errNoKey
-	}
-	keys, err := source.Keys(ctx)
-	switch {
-	case err != nil:
-		return "", anymail.Because(anymail.ErrUnavailable, "API keys", err)
-	case len(keys) == 0 || keys[0] == "":
-		return "", errNoKey
-	}
-	return keys[0], nil
-}
-
-var errNoKey = anymail.Misconfigured("API key", "must be set to fetch from the ESP")
