@@ -1,13 +1,13 @@
-// Package anymailotel observes a Dispatcher with OpenTelemetry: a span for each
-// request with one for each stage and each receiver inside, and metrics.
+// Package anymailotel observes a Dispatcher with OpenTelemetry. It makes a span for
+// each request, with a child span for each stage and each receiver, and metrics:
 //
 //	anymail.requests           requests by name, endpoint and HTTP status
-//	anymail.request.duration   seconds from the first look to the answer
+//	anymail.request.duration   seconds from the start of a request to its answer
 //	anymail.events             events by ESP and type
 //	anymail.receiver.duration  seconds in receivers, by receiver and outcome
 //
-// No attribute holds anything of a payload but the event's type, so that the
-// number of time series is bounded by the configuration.
+// The only attribute from a payload is the event's type. So the configuration
+// bounds the number of time series.
 package anymailotel
 
 import (
@@ -24,8 +24,8 @@ import (
 
 const scope = "github.com/goanymail/anymail/anymailotel"
 
-// Hooks returns hooks for [anymail.WithHooks]. Either provider may be nil: then
-// there are no traces, or no metrics.
+// Hooks returns hooks for [anymail.WithHooks]. If a provider is nil, there are no
+// traces or no metrics.
 func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (anymail.Hooks, error) {
 	o := new(observer)
 	if tracers != nil {
@@ -41,8 +41,8 @@ func Hooks(tracers trace.TracerProvider, meters metric.MeterProvider) (anymail.H
 }
 
 type observer struct {
-	tracer      trace.Tracer // nil for none
-	instruments *instruments // nil for none
+	tracer      trace.Tracer // nil without traces
+	instruments *instruments // nil without metrics
 }
 
 type instruments struct {
@@ -50,7 +50,7 @@ type instruments struct {
 	requestTime, receiverTime metric.Float64Histogram
 }
 
-// boundaries are in seconds; ESPs wait for 3 to 60.
+// boundaries are in seconds. ESPs wait 3 to 60 seconds for an answer.
 var boundaries = metric.WithExplicitBucketBoundaries(.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30)
 
 func newInstruments(meter metric.Meter) (*instruments, error) {
@@ -61,11 +61,11 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 		return nil, err
 	}
 	if i.events, err = meter.Int64Counter("anymail.events", metric.WithUnit("{event}"),
-		metric.WithDescription("Events by ESP and type, redeliveries among them.")); err != nil {
+		metric.WithDescription("Events by ESP and type, including redeliveries.")); err != nil {
 		return nil, err
 	}
 	if i.requestTime, err = meter.Float64Histogram("anymail.request.duration", metric.WithUnit("s"), boundaries,
-		metric.WithDescription("Time from the first look at a request to its answer.")); err != nil {
+		metric.WithDescription("Time from the start of a request to its answer.")); err != nil {
 		return nil, err
 	}
 	if i.receiverTime, err = meter.Float64Histogram("anymail.receiver.duration", metric.WithUnit("s"), boundaries,
@@ -75,7 +75,7 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 	return &i, nil
 }
 
-func about(info anymail.RequestInfo) []attribute.KeyValue {
+func requestAttributes(info anymail.RequestInfo) []attribute.KeyValue {
 	return []attribute.KeyValue{
 		attribute.String("anymail.esp", info.ESP),
 		attribute.String("anymail.name", info.Name),
@@ -84,12 +84,12 @@ func about(info anymail.RequestInfo) []attribute.KeyValue {
 }
 
 func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
-	begin, attributes := time.Now(), about(info)
-	ctx, span := o.span(ctx, "anymail "+info.Name+"/"+info.Endpoint, trace.SpanKindServer, attributes)
-	return ctx, func(outcome anymail.RequestResult) {
-		status := attribute.Int("http.response.status_code", outcome.Status)
-		span.SetAttributes(status, attribute.Int("anymail.events", len(outcome.Events)))
-		end(span, outcome.Err)
+	begin, attributes := time.Now(), requestAttributes(info)
+	ctx, span := o.startSpan(ctx, "anymail "+info.Name+"/"+info.Endpoint, trace.SpanKindServer, attributes)
+	return ctx, func(result anymail.RequestResult) {
+		status := attribute.Int("http.response.status_code", result.Status)
+		span.SetAttributes(status, attribute.Int("anymail.events", len(result.Events)))
+		endSpan(span, result.Err)
 		if o.instruments == nil {
 			return
 		}
@@ -97,7 +97,7 @@ func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (conte
 		o.instruments.requests.Add(ctx, 1, set)
 		o.instruments.requestTime.Record(ctx, time.Since(begin).Seconds(), set)
 		types := map[anymail.EventType]int64{}
-		for _, ev := range outcome.Events {
+		for _, ev := range result.Events {
 			types[ev.Base().Type]++
 		}
 		for typ, n := range types {
@@ -107,8 +107,8 @@ func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (conte
 }
 
 func (o *observer) stage(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
-	ctx, span := o.span(ctx, "anymail "+string(stage), trace.SpanKindInternal, nil)
-	return ctx, func(err error) { end(span, err) }
+	ctx, span := o.startSpan(ctx, "anymail "+string(stage), trace.SpanKindInternal, nil)
+	return ctx, func(err error) { endSpan(span, err) }
 }
 
 func (o *observer) receiver(ctx context.Context, receiver string, ev anymail.Event) (context.Context, func(error)) {
@@ -118,9 +118,9 @@ func (o *observer) receiver(ctx context.Context, receiver string, ev anymail.Eve
 		attribute.String("anymail.esp", ev.Base().ESP),
 		attribute.String("anymail.event_type", string(ev.Base().Type)),
 	}
-	ctx, span := o.span(ctx, "anymail receiver "+receiver, trace.SpanKindInternal, attributes)
+	ctx, span := o.startSpan(ctx, "anymail receiver "+receiver, trace.SpanKindInternal, attributes)
 	return ctx, func(err error) {
-		end(span, err)
+		endSpan(span, err)
 		if o.instruments != nil {
 			o.instruments.receiverTime.Record(ctx, time.Since(begin).Seconds(),
 				metric.WithAttributes(append(attributes, attribute.Bool("anymail.ok", err == nil))...))
@@ -128,14 +128,14 @@ func (o *observer) receiver(ctx context.Context, receiver string, ev anymail.Eve
 	}
 }
 
-func (o *observer) span(ctx context.Context, name string, kind trace.SpanKind, attributes []attribute.KeyValue) (context.Context, trace.Span) {
+func (o *observer) startSpan(ctx context.Context, name string, kind trace.SpanKind, attributes []attribute.KeyValue) (context.Context, trace.Span) {
 	if o.tracer == nil {
-		return ctx, trace.SpanFromContext(context.Background()) // one that does nothing
+		return ctx, trace.SpanFromContext(context.Background()) // a span that does nothing
 	}
 	return o.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(attributes...))
 }
 
-func end(span trace.Span, err error) {
+func endSpan(span trace.Span, err error) {
 	if err != nil {
 		span.SetStatus(codes.Error, err.Error())
 	}

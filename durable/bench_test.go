@@ -36,17 +36,17 @@ func benchEvents(n int) []anymail.Event {
 	return evs
 }
 
-// onEachBench runs a benchmark on both databases. Each measurement makes one for
-// itself, so that none finds the rows of another.
+// onEachBench runs a benchmark on both databases. Each measurement makes a
+// database of its own, so that none finds the rows of another.
 func onEachBench(b *testing.B, bench func(b *testing.B, fresh func(testing.TB) database)) {
 	b.Run("db=sqlite", func(b *testing.B) { bench(b, onSQLite) })
 	b.Run("db=postgres", func(b *testing.B) { bench(b, onPostgres) })
 }
 
-// figures are what benchmarks have measured, by their names and the units.
+// figures are the measured values, by benchmark and unit.
 var figures = map[string]map[string]float64{}
 
-func measured(b *testing.B, value float64, unit string) {
+func report(b *testing.B, value float64, unit string) {
 	b.Helper()
 	b.ReportMetric(value, unit)
 	if figures[b.Name()] == nil {
@@ -55,9 +55,9 @@ func measured(b *testing.B, value float64, unit string) {
 	figures[b.Name()][unit] = value
 }
 
-// latencies reports the median and 99th percentile of what is measured, and
-// events per second. The events are made outside of the time.
-func latencies(b *testing.B, batch int, insert func([]anymail.Event) error) {
+// measureInserts reports the median and 99th percentile of the time of an insert,
+// and events per second. Making the events is not timed.
+func measureInserts(b *testing.B, batch int, insert func([]anymail.Event) error) {
 	b.Helper()
 	took := make([]time.Duration, 0, b.N)
 	var all time.Duration
@@ -70,19 +70,19 @@ func latencies(b *testing.B, batch int, insert func([]anymail.Event) error) {
 		took = append(took, d)
 		all += d
 	}
-	quantiles(b, took)
-	measured(b, float64(b.N*batch)/all.Seconds(), "events/s")
-	measured(b, residentMiB(), "rss-MiB")
+	reportQuantiles(b, took)
+	report(b, float64(b.N*batch)/all.Seconds(), "events/s")
+	report(b, residentMiB(), "rss-MiB")
 }
 
-func quantiles(b *testing.B, took []time.Duration) {
+func reportQuantiles(b *testing.B, took []time.Duration) {
 	b.Helper()
 	slices.Sort(took)
-	measured(b, float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
-	measured(b, float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+	report(b, float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	report(b, float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
-// residentMiB is the memory that the process has from the system; 0 where that
+// residentMiB returns the memory that the process has from the system; 0 if that
 // cannot be read.
 func residentMiB() float64 {
 	statm, err := os.ReadFile("/proc/self/statm")
@@ -93,18 +93,18 @@ func residentMiB() float64 {
 	return float64(pages*os.Getpagesize()) / (1 << 20)
 }
 
-// BenchmarkEnqueue is the way to the answer: events for one receiver into an
-// otherwise idle queue, one request after the other. floor is the same rows of
-// river_job, with their unique keys and all indexes, by the quickest bare insert
-// there is: one INSERT over a JSON array (SQLite), COPY (PostgreSQL).
+// BenchmarkEnqueue measures the work before the answer: events for one receiver
+// into an otherwise idle queue, one request after the other. The floor is the
+// same rows of river_job, with their unique keys and all indexes, by the fastest
+// bare insert: one INSERT over a JSON array (SQLite), COPY (PostgreSQL).
 func BenchmarkEnqueue(b *testing.B) {
 	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
 		for _, batch := range []int{1, 1000} {
 			b.Run(fmt.Sprintf("batch=%d/floor", batch), func(b *testing.B) {
-				latencies(b, batch, floor(b, fresh(b)))
+				measureInserts(b, batch, floor(b, fresh(b)))
 			})
 			b.Run(fmt.Sprintf("batch=%d/durable", batch), func(b *testing.B) {
-				latencies(b, batch, enqueue(b, fresh(b)))
+				measureInserts(b, batch, enqueue(b, fresh(b)))
 			})
 		}
 	})
@@ -118,7 +118,8 @@ func enqueue(b *testing.B, db database) func([]anymail.Event) error {
 	return func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) }
 }
 
-// BenchmarkEnqueueParallel is the same from 16 requests at once, single events.
+// BenchmarkEnqueueParallel measures the same with single events from 16
+// concurrent requests.
 func BenchmarkEnqueueParallel(b *testing.B) {
 	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
 		for what, open := range map[string]func(*testing.B, database) func([]anymail.Event) error{"floor": floor, "durable": enqueue} {
@@ -143,16 +144,16 @@ func BenchmarkEnqueueParallel(b *testing.B) {
 					took = append(took, own...)
 				})
 				b.StopTimer()
-				quantiles(b, took)
-				measured(b, float64(b.N)/b.Elapsed().Seconds(), "events/s")
-				measured(b, residentMiB(), "rss-MiB")
+				reportQuantiles(b, took)
+				report(b, float64(b.N)/b.Elapsed().Seconds(), "events/s")
+				report(b, residentMiB(), "rss-MiB")
 			})
 		}
 	})
 }
 
-// BenchmarkWork is the way from the queue to a receiver that does nothing, and
-// to one that writes a row in the job's transaction.
+// BenchmarkWork measures the work from the queue to a receiver: one that does
+// nothing, and one that writes a row in the job's transaction.
 func BenchmarkWork(b *testing.B) {
 	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
 		for _, workers := range []int{durable.DefaultWorkers, 200} {
@@ -191,13 +192,14 @@ func benchWork(b *testing.B, db database, workers int, receive func(context.Cont
 	for done.Load() < int64(b.N) {
 		time.Sleep(5 * time.Millisecond)
 	}
-	settled(b, q) // and all of it is written down
+	settle(b, q) // until all jobs are stored as done
 	b.StopTimer()
-	measured(b, float64(b.N)/b.Elapsed().Seconds(), "events/s")
-	measured(b, residentMiB(), "rss-MiB")
+	report(b, float64(b.N)/b.Elapsed().Seconds(), "events/s")
+	report(b, residentMiB(), "rss-MiB")
 }
 
-// floor inserts rows as Enqueue does, without anything around it.
+// floor returns a function that inserts the rows of Enqueue and does nothing
+// else.
 func floor(b *testing.B, db database) func([]anymail.Event) error {
 	b.Helper()
 	require.NoError(b, db.open(b, new(anymail.Signals)).Close()) // makes the tables
@@ -232,7 +234,7 @@ func floor(b *testing.B, db database) func([]anymail.Event) error {
 	}
 }
 
-// printTables prints what was measured as docs/durable.md has it.
+// printTables prints the figures as the tables of docs/durable.md.
 func printTables(w io.Writer) {
 	if len(figures) == 0 {
 		return
@@ -253,12 +255,12 @@ func printTables(w io.Writer) {
 	}
 
 	fmt.Fprintf(w, "\n%s, %d CPUs, %s; load average at the end %s\n\n", time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), loadAverage())
-	row("to the answer", "SQLite floor", "SQLite", "PostgreSQL floor", "PostgreSQL")
+	row("before the answer", "SQLite floor", "SQLite", "PostgreSQL floor", "PostgreSQL")
 	row("---", "---", "---", "---", "---")
 	for _, r := range []struct{ rate, latency, benchmark string }{
 		{"single events, per second", "median / p99", "Enqueue/db=%s/batch=1/%s"},
 		{"1000 in a request, events per second", "median / p99 of such a request", "Enqueue/db=%s/batch=1000/%s"},
-		{"single events from 16 requests at once, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
+		{"single events from 16 concurrent requests, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
 	} {
 		var rates, latencies []string
 		for _, db := range []string{"sqlite", "postgres"} {
@@ -272,7 +274,7 @@ func printTables(w io.Writer) {
 		row(r.latency, latencies...)
 	}
 	fmt.Fprintln(w)
-	row("worked off, events per second", "SQLite", "PostgreSQL")
+	row("receivers, events per second", "SQLite", "PostgreSQL")
 	row("---", "---", "---")
 	for _, r := range []struct{ what, benchmark string }{
 		{"receiver that does nothing, 16 workers", "workers=16/plain"},

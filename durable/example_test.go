@@ -13,7 +13,7 @@ import (
 
 var quiet = durable.WithLogger(slog.New(slog.DiscardHandler))
 
-// One option, and the receiver runs after the answer, until it has succeeded.
+// With one option the receiver runs after the answer, until it succeeds.
 func Example() {
 	ctx := context.Background()
 	d, err := anymail.New(durable.SQLite(ctx, ":memory:", quiet)) // or a file, or Postgres with a URL
@@ -31,14 +31,14 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	// d.Register("mailgun", adapter) and serve d. For each request the
-	// Dispatcher then does this:
+	// Register an adapter and serve d. For each request the Dispatcher calls
+	// Enqueue:
 	err = d.Queue().Enqueue(ctx, []anymail.Event{&anymail.TrackingEvent{
 		Common:    anymail.Common{ESP: "mailgun", Type: anymail.EventBounced, Key: "mailgun:1"},
 		Recipient: "ada@example.com",
 	}})
 	if err != nil {
-		fmt.Println(err) // and the ESP is answered 503
+		fmt.Println(err) // the Dispatcher answers 503
 		return
 	}
 	<-done
@@ -51,8 +51,7 @@ func Example() {
 	// Output: ada@example.com bounced
 }
 
-// A queue that is opened by hand, for a process that only works: it has
-// receivers and no Dispatcher.
+// OpenSQLite is for a process that only runs receivers, without a Dispatcher.
 func ExampleOpenSQLite() {
 	ctx := context.Background()
 	var signals anymail.Signals
@@ -75,13 +74,13 @@ func ExampleOpenSQLite() {
 		fmt.Println(err)
 		return
 	}
-	// Another process has the Dispatcher and puts events in.
+	// Another process has the Dispatcher, which enqueues events.
 	_ = q.Enqueue(ctx, []anymail.Event{&anymail.TrackingEvent{
 		Common:    anymail.Common{ESP: "mailgun", Type: anymail.EventBounced, Key: "mailgun:1"},
 		Recipient: "ada@example.com",
 	}})
 	fmt.Println(<-done)
-	if err := q.Stop(ctx); err != nil { // waits for the receivers that run
+	if err := q.Stop(ctx); err != nil { // waits for running receivers
 		fmt.Println(err)
 	}
 	// Output: ada@example.com

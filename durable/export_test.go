@@ -13,13 +13,13 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Quick lets a dead process's jobs be run again soon, and maintenance begin at
-// once.
+// Quick makes River rescue a dead process's jobs soon, and begin maintenance
+// immediately.
 func Quick(rescueAfter time.Duration) Option {
 	return func(s *settings) { s.rescueAfter, s.testOnly = rescueAfter, true }
 }
 
-// Pragma adds to the pragmas of SQLite.
+// Pragma adds a pragma to those of SQLite.
 func Pragma(pragma string) Option {
 	return func(s *settings) { s.pragmas += "&_pragma=" + pragma }
 }
@@ -27,13 +27,13 @@ func Pragma(pragma string) Option {
 // DB is the queue's database.
 func (q *Queue) DB() *sql.DB { return q.db }
 
-// Sweep runs the sweep now.
+// Sweep calls sweep.
 func (q *Queue) Sweep(ctx context.Context) error { return q.sweep(ctx) }
 
-// QueueName is the name of a receiver's queue.
+// QueueName is queueName.
 var QueueName = queueName
 
-// FloorRows are the rows that Enqueue makes for a receiver "crm", to be copied
+// FloorRows returns the rows that Enqueue makes for a receiver "crm", for a COPY
 // into river_job.
 func FloorRows(events []anymail.Event) [][]any {
 	rows := make([][]any, len(events))
@@ -44,7 +44,7 @@ func FloorRows(events []anymail.Event) [][]any {
 	return rows
 }
 
-// FloorJSON are the same as a JSON array for SQLite.
+// FloorJSON returns the same rows as a JSON array, for SQLite.
 func FloorJSON(events []anymail.Event) string {
 	type row struct {
 		Args json.RawMessage `json:"args"`

@@ -1,20 +1,14 @@
 package durable_test
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,210 +23,6 @@ import (
 	"github.com/goanymail/anymail/durable"
 )
 
-const secret = "hook:correct-horse-battery-42"
-
-// adapter makes an event of each line that is posted; the line is its key.
-type adapter struct{}
-
-func (adapter) ESP() string { return "example" }
-
-func (adapter) Endpoints() []anymail.Endpoint {
-	return []anymail.Endpoint{{Path: "tracking", Parser: anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-		var events []anymail.Event
-		for key := range strings.Lines(string(p.Body)) {
-			events = append(events, event(strings.TrimSpace(key)))
-		}
-		return events, nil
-	})}}
-}
-
-func dispatcher(tb testing.TB, q anymail.Queue) *anymail.Dispatcher {
-	tb.Helper()
-	d, err := anymail.New(anymail.WithQueue(q), anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.DiscardHandler)))
-	require.NoError(tb, err)
-	require.NoError(tb, d.Register("example", adapter{}))
-	return d
-}
-
-// post posts events as an ESP would, and returns the status; 0 where there was
-// no answer.
-func post(addr string, keys ...string) int {
-	user, password, _ := strings.Cut(secret, ":")
-	r, err := http.NewRequest(http.MethodPost, addr+"/example/tracking/", strings.NewReader(strings.Join(keys, "\n")))
-	if err != nil {
-		return 0
-	}
-	r.SetBasicAuth(user, password)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode
-}
-
-// A world is a database, and what receivers do to the outside: one leaves a
-// line in a file for each call, one writes a row in the job's transaction.
-type world struct {
-	Kind, DSN, File string
-	Ballast         int  // bytes in each row beside the key
-	Hold            bool // receivers stop before they do anything
-
-	begun chan struct{} // if not nil, receivers say that they have begun
-	gate  chan struct{} // and wait until this is closed
-}
-
-func newWorld(t *testing.T, db database) world {
-	t.Helper()
-	w := world{Kind: db.kind, DSN: db.dsn, File: filepath.Join(t.TempDir(), "calls")}
-	require.NoError(t, os.WriteFile(w.File, nil, 0o600))
-	q := db.open(t, new(anymail.Signals))
-	_, err := q.DB().ExecContext(t.Context(), "CREATE TABLE effects (key text NOT NULL, ballast text)")
-	require.NoError(t, err)
-	require.NoError(t, q.Close())
-	return w
-}
-
-// open opens the world's queue with both receivers connected. Jobs of a dead
-// process are run again as soon as River can.
-func (w world) open(tb testing.TB, options ...durable.Option) *durable.Queue {
-	tb.Helper()
-	signals := new(anymail.Signals)
-	connect(tb, signals, "file", func(_ context.Context, ev *anymail.TrackingEvent) error {
-		w.hold()
-		f, err := os.OpenFile(w.File, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(f, "%d %s\n", os.Getpid(), ev.Key)
-		return errors.Join(err, f.Close())
-	})
-	connect(tb, signals, "tx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
-		w.hold()
-		tx, err := durable.Tx(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO effects (key, ballast) VALUES ($1, $2)", ev.Key, strings.Repeat("b", w.Ballast))
-		return err
-	})
-	return database{kind: w.Kind, dsn: w.DSN}.open(tb, signals, append([]durable.Option{
-		durable.WithTimeout(10 * time.Second), durable.Quick(11 * time.Second), durable.WithBackoff(soon),
-	}, options...)...)
-}
-
-func (w world) hold() {
-	if w.Hold {
-		select {}
-	}
-	if w.gate != nil {
-		w.begun <- struct{}{}
-		<-w.gate
-	}
-}
-
-// calls returns how often the file's receiver saw each key, and which processes
-// it ran in.
-func (w world) calls(t *testing.T) (calls map[string]int, processes map[string]bool) {
-	t.Helper()
-	b, err := os.ReadFile(w.File)
-	require.NoError(t, err)
-	calls, processes = map[string]int{}, map[string]bool{}
-	for line := range strings.Lines(string(b)) {
-		process, key, _ := strings.Cut(strings.TrimSpace(line), " ")
-		calls[key]++
-		processes[process] = true
-	}
-	return calls, processes
-}
-
-// effects returns how many rows there are for each key.
-func effects(t *testing.T, q *durable.Queue) map[string]int {
-	t.Helper()
-	rows, err := q.DB().QueryContext(t.Context(), "SELECT key, count(*) FROM effects GROUP BY key")
-	require.NoError(t, err)
-	defer rows.Close()
-	all := map[string]int{}
-	for rows.Next() {
-		var key string
-		var n int
-		require.NoError(t, rows.Scan(&key, &n))
-		all[key] = n
-	}
-	require.NoError(t, rows.Err())
-	return all
-}
-
-// check is the promise: whatever was answered 200 reached each receiver at
-// least once, and exactly once the one that works in the job's transaction;
-// what was not answered may have arrived, but not twice there either.
-func (w world) check(t *testing.T, q *durable.Queue, answered []string) {
-	t.Helper()
-	settled(t, q)
-	calls, _ := w.calls(t)
-	rows := effects(t, q)
-	for _, key := range answered {
-		require.GreaterOrEqual(t, calls[key], 1, "file, %s", key)
-		require.Equal(t, 1, rows[key], "tx, %s", key)
-	}
-	for key, n := range rows {
-		require.Equal(t, 1, n, "tx, %s", key)
-	}
-	dead, err := q.List(t.Context(), durable.Filter{})
-	require.NoError(t, err)
-	require.Empty(t, dead)
-}
-
-// child runs this test binary as another process that serves webhooks and works
-// in w. It returns its URL and the function that kills it.
-func (w world) child(t *testing.T) (addr string, kill func()) {
-	t.Helper()
-	spec, err := json.Marshal(w)
-	require.NoError(t, err)
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+string(spec))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	kill = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill() // SIGKILL
-		_ = cmd.Wait()
-	})
-	t.Cleanup(kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	return strings.TrimSpace(line), kill
-}
-
-const childEnv = "ANYMAIL_DURABLE_CHILD"
-
-func TestMain(m *testing.M) {
-	if spec := os.Getenv(childEnv); spec != "" {
-		var w world
-		t := new(childTB)
-		require.NoError(t, json.Unmarshal([]byte(spec), &w))
-		q := w.open(t)
-		start(t, q)
-		fmt.Println(httptest.NewServer(dispatcher(t, q)).URL)
-		select {}
-	}
-	sqlite.RegisterConnectionHook(limitDisk)
-	code := m.Run()
-	printTables(os.Stdout) // of the benchmarks, if any ran
-	os.Exit(code)
-}
-
-// childTB is a testing.TB outside a test.
-type childTB struct{ testing.TB }
-
-func (*childTB) Helper()                           {}
-func (*childTB) Cleanup(func())                    {}
-func (*childTB) Context() context.Context          { return context.Background() }
-func (*childTB) Errorf(format string, args ...any) { fmt.Fprintf(os.Stderr, format, args...) }
-func (*childTB) FailNow()                          { os.Exit(1) }
-
 // poster posts events one by one from several goroutines, and keeps the keys of
 // those that were answered 200.
 type poster struct {
@@ -242,8 +32,8 @@ type poster struct {
 	answered []string
 }
 
-// run posts until enough were answered 200, then calls then, and goes on until
-// posts fail, or a little longer.
+// run posts until enough requests were answered 200, calls then, and continues
+// until posts fail or ten more were answered.
 func (p *poster) run(addr string, enough int, then func()) {
 	var called atomic.Bool
 	once := sync.OnceFunc(func() { called.Store(true); then() })
@@ -258,7 +48,7 @@ func (p *poster) run(addr string, enough int, then func()) {
 					if called.Load() {
 						return
 					}
-					continue // of an outage before this one
+					continue // the outage before this one
 				}
 				p.mu.Lock()
 				p.answered = append(p.answered, key)
@@ -278,7 +68,7 @@ func (p *poster) run(addr string, enough int, then func()) {
 
 func TestKilledBetweenAnswerAndCallback(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
-		w := newWorld(t, db)
+		w := newSandbox(t, db)
 		p := &poster{prefix: "k"}
 
 		holding := w
@@ -286,13 +76,13 @@ func TestKilledBetweenAnswerAndCallback(t *testing.T) {
 		addr, kill := holding.child(t)
 		p.run(addr, 10, kill)
 		calls, _ := w.calls(t)
-		require.Empty(t, calls, "killed before any callback")
+		require.Empty(t, calls, "no callback before the kill")
 
 		addr, kill = w.child(t)
-		p.run(addr, 30, kill) // somewhere in the midst of both
+		p.run(addr, 30, kill) // while requests and receivers run
 
 		q := w.open(t)
-		muchLater(t, q, db.kind)
+		ageDeadProcess(t, q, db.kind)
 		start(t, q)
 		w.check(t, q, p.answered)
 	})
@@ -300,8 +90,8 @@ func TestKilledBetweenAnswerAndCallback(t *testing.T) {
 
 func TestTwoProcessesOnOnePostgres(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, onPostgres(t))
-	q := w.open(t) // takes events, but does not work
+	w := newSandbox(t, onPostgres(t))
+	q := w.open(t) // accepts events, but does not start
 	var all []string
 	enqueue := func(prefix string) {
 		require.NoError(t, q.Enqueue(t.Context(), events(prefix, 20)))
@@ -316,11 +106,11 @@ func TestTwoProcessesOnOnePostgres(t *testing.T) {
 			enqueue(fmt.Sprintf("%s%d-", name, i))
 		}
 	}
-	eventually(t, func() bool { // both of them work
+	eventually(t, func() bool { // until both processes have worked
 		enqueue(fmt.Sprintf("more%d-", len(all)))
 		_, processes := w.calls(t)
 		return len(processes) == 2
-	}, "one process does nothing")
+	}, "one process runs no receivers")
 	w.check(t, q, all)
 	calls, _ := w.calls(t)
 	for key, n := range calls {
@@ -329,7 +119,7 @@ func TestTwoProcessesOnOnePostgres(t *testing.T) {
 	require.Len(t, calls, len(all))
 }
 
-// proxy stands between a queue and its server, and can go away.
+// proxy is a TCP proxy between a queue and its server that can go down.
 type proxy struct {
 	listener net.Listener
 	target   string
@@ -393,8 +183,8 @@ func (p *proxy) set(down bool) {
 func TestDatabaseStoppedAndStarted(t *testing.T) {
 	t.Parallel()
 	db := onPostgres(t)
-	w := newWorld(t, db)
-	direct := w.open(t) // around the proxy, to look at things
+	w := newSandbox(t, db)
+	direct := w.open(t) // without the proxy, to inspect the database
 	u, err := url.Parse(db.dsn)
 	require.NoError(t, err)
 	p := newProxy(t, u.Host)
@@ -410,20 +200,20 @@ func TestDatabaseStoppedAndStarted(t *testing.T) {
 		posts.run(server.URL, 30, func() { p.set(true) })
 		require.Equal(t, http.StatusServiceUnavailable, post(server.URL, "while it is down"))
 		p.set(false)
-		eventually(t, func() bool { return post(server.URL, "when it is back") == http.StatusOK }, "it does not come back")
+		eventually(t, func() bool { return post(server.URL, "when it is back") == http.StatusOK }, "the database does not come back")
 	}
-	// As a restart of the server does to its clients, in the midst of work.
+	// A restart of the server does this to its clients while they work.
 	posts.run(server.URL, 30, func() {
 		_, err := direct.DB().ExecContext(t.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()")
-		_ = err // its own pool may be hit
+		_ = err // it may terminate connections of its own pool
 	})
-	eventually(t, func() bool { return post(server.URL, "in the end") == http.StatusOK }, "it does not come back")
+	eventually(t, func() bool { return post(server.URL, "in the end") == http.StatusOK }, "the database does not come back")
 	w.check(t, q, append(posts.answered, "when it is back", "in the end"))
 }
 
 func TestLockedFile(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, onSQLite(t))
+	w := newSandbox(t, onSQLite(t))
 	q := w.open(t, durable.Pragma("busy_timeout(50)"))
 	server := httptest.NewServer(dispatcher(t, q))
 	defer server.Close()
@@ -441,14 +231,14 @@ func TestLockedFile(t *testing.T) {
 	require.NotContains(t, effects(t, q), "locked")
 }
 
-// disks says how many pages the SQLite file of a path may have. SQLite counts
-// them for each connection, and database/sql replaces a connection whenever a
-// query on it was cancelled, so that the limit has to be set on each new one.
-var disks sync.Map
+// diskPages maps the path of an SQLite file to how many pages it may have. SQLite
+// has the limit for each connection, and database/sql replaces a connection after
+// a query on it was cancelled. So the limit must be set on each new connection.
+var diskPages sync.Map
 
 func limitDisk(c sqlite.ExecQuerierContext, dsn string) error {
 	path, _, _ := strings.Cut(strings.TrimPrefix(dsn, "file:"), "?")
-	pages, limited := disks.Load(path)
+	pages, limited := diskPages.Load(path)
 	if !limited {
 		return nil
 	}
@@ -456,13 +246,13 @@ func limitDisk(c sqlite.ExecQuerierContext, dsn string) error {
 	return err
 }
 
-// limitDisk lets q's file have so many pages more than it has.
-func (w world) limitDisk(t *testing.T, q *durable.Queue, more int) {
+// limitDisk limits q's file to the pages that it has and more.
+func (w sandbox) limitDisk(t *testing.T, q *durable.Queue, more int) {
 	t.Helper()
 	var pages int
 	require.NoError(t, q.DB().QueryRowContext(t.Context(), "PRAGMA page_count").Scan(&pages))
 	pages += more
-	disks.Store(w.DSN, pages)
+	diskPages.Store(w.DSN, pages)
 	_, err := q.DB().ExecContext(t.Context(), fmt.Sprintf("PRAGMA max_page_count = %d", pages))
 	require.NoError(t, err)
 }
@@ -471,7 +261,7 @@ const aLot = 1 << 20
 
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, onSQLite(t))
+	w := newSandbox(t, onSQLite(t))
 	q := w.open(t)
 	w.limitDisk(t, q, 20) // 80 KiB, two or three batches
 	server := httptest.NewServer(dispatcher(t, q))
@@ -495,8 +285,8 @@ func TestFullDisk(t *testing.T) {
 	require.NotEmpty(t, answered)
 	require.NotEmpty(t, refused)
 
-	w.limitDisk(t, q, aLot)         // somebody made room
-	for _, batch := range refused { // and the ESP comes again
+	w.limitDisk(t, q, aLot)         // an operator freed space
+	for _, batch := range refused { // and the ESP retries
 		require.Equal(t, http.StatusOK, post(server.URL, batch))
 		answered = append(answered, strings.Split(batch, "\n")...)
 	}
@@ -508,9 +298,9 @@ func TestFullDisk(t *testing.T) {
 func TestDiskFullWhileReceiversRun(t *testing.T) {
 	t.Parallel()
 	const jobs = 10
-	w := newWorld(t, onSQLite(t))
-	w.begun, w.gate = make(chan struct{}, aLot), make(chan struct{})
-	w.Ballast = 100_000 // so that the rows of the receivers that run have no room
+	w := newSandbox(t, onSQLite(t))
+	w.begun, w.release = make(chan struct{}, aLot), make(chan struct{})
+	w.Ballast = 100_000 // so that the rows of running receivers do not fit
 	failed := make(chan error, aLot)
 	q := w.open(t, durable.WithMaxAttempts(1000), durable.WithHooks(anymail.Hooks{
 		Receiver: func(ctx context.Context, _ string, _ anymail.Event) (context.Context, func(error)) {
@@ -530,8 +320,8 @@ func TestDiskFullWhileReceiversRun(t *testing.T) {
 	large := event("large")
 	large.Raw = anymail.Raw(strings.Repeat(" ", 500_000))
 	require.ErrorIs(t, q.Enqueue(t.Context(), []anymail.Event{large}), anymail.ErrUnavailable)
-	close(w.gate)
-	require.ErrorContains(t, next(t, failed, "no receiver notices"), "full")
+	close(w.release)
+	require.ErrorContains(t, next(t, failed, "no receiver fails"), "full")
 
 	w.limitDisk(t, q, aLot)
 	require.NoError(t, q.Enqueue(t.Context(), []anymail.Event{large}))
@@ -542,7 +332,7 @@ func TestDiskFullWhileReceiversRun(t *testing.T) {
 	w.check(t, q, answered)
 }
 
-func TestSlowReceiverIsStoppedAndKeepsNobodyWaiting(t *testing.T) {
+func TestSlowReceiverDelaysNoOther(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		var signals anymail.Signals
 		var fast counter
@@ -554,8 +344,8 @@ func TestSlowReceiverIsStoppedAndKeepsNobodyWaiting(t *testing.T) {
 		q := db.open(t, &signals, durable.WithTimeout(time.Second), durable.WithWorkers(2), durable.WithMaxAttempts(2), durable.WithBackoff(soon))
 		start(t, q)
 		require.NoError(t, q.Enqueue(t.Context(), events("e", 4)))
-		eventually(t, func() bool { return len(fast.all()) == 4 }, "the fast receiver waits")
-		settled(t, q)
+		eventually(t, func() bool { return len(fast.all()) == 4 }, "the fast receiver is delayed")
+		settle(t, q)
 		require.Empty(t, cmp.Diff(once("e", 4), fast.all()))
 		dead, err := q.List(t.Context(), durable.Filter{})
 		require.NoError(t, err)
@@ -568,7 +358,7 @@ func TestSlowReceiverIsStoppedAndKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
-func TestPoisonGoesToTheDeadLettersAndOthersGoOn(t *testing.T) {
+func TestPoisonEventsBecomeDeadLetters(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		var signals anymail.Signals
 		var calls counter
@@ -593,7 +383,7 @@ func TestPoisonGoesToTheDeadLettersAndOthersGoOn(t *testing.T) {
 		q := db.open(t, &signals, durable.WithMaxAttempts(3), durable.WithBackoff(soon))
 		start(t, q)
 		require.NoError(t, q.Enqueue(t.Context(), events("e", 20)))
-		settled(t, q)
+		settle(t, q)
 		want := once("e", 20)
 		want["e3"], want["e5"] = 3, 3
 		require.Empty(t, cmp.Diff(want, calls.all()))
@@ -612,12 +402,12 @@ func TestPoisonGoesToTheDeadLettersAndOthersGoOn(t *testing.T) {
 	})
 }
 
-// A clock that jumps leaves rows behind whose times are off. River cannot be
-// given another clock on both databases, so the rows are made here.
+// A clock that jumps leaves rows with wrong times. River does not accept another
+// clock on both databases, so the test makes such rows.
 func TestClockJumps(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		ctx := t.Context()
-		w := newWorld(t, db)
+		w := newSandbox(t, db)
 		q := w.open(t)
 		shift := func(prefix, column, by string) {
 			t.Helper()
@@ -631,7 +421,7 @@ func TestClockJumps(t *testing.T) {
 		for _, prefix := range []string{"ahead", "behind", "running"} {
 			require.NoError(t, q.Enqueue(ctx, events(prefix, 5)))
 		}
-		// Written while the clock was a day behind: due at once.
+		// Written while the clock was a day behind: due immediately.
 		shift("behind", "scheduled_at", "-1 day")
 		shift("behind", "created_at", "-1 day")
 		// Written while the clock was a day ahead: due tomorrow, or on demand.
@@ -642,18 +432,18 @@ func TestClockJumps(t *testing.T) {
 		shift("running", "attempted_at", "+1 day")
 
 		start(t, q)
-		eventually(t, func() bool { return len(effects(t, q)) == 5 }, "what was due is not run")
+		eventually(t, func() bool { return len(effects(t, q)) == 5 }, "due jobs do not run")
 		eventually(t, func() bool {
 			stats, err := q.Stats(ctx)
 			return err == nil && stats.Pending == 10 && stats.Running == 10
-		}, "jobs of both receivers wait, and none is lost")
+		}, "jobs of both receivers are not pending and running")
 
 		n, err := q.RetryAll(ctx, durable.Filter{State: durable.Pending})
 		require.NoError(t, err)
 		require.Equal(t, 10, n)
-		eventually(t, func() bool { return len(effects(t, q)) == 10 }, "what was made due is not run")
+		eventually(t, func() bool { return len(effects(t, q)) == 10 }, "retried jobs do not run")
 
-		shift("running", "attempted_at", "-1 hour") // the clock has got there
+		shift("running", "attempted_at", "-1 hour") // the clock has caught up
 		restart(t, q)
 		var answered []string
 		for _, prefix := range []string{"ahead", "behind", "running"} {
@@ -665,7 +455,7 @@ func TestClockJumps(t *testing.T) {
 	})
 }
 
-func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
+func TestFullQueueRefusesAndLosesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		const limit, posters, requests, batch = 20, 8, 3, 4
 		var signals anymail.Signals
@@ -696,7 +486,7 @@ func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
 					for k := range keys {
 						keys[k] = fmt.Sprintf("%d-%d-%d", p, r, k)
 					}
-					for { // as an ESP does, though not so soon
+					for { // retries as an ESP does, but sooner
 						status := post(server.URL, keys...)
 						if status == http.StatusOK {
 							break
@@ -712,8 +502,8 @@ func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
 				}
 			})
 		}
-		go func() { wg.Wait(); fill() }() // without a limit all is taken
-		<-filled                          // to the brim, before anything is worked off
+		go func() { wg.Wait(); fill() }() // without a limit the queue accepts everything
+		<-filled                          // full, before any job runs
 		start(t, q)
 		done := make(chan struct{})
 		go func() { wg.Wait(); close(done) }()
@@ -728,9 +518,9 @@ func TestAtItsLimitTheQueueRefusesAndLosesNothing(t *testing.T) {
 			require.NoError(t, err)
 			highest = max(highest, stats.Pending+stats.Running)
 		}
-		settled(t, q)
+		settle(t, q)
 		require.Positive(t, refused.Load())
-		require.Less(t, highest, limit+batch, "a request that begins below the limit is taken whole")
+		require.Less(t, highest, limit+batch, "a request that begins below the limit is accepted whole")
 		require.Empty(t, cmp.Diff(want, calls.all()))
 	})
 }

@@ -25,12 +25,12 @@ import (
 
 const postgresEnv = "ANYMAIL_TEST_POSTGRES"
 
-// database is where a test's queue lives: an SQLite file, or a schema of its
+// database is the database of a test's queue: an SQLite file, or a schema of its
 // own on the PostgreSQL server that the environment names.
 type database struct {
 	kind   string // "sqlite" or "postgres"
 	dsn    string
-	synced bool // waits for the disk: for benchmarks, since no test cuts the power
+	synced bool // waits for the disk: only for benchmarks, because no test cuts the power
 }
 
 func (db database) open(tb testing.TB, signals *anymail.Signals, options ...durable.Option) *durable.Queue {
@@ -44,9 +44,9 @@ func (db database) open(tb testing.TB, signals *anymail.Signals, options ...dura
 func (db database) tryOpen(ctx context.Context, signals *anymail.Signals, options ...durable.Option) (*durable.Queue, error) {
 	options = append([]durable.Option{durable.WithLogger(slog.New(slog.DiscardHandler)), durable.WithTimeout(20 * time.Second), durable.Quick(21 * time.Second)}, options...)
 	if !db.synced {
-		// River gives up writing down what was done after ten seconds, and the
-		// race detector makes SQLite fifty times as slow: with few workers
-		// there is never too much of it, however busy the machine.
+		// River stops trying to store completed jobs after ten seconds, and the
+		// race detector makes SQLite fifty times as slow. With few workers,
+		// storing is fast enough even on a busy machine.
 		options = append([]durable.Option{durable.Pragma("synchronous(OFF)"), durable.WithWorkers(testWorkers), durable.WithPolling(50*time.Millisecond, time.Second)}, options...)
 	}
 	if db.kind == "sqlite" {
@@ -103,7 +103,8 @@ func onEach(t *testing.T, test func(*testing.T, database)) {
 	t.Run("postgres", func(t *testing.T) { t.Parallel(); test(t, onPostgres(t)) })
 }
 
-// diff compares events too, whose addresses have no exported fields.
+// diff is cmp.Diff that also compares events, whose addresses have no exported
+// fields.
 func diff(want, got any) string {
 	return cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
 }
@@ -156,7 +157,7 @@ func event(key string) *anymail.TrackingEvent {
 	}
 }
 
-// once is what a counter holds when each of events(prefix, n) came once.
+// once returns the counts after each of events(prefix, n) arrived once.
 func once(prefix string, n int) map[string]int {
 	want := map[string]int{}
 	for i := range n {
@@ -165,7 +166,8 @@ func once(prefix string, n int) map[string]int {
 	return want
 }
 
-// patience is how long to wait for what must happen. No test measures time.
+// patience is how long a test waits for something that must happen. No test
+// measures time.
 const patience = 4 * time.Minute
 
 func eventually(tb testing.TB, condition func() bool, what string) {
@@ -177,7 +179,7 @@ func eventually(tb testing.TB, condition func() bool, what string) {
 	}
 }
 
-// next receives from c, which must not take for ever.
+// next receives from c, and fails the test after patience.
 func next[T any](tb testing.TB, c <-chan T, what string) (value T) {
 	tb.Helper()
 	select {
@@ -188,17 +190,17 @@ func next[T any](tb testing.TB, c <-chan T, what string) (value T) {
 	return value
 }
 
-// restart stops the work and starts it again: River then looks at once for what
-// it otherwise looks for every half minute, such as jobs to remove or to rescue.
+// restart stops the work and starts it again. At a start River looks immediately
+// for jobs to remove or to rescue; otherwise it looks every half minute.
 func restart(tb testing.TB, q *durable.Queue) {
 	tb.Helper()
 	require.NoError(tb, q.Stop(tb.Context()))
 	start(tb, q)
 }
 
-// muchLater makes what a dead process left old enough for others to take over:
-// its jobs, and its place as River's leader.
-func muchLater(tb testing.TB, q *durable.Queue, kind string) {
+// ageDeadProcess makes the jobs of a dead process, and its place as River's
+// leader, old enough for another process to take over.
+func ageDeadProcess(tb testing.TB, q *durable.Queue, kind string) {
 	tb.Helper()
 	past := "now() - interval '1 hour'"
 	if kind == "sqlite" {
@@ -210,8 +212,8 @@ func muchLater(tb testing.TB, q *durable.Queue, kind string) {
 	}
 }
 
-// settled waits until no job is pending or running.
-func settled(tb testing.TB, q *durable.Queue) {
+// settle waits until no job is pending or running.
+func settle(tb testing.TB, q *durable.Queue) {
 	tb.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		stats, err := q.Stats(tb.Context())

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -10,23 +9,26 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Defaults for what options set.
+// Defaults of the options.
 const (
 	// DefaultWorkers is how many jobs of one receiver run at once in a process.
 	DefaultWorkers = 16
-	// DefaultMaxAttempts is how often a receiver is tried before the event is a
-	// dead letter: with the default backoff about a day and a half.
+	// DefaultMaxAttempts is how often a receiver is called before the event is a
+	// dead letter. With the default backoff that takes about a day and a half.
 	DefaultMaxAttempts = 15
 	// DefaultTimeout is how long one call of a receiver may take.
 	DefaultTimeout = time.Minute
-	// DefaultRetention is how long a finished job is remembered. No ESP goes on
-	// redelivering an event for longer.
+	// DefaultRetention is how long a finished job is remembered. No ESP
+	// redelivers an event for longer.
 	DefaultRetention = 72 * time.Hour
 	// DefaultMaxPending is how many jobs may wait.
 	DefaultMaxPending = 1_000_000
-	// DefaultInlineLimit is the size of an event in bytes up to which its job
-	// holds it.
+	// DefaultInlineLimit is the largest event in bytes that its jobs hold.
 	DefaultInlineLimit = 16 << 10
+	// DefaultPollCooldown is the shortest time between two fetches of jobs.
+	DefaultPollCooldown = 10 * time.Millisecond
+	// DefaultPollInterval is the longest time between two fetches of jobs.
+	DefaultPollInterval = time.Second
 )
 
 // Option changes a setting of a [Queue].
@@ -41,13 +43,13 @@ type settings struct {
 	deadRetention time.Duration
 	maxPending    int
 	inlineLimit   int
-	fetchCooldown time.Duration
+	pollCooldown  time.Duration
 	pollInterval  time.Duration
 	relaxedSync   bool
 	logger        *slog.Logger
 	hooks         []anymail.Hooks
 
-	// Tests alone change these.
+	// Only tests change these.
 	rescueAfter time.Duration
 	testOnly    bool
 	pragmas     string
@@ -65,8 +67,8 @@ func newSettings(options []Option) (settings, error) {
 		deadRetention: -1,
 		maxPending:    DefaultMaxPending,
 		inlineLimit:   DefaultInlineLimit,
-		fetchCooldown: 10 * time.Millisecond,
-		pollInterval:  time.Second,
+		pollCooldown:  DefaultPollCooldown,
+		pollInterval:  DefaultPollInterval,
 		logger:        slog.Default(),
 	}
 	for _, option := range options {
@@ -78,9 +80,10 @@ func newSettings(options []Option) (settings, error) {
 	return s, errors.Join(s.errs...)
 }
 
-func (s *settings) check(ok bool, format string, args ...any) {
+// check records that an option is misconfigured, unless ok.
+func (s *settings) check(ok bool, option, rule string) {
 	if !ok {
-		s.errs = append(s.errs, fmt.Errorf("durable: %w: "+format, append([]any{anymail.ErrConfig}, args...)...))
+		s.errs = append(s.errs, anymail.Misconfigured("durable."+option, "%s", rule))
 	}
 }
 
@@ -89,114 +92,115 @@ func (s *settings) check(ok bool, format string, args ...any) {
 // each other.
 func WithWorkers(n int) Option {
 	return func(s *settings) {
-		s.check(n >= 1 && n <= 10_000, "workers %d are not between 1 and 10000", n)
+		s.check(n >= 1 && n <= 10_000, "WithWorkers", "must be between 1 and 10000")
 		s.workers = n
 	}
 }
 
-// WithMaxAttempts sets how often a receiver is called on one event before the
+// WithMaxAttempts sets how often a receiver is called for one event before the
 // event is a dead letter: 1 to 1000, [DefaultMaxAttempts] by default. An attempt
 // that ended because the process died counts.
 func WithMaxAttempts(n int) Option {
 	return func(s *settings) {
-		s.check(n >= 1 && n <= 1000, "max attempts %d are not between 1 and 1000", n)
+		s.check(n >= 1 && n <= 1000, "WithMaxAttempts", "must be between 1 and 1000")
 		s.maxAttempts = n
 	}
 }
 
-// WithBackoff sets how long to wait after so many failures (1, 2, ...) before
-// the next attempt; [Backoff] by default.
+// WithBackoff sets how long to wait before the next attempt after a number of
+// failures (1, 2, ...); [Backoff] by default.
 func WithBackoff(wait func(failures int) time.Duration) Option {
 	return func(s *settings) {
-		s.check(wait != nil, "no backoff function")
+		s.check(wait != nil, "WithBackoff", "must not be nil")
 		s.backoff = wait
 	}
 }
 
 // Backoff is the default wait between attempts: the fourth power of the number
-// of failures in seconds (1 s, 16 s, 81 s, 4 min, 10 min, ...), give or take a
-// tenth, so that what failed together is not tried again together.
+// of failures in seconds (1 s, 16 s, 81 s, 4 min, 10 min, ...), plus or minus a
+// tenth, so that jobs that failed together are not retried together.
 func Backoff(failures int) time.Duration {
 	n := float64(min(max(failures, 1), 50))
-	return time.Duration(n * n * n * n * (0.9 + 0.2*rand.Float64()) * float64(time.Second)) //nolint:gosec // jitter is no secret
+	return time.Duration(n * n * n * n * (0.9 + 0.2*rand.Float64()) * float64(time.Second)) //nolint:gosec // jitter is not a secret
 }
 
 // WithTimeout sets how long one call of a receiver may take before its context
-// is cancelled; [DefaultTimeout] by default. Jobs of a process that died are run
-// again by another, or after a restart, between half a minute and a minute and
-// a half after this time.
+// is cancelled; [DefaultTimeout] by default. If a process dies, another process,
+// or the same one after a restart, runs its jobs again between half a minute and
+// a minute and a half after this time.
 func WithTimeout(d time.Duration) Option {
 	return func(s *settings) {
-		s.check(d > 0, "timeout %v is not positive", d)
+		s.check(d > 0, "WithTimeout", "must be positive")
 		s.timeout = d
 	}
 }
 
-// WithRetention sets how long a finished job is remembered, during which a
-// redelivery of its event does nothing; [DefaultRetention] by default. All
-// processes on one database need the same.
+// WithRetention sets how long a finished job is remembered; [DefaultRetention]
+// by default. During that time a redelivery of its event has no effect. All
+// processes on one database need the same value.
 func WithRetention(d time.Duration) Option {
 	return func(s *settings) {
-		s.check(d > 0, "retention %v is not positive", d)
+		s.check(d > 0, "WithRetention", "must be positive")
 		s.retention = d
 	}
 }
 
 // WithDeadLetterRetention drops dead letters that are older. By default they
 // are kept until they are retried or deleted. All processes on one database
-// need the same.
+// need the same value.
 func WithDeadLetterRetention(d time.Duration) Option {
 	return func(s *settings) {
-		s.check(d > 0, "dead letter retention %v is not positive", d)
+		s.check(d > 0, "WithDeadLetterRetention", "must be positive")
 		s.deadRetention = d
 	}
 }
 
 // WithMaxPending sets how many jobs may wait or run: [DefaultMaxPending] by
-// default. At that limit Enqueue returns an error that is
-// [anymail.ErrUnavailable], so that the ESP is answered 503 and comes again. A
-// request that starts below the limit is taken whole.
+// default. At that limit Enqueue returns [anymail.ErrUnavailable], so that the
+// ESP is answered 503 and retries. A request that starts below the limit is
+// accepted whole.
 func WithMaxPending(n int) Option {
 	return func(s *settings) {
-		s.check(n >= 1, "max pending %d is less than 1", n)
+		s.check(n >= 1, "WithMaxPending", "must be at least 1")
 		s.maxPending = n
 	}
 }
 
-// WithInlineLimit sets up to which size in bytes an event is kept in its jobs,
-// one copy for each receiver. A larger one is kept once, in a row of its own.
-// [DefaultInlineLimit] by default.
+// WithInlineLimit sets the largest event in bytes that its jobs hold, one copy
+// for each receiver; [DefaultInlineLimit] by default. A larger event is stored
+// once, in a row of its own.
 func WithInlineLimit(bytes int) Option {
 	return func(s *settings) {
-		s.check(bytes >= 0, "inline limit %d is negative", bytes)
+		s.check(bytes >= 0, "WithInlineLimit", "must not be negative")
 		s.inlineLimit = bytes
 	}
 }
 
-// WithPolling sets how the database is asked for work: not more often than
-// every cooldown (10 ms by default), and at least every interval (1 s by
-// default) even if nothing announced new jobs. A receiver's throughput in one
-// process is at most workers divided by cooldown.
+// WithPolling sets how often the queue asks the database for jobs: not more
+// often than every cooldown, [DefaultPollCooldown] by default, and at least
+// every interval, [DefaultPollInterval] by default, even if nothing announced
+// new jobs. The throughput of a receiver in one process is at most workers
+// divided by cooldown.
 func WithPolling(cooldown, interval time.Duration) Option {
 	return func(s *settings) {
-		s.check(cooldown >= time.Millisecond && interval >= cooldown, "polling needs 1ms <= cooldown %v <= interval %v", cooldown, interval)
-		s.fetchCooldown, s.pollInterval = cooldown, interval
+		s.check(cooldown >= time.Millisecond && interval >= cooldown, "WithPolling", "must have 1ms <= cooldown <= interval")
+		s.pollCooldown, s.pollInterval = cooldown, interval
 	}
 }
 
-// WithRelaxedSync lets SQLite answer before the disk has the data: several
-// times as many single events per second, but a power cut, or a crash of the
-// operating system, can lose the last ones. A crash of the process cannot.
-// PostgreSQL has this as the setting synchronous_commit.
+// WithRelaxedSync lets SQLite answer before the data is on the disk. It stores
+// several times as many single events per second, but a power cut or a crash of
+// the operating system can lose the last ones. A crash of the process cannot.
+// PostgreSQL has the setting synchronous_commit for this.
 func WithRelaxedSync() Option {
 	return func(s *settings) { s.relaxedSync = true }
 }
 
-// WithLogger sets the logger; by default it is [slog.Default], or that of the
-// Dispatcher whose queue it is.
+// WithLogger sets the logger. The default is [slog.Default], or the
+// Dispatcher's logger if the queue belongs to a Dispatcher.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) {
-		s.check(logger != nil, "no logger")
+		s.check(logger != nil, "WithLogger", "must not be nil")
 		s.logger = logger
 	}
 }

@@ -8,56 +8,63 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// gauge knows how many jobs are pending without counting them at every
-// request: it counts now and then, and adds what this process has put in since.
-// So it never says less than there are, except for what other processes put in
+// pendingCount knows how many jobs are pending without counting them at every
+// request: it counts at intervals, and adds what this process has inserted
+// since. So it is never too low, except for jobs that other processes inserted
 // since the last count.
-type gauge struct {
+type pendingCount struct {
 	mu       sync.Mutex
 	counted  int
-	added    int       // put in since the last count began
-	inFlight int       // about to be put in
+	added    int       // inserted since the last count began
+	reserved int       // about to be inserted
 	next     time.Time // when to count again
 	counting bool
 }
 
-// reserve counts n jobs in, or returns an error where there are limit already.
-// The function it returns is told how many were put in.
-func (g *gauge) reserve(ctx context.Context, n, limit int, count func(context.Context) (int, error)) (settle func(inserted int), err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.counting && !time.Now().Before(g.next) {
-		if err := g.recount(ctx, count); err != nil {
+// reserve reserves room for n jobs, or returns an error if there are already
+// limit jobs. The caller reports to settle how many it inserted.
+func (p *pendingCount) reserve(ctx context.Context, n, limit int, count func(context.Context) (int, error)) (settle func(inserted int), err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.counting && !time.Now().Before(p.next) {
+		if err := p.recount(ctx, count); err != nil {
 			return nil, anymail.Because(anymail.ErrUnavailable, "pending jobs could not be counted", err)
 		}
 	}
-	if g.counted+g.added+g.inFlight >= limit {
+	if p.counted+p.added+p.reserved >= limit {
 		return nil, anymail.Because(anymail.ErrUnavailable, "the queue is full", nil)
 	}
-	g.inFlight += n
+	p.reserved += n
 	return func(inserted int) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.inFlight -= n
-		g.added += inserted
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.reserved -= n
+		p.added += inserted
 	}, nil
 }
 
-// recount is called with mu held and lets go of it while it counts.
-func (g *gauge) recount(ctx context.Context, count func(context.Context) (int, error)) error {
-	g.counting = true
-	before := g.added
+// recount counts the jobs. The caller holds mu; recount unlocks it while it
+// counts.
+func (p *pendingCount) recount(ctx context.Context, count func(context.Context) (int, error)) error {
+	p.counting = true
+	before := p.added
 	start := time.Now()
-	g.mu.Unlock()
+	p.mu.Unlock()
 	counted, err := count(ctx)
 	took := time.Since(start)
-	g.mu.Lock()
-	g.counting = false
+	p.mu.Lock()
+	p.counting = false
 	if err != nil {
 		return err
 	}
-	g.counted, g.added = counted, g.added-before
+	p.counted, p.added = counted, p.added-before
 	// Counting takes 2 % of the time at most.
-	g.next = start.Add(max(100*time.Millisecond, min(50*took, 10*time.Second)))
+	p.next = start.Add(max(100*time.Millisecond, min(50*took, 10*time.Second)))
 	return nil
+}
+
+// countPending counts the jobs that [WithMaxPending] limits.
+func (q *Queue) countPending(ctx context.Context) (n int, err error) {
+	err = q.db.QueryRowContext(ctx, "SELECT count(*) FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')").Scan(&n)
+	return n, err
 }

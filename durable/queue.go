@@ -23,48 +23,37 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Queue takes events from a [anymail.Dispatcher] and runs receivers on them.
-// The options [SQLite] and [Postgres] give a Dispatcher one; [OpenSQLite] and
-// [OpenPostgres] open one that is started and stopped by hand. All methods may
-// be called concurrently.
+// Queue stores the events of a [anymail.Dispatcher] and runs receivers on them.
+// The options [SQLite] and [Postgres] give a Dispatcher a Queue. [OpenSQLite] and
+// [OpenPostgres] open a Queue that the caller starts and stops. All methods are
+// safe for concurrent use.
 type Queue struct {
 	settings settings
 	signals  *anymail.Signals
-	client   client
+	client   riverClient
 	insert   func(context.Context, []river.InsertManyParams, []content) (inserted int, err error)
 	retry    func(ctx context.Context, id int64) error
-	pending  gauge
+	pending  pendingCount
 
-	db       *sql.DB       // the same database by database/sql
+	db       *sql.DB       // the same database through database/sql
 	txDB     *sql.DB       // receivers' transactions
-	txPool   *pgxpool.Pool // the same for pgx; nil on SQLite
-	complete string        // the statement that completes an attempt in one
+	txPool   *pgxpool.Pool // receivers' transactions through pgx; nil on SQLite
+	complete string        // the statement that completes an attempt in a transaction
 	close    func()
 
-	mu      sync.Mutex
-	closed  bool
-	running context.CancelFunc // ends tend; nil while stopped
-	tended  chan struct{}
-}
-
-// client is what River's client does without knowing the type of transactions.
-type client interface {
-	Start(context.Context) error
-	Stop(context.Context) error
-	StopAndCancel(context.Context) error
-	Queues() *river.QueueBundle
-	JobList(context.Context, *river.JobListParams) (*river.JobListResult, error)
-	JobGet(context.Context, int64) (*rivertype.JobRow, error)
-	JobDelete(context.Context, int64) (*rivertype.JobRow, error)
+	mu            sync.Mutex
+	closed        bool
+	stopFollow    context.CancelFunc // ends followReceivers; nil while stopped
+	followStopped chan struct{}
 }
 
 var _ anymail.RunningQueue = (*Queue)(nil)
 
-// delivery is what a job holds: one event for one receiver.
+// delivery is the content of a job: one event for one receiver.
 type delivery struct {
 	Receiver string `json:"receiver" river:"unique"`
 	Key      string `json:"key" river:"unique"`
-	// Event is the JSON form, as bytes so that the database leaves it alone.
+	// Event is the JSON form, as bytes so that the database does not change it.
 	Event []byte `json:"event,omitempty"`
 	// Content is the id of the row that holds the JSON form instead.
 	Content string `json:"content,omitempty"`
@@ -75,17 +64,11 @@ const deliveryKind = "anymail_delivery"
 // Kind implements [river.JobArgs].
 func (delivery) Kind() string { return deliveryKind }
 
-// content is the JSON form of an event that is too large for its jobs.
-type content struct {
-	id    string
-	event []byte
-}
-
 // Enqueue implements [anymail.Queue]: when it returns nil, each event is on
-// disk for each receiver that wants it. What is there already, under the same
-// key for the same receiver, is left alone.
+// disk for each receiver that wants it. It keeps the jobs that exist already
+// under the same key for the same receiver.
 func (q *Queue) Enqueue(ctx context.Context, events []anymail.Event) error {
-	jobs, contents, err := q.jobs(events)
+	jobs, contents, err := q.makeJobs(events)
 	if err != nil || len(jobs) == 0 {
 		return err
 	}
@@ -101,9 +84,9 @@ func (q *Queue) Enqueue(ctx context.Context, events []anymail.Event) error {
 	return nil
 }
 
-// jobs makes a job for each event and receiver. River refuses a batch that has
-// the same job twice, and an ESP may well send the same event twice.
-func (q *Queue) jobs(events []anymail.Event) ([]river.InsertManyParams, []content, error) {
+// makeJobs makes a job for each event and receiver. River refuses a batch that
+// has the same job twice, and an ESP may send the same event twice.
+func (q *Queue) makeJobs(events []anymail.Event) ([]river.InsertManyParams, []content, error) {
 	type pair struct{ receiver, key string }
 	jobs := make([]river.InsertManyParams, 0, len(events))
 	seen := make(map[pair]struct{}, len(events))
@@ -118,7 +101,7 @@ func (q *Queue) jobs(events []anymail.Event) ([]river.InsertManyParams, []conten
 			return nil, nil, fmt.Errorf("durable: event %s: %w", ev.Base().Key, err)
 		}
 		d := delivery{Key: ev.Base().Key, Event: encoded}
-		if !storable(d.Key) {
+		if !isText(d.Key) {
 			d.Key = anymail.EventKey(ev.Base().ESP, d.Key)
 		}
 		if len(encoded) > q.settings.inlineLimit {
@@ -130,15 +113,15 @@ func (q *Queue) jobs(events []anymail.Event) ([]river.InsertManyParams, []conten
 			if _, twice := seen[p]; twice {
 				continue
 			}
-			if !storable(d.Receiver) {
-				return nil, nil, fmt.Errorf("durable: %w: receiver name %q is not text", anymail.ErrConfig, d.Receiver)
+			if !isText(d.Receiver) {
+				return nil, nil, anymail.Misconfigured(fmt.Sprintf("receiver %q", d.Receiver), "name must be UTF-8 without NUL")
 			}
 			seen[p] = struct{}{}
 			used = true
 			jobs = append(jobs, river.InsertManyParams{Args: d, InsertOpts: &river.InsertOpts{
 				Queue: queueName(d.Receiver),
 				// With every state and no period, a job is unique until it is
-				// removed: see the retention periods of the client.
+				// removed: see the retention periods in connect.
 				UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
 			}})
 		}
@@ -149,17 +132,17 @@ func (q *Queue) jobs(events []anymail.Event) ([]river.InsertManyParams, []conten
 	return jobs, contents, nil
 }
 
-// storable says whether PostgreSQL takes s as text.
-func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+// isText reports whether PostgreSQL accepts s as text.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// queuePrefix keeps receivers' queues apart from others in the same database.
+// queuePrefix separates receivers' queues from others in the same database.
 const queuePrefix = "anymail-"
 
 var plainName = regexp.MustCompile(`^[a-z0-9]+([_-][a-z0-9]+)*$`)
 
-// queueName is River's queue for a receiver. With a queue of its own a receiver
-// that is slow keeps nobody waiting, and a process fetches no jobs for
-// receivers that it does not have.
+// queueName returns the name of River's queue for a receiver. Each receiver has
+// a queue of its own, so that a slow receiver delays no other, and a process
+// fetches no jobs for receivers that it does not have.
 func queueName(receiver string) string {
 	if len(receiver) <= 48 && plainName.MatchString(receiver) {
 		return queuePrefix + receiver
@@ -168,83 +151,86 @@ func queueName(receiver string) string {
 	return queuePrefix + "x-" + hex.EncodeToString(sum[:16])
 }
 
-// Start runs receivers on what is in the queue, until Stop is called. If ctx is
-// done before, that ends the work too, but in haste: receivers are cancelled,
-// which counts as an attempt. Receivers may be connected before or later.
+// Start runs receivers on the events in the queue until Stop is called. If ctx
+// is done before that, the work ends immediately: receivers are cancelled, and
+// that counts as an attempt. Receivers may be connected before or later.
 //
-// A process that only takes events does not call Start. It must have the
-// receivers connected all the same, since they decide which jobs there are.
+// A process that only accepts events does not call Start. It must still have the
+// receivers connected, because they decide which jobs there are.
 func (q *Queue) Start(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
 	case q.closed:
 		return errClosed
-	case q.running != nil:
-		return fmt.Errorf("durable: %w: the queue is already started", anymail.ErrConfig)
+	case q.stopFollow != nil:
+		return anymail.Misconfigured("durable.Queue.Start", "the queue is already started")
 	}
-	worked := map[string]bool{}
-	q.tendQueues(ctx, worked)
+	queues := map[string]bool{}
+	q.syncQueues(ctx, queues)
 	if err := q.client.Start(ctx); err != nil {
 		return fmt.Errorf("durable: start: %w", err)
 	}
-	ctx, q.running = context.WithCancel(ctx)
-	q.tended = make(chan struct{})
-	go q.tend(ctx, worked, q.tended)
+	ctx, q.stopFollow = context.WithCancel(ctx)
+	q.followStopped = make(chan struct{})
+	go q.followReceivers(ctx, queues, q.followStopped)
 	return nil
 }
 
 var errClosed = fmt.Errorf("durable: the queue is closed: %w", anymail.ErrUnavailable)
 
-// tendInterval is how soon work begins for a receiver that is connected later.
-const tendInterval = 250 * time.Millisecond
+// followInterval is how soon work begins for a receiver that is connected later.
+const followInterval = 250 * time.Millisecond
 
-// tend follows the receivers that are connected and disconnected.
-func (q *Queue) tend(ctx context.Context, worked map[string]bool, done chan<- struct{}) {
+// followReceivers keeps the queues in step with the receivers that are connected
+// and disconnected.
+func (q *Queue) followReceivers(ctx context.Context, queues map[string]bool, done chan<- struct{}) {
 	defer close(done)
-	ticker := time.NewTicker(tendInterval)
+	ticker := time.NewTicker(followInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			q.tendQueues(ctx, worked)
+			q.syncQueues(ctx, queues)
 		}
 	}
 }
 
-func (q *Queue) tendQueues(ctx context.Context, worked map[string]bool) {
+// syncQueues adds the queues of new receivers to River's client and to queues, and
+// removes those of receivers that are gone.
+func (q *Queue) syncQueues(ctx context.Context, queues map[string]bool) {
 	wanted := map[string]bool{}
 	for _, receiver := range slices.Concat(q.signals.Tracking.Receivers(), q.signals.Inbound.Receivers()) {
 		wanted[queueName(receiver)] = true
 	}
 	for name := range wanted {
-		if worked[name] {
+		if queues[name] {
 			continue
 		}
 		err := q.client.Queues().Add(name, river.QueueConfig{MaxWorkers: q.settings.workers})
 		var added *river.QueueAlreadyAddedError // by an earlier Start
 		if err != nil && !errors.As(err, &added) {
-			q.settings.logger.ErrorContext(ctx, "durable: a receiver's jobs cannot be worked", "queue", name, "error", err)
+			q.settings.logger.ErrorContext(ctx, "durable: cannot run the jobs of a receiver", "queue", name, "error", err)
 			continue
 		}
-		worked[name] = true
+		queues[name] = true
 	}
-	for name := range worked {
+	for name := range queues {
 		if wanted[name] {
 			continue
 		}
 		if err := q.client.Queues().Remove(ctx, name); err == nil {
-			delete(worked, name)
+			delete(queues, name)
 		}
 	}
 }
 
-// Stop ends the work in good order: it fetches no more jobs and waits for the
-// receivers that run. When ctx is done it cancels their contexts, and their
-// jobs are run again by another process, or after the next Start. Events are
-// taken until Close.
+// Stop ends the work gracefully: it fetches no more jobs and waits for the
+// receivers that are running. When ctx is done it cancels their contexts; another
+// process, or the next Start, runs their jobs again. The queue accepts events
+// until Close.
 func (q *Queue) Stop(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -255,26 +241,26 @@ func (q *Queue) Stop(ctx context.Context) error {
 const cancelGrace = 5 * time.Second
 
 func (q *Queue) stop(ctx context.Context) error {
-	if q.running == nil {
+	if q.stopFollow == nil {
 		return nil
 	}
-	q.running()
-	<-q.tended
-	q.running = nil
+	q.stopFollow()
+	<-q.followStopped
+	q.stopFollow = nil
 	err := q.client.Stop(ctx)
 	if err != nil {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
 		defer cancel()
 		if hard := q.client.StopAndCancel(grace); hard != nil {
-			err = errors.Join(err, fmt.Errorf("durable: receivers do not end: %w", hard))
+			err = errors.Join(err, fmt.Errorf("durable: receivers did not end: %w", hard))
 		}
 	}
 	return err
 }
 
-// Close stops at once what still runs and closes the database. Call Stop
-// before it for a stop in good order. A receiver that takes no notice of its
-// context keeps it for seconds, not for ever.
+// Close cancels the receivers that still run and closes the database. Call Stop
+// before it to stop gracefully. A receiver that ignores its context delays Close
+// for seconds, not forever.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -286,29 +272,46 @@ func (q *Queue) Close() error {
 	cancel()
 	err := q.stop(now)
 	if errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		err = nil // that is how it was told to hurry
+		err = nil // stop returns the error of now
 	}
 	closed := make(chan struct{})
 	go func() {
-		q.close() // waits for the connections of receivers that do not end
+		q.close() // waits for the connections of receivers that did not end
 		close(closed)
 	}()
 	select {
 	case <-closed:
 	case <-time.After(cancelGrace):
-		err = errors.Join(err, errors.New("durable: receivers do not give back their connections"))
+		err = errors.Join(err, errors.New("durable: receivers did not release their connections"))
 	}
 	return err
 }
 
-// Shutdown implements [anymail.RunningQueue]: it is Stop, and then Close.
+// Shutdown implements [anymail.RunningQueue]: it calls Stop, then Close.
 func (q *Queue) Shutdown(ctx context.Context) error {
 	return errors.Join(q.Stop(ctx), q.Close())
 }
 
-// Of returns the queue that [anymail.New] was given by [SQLite], [Postgres] or
-// [anymail.WithQueue]; nil where it has none of this package.
+// Of returns the queue of a Dispatcher that was made with [SQLite], [Postgres] or
+// [anymail.WithQueue]. It returns nil if the Dispatcher has no queue of this
+// package.
 func Of(d *anymail.Dispatcher) *Queue {
 	q, _ := d.Queue().(*Queue)
 	return q
+}
+
+// dispatcherOption returns an option of [anymail.New] that opens a queue and
+// starts it.
+func dispatcherOption(ctx context.Context, options []Option, open func(*anymail.Signals, []Option) (*Queue, error)) anymail.Option {
+	return anymail.WithRunningQueue(func(host anymail.QueueHost) (anymail.RunningQueue, error) {
+		q, err := open(host.Signals, slices.Concat([]Option{WithLogger(host.Logger), WithHooks(host.Hooks)}, options))
+		if err != nil {
+			return nil, err
+		}
+		// Shutdown ends the work gracefully; the end of ctx would not.
+		if err := q.Start(context.WithoutCancel(ctx)); err != nil {
+			return nil, errors.Join(err, q.Close())
+		}
+		return q, nil
+	})
 }

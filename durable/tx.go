@@ -12,19 +12,19 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Tx returns the transaction of the job that a receiver is called for. It is
-// begun at the first call and committed together with the job's completion when
-// the receiver returns nil; an error, a panic or the timeout rolls both back.
-// So what the receiver writes through it, it writes exactly once. The receiver
-// neither commits nor rolls back. Placeholders are $1, $2, ... in both
+// Tx returns the transaction of the job that a receiver is called for. The first
+// call begins it. When the receiver returns nil, the transaction is committed
+// together with the job's completion; an error, a panic or the timeout rolls both
+// back. So the receiver's writes in the transaction happen exactly once. The
+// receiver neither commits nor rolls back. Placeholders are $1, $2, ... in both
 // databases.
 //
-// The tables are in the queue's own database. On SQLite a transaction keeps
-// everybody else from writing, new events included: do the slow work first, and
-// use nothing but the transaction then. An error is [anymail.ErrConfig] where
-// ctx is not that of a receiver called by a [Queue].
+// The tables are in the queue's own database. On SQLite a transaction blocks all
+// other writers, new events included: do the slow work first, and then use
+// nothing but the transaction. Tx returns [anymail.ErrConfig] if ctx is not the
+// context of a receiver called by a [Queue].
 func Tx(ctx context.Context) (*sql.Tx, error) {
-	t, err := transactionOf(ctx)
+	t, err := transactionFrom(ctx, "durable.Tx")
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func Tx(ctx context.Context) (*sql.Tx, error) {
 	case t.ended:
 		return nil, errEnded
 	case t.pgx != nil:
-		return nil, fmt.Errorf("durable: %w: the transaction is a pgx.Tx already", anymail.ErrConfig)
+		return nil, anymail.Misconfigured("durable.Tx", "the job's transaction is already a pgx.Tx")
 	case t.sql == nil:
 		if t.sql, err = t.q.txDB.BeginTx(ctx, nil); err != nil {
 			return nil, fmt.Errorf("durable: %w", err)
@@ -45,7 +45,7 @@ func Tx(ctx context.Context) (*sql.Tx, error) {
 
 // PgxTx is [Tx] for receivers that use pgx. It needs PostgreSQL.
 func PgxTx(ctx context.Context) (pgx.Tx, error) {
-	t, err := transactionOf(ctx)
+	t, err := transactionFrom(ctx, "durable.PgxTx")
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +55,9 @@ func PgxTx(ctx context.Context) (pgx.Tx, error) {
 	case t.ended:
 		return nil, errEnded
 	case t.q.txPool == nil:
-		return nil, fmt.Errorf("durable: %w: PgxTx needs PostgreSQL", anymail.ErrConfig)
+		return nil, anymail.Misconfigured("durable.PgxTx", "needs PostgreSQL")
 	case t.sql != nil:
-		return nil, fmt.Errorf("durable: %w: the transaction is a sql.Tx already", anymail.ErrConfig)
+		return nil, anymail.Misconfigured("durable.PgxTx", "the job's transaction is already a sql.Tx")
 	case t.pgx == nil:
 		if t.pgx, err = t.q.txPool.Begin(ctx); err != nil {
 			return nil, fmt.Errorf("durable: %w", err)
@@ -66,7 +66,7 @@ func PgxTx(ctx context.Context) (pgx.Tx, error) {
 	return t.pgx, nil
 }
 
-// transaction is that of one job, if its receiver asks for one.
+// transaction is the transaction of one job, if its receiver asks for it.
 type transaction struct {
 	q       *Queue
 	job     int64
@@ -81,15 +81,17 @@ type transactionKey struct{}
 
 var errEnded = errors.New("durable: the job's transaction has ended")
 
-func transactionOf(ctx context.Context) (*transaction, error) {
+// transactionFrom returns the transaction in a receiver's context, for the
+// exported function of that name.
+func transactionFrom(ctx context.Context, function string) (*transaction, error) {
 	t, ok := ctx.Value(transactionKey{}).(*transaction)
 	if !ok {
-		return nil, fmt.Errorf("durable: %w: this is not the context of a receiver called by a Queue", anymail.ErrConfig)
+		return nil, anymail.Misconfigured(function, "ctx must be the context of a receiver called by a Queue")
 	}
 	return t, nil
 }
 
-// commit finishes the job in the transaction, if there is one, and commits.
+// commit completes the job in the transaction, if there is one, and commits it.
 func (t *transaction) commit(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -117,7 +119,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		return nil
 	}
 	if completed != 1 {
-		return errOvertaken
+		return errSuperseded
 	}
 	if err := commit(); err != nil {
 		return fmt.Errorf("durable: commit: %w", err)
@@ -125,21 +127,20 @@ func (t *transaction) commit(ctx context.Context) error {
 	return nil
 }
 
-// errOvertaken: the job was taken for dead, and its next attempt has begun or
-// done the work, which must not be done twice.
-var errOvertaken = errors.New("durable: the job has been given to another worker")
+// errSuperseded means that the worker was presumed dead, and that the job's next
+// attempt has begun or has done the work, which must not be done twice.
+var errSuperseded = errors.New("durable: another worker has the job")
 
-// The completion of one attempt, as [river.JobCompleteTx] does it, with two
-// differences: it works in whatever kind of transaction the receiver wants, and
-// it completes nothing but the attempt that the receiver was called for.
-// JobCompleteTx is content with a job that has already been completed, so that
-// the work of both attempts would be committed.
+// The completion of one attempt, as in [river.JobCompleteTx], with two
+// differences: it works in either kind of transaction, and it completes only the
+// attempt that the receiver was called for. JobCompleteTx accepts a job that is
+// already completed, and so would commit the work of both attempts.
 const (
 	completePostgres = `UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $1 AND attempt = $2 AND state = 'running'`
 	completeSQLite   = `UPDATE river_job SET state = 'completed', finalized_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = $1 AND attempt = $2 AND state = 'running'`
 )
 
-// rollback undoes what was not committed.
+// rollback rolls back, unless the transaction was committed.
 func (t *transaction) rollback(ctx context.Context) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

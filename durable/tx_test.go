@@ -14,9 +14,9 @@ import (
 	"github.com/goanymail/anymail/durable"
 )
 
-func TestWhatAReceiverWritesIsKeptOnlyIfItSucceeds(t *testing.T) {
+func TestTxCommitsOnlyIfReceiverSucceeds(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
-		w := newWorld(t, db)
+		w := newSandbox(t, db)
 		var signals anymail.Signals
 		var calls counter
 		connect(t, &signals, "sql", func(ctx context.Context, ev *anymail.TrackingEvent) error {
@@ -29,10 +29,10 @@ func TestWhatAReceiverWritesIsKeptOnlyIfItSucceeds(t *testing.T) {
 			}
 			again, err := durable.Tx(ctx)
 			if err != nil || again != tx {
-				return durable.Permanent(errors.New("it is the same transaction"))
+				return durable.Permanent(errors.New("want the same transaction"))
 			}
 			if _, err := durable.PgxTx(ctx); !errors.Is(err, anymail.ErrConfig) {
-				return durable.Permanent(errors.New("there cannot be two"))
+				return durable.Permanent(errors.New("want an error: a job has one transaction"))
 			}
 			switch calls.add(ev.Key) {
 			case 1:
@@ -40,16 +40,16 @@ func TestWhatAReceiverWritesIsKeptOnlyIfItSucceeds(t *testing.T) {
 			case 2:
 				panic("panics after it wrote")
 			case 3:
-				<-ctx.Done() // hangs after it wrote, and takes no notice
+				<-ctx.Done() // hangs after it wrote, and ignores the timeout
 			}
 			return nil
 		})
 		q := database{kind: w.Kind, dsn: w.DSN}.open(t, &signals, durable.WithBackoff(soon), durable.WithTimeout(time.Second))
 		start(t, q)
 		require.NoError(t, q.Enqueue(t.Context(), events("e", 3)))
-		settled(t, q)
+		settle(t, q)
 		for key, n := range calls.all() {
-			require.GreaterOrEqual(t, n, 4, key) // on a busy machine the fourth may run out of time as well
+			require.GreaterOrEqual(t, n, 4, key) // on a busy machine the fourth may time out as well
 		}
 		require.Empty(t, cmp.Diff(once("e", 3), effects(t, q)))
 		done, err := q.List(t.Context(), durable.Filter{State: durable.Done})
@@ -60,7 +60,7 @@ func TestWhatAReceiverWritesIsKeptOnlyIfItSucceeds(t *testing.T) {
 
 func TestPgxTx(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, onPostgres(t))
+	w := newSandbox(t, onPostgres(t))
 	var signals anymail.Signals
 	var calls counter
 	connect(t, &signals, "pgx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
@@ -79,19 +79,19 @@ func TestPgxTx(t *testing.T) {
 	q := database{kind: w.Kind, dsn: w.DSN}.open(t, &signals, durable.WithBackoff(soon))
 	start(t, q)
 	require.NoError(t, q.Enqueue(t.Context(), events("e", 3)))
-	settled(t, q)
+	settle(t, q)
 	require.Empty(t, cmp.Diff(once("e", 3), effects(t, q)))
 }
 
-// A worker that was taken for dead may come to its end while another is at its
-// job, or after it.
-func TestOfTwoWorkersAtOneJobOneCommits(t *testing.T) {
+// A worker that was presumed dead may finish while another worker runs its job,
+// or after that.
+func TestOneOfTwoWorkersOnAJobCommits(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"sql", "pgx"} {
 		for _, first := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s, %d ends first", kind, first), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, onPostgres(t))
+				w := newSandbox(t, onPostgres(t))
 				var signals anymail.Signals
 				var calls counter
 				begun := map[int]chan struct{}{1: make(chan struct{}), 2: make(chan struct{})}
@@ -137,14 +137,14 @@ func TestOfTwoWorkersAtOneJobOneCommits(t *testing.T) {
 				err = <-ended
 				close(release[3-first])
 				if first == 1 {
-					require.Error(t, err, "it was overtaken")
+					require.Error(t, err, "another worker has the job")
 				} else {
 					require.NoError(t, err)
-					require.Error(t, <-ended, "it was overtaken")
+					require.Error(t, <-ended, "another worker has the job")
 				}
-				// River may take the first one's failure for the second's, and
-				// have the job done a third time.
-				settled(t, q)
+				// River may take the failure of the first worker for that of the
+				// second, and run the job a third time.
+				settle(t, q)
 				require.NoError(t, q.Stop(t.Context()))
 				require.Empty(t, cmp.Diff(once("e", 1), effects(t, q)))
 				done, err := q.List(t.Context(), durable.Filter{State: durable.Done})
@@ -155,7 +155,7 @@ func TestOfTwoWorkersAtOneJobOneCommits(t *testing.T) {
 	}
 }
 
-func TestTxOutsideOfAQueue(t *testing.T) {
+func TestTxOutsideQueue(t *testing.T) {
 	t.Parallel()
 	_, err := durable.Tx(t.Context())
 	require.ErrorIs(t, err, anymail.ErrConfig)
@@ -168,7 +168,7 @@ func TestTxOutsideOfAQueue(t *testing.T) {
 	q := database{kind: "sqlite", dsn: ":memory:"}.open(t, &signals)
 	start(t, q)
 	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
-	settled(t, q)
+	settle(t, q)
 	_, err = durable.Tx(<-kept)
 	require.Error(t, err, "the receiver has returned")
 }

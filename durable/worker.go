@@ -19,9 +19,9 @@ type deliverer struct {
 	q *Queue
 }
 
-// absentWait is after which time a job is looked at again that was fetched just
-// before its receiver was disconnected.
-const absentWait = 15 * time.Second
+// snoozeTime is how long a job waits that was fetched just before its receiver
+// was disconnected.
+const snoozeTime = 15 * time.Second
 
 // Work implements [river.Worker].
 func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
@@ -31,7 +31,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	}
 	t := &transaction{q: w.q, job: job.ID, attempt: job.Attempt}
 	defer t.rollback(ctx)
-	ctx, end := w.begin(context.WithValue(ctx, transactionKey{}, t), job.Args.Receiver, ev)
+	ctx, end := w.callHooks(context.WithValue(ctx, transactionKey{}, t), job.Args.Receiver, ev)
 	err = w.q.signals.Call(ctx, job.Args.Receiver, ev)
 	if err == nil {
 		err = t.commit(ctx)
@@ -44,7 +44,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, anymail.ErrUnavailable) && !errors.Is(err, anymail.ErrReceiver):
-		return river.JobSnooze(absentWait) // not connected here, or not any more
+		return river.JobSnooze(snoozeTime) // not connected in this process, or no longer
 	case errors.As(err, &permanent):
 		return river.JobCancel(attemptError{err})
 	case errors.As(err, &panicked):
@@ -55,14 +55,14 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	return attemptError{err}
 }
 
-// begin calls the Receiver hooks.
-func (w *deliverer) begin(ctx context.Context, receiver string, ev anymail.Event) (context.Context, func(error)) {
+// callHooks calls the Receiver hooks, and returns the function that ends them.
+func (w *deliverer) callHooks(ctx context.Context, receiver string, ev anymail.Event) (context.Context, func(error)) {
 	var ends []func(error)
 	for _, hooks := range w.q.settings.hooks {
 		if hooks.Receiver == nil {
 			continue
 		}
-		w.shielded(ctx, func() {
+		w.recoverHook(ctx, func() {
 			var end func(error)
 			if ctx, end = hooks.Receiver(ctx, receiver, ev); end != nil {
 				ends = append(ends, end)
@@ -71,14 +71,14 @@ func (w *deliverer) begin(ctx context.Context, receiver string, ev anymail.Event
 	}
 	return ctx, func(err error) {
 		for i := len(ends) - 1; i >= 0; i-- {
-			w.shielded(ctx, func() { ends[i](err) })
+			w.recoverHook(ctx, func() { ends[i](err) })
 		}
 	}
 }
 
-// shielded runs a hook. Hooks observe: one that panics is logged, and does not
-// make a receiver that has done its work do it again.
-func (w *deliverer) shielded(ctx context.Context, hook func()) {
+// recoverHook calls a hook and logs its panic. Hooks only observe: their panics
+// must not make a receiver repeat work that it has done.
+func (w *deliverer) recoverHook(ctx context.Context, hook func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			w.q.settings.logger.ErrorContext(ctx, "durable: a hook panicked", "panic", v, "stack", string(debug.Stack()))
@@ -87,7 +87,7 @@ func (w *deliverer) shielded(ctx context.Context, hook func()) {
 	hook()
 }
 
-// event returns the event that a job is about.
+// event returns the event of a job.
 func (q *Queue) event(ctx context.Context, d delivery) (anymail.Event, error) {
 	encoded := d.Event
 	if d.Content != "" {
@@ -98,8 +98,8 @@ func (q *Queue) event(ctx context.Context, d delivery) (anymail.Event, error) {
 	return anymail.DecodeEvent(encoded)
 }
 
-// Permanent wraps an error that no further attempt can mend: returned by a
-// receiver, it makes the event a dead letter at once. Permanent(nil) is nil.
+// Permanent wraps an error that no retry can fix: if a receiver returns it, the
+// event is a dead letter immediately. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -112,9 +112,8 @@ type permanentError struct{ error }
 func (e permanentError) Unwrap() error { return e.error }
 
 // attemptError is an error whose text can be stored with its job. A receiver's
-// error may quote anything, and PostgreSQL refuses a NUL in jsonb: with it the
-// outcome of the attempt, and of other jobs that are stored along with it,
-// would be refused.
+// error may quote anything, and PostgreSQL refuses a NUL in jsonb. It would refuse
+// the result of the attempt, and those of other jobs in the same statement.
 type attemptError struct{ err error }
 
 const maxErrorText = 4 << 10

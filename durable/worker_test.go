@@ -1,33 +1,43 @@
-package durable
+package durable_test
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
+	"fmt"
 	"testing"
 
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
 )
 
-func TestAJobWhoseReceiverIsGoneIsSnoozed(t *testing.T) {
-	q, err := OpenSQLite(t.Context(), ":memory:", new(anymail.Signals), WithLogger(slog.New(slog.DiscardHandler)))
-	require.NoError(t, err)
-	defer q.Close()
-	encoded, err := json.Marshal(&anymail.TrackingEvent{Common: anymail.Common{Key: "k"}})
-	require.NoError(t, err)
-	work := func() error {
-		return (&deliverer{q: q}).Work(context.Background(), &river.Job[delivery]{JobRow: &rivertype.JobRow{ID: 1}, Args: delivery{Receiver: "crm", Key: "k", Event: encoded}})
+func TestHooks(t *testing.T) {
+	t.Parallel()
+	var signals anymail.Signals
+	var calls counter
+	connect(t, &signals, "crm", calls.receive)
+	seen := make(chan string, 10)
+	hooks := func(name string) anymail.Hooks {
+		return anymail.Hooks{Receiver: func(ctx context.Context, receiver string, ev anymail.Event) (context.Context, func(error)) {
+			seen <- name + " begins " + receiver
+			return ctx, func(err error) {
+				seen <- fmt.Sprint(name, " ends ", err)
+				panic("the end of a hook panics")
+			}
+		}}
 	}
-	var snoozed *rivertype.JobSnoozeError
-	require.ErrorAs(t, work(), &snoozed)
-
-	// A receiver's own ErrUnavailable is a failure like any other.
-	require.NoError(t, q.signals.Tracking.Connect("crm", func(context.Context, *anymail.TrackingEvent) error { return anymail.ErrUnavailable }))
-	err = work()
-	require.ErrorIs(t, err, anymail.ErrUnavailable)
-	require.NotErrorAs(t, err, &snoozed)
+	q := database{kind: "sqlite", dsn: ":memory:"}.open(t, &signals, durable.WithHooks(hooks("outer")), durable.WithHooks(anymail.Hooks{}), durable.WithHooks(hooks("inner")),
+		durable.WithHooks(anymail.Hooks{Receiver: func(context.Context, string, anymail.Event) (context.Context, func(error)) {
+			panic("a hook panics")
+		}}))
+	start(t, q)
+	require.NoError(t, q.Enqueue(t.Context(), events("e", 1)))
+	settle(t, q)
+	var got []string
+	for range 4 {
+		got = append(got, <-seen)
+	}
+	require.Empty(t, cmp.Diff([]string{"outer begins crm", "inner begins crm", "inner ends <nil>", "outer ends <nil>"}, got))
+	require.Empty(t, cmp.Diff(once("e", 1), calls.all()))
 }

@@ -1,4 +1,4 @@
-// Package schema ships the JSON Schema of the events' JSON form.
+// Package schema has the JSON Schema of the events' JSON form.
 package schema
 
 import _ "embed"

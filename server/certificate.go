@@ -9,15 +9,16 @@ import (
 )
 
 // ReloadCertificate reads a certificate and its key from PEM files, as
-// [tls.LoadX509KeyPair] does, and again as soon as one of the files changes, so
-// that a renewal needs no restart. What it returns goes into
-// [tls.Config.GetCertificate]; then ListenAndServeTLS is given no files:
+// [tls.LoadX509KeyPair] does. It reads them again when one of the files changes,
+// so that a renewal needs no restart. Assign the function that it returns to
+// [tls.Config.GetCertificate], and call ListenAndServeTLS without files:
 //
 //	srv.TLSConfig.GetCertificate, err = server.ReloadCertificate("cert.pem", "key.pem")
 //	err = srv.ListenAndServeTLS("", "")
 //
-// It returns an error where the files cannot be read now. If they cannot be
-// later on, or do not belong together yet, the earlier certificate stays.
+// It returns an error if it cannot read the files now. If it cannot read them
+// later, or the key does not match the certificate yet, it keeps the earlier
+// certificate.
 func ReloadCertificate(certFile, keyFile string) (func(*tls.ClientHelloInfo) (*tls.Certificate, error), error) {
 	c := &certificate{files: [2]string{certFile, keyFile}}
 	if err := c.reload(); err != nil {
@@ -30,14 +31,14 @@ type certificate struct {
 	files [2]string
 
 	mu   sync.Mutex
-	read [2]version
+	last [2]version
 	cert *tls.Certificate
 }
 
-// version tells a file from what it was before.
+// version identifies the state of a file.
 type version struct {
-	changed time.Time
-	size    int64
+	modified time.Time
+	size     int64
 }
 
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -56,13 +57,13 @@ func (c *certificate) reload() error {
 		}
 		now[i] = version{info.ModTime(), info.Size()}
 	}
-	if now == c.read {
+	if now == c.last {
 		return nil
 	}
 	cert, err := tls.LoadX509KeyPair(c.files[0], c.files[1])
 	if err != nil {
 		return err
 	}
-	c.cert, c.read = &cert, now
+	c.cert, c.last = &cert, now
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package server has an http.Server with settings that suit webhooks, for
-// those who have no front of their own.
+// Package server makes an http.Server with settings for webhooks, for services
+// without a reverse proxy in front of them.
 package server
 
 import (
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// New returns a server for handler with bounds on everything a client can draw
-// out: 10 seconds for the headers of a request and 64 KiB for their size, 60
-// seconds for reading it whole, 90 for answering, and 2 minutes between two
-// requests of one connection. TLS is 1.2 at least. Change what does not suit
-// before serving: a Dispatcher whose RequestTime is more than 60 seconds needs a
-// longer WriteTimeout.
+// New returns a server for handler that limits the time and memory of each
+// client: 10 seconds and 64 KiB for the headers of a request, 60 seconds to read
+// the whole request, 90 seconds to answer it, and 2 minutes between two requests
+// of a connection. It accepts TLS 1.2 and later. Change settings before serving: a
+// Dispatcher with a RequestTime of more than 60 seconds needs a longer
+// WriteTimeout.
 //
-// Set Addr and call ListenAndServeTLS, or Serve with a listener of your own.
-// Certificates that are renewed are the task of [ReloadCertificate].
+// Set Addr and call ListenAndServeTLS, or call Serve with a listener. For
+// certificates that are renewed use [ReloadCertificate].
 func New(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,

@@ -30,8 +30,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// keyPair writes a new certificate of that name and its key.
-func keyPair(t *testing.T, certFile, keyFile, name string) {
+// writeKeyPair writes a new certificate for name and its key.
+func writeKeyPair(t *testing.T, certFile, keyFile, name string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -47,13 +47,13 @@ func keyPair(t *testing.T, certFile, keyFile, name string) {
 	write(keyFile, "PRIVATE KEY", der)
 }
 
-func files(t *testing.T) (certFile, keyFile string) {
+func tempFiles(t *testing.T) (certFile, keyFile string) {
 	dir := t.TempDir()
 	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 }
 
-// start serves "hello" and returns the address. change shortens what would take
-// too long for a test.
+// start serves "hello" and returns the address. change may shorten timeouts for
+// the test.
 func start(t *testing.T, change func(*http.Server)) string {
 	t.Helper()
 	srv := server.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -81,15 +81,15 @@ func start(t *testing.T, change func(*http.Server)) string {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		require.NoError(t, srv.Shutdown(ctx), "all connections end")
+		require.NoError(t, srv.Shutdown(ctx), "all connections must end")
 		require.ErrorIs(t, <-ended, http.ErrServerClosed)
 	})
 	return listener.Addr().String()
 }
 
-// converse sends text and returns everything that comes until the server hangs
-// up. A server that does not fails the test after a minute.
-func converse(t *testing.T, addr, text string) string {
+// exchange sends text and returns the answer up to the end of the connection. It
+// fails the test if the server does not close the connection within a minute.
+func exchange(t *testing.T, addr, text string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
@@ -104,8 +104,7 @@ func converse(t *testing.T, addr, text string) string {
 	return string(answer)
 }
 
-// Every way to take one's time has an end. The settings are what New gives;
-// the tests below show what each is good for, sooner.
+// The tests below check the effect of each setting, with shorter times.
 func TestSettings(t *testing.T) {
 	srv := server.New(http.NotFoundHandler())
 	require.Equal(t, 10*time.Second, srv.ReadHeaderTimeout)
@@ -117,14 +116,14 @@ func TestSettings(t *testing.T) {
 	require.False(t, srv.TLSConfig.InsecureSkipVerify)
 }
 
-// divide makes the times of New a hundredth.
-func divide(srv *http.Server) {
+// shorten divides the timeouts by a hundred.
+func shorten(srv *http.Server) {
 	srv.ReadHeaderTimeout /= 100
 	srv.ReadTimeout /= 100
-	idle(srv)
+	shortenIdle(srv)
 }
 
-func idle(srv *http.Server) { srv.IdleTimeout /= 100 }
+func shortenIdle(srv *http.Server) { srv.IdleTimeout /= 100 }
 
 func TestSlowHeaders(t *testing.T) {
 	for name, text := range map[string]string{
@@ -133,18 +132,18 @@ func TestSlowHeaders(t *testing.T) {
 		"headers, no end": "POST / HTTP/1.1\r\nHost: x\r\nX-Slow: 1\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.NotContains(t, converse(t, start(t, divide), text), "hello")
+			require.NotContains(t, exchange(t, start(t, shorten), text), "hello")
 		})
 	}
 	t.Run("no second request", func(t *testing.T) {
-		// The first one may take its time: the machine may be busy.
-		answer := converse(t, start(t, idle), "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		// The first request keeps its timeouts, because the machine may be busy.
+		answer := exchange(t, start(t, shortenIdle), "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		require.Contains(t, answer, "hello")
 	})
 }
 
 func TestSlowBody(t *testing.T) {
-	answer := converse(t, start(t, divide), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
+	answer := exchange(t, start(t, shorten), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf")
 	require.NotContains(t, answer, "hello")
 }
 
@@ -153,14 +152,14 @@ func TestLargeHeaders(t *testing.T) {
 	request := func(size int) string {
 		return "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Large: " + strings.Repeat("x", size) + "\r\n\r\n"
 	}
-	require.Contains(t, converse(t, addr, request(60<<10)), "200 OK")
-	require.Contains(t, converse(t, addr, request(70<<10)), "431 ") // net/http allows itself 4096 bytes more
-	require.Contains(t, converse(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X: y\r\n", 20_000)+"\r\n"), "431 ")
+	require.Contains(t, exchange(t, addr, request(60<<10)), "200 OK")
+	require.Contains(t, exchange(t, addr, request(70<<10)), "431 ") // net/http allows 4096 bytes more
+	require.Contains(t, exchange(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X: y\r\n", 20_000)+"\r\n"), "431 ")
 }
 
 func TestTLSVersions(t *testing.T) {
-	certFile, keyFile := files(t)
-	keyPair(t, certFile, keyFile, "a")
+	certFile, keyFile := tempFiles(t)
+	writeKeyPair(t, certFile, keyFile, "a")
 	addr := start(t, func(srv *http.Server) {
 		var err error
 		srv.TLSConfig.GetCertificate, err = server.ReloadCertificate(certFile, keyFile)
@@ -185,11 +184,11 @@ func TestTLSVersions(t *testing.T) {
 }
 
 func TestReloadCertificate(t *testing.T) {
-	certFile, keyFile := files(t)
+	certFile, keyFile := tempFiles(t)
 	_, err := server.ReloadCertificate(certFile, keyFile)
 	require.ErrorIs(t, err, os.ErrNotExist)
 
-	keyPair(t, certFile, keyFile, "first")
+	writeKeyPair(t, certFile, keyFile, "first")
 	get, err := server.ReloadCertificate(certFile, keyFile)
 	require.NoError(t, err)
 	name := func() string {
@@ -197,7 +196,7 @@ func TestReloadCertificate(t *testing.T) {
 		require.NoError(t, err)
 		return cert.Leaf.Subject.CommonName
 	}
-	// A clock that is too coarse to see two changes apart must not matter here.
+	// Set the times: a coarse clock may not distinguish two changes.
 	later := time.Now()
 	touch := func() {
 		later = later.Add(time.Second)
@@ -205,17 +204,17 @@ func TestReloadCertificate(t *testing.T) {
 		require.NoError(t, os.Chtimes(keyFile, later, later))
 	}
 	require.Equal(t, "first", name())
-	keyPair(t, certFile, keyFile, "second")
+	writeKeyPair(t, certFile, keyFile, "second")
 	touch()
 	require.Equal(t, "second", name())
 
 	require.NoError(t, os.WriteFile(certFile, []byte("half a certif"), 0o600))
 	touch()
-	require.Equal(t, "second", name(), "stays while the files are being written")
+	require.Equal(t, "second", name(), "the earlier certificate stays while the files are written")
 	other := filepath.Join(t.TempDir(), "key.pem")
-	keyPair(t, certFile, other, "third")
+	writeKeyPair(t, certFile, other, "third")
 	touch()
-	require.Equal(t, "second", name(), "stays while the key is another's")
+	require.Equal(t, "second", name(), "the earlier certificate stays while the key does not match")
 	require.NoError(t, os.Rename(other, keyFile))
 	touch()
 	require.Equal(t, "third", name())

@@ -1,6 +1,6 @@
-// Package sqlstore remembers in a PostgreSQL or SQLite table which receiver has
-// done which event, so that redeliveries do nothing, also after a restart and
-// for several processes on one database:
+// Package sqlstore stores in a PostgreSQL or SQLite table which receiver has
+// completed which event. So redeliveries have no effect, even after a restart and
+// with several processes on one database:
 //
 //	store, err := sqlstore.New(db, sqlstore.Postgres)
 //	// ...
@@ -8,14 +8,14 @@
 //	// ...
 //	d, err := anymail.New(anymail.WithIdempotencyStore(store))
 //
-// It works on database/sql with any driver whose placeholders are $1, $2, ...:
-// those of pgx and pq, and modernc.org/sqlite and mattn/go-sqlite3.
+// It works with any driver of database/sql whose placeholders are $1, $2, ...:
+// pgx, pq, modernc.org/sqlite and mattn/go-sqlite3.
 //
 // A claim is a lease. If the process dies between a receiver's work and the
-// mark that it is done, the event is refused as busy until the lease ends, and
-// a redelivery after that runs the receiver once more: at most twice, never not
-// at all. Receivers that must not even do that belong behind package durable,
-// whose Tx commits their work and the mark together.
+// mark that it is done, the event is refused as busy until the lease ends. A
+// redelivery after that runs the receiver once more: the receiver runs at least
+// once and at most twice. For receivers that must not run twice use package
+// durable, whose Tx commits their work and the mark together.
 package sqlstore
 
 import (
@@ -48,8 +48,8 @@ const (
 	SQLite
 )
 
-// words replaces in a statement what the databases write differently. Times
-// are by the database's clock, so that those of the processes may differ.
+// words returns pairs of a placeholder and its SQL in the dialect. Times are by
+// the database's clock, so that the clocks of the processes may differ.
 func (d Dialect) words() []string {
 	if d == Postgres {
 		return []string{
@@ -67,41 +67,41 @@ func (d Dialect) words() []string {
 	}
 }
 
-// Defaults for what options set.
+// Defaults of the options.
 const (
-	// DefaultLease is how long a claim holds. It is longer than a request may
+	// DefaultLease is how long a claim is valid. It is longer than a request may
 	// take by default.
 	DefaultLease = 5 * time.Minute
-	// DefaultRetention is how long it is remembered that an event is done. No
-	// ESP goes on redelivering one for longer.
+	// DefaultRetention is how long a completed event is remembered. No ESP
+	// redelivers an event for longer.
 	DefaultRetention = 7 * 24 * time.Hour
-	// DefaultTable is the table's name.
+	// DefaultTable is the name of the table.
 	DefaultTable = "anymail_idempotency"
 )
 
 // Option changes a setting of a [Store].
 type Option func(*Store) error
 
-// WithLease sets how long a claim holds if it is not finished, because its
-// process died; [DefaultLease] by default, a second at least. It must be longer
-// than receivers ever take, or they may be run twice at once.
+// WithLease sets how long a claim is valid if it is not finished because its
+// process died: a second at least, [DefaultLease] by default. It must be longer
+// than receivers ever take, or a receiver may run twice at the same time.
 func WithLease(d time.Duration) Option {
 	return func(s *Store) error {
 		if d < time.Second {
-			return fmt.Errorf("lease %v is less than a second", d)
+			return anymail.Misconfigured("sqlstore.WithLease", "must be at least a second")
 		}
 		s.lease = d
 		return nil
 	}
 }
 
-// WithRetention sets how long it is remembered that an event is done;
-// [DefaultRetention] by default. Older rows are removed by and by as new ones
-// come.
+// WithRetention sets how long a completed event is remembered;
+// [DefaultRetention] by default. The store removes older rows gradually when it
+// adds new ones.
 func WithRetention(d time.Duration) Option {
 	return func(s *Store) error {
 		if d <= 0 {
-			return fmt.Errorf("retention %v is not positive", d)
+			return anymail.Misconfigured("sqlstore.WithRetention", "must be positive")
 		}
 		s.retention = d
 		return nil
@@ -110,19 +110,19 @@ func WithRetention(d time.Duration) Option {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
 
-// WithTable sets the table's name, which may have a schema before it;
+// WithTable sets the name of the table, with or without a schema;
 // [DefaultTable] by default.
 func WithTable(name string) Option {
 	return func(s *Store) error {
 		if !identifier.MatchString(name) {
-			return fmt.Errorf("table name %q is not a plain identifier", name)
+			return anymail.Misconfigured("sqlstore.WithTable", "must be an identifier, or schema.identifier, of ASCII letters, digits and underscores")
 		}
 		s.table = name
 		return nil
 	}
 }
 
-// Store is an [anymail.IdempotencyStore] in a table. Use [New].
+// Store is an [anymail.IdempotencyStore] in a database table. Use [New].
 type Store struct {
 	db        *sql.DB
 	dialect   Dialect
@@ -131,18 +131,18 @@ type Store struct {
 	table     string
 
 	mu sync.Mutex
-	// owners are the tokens of the claims that this process holds, the oldest
-	// first. There is more than one where a claim ran out and was given again.
+	// owners are the tokens of the claims that this process holds, oldest first.
+	// A pair has several if a claim expired and was granted again.
 	owners map[pair][]string
-	grown  int // rows added since rows were last removed
+	added  int // rows added since expired rows were last removed
 }
 
 type pair struct{ receiver, key string }
 
 var _ anymail.IdempotencyStore = (*Store)(nil)
 
-// New returns a store on db. It returns an error that is [anymail.ErrConfig]
-// where an option does not make sense. Closing db is up to the caller.
+// New returns a store in db. It returns [anymail.ErrConfig] if an argument or an
+// option is invalid. The caller closes db.
 func New(db *sql.DB, dialect Dialect, options ...Option) (*Store, error) {
 	s := &Store{
 		db:        db,
@@ -153,38 +153,41 @@ func New(db *sql.DB, dialect Dialect, options ...Option) (*Store, error) {
 		owners:    map[pair][]string{},
 	}
 	var errs []error
-	if db == nil || dialect != Postgres && dialect != SQLite {
-		errs = append(errs, errors.New("a database and its dialect are needed"))
+	if db == nil {
+		errs = append(errs, anymail.Misconfigured("sqlstore.New", "db must not be nil"))
+	}
+	if dialect != Postgres && dialect != SQLite {
+		errs = append(errs, anymail.Misconfigured("sqlstore.New", "dialect must be Postgres or SQLite"))
 	}
 	for _, option := range options {
 		errs = append(errs, option(s))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("sqlstore: %w: %w", anymail.ErrConfig, err)
+		return nil, err
 	}
 	return s, nil
 }
 
-// Migrate makes the table where it is missing. Schema has the same for those
-// who change their databases otherwise.
+// Migrate creates the table if it is missing. Schema returns the same SQL for
+// other migration tools.
 func (s *Store) Migrate(ctx context.Context) error {
 	for try := 0; ; try++ {
 		_, err := s.db.ExecContext(ctx, s.Schema())
 		if err == nil {
 			return nil
 		}
-		// PostgreSQL fails where two processes make the same table at once.
+		// PostgreSQL fails if two processes create the same table at once.
 		if try == 3 || ctx.Err() != nil {
 			return fmt.Errorf("sqlstore: migrate: %w", err)
 		}
 	}
 }
 
-// Schema returns the SQL that makes the table.
+// Schema returns the SQL that creates the table.
 //
-// A row without done_at is a claim of owner that holds until expires_at. A row
-// with done_at is an event that is done and is remembered until expires_at.
-// Times are milliseconds since 1970.
+// A row without done_at is a claim of owner that is valid until expires_at. A row
+// with done_at is a completed event that is remembered until expires_at. Times
+// are milliseconds since 1970.
 func (s *Store) Schema() string {
 	index := strings.ReplaceAll(s.table, ".", "_") + "_expires_at"
 	return s.sql(`CREATE TABLE IF NOT EXISTS {table} (
@@ -203,18 +206,18 @@ func (s *Store) sql(text string) string {
 	return strings.NewReplacer(append(s.dialect.words(), "{table}", s.table)...).Replace(text)
 }
 
-// maxKeys is how many keys one statement claims; SQLite once allowed no more
-// than 999 parameters.
+// maxKeys is how many keys one statement claims. Older versions of SQLite allow
+// 999 parameters at most.
 const maxKeys = 900
 
-// Claim implements [anymail.IdempotencyStore]: one statement for up to 900
+// Claim implements [anymail.IdempotencyStore], with one statement for maxKeys
 // keys.
 func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]anymail.Claim, error) {
-	receiver = storable(receiver)
-	// In one order for everybody, so that no two wait for each other's rows.
+	receiver = encodeText(receiver)
+	// All processes use the same order, so that no two deadlock.
 	distinct := make([]string, len(keys))
 	for i, key := range keys {
-		distinct[i] = storable(key)
+		distinct[i] = encodeText(key)
 	}
 	slices.Sort(distinct)
 	distinct = slices.Compact(distinct)
@@ -227,23 +230,23 @@ func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]an
 			return nil, fmt.Errorf("sqlstore: claim: %w", err)
 		}
 	}
-	granted := s.hold(receiver, owner, claims)
+	granted := s.addOwner(receiver, owner, claims)
 
 	result := make([]anymail.Claim, len(keys))
 	for i, key := range keys {
-		key = storable(key)
+		key = encodeText(key)
 		result[i] = claims[key]
 		if claims[key] == anymail.ClaimGranted {
-			claims[key] = anymail.ClaimBusy // granted once
+			claims[key] = anymail.ClaimBusy // a repeated key is granted once
 		}
 	}
-	s.tidy(ctx, granted)
+	s.removeExpired(ctx, granted)
 	return result, nil
 }
 
-// claim takes each key that is new, or whose row has expired. What it cannot
-// take it leaves as it is, but returns it, to tell done from busy in the same
-// round trip.
+// claim claims each key that is new or whose row has expired. The statement
+// leaves other rows unchanged but returns them, so that one round trip also tells
+// done from busy.
 func (s *Store) claim(ctx context.Context, receiver, owner string, keys []string, claims map[string]anymail.Claim) error {
 	var values strings.Builder
 	args := []any{receiver, owner, s.lease.Milliseconds()}
@@ -284,14 +287,15 @@ RETURNING event_key, owner, done_at IS NOT NULL`), args...)
 	}
 	for _, key := range keys {
 		if _, ok := claims[key]; !ok {
-			return fmt.Errorf("the database did not answer for key %q", key)
+			return fmt.Errorf("the database returned no row for key %q", key)
 		}
 	}
 	return nil
 }
 
-// hold remembers the token of the claims that were granted.
-func (s *Store) hold(receiver, owner string, claims map[string]anymail.Claim) (granted int) {
+// addOwner remembers the token of the claims that were granted, and returns their
+// number.
+func (s *Store) addOwner(receiver, owner string, claims map[string]anymail.Claim) (granted int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, claim := range claims {
@@ -304,10 +308,11 @@ func (s *Store) hold(receiver, owner string, claims map[string]anymail.Claim) (g
 	return granted
 }
 
-// letGo returns the oldest token that this process has for p. If that one had
-// run out and another request here holds a newer one, whoever comes first gets
-// the old one, with which nothing can be freed that is not its own.
-func (s *Store) letGo(p pair) string {
+// removeOwner removes and returns the oldest token that this process has for p.
+// If that claim has expired and another request in this process has a newer one,
+// the request that finishes first gets the old token. It frees nothing with that
+// token that belongs to the other.
+func (s *Store) removeOwner(p pair) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	tokens := s.owners[p]
@@ -322,11 +327,11 @@ func (s *Store) letGo(p pair) string {
 	return tokens[0]
 }
 
-// Finish implements [anymail.IdempotencyStore]. What is done is marked even
-// where the claim has run out meanwhile; only the claim's own holder frees it.
+// Finish implements [anymail.IdempotencyStore]. It marks a completed event even if
+// the claim has expired meanwhile. Only the owner of a claim frees it.
 func (s *Store) Finish(ctx context.Context, receiver, key string, done bool) error {
-	receiver, key = storable(receiver), storable(key)
-	owner := s.letGo(pair{receiver, key})
+	receiver, key = encodeText(receiver), encodeText(key)
+	owner := s.removeOwner(pair{receiver, key})
 	var err error
 	if done {
 		_, err = s.db.ExecContext(ctx, s.sql(`INSERT INTO {table} AS t (receiver, event_key, owner, expires_at, done_at) VALUES ($1, $2, $3, {now} + $4, {now})
@@ -342,13 +347,13 @@ ON CONFLICT (receiver, event_key) DO UPDATE SET owner = excluded.owner, expires_
 	return nil
 }
 
-// releaseTime bounds the attempt to free claims after an error.
-const releaseTime = 5 * time.Second
+// releaseTimeout bounds the attempt to free claims after an error.
+const releaseTimeout = 5 * time.Second
 
-// release frees what a Claim took that failed. If it fails too, the lease ends
-// it.
+// release frees the claims of a Claim that failed. If release fails too, the
+// claims end with their lease.
 func (s *Store) release(ctx context.Context, receiver, owner string, keys []string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	for chunk := range slices.Chunk(keys, maxKeys) {
 		args := []any{receiver, owner}
@@ -363,29 +368,29 @@ func (s *Store) release(ctx context.Context, receiver, owner string, keys []stri
 	}
 }
 
-// tidyEvery is after how many new rows some expired ones are removed.
-const tidyEvery = 1000
+// removeInterval is after how many new rows removeExpired removes expired ones.
+const removeInterval = 1000
 
-// tidy removes up to twice as many expired rows as were added, so that the
-// table stays as large as its retention demands. It may fail: the rows are
-// still there the next time.
-func (s *Store) tidy(ctx context.Context, added int) {
+// removeExpired removes up to twice as many expired rows as were added, so that
+// the table stays as large as its retention demands. It ignores errors: the next
+// call removes the rows.
+func (s *Store) removeExpired(ctx context.Context, granted int) {
 	s.mu.Lock()
-	s.grown += added
-	grown := s.grown
-	if grown >= tidyEvery {
-		s.grown = 0
+	s.added += granted
+	added := s.added
+	if added >= removeInterval {
+		s.added = 0
 	}
 	s.mu.Unlock()
-	if grown >= tidyEvery {
+	if added >= removeInterval {
 		_, _ = s.db.ExecContext(ctx, s.sql(`DELETE FROM {table} WHERE (receiver, event_key) IN (
-	SELECT receiver, event_key FROM {table} WHERE expires_at <= {now} ORDER BY expires_at LIMIT $1 {skip locked})`), 2*grown)
+	SELECT receiver, event_key FROM {table} WHERE expires_at <= {now} ORDER BY expires_at LIMIT $1 {skip locked})`), 2*added)
 	}
 }
 
-// Purge forgets the events that were done longer ago, and claims that ran out
-// longer ago. It returns how many rows that were. It reads the whole table;
-// nobody needs to call it to keep the table from growing.
+// Purge removes the events that were completed, and the claims that expired,
+// longer than olderThan ago. It returns the number of rows. It reads the whole
+// table. Purge is optional: the table does not grow without it.
 func (s *Store) Purge(ctx context.Context, olderThan time.Duration) (int64, error) {
 	result, err := s.db.ExecContext(ctx, s.sql(`DELETE FROM {table} WHERE coalesce(done_at, expires_at) <= {now} - $1`), olderThan.Milliseconds())
 	if err != nil {
@@ -394,12 +399,12 @@ func (s *Store) Purge(ctx context.Context, olderThan time.Duration) (int64, erro
 	return result.RowsAffected()
 }
 
-// maxText is the longest text that is stored as it is. PostgreSQL's index takes
-// no more than about 2700 bytes for both.
+// maxText is the longest text that is stored unchanged. PostgreSQL's index accepts
+// about 2700 bytes for receiver and key together.
 const maxText = 512
 
-// storable returns s, or a digest of it where a database would not take it.
-func storable(s string) string {
+// encodeText returns s, or a digest of it if a database would not accept s.
+func encodeText(s string) string {
 	if len(s) <= maxText && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
 		return s
 	}

@@ -32,7 +32,7 @@ import (
 
 const postgresEnv = "ANYMAIL_TEST_POSTGRES"
 
-// database is what a child process needs to know to open the same store.
+// database has what a child process needs to open the same store.
 type database struct{ driver, dsn, table string }
 
 func (db database) open(tb testing.TB, options ...sqlstore.Option) (*sqlstore.Store, *sql.DB) {
@@ -54,7 +54,8 @@ func onSQLite(tb testing.TB) database {
 	return database{"sqlite", "file:" + filepath.Join(tb.TempDir(), "store.db") + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)", sqlstore.DefaultTable}
 }
 
-// onPostgres is a table of its own, dropped when the test ends.
+// onPostgres returns a database with a table name of its own. The table is
+// dropped when the test ends.
 func onPostgres(tb testing.TB) database {
 	dsn := os.Getenv(postgresEnv)
 	if dsn == "" {
@@ -86,7 +87,7 @@ func TestClaims(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		ctx := t.Context()
 		s, _ := db.open(t)
-		other, _ := db.open(t) // as another process would
+		other, _ := db.open(t) // like another process
 		claim := func(s *sqlstore.Store, receiver string, want []anymail.Claim, keys ...string) {
 			t.Helper()
 			got, err := s.Claim(ctx, receiver, keys)
@@ -103,7 +104,7 @@ func TestClaims(t *testing.T) {
 		require.NoError(t, s.Finish(ctx, "crm", "b", false))
 		claim(other, "crm", []anymail.Claim{done, granted, done, busy, busy}, "a", "b", "a", "b", "c")
 
-		require.NoError(t, s.Finish(ctx, "crm", "b", false), "it is not s's any more")
+		require.NoError(t, s.Finish(ctx, "crm", "b", false), "s no longer owns the claim")
 		claim(s, "crm", []anymail.Claim{busy}, "b")
 		require.NoError(t, other.Finish(ctx, "crm", "b", true))
 		claim(s, "crm", []anymail.Claim{done}, "b")
@@ -116,7 +117,7 @@ func TestClaimsOfManyKeys(t *testing.T) {
 		keys := make([]string, 2500)
 		want := make([]anymail.Claim, len(keys))
 		for i := range keys {
-			keys[i] = fmt.Sprintf("key %d", i%2400) // the last hundred come twice
+			keys[i] = fmt.Sprintf("key %d", i%2400) // the last hundred are repeats
 			if i >= 2400 {
 				want[i] = busy
 			}
@@ -127,7 +128,7 @@ func TestClaimsOfManyKeys(t *testing.T) {
 	})
 }
 
-func TestKeysThatADatabaseWouldRefuse(t *testing.T) {
+func TestKeysThatDatabasesRefuse(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		s, _ := db.open(t)
 		keys := []string{"nul \x00", "not utf-8 \xff", strings.Repeat("long", 10_000), strings.Repeat("long", 10_001), "'; DROP TABLE", ""}
@@ -142,14 +143,14 @@ func TestKeysThatADatabaseWouldRefuse(t *testing.T) {
 	})
 }
 
-// expire makes every row of the table expire now.
+// expire makes every row of the table expire immediately.
 func expire(t *testing.T, db database, handle *sql.DB) {
 	t.Helper()
 	_, err := handle.ExecContext(t.Context(), "UPDATE "+db.table+" SET expires_at = 0")
 	require.NoError(t, err)
 }
 
-func TestALateFinisherFreesNobodyElsesClaim(t *testing.T) {
+func TestLateFinishFreesNoOtherClaim(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		ctx := t.Context()
 		first, handle := db.open(t)
@@ -159,10 +160,10 @@ func TestALateFinisherFreesNobodyElsesClaim(t *testing.T) {
 			require.NoError(t, err)
 			return claims[0]
 		}
-		for _, holder := range []*sqlstore.Store{second, first} { // in another process, and in the same
+		for _, holder := range []*sqlstore.Store{second, first} { // in another process, and in the same one
 			require.Equal(t, granted, claim(first))
 			expire(t, db, handle)
-			require.Equal(t, granted, claim(holder), "the lease ran out")
+			require.Equal(t, granted, claim(holder), "the lease has expired")
 			require.NoError(t, first.Finish(ctx, "crm", "a", false), "late")
 			require.Equal(t, busy, claim(first))
 			require.NoError(t, holder.Finish(ctx, "crm", "a", false))
@@ -177,7 +178,7 @@ func TestALateFinisherFreesNobodyElsesClaim(t *testing.T) {
 	})
 }
 
-func TestWhatIsDoneIsForgottenAfterItsRetention(t *testing.T) {
+func TestRetention(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		ctx := t.Context()
 		s, handle := db.open(t)
@@ -193,7 +194,7 @@ func TestWhatIsDoneIsForgottenAfterItsRetention(t *testing.T) {
 		require.Zero(t, n)
 		n, err = s.Purge(ctx, 0)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, n, "a claim that holds stays")
+		require.EqualValues(t, 1, n, "a valid claim stays")
 
 		require.NoError(t, s.Finish(ctx, "crm", "claimed", true))
 		expire(t, db, handle)
@@ -207,7 +208,7 @@ func TestWhatIsDoneIsForgottenAfterItsRetention(t *testing.T) {
 		}
 		_, err = s.Claim(ctx, "crm", many)
 		require.NoError(t, err)
-		require.Equal(t, 1000, rows(), "the expired row is gone")
+		require.Equal(t, 1000, rows(), "the expired row is removed")
 	})
 }
 
@@ -231,14 +232,15 @@ func TestConfigurationErrors(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsGoneAsksTheESPToRetry(t *testing.T) {
+func TestUnavailableDatabaseMakesESPRetry(t *testing.T) {
 	s, handle := onSQLite(t).open(t)
 	require.NoError(t, handle.Close())
 	d := dispatcher(t, s, func(context.Context, *anymail.TrackingEvent) error { return nil })
 	require.Equal(t, http.StatusServiceUnavailable, post(d, "k"))
 }
 
-// dispatcher takes events whose key is the body.
+// dispatcher returns a Dispatcher that makes an event of each request; the body
+// is its key.
 func dispatcher(tb testing.TB, store anymail.IdempotencyStore, receivers ...func(context.Context, *anymail.TrackingEvent) error) *anymail.Dispatcher {
 	tb.Helper()
 	d, err := anymail.New(anymail.WithIdempotencyStore(store), anymail.WithSharedSecret("hook:correct-horse-battery-42"),
@@ -274,8 +276,8 @@ func TestConcurrentDuplicatesRunEachReceiverOnce(t *testing.T) {
 		const duplicates = 64
 		var mu sync.Mutex
 		runs := map[string]int{}
-		// The first receiver takes until all others are answered, or until it
-		// is run again, which it should not be.
+		// The first receiver runs until all other requests are answered, or until
+		// it runs again, which must not happen.
 		var answered atomic.Int64
 		others, again := make(chan struct{}), make(chan struct{}, duplicates)
 		count := func(name string) func(context.Context, *anymail.TrackingEvent) error {
@@ -298,7 +300,7 @@ func TestConcurrentDuplicatesRunEachReceiverOnce(t *testing.T) {
 				return nil
 			}
 		}
-		dispatchers := make([]*anymail.Dispatcher, 4) // as in four processes
+		dispatchers := make([]*anymail.Dispatcher, 4) // like four processes
 		for i := range dispatchers {
 			store, _ := db.open(t)
 			dispatchers[i] = dispatcher(t, store, count("first"), count("fails first"), count("last"))
@@ -320,15 +322,15 @@ func TestConcurrentDuplicatesRunEachReceiverOnce(t *testing.T) {
 		for _, status := range statuses {
 			require.Contains(t, []int{200, 500, 503}, status)
 		}
-		require.Equal(t, 200, post(dispatchers[0], "the same"), "a redelivery after all that")
+		require.Equal(t, 200, post(dispatchers[0], "the same"), "a redelivery")
 		require.Empty(t, cmp.Diff(map[string]int{"first": 1, "fails first": 2, "last": 1}, runs))
 	})
 }
 
 const childEnv = "ANYMAIL_SQLSTORE_CHILD"
 
-// crashLease is long enough for the child to be killed in, also on a slow
-// machine, and short enough to wait for.
+// crashLease is long enough to kill the child in, even on a slow machine, and
+// short enough to wait for.
 const crashLease = 5 * time.Second
 
 func TestMain(m *testing.M) {
@@ -338,8 +340,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child takes one event, says so when its receiver has done its work, and is
-// killed before it can mark the event.
+// child accepts one event and prints a line when its receiver has done its work.
+// The test kills it before it can mark the event.
 func child(spec string) {
 	part := strings.Split(spec, "\n")
 	t := new(childTB)
@@ -352,7 +354,7 @@ func child(spec string) {
 	os.Exit(1)
 }
 
-// work is what the receiver does: it leaves a line in a file.
+// work is the receiver's work: it appends a line to a file.
 func work(file string) {
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -392,7 +394,7 @@ func TestAKilledProcessRunsAReceiverOnceMoreAtMost(t *testing.T) {
 		_ = cmd.Wait()
 
 		d := dispatcher(t, store, func(context.Context, *anymail.TrackingEvent) error { work(file); return nil })
-		// The ESP comes again until it is taken.
+		// The ESP retries until the answer is 200.
 		require.Eventually(t, func() bool {
 			status := post(d, "k")
 			require.Contains(t, []int{200, 503}, status)

@@ -1,47 +1,48 @@
-// Package stream carries normalized events over a message broker, by way of
-// Watermill: NATS JetStream, Kafka, AMQP, Redis Streams, Google Pub/Sub and
-// whatever else has a Watermill publisher. The broker's client is the user's.
+// Package stream sends normalized events over a message broker, through
+// Watermill: NATS JetStream, Kafka, AMQP, Redis Streams, Google Pub/Sub and any
+// other broker with a Watermill publisher. The user brings the broker's client.
 //
 // # Publishing
 //
-// A [Publisher] is a Dispatcher's queue: the ESP is answered when the broker
-// has the events. What a broker's client needs for that promise:
+// A [Publisher] is a Dispatcher's queue: the ESP is answered when the broker has
+// stored the events. That needs these settings of the broker's client:
 //
-//	NATS JetStream  watermill-nats with JetStream; TrackMsgId drops repeats
+//	NATS JetStream  watermill-nats with JetStream; TrackMsgId drops duplicates
 //	Kafka           watermill-kafka, with RequiredAcks WaitForAll;
 //	                AttributePrefix("ce_")
 //	AMQP            watermill-amqp, with ConfirmDelivery, which is off by default,
-//	                and a queue that is bound; AttributePrefix("cloudEvents:")
+//	                and a bound queue; AttributePrefix("cloudEvents:")
 //	Redis Streams   watermill-redisstream
 //	Google Pub/Sub  watermill-googlecloud
 //
-// Anything else that has Publish and Close is a Watermill publisher too.
+// Any other type with the methods Publish and Close is a Watermill publisher too.
 //
 // # Messages
 //
-// A message's payload is the event's JSON form and its UUID the event's key. Its
-// metadata are the attributes of a CloudEvent 1.0 in the binary content mode:
+// The payload of a message is the event's JSON form, and its UUID is the event's
+// key. Its metadata are the attributes of a CloudEvent 1.0 in the binary content
+// mode:
 //
 //	specversion  1.0
 //	id           the event's key
 //	source       /anymail/{esp}
 //	type         anymail.{kind}.{event type}, such as anymail.tracking.bounced
-//	time         when it happened, if the ESP says so
+//	time         the event's timestamp, if the ESP sent one
 //
-// together with content-type, application/json. The prefix of their names is
-// the broker's, see [AttributePrefix].
+// together with content-type, application/json. The prefix of the names depends
+// on the broker, see [AttributePrefix].
 //
 // # Consuming
 //
-// A [Consumer] feeds the receivers of a process that has no HTTP server.
-// Delivery is at least once: ESPs, publishers and brokers all repeat. The
-// [anymail.IdempotencyStore] of the Consumer keeps receivers from running twice.
-// A receiver that fails makes the broker deliver again, and how often is the
-// broker's to say (MaxDeliver of NATS, delivery-limit of a quorum queue of
-// RabbitMQ); Watermill's Kafka and Redis subscribers try for ever, and what is
-// behind the message waits meanwhile.
-// For retries with growing waits and a dead-letter list, let the only receiver
-// put events into package durable's queue, which has the real receivers.
+// A [Consumer] runs receivers in a process without an HTTP server. Delivery is at
+// least once: ESPs, publishers and brokers all send duplicates. The Consumer's
+// [anymail.IdempotencyStore] keeps receivers from running twice.
+//
+// A receiver that fails makes the broker redeliver. The broker sets how often
+// (MaxDeliver of NATS, delivery-limit of a quorum queue of RabbitMQ). Watermill's
+// Kafka and Redis subscribers retry forever, and later messages wait meanwhile.
+// For retries with growing waits and dead letters, connect one receiver that puts
+// events into package durable's queue, which has the real receivers.
 package stream
 
 import (
@@ -66,39 +67,45 @@ type Publisher struct {
 // PublisherOption changes a setting of a Publisher.
 type PublisherOption func(*Publisher)
 
-// TopicFunc chooses the topic by the event, instead of one topic for all.
+// TopicFunc chooses the topic of each event. Without it all events have one
+// topic.
 func TopicFunc(topic func(anymail.Event) string) PublisherOption {
 	return func(p *Publisher) { p.topic = topic }
 }
 
-// AttributePrefix is what stands before the names of CloudEvents attributes.
-// It is "ce-" by default, as for NATS; Kafka's binding has "ce_" and AMQP's
-// "cloudEvents:". AMQP wants the content type as a property of the message,
-// which only its client can set (PostprocessPublishing of Watermill's).
+// AttributePrefix sets the prefix of the names of CloudEvents attributes. The
+// default, [DefaultAttributePrefix], is that of NATS. Kafka's binding has "ce_" and
+// AMQP's "cloudEvents:". AMQP requires the content type as a property of the
+// message, which only its client can set (PostprocessPublishing of Watermill's).
 //
 // Sources: https://github.com/cloudevents/spec/tree/main/cloudevents/bindings
 func AttributePrefix(prefix string) PublisherOption {
 	return func(p *Publisher) { p.prefix = prefix }
 }
 
-const defaultPrefix = "ce-"
+// Defaults of the options of a Publisher and of the fields of a Consumer.
+const (
+	DefaultAttributePrefix = "ce-"
+	DefaultBackoff         = time.Second
+	DefaultTimeout         = time.Minute
+)
 
-// NewPublisher returns a Publisher to one topic. Set the broker's client to
-// wait until the broker has stored a message (for AMQP ConfirmDelivery, which
-// is off by default): the ESP is told that the events are safe.
+// NewPublisher returns a Publisher to one topic. Configure the broker's client to
+// wait until the broker has stored a message (for AMQP ConfirmDelivery, which is
+// off by default), because the answer tells the ESP that the events are stored.
 func NewPublisher(publisher message.Publisher, topic string, options ...PublisherOption) *Publisher {
-	p := &Publisher{publisher: publisher, topic: func(anymail.Event) string { return topic }, prefix: defaultPrefix}
+	p := &Publisher{publisher: publisher, topic: func(anymail.Event) string { return topic }, prefix: DefaultAttributePrefix}
 	for _, option := range options {
 		option(p)
 	}
 	return p
 }
 
-// Enqueue implements [anymail.Queue]. Events that follow one another to the same
-// topic are one call of Publish. Where that fails half-way, the ESP delivers all
-// of them again, and those that were published reach the consumers twice. It
-// returns when ctx is done, also where the broker's client takes no notice of
-// that; a message that is under way may then still be published.
+// Enqueue implements [anymail.Queue]. Consecutive events with the same topic are
+// one call of Publish. If some calls succeed and a later one fails, the ESP
+// redelivers all events, and consumers get the published ones twice. Enqueue
+// returns when ctx is done, even if the broker's client ignores ctx. The client
+// may then still publish a message.
 func (p *Publisher) Enqueue(ctx context.Context, events []anymail.Event) error {
 	var batches []batch
 	for _, ev := range events {
@@ -119,11 +126,11 @@ func (p *Publisher) Enqueue(ctx context.Context, events []anymail.Event) error {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
-		return outOfTime(ctx)
+		return timeoutError(ctx)
 	}
 }
 
-// batch are messages to one topic.
+// batch has messages to one topic.
 type batch struct {
 	topic    string
 	messages []*message.Message
@@ -131,13 +138,13 @@ type batch struct {
 
 func (p *Publisher) publish(ctx context.Context, batches []batch) (err error) {
 	defer func() {
-		if v := recover(); v != nil { // nobody else could catch it here
+		if v := recover(); v != nil { // a panic in this goroutine would end the process
 			err = anymail.Because(anymail.ErrUnavailable, "broker", fmt.Errorf("panic: %v", v))
 		}
 	}()
 	for _, b := range batches {
 		if ctx.Err() != nil {
-			return outOfTime(ctx)
+			return timeoutError(ctx)
 		}
 		if err := p.publisher.Publish(b.topic, b.messages...); err != nil {
 			return anymail.Because(anymail.ErrUnavailable, "broker", err)
@@ -146,7 +153,7 @@ func (p *Publisher) publish(ctx context.Context, batches []batch) (err error) {
 	return nil
 }
 
-func outOfTime(ctx context.Context) error {
+func timeoutError(ctx context.Context) error {
 	return anymail.Because(anymail.ErrUnavailable, "the broker did not answer in time", ctx.Err())
 }
 
@@ -167,62 +174,62 @@ func (p *Publisher) message(ctx context.Context, ev anymail.Event) (*message.Mes
 	if !base.Timestamp.IsZero() {
 		set("time", base.Timestamp.Format(time.RFC3339Nano))
 	}
-	if p.prefix == defaultPrefix {
-		set("datacontenttype", contentType) // NATS has no other place for it
+	if p.prefix == DefaultAttributePrefix {
+		set("datacontenttype", contentType) // NATS has no other field for it
 	}
 	msg.Metadata.Set("content-type", contentType)
 	return msg, nil
 }
 
-// Decode reads the event out of a message. It returns an error that is
-// [anymail.ErrMalformed] where there is none in it.
+// Decode returns the event in a message. It returns [anymail.ErrMalformed] if the
+// payload is not an event.
 func Decode(msg *message.Message) (anymail.Event, error) {
 	return anymail.DecodeEvent(msg.Payload)
 }
 
-// Consumer feeds receivers from a topic. Its zero value but for Signals is
-// ready to use.
+// Consumer runs receivers on the events of a topic. A Consumer with only Signals
+// set is ready to use.
 type Consumer struct {
-	// Signals are what the receivers are connected to; it must be set.
+	// Signals has the receivers. It must not be nil.
 	Signals *anymail.Signals
-	// Store remembers what was done. If nil, each call of Consume remembers it
-	// for itself, which is enough where there is one in all. Several calls or
-	// processes on one topic want one Store: a redelivery may go to any.
+	// Store remembers completed events. If nil, each call of Consume has a store
+	// of its own, which is enough for a single call. Several calls or processes
+	// on one topic need one Store, because a redelivery may go to any of them.
 	Store anymail.IdempotencyStore
-	// Poison takes a message that is no event, to put it somewhere else. If it
-	// returns nil the message is acknowledged, otherwise given back. If Poison is
-	// nil every such message is given back, which may hold up those behind it
-	// but loses nothing.
+	// Poison handles a message that is not an event, for example stores it
+	// elsewhere. If it returns nil, the message is acknowledged, otherwise it is
+	// rejected (Watermill's Nack). If Poison is nil, every such message is
+	// rejected, which may block later messages but loses nothing.
 	Poison func(context.Context, *message.Message, error) error
-	// Backoff is how long to wait before a message is given back; 1 second if
+	// Backoff is how long to wait before a message is rejected; DefaultBackoff if
 	// zero.
 	Backoff time.Duration
-	// Timeout bounds the receivers of one event; 60 seconds if zero. The time
-	// after which the broker delivers to somebody else should be longer.
+	// Timeout bounds the receivers of one event; DefaultTimeout if zero. The time
+	// after which the broker redelivers to another consumer should be longer.
 	Timeout time.Duration
 	// Logger is [slog.Default] if nil.
 	Logger *slog.Logger
 }
 
 // Consume runs until ctx is done or the subscriber is closed; then it returns
-// nil. It handles one message after the other; call it several times, or let
-// the broker share the topic among several processes, for more. A message is
-// acknowledged when every receiver is done with its event, and given back
-// (Watermill's Nack) where one failed, so that the broker delivers it again.
-// Receivers that run when ctx ends are let finish, within Timeout; what they did
-// is in Store, so that the broker's redelivery runs nothing.
+// nil. It handles one message at a time. For more throughput call it several
+// times, or let the broker share the topic among several processes. Consume
+// acknowledges a message when every receiver has completed its event. It rejects
+// the message (Watermill's Nack) if a receiver failed, so that the broker
+// redelivers it. Receivers that run when ctx ends may finish within Timeout. Store
+// remembers them, so that the broker's redelivery runs nothing.
 func (c Consumer) Consume(ctx context.Context, subscriber message.Subscriber, topic string) error {
 	if c.Signals == nil {
-		return fmt.Errorf("stream: %w: a consumer needs Signals", anymail.ErrConfig)
+		return anymail.Misconfigured("stream.Consumer.Signals", "must not be nil")
 	}
 	if c.Store == nil {
 		c.Store = anymail.NewMemoryStore(0)
 	}
 	if c.Backoff <= 0 {
-		c.Backoff = time.Second
+		c.Backoff = DefaultBackoff
 	}
 	if c.Timeout <= 0 {
-		c.Timeout = time.Minute
+		c.Timeout = DefaultTimeout
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -237,7 +244,7 @@ func (c Consumer) Consume(ctx context.Context, subscriber message.Subscriber, to
 			msg.Ack()
 			continue
 		}
-		c.Logger.WarnContext(ctx, "anymail: message given back", slog.String("topic", topic), slog.String("key", msg.UUID), slog.String("error", err.Error()))
+		c.Logger.WarnContext(ctx, "anymail: message rejected", slog.String("topic", topic), slog.String("key", msg.UUID), slog.String("error", err.Error()))
 		select {
 		case <-time.After(c.Backoff):
 		case <-ctx.Done():

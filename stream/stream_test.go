@@ -128,7 +128,7 @@ func brokers() []broker {
 				t.Cleanup(func() { _ = sub.Close() })
 				return sub
 			}
-			// A queue has to be bound before anything is published.
+			// A queue must be bound before the first message is published.
 			require.NoError(t, open().(message.SubscribeInitializer).SubscribeInitialize(topic))
 			return pub, open
 		}},
@@ -144,7 +144,7 @@ func address(t *testing.T, variable string) string {
 	return value
 }
 
-// worker is a process's receivers, as far as a test can have one.
+// worker has the receivers of a process.
 type worker struct {
 	anymail.Signals
 
@@ -174,10 +174,10 @@ func (w *worker) counts() map[string]int {
 	return counts
 }
 
-// TestThrough posts webhooks to a Dispatcher that publishes to a broker, whose
-// consumers share the work: each event runs once, a failing one until it is
-// done, and redeliveries run nothing.
-func TestThrough(t *testing.T) {
+// TestPublishAndConsume posts webhooks to a Dispatcher that publishes to a broker
+// with two consumers. Receivers complete each event once, also after failures,
+// and redeliveries run nothing.
+func TestPublishAndConsume(t *testing.T) {
 	for _, b := range brokers() {
 		t.Run(b.name, func(t *testing.T) {
 			topic := fmt.Sprintf("anymail_%s_%d", b.name, time.Now().UnixNano())
@@ -197,14 +197,14 @@ func TestThrough(t *testing.T) {
 				status, _ := s.Post(t, s.Prepare(t, sample, p))
 				require.Equal(t, http.StatusOK, status, sample.Name)
 			}
-			require.Empty(t, s.Events(), "receivers run on the other side")
+			require.Empty(t, s.Events(), "receivers run in the consumer")
 
 			ctx, cancel := context.WithCancel(t.Context())
 			consumer := stream.Consumer{Signals: &w.Signals, Store: anymail.NewMemoryStore(0), Backoff: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}
 			done := make(chan error, 2)
 			consumers := 2
 			if b.name == "memory" {
-				consumers = 1 // there every subscriber gets everything
+				consumers = 1 // every subscriber gets every message
 			}
 			for range consumers {
 				sub := open()
@@ -229,8 +229,8 @@ func TestThrough(t *testing.T) {
 	}
 }
 
-// recorder is a broker that remembers. What it does not do at once it does
-// before it takes the messages.
+// recorder is a broker that records messages. It calls before, if that is set,
+// before it accepts messages.
 type recorder struct {
 	before   func()
 	topics   []string
@@ -283,7 +283,7 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-func TestEventsOfOneTopicAreOneCall(t *testing.T) {
+func TestConsecutiveEventsOfATopicAreOneCall(t *testing.T) {
 	r := new(recorder)
 	p := stream.NewPublisher(r, "", stream.TopicFunc(func(ev anymail.Event) string { return "mail." + string(ev.Kind()) }))
 	inbound := &anymail.InboundEvent{Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "acme:l"}}
@@ -294,10 +294,10 @@ func TestEventsOfOneTopicAreOneCall(t *testing.T) {
 		keys = append(keys, msg.UUID)
 	}
 	require.Equal(t, []string{"1", "2", "acme:l", "3"}, keys)
-	require.Empty(t, r.messages[2].Metadata["ce-time"], "a time that is not known is not made up")
+	require.Empty(t, r.messages[2].Metadata["ce-time"], "an unknown time is left out")
 }
 
-func TestWhatKeepsAPublisherFromPublishing(t *testing.T) {
+func TestPublishErrors(t *testing.T) {
 	enqueue := func(ctx context.Context, r *recorder) error {
 		return stream.NewPublisher(r, "mail").Enqueue(ctx, []anymail.Event{opened("1")})
 	}
@@ -313,41 +313,41 @@ func TestWhatKeepsAPublisherFromPublishing(t *testing.T) {
 	defer close(release)
 	ctx, cancel := context.WithCancel(t.Context())
 	err = enqueue(ctx, &recorder{before: func() { cancel(); <-release }})
-	require.ErrorIs(t, err, anymail.ErrUnavailable, "a client that takes no notice of the context")
+	require.ErrorIs(t, err, anymail.ErrUnavailable, "a client that ignores the context")
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, enqueue(ctx, new(recorder)), anymail.ErrUnavailable)
 }
 
-// A receiver that runs when the consumer is stopped is not cut off.
-func TestConsumerStopsInGoodOrder(t *testing.T) {
+// The context of a receiver that runs when the consumer stops is not cancelled.
+func TestConsumerStopsGracefully(t *testing.T) {
 	ps := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
 	defer ps.Close()
 	require.NoError(t, stream.NewPublisher(ps, "t").Enqueue(t.Context(), []anymail.Event{opened("1")}))
 	ctx, cancel := context.WithCancel(t.Context())
 	var signals anymail.Signals
-	var cutOff error
+	var cancelled error
 	require.NoError(t, signals.Tracking.Connect("work", func(ctx context.Context, _ *anymail.TrackingEvent) error {
 		cancel()
-		cutOff = ctx.Err()
+		cancelled = ctx.Err()
 		return nil
 	}))
 	require.NoError(t, stream.Consumer{Signals: &signals}.Consume(ctx, ps, "t"))
-	require.NoError(t, cutOff)
+	require.NoError(t, cancelled)
 }
 
 func TestPoison(t *testing.T) {
 	ps := gochannel.NewGoChannel(gochannel.Config{Persistent: true}, watermill.NopLogger{})
 	require.NoError(t, ps.Publish("t", message.NewMessage("x", []byte("no event"))))
 	var signals anymail.Signals
-	caught := make(chan error, 1)
+	poisoned := make(chan error, 1)
 	consumer := stream.Consumer{Signals: &signals, Poison: func(_ context.Context, msg *message.Message, err error) error {
 		require.Equal(t, "x", msg.UUID)
-		caught <- err
+		poisoned <- err
 		return nil
 	}}
 	done := make(chan error, 1)
 	go func() { done <- consumer.Consume(t.Context(), ps, "t") }()
-	require.ErrorIs(t, <-caught, anymail.ErrMalformed)
+	require.ErrorIs(t, <-poisoned, anymail.ErrMalformed)
 	require.NoError(t, ps.Close())
 	require.NoError(t, <-done)
 	require.ErrorIs(t, stream.Consumer{}.Consume(t.Context(), ps, "t"), anymail.ErrConfig)
@@ -364,7 +364,7 @@ func ExamplePublisher() {
 }
 
 func ExampleNewPublisher_kafka() {
-	// The default would be to wait for one broker only.
+	// By default the client waits for one broker only.
 	config := kafka.DefaultSaramaSyncPublisherConfig()
 	config.Producer.RequiredAcks = sarama.WaitForAll
 	broker, err := kafka.NewPublisher(kafka.PublisherConfig{
@@ -380,8 +380,8 @@ func ExampleNewPublisher_kafka() {
 }
 
 func ExampleNewPublisher_nats() {
-	// A stream has to take the subject. The event's key is the message's id, by
-	// which the stream drops what comes twice.
+	// A stream must include the subject. The message's id is the event's key, by
+	// which the stream drops duplicates.
 	broker, err := natspubsub.NewPublisher(natspubsub.PublisherConfig{
 		URL:       "nats://nats:4222",
 		JetStream: natspubsub.JetStreamConfig{TrackMsgId: true},

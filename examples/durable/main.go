@@ -1,12 +1,11 @@
-// Command durable is examples/quickstart with one line changed: Postmark is
-// answered as soon as the events are in the file events.db, and the callbacks
-// run afterwards, until they have succeeded. Try it, in this directory:
+// Command durable is examples/quickstart with one line changed: Postmark gets its
+// answer as soon as the events are in the file events.db. The callbacks run
+// afterwards, and are retried until they succeed. Run it in this directory:
 //
 //	WEBHOOK_SECRET=anymail:some-long-password go run .
 //	anymail trigger postmark bounced --to http://127.0.0.1:8080/anymail --secret anymail:some-long-password
 //
-// With durable.Postgres(ctx, url) instead, it runs on as many machines as you
-// like.
+// With durable.Postgres(ctx, url) instead, it runs on any number of machines.
 package main
 
 import (
@@ -31,7 +30,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	// "user:password", as it stands in the URL that Postmark is given.
+	// "user:password", as in the URL that Postmark has.
 	secret := anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET"))
 	d, err := anymail.New(secret, durable.SQLite(ctx, "events.db"))
 	check(err)
@@ -41,7 +40,7 @@ func main() {
 
 	check(d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		log.Printf("no more mail to %s: %s", ev.Recipient, ev.Description)
-		return nil // an error would make Postmark come again
+		return nil // an error would make Postmark retry
 	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained)))
 	check(d.Inbound.Connect("helpdesk", func(_ context.Context, ev *anymail.InboundEvent) error {
 		log.Printf("%v wrote: %s", ev.Message.From, ev.Message.Subject)
@@ -58,7 +57,7 @@ func main() {
 		}
 	}()
 
-	<-ctx.Done() // and then let what has begun come to its end
+	<-ctx.Done() // then let running requests and callbacks finish
 	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	check(errors.Join(d.Shutdown(stopping), s.Shutdown(stopping)))

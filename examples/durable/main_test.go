@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// The step from callbacks to a queue is one changed line, as the README says,
-// and an import.
+// A queue needs one changed line, as the README says, and an import.
 func TestOneLineMakesQuickstartDurable(t *testing.T) {
 	before, after := code(t, "../quickstart/main.go"), code(t, "main.go")
 	added := slices.DeleteFunc(slices.Clone(after), func(line string) bool { return slices.Contains(before, line) })

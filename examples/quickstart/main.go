@@ -25,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	// "user:password", as it stands in the URL that Postmark is given.
+	// "user:password", as in the URL that Postmark has.
 	secret := anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET"))
 	d, err := anymail.New(secret)
 	check(err)
@@ -35,7 +35,7 @@ func main() {
 
 	check(d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		log.Printf("no more mail to %s: %s", ev.Recipient, ev.Description)
-		return nil // an error would make Postmark come again
+		return nil // an error would make Postmark retry
 	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained)))
 	check(d.Inbound.Connect("helpdesk", func(_ context.Context, ev *anymail.InboundEvent) error {
 		log.Printf("%v wrote: %s", ev.Message.From, ev.Message.Subject)
@@ -52,7 +52,7 @@ func main() {
 		}
 	}()
 
-	<-ctx.Done() // and then let what has begun come to its end
+	<-ctx.Done() // then let running requests and callbacks finish
 	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	check(errors.Join(d.Shutdown(stopping), s.Shutdown(stopping)))

@@ -1,10 +1,10 @@
-// Package bounded has a map that forgets.
+// Package bounded has a map of bounded size.
 package bounded
 
-// Map remembers at least the latest size/2 and at most size entries. New ones
-// go into one half until that is full; then it becomes the older half, and
-// what was older is forgotten: bounded, with nothing to keep in order and no
-// pause longer than an allocation. It is not safe for concurrent use.
+// Map keeps at least the latest size/2 and at most size entries. New entries go
+// into one half until it is full. Then it becomes the older half, and the entries
+// of the previous older half are dropped. So the map keeps no order, and no
+// operation takes longer than an allocation. It is not safe for concurrent use.
 type Map[K comparable, V any] struct {
 	half          int
 	recent, older map[K]V
@@ -15,7 +15,7 @@ func New[K comparable, V any](size int) Map[K, V] {
 	return Map[K, V]{half: max(1, size/2), recent: map[K]V{}}
 }
 
-// Get returns the value under key, and whether there is one.
+// Get returns the value of key and reports whether there is one.
 func (m *Map[K, V]) Get(key K) (V, bool) {
 	if v, ok := m.recent[key]; ok {
 		return v, true
@@ -24,7 +24,7 @@ func (m *Map[K, V]) Get(key K) (V, bool) {
 	return v, ok
 }
 
-// Set keeps a value as the latest.
+// Set sets the value of key, as the latest entry.
 func (m *Map[K, V]) Set(key K, value V) {
 	if _, ok := m.recent[key]; !ok && len(m.recent) >= m.half {
 		m.older, m.recent = m.recent, make(map[K]V, m.half)
@@ -32,5 +32,5 @@ func (m *Map[K, V]) Set(key K, value V) {
 	m.recent[key] = value
 }
 
-// Len returns how many entries are kept, those twice that stand in both halves.
+// Len returns the number of entries. It counts an entry in both halves twice.
 func (m *Map[K, V]) Len() int { return len(m.recent) + len(m.older) }

@@ -19,7 +19,7 @@ func TestMap(t *testing.T) {
 	require.Equal(t, "b", get(2))
 	m.Set(1, "e")
 	require.Equal(t, "e", get(1))
-	m.Set(4, "f") // what was in the first half is forgotten
+	m.Set(4, "f") // the entries of the first half are dropped
 	require.Empty(t, get(2))
 	require.Equal(t, "d", get(3))
 	_, ok := m.Get(5)

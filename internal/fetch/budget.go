@@ -6,30 +6,27 @@ import (
 	"net/http"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/wire"
 )
 
-// Budget gets what one request refers to, which may have so many bytes in all.
+// Budget fetches the content that one request refers to, up to a number of bytes
+// in total.
 type Budget struct {
 	getter Getter
 	left   int64
 }
 
-// Budget returns a Budget of limits.Fetch bytes, 64 MiB if that is 0.
+// Budget returns a Budget of limits.Fetch bytes.
 func (g Getter) Budget(limits anymail.Limits) *Budget {
-	left := limits.Fetch
-	if left <= 0 {
-		left = 64 << 20
-	}
-	return &Budget{g, left}
+	return &Budget{g, limits.OrDefaults().Fetch}
 }
 
-// Fits says whether so many bytes may still be got.
+// Fits reports whether size bytes are left in the budget.
 func (b *Budget) Fits(size int64) bool { return size <= b.left }
 
-// Get is [Getter.Get]. What is over the budget is [anymail.ErrTooLarge] and
-// uses it up, since nobody knows how much of it came.
+// Get is [Getter.Get] within the budget. Content over the budget is
+// [anymail.ErrTooLarge] and uses up the budget, because it is unknown how much of
+// it arrived.
 func (b *Budget) Get(ctx context.Context, rawURL string, header http.Header) ([]byte, error) {
 	if b.left <= 0 {
 		return nil, anymail.Because(anymail.ErrTooLarge, "content to fetch", nil)
@@ -43,21 +40,21 @@ func (b *Budget) Get(ctx context.Context, rawURL string, header http.Header) ([]
 	return content, err
 }
 
-// JSON decodes what the ESP's API answers into v. It returns the errors of Get,
-// and one that is [anymail.ErrUnavailable] for an answer that is not such JSON.
+// JSON decodes the answer of the ESP's API into v. It returns the errors of Get,
+// and [anymail.ErrUnavailable] if the answer is not such JSON.
 func (b *Budget) JSON(ctx context.Context, rawURL string, header http.Header, v any) error {
 	answer, err := b.Get(ctx, rawURL, header)
 	if err != nil {
 		return err
 	}
 	if wire.Unmarshal(answer, v) != nil {
-		return anymail.Because(anymail.ErrUnavailable, "the API's answer is not understood", nil)
+		return anymail.Because(anymail.ErrUnavailable, "the API's answer cannot be decoded", nil)
 	}
 	return nil
 }
 
-// File is Get for a part of a message that the rest can do without: nil where
-// the URL is empty, or the error would be final.
+// File is Get for an optional part of a message. It returns nil if the URL is
+// empty or the error is final.
 func (b *Budget) File(ctx context.Context, rawURL string, header http.Header) ([]byte, error) {
 	if rawURL == "" {
 		return nil, nil
@@ -69,61 +66,8 @@ func (b *Budget) File(ctx context.Context, rawURL string, header http.Header) ([
 	return content, err
 }
 
-// Final says whether the same request would fail again: what it asked for is
-// gone, or over the limit.
+// Final reports whether the same request would fail again, because the content is
+// gone or over the limit.
 func Final(err error) bool {
 	return errors.Is(err, ErrGone) || errors.Is(err, anymail.ErrTooLarge)
 }
-
-// Attachment is one that is to be fetched.
-type Attachment struct {
-	Filename, ContentType, Disposition, ContentID string
-
-	Size   wire.Number // as the ESP declares it
-	URL    string      // if empty, there is nothing to fetch
-	Header http.Header
-}
-
-// Attachments fetches attachments, limits.MIMEParts at most. One whose content
-// cannot be had, or does not fit, has all but that.
-func (b *Budget) Attachments(ctx context.Context, list []Attachment, limits anymail.Limits) ([]anymail.Attachment, error) {
-	if most := limits.MIMEParts; most > 0 && len(list) > most {
-		list = list[:most]
-	}
-	var all []anymail.Attachment
-	for _, a := range list {
-		size := int64(max(a.Size.Int(), 0))
-		var content []byte
-		if b.Fits(size) {
-			var err error
-			if content, err = b.File(ctx, a.URL, a.Header); err != nil {
-				return nil, err
-			}
-		}
-		got := inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, content)
-		if content == nil {
-			got.Size = size
-		}
-		all = append(all, got)
-	}
-	return all, nil
-}
-
-// Key returns the first key of a source, which is the one to ask the ESP's API
-// with. It returns an error that is [anymail.ErrConfig] where there is none,
-// and [anymail.ErrUnavailable] where the source fails.
-func Key(ctx context.Context, source anymail.KeySource) (string, error) {
-	if source == nil {
-		return "", errNoKey
-	}
-	keys, err := source.Keys(ctx)
-	switch {
-	case err != nil:
-		return "", anymail.Because(anymail.ErrUnavailable, "API keys", err)
-	case len(keys) == 0 || keys[0] == "":
-		return "", errNoKey
-	}
-	return keys[0], nil
-}
-
-var errNoKey = anymail.Because(anymail.ErrConfig, "no API key to fetch with", nil)

@@ -1,6 +1,6 @@
-// Package fetch gets what an ESP keeps for its webhooks to refer to: stored
-// messages, attachments, certificates. URLs come out of payloads, so it goes
-// only where the adapter says, over https only, and takes only so much.
+// Package fetch fetches content at the ESP that webhooks refer to: stored
+// messages, attachments, certificates. The URLs are from payloads. So the package
+// fetches only from the adapter's hosts, only over https, and only up to a limit.
 package fetch
 
 import (
@@ -22,29 +22,28 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// ErrGone is what the ESP does not have, or no longer: asking again is no use.
-var ErrGone = errors.New("the ESP does not have it")
+// ErrGone means that the ESP does not have the content, or no longer. A retry
+// would fail too.
+var ErrGone = errors.New("the ESP does not have the content")
 
-// Getter gets from one ESP. Its Hosts must be set.
+// Getter fetches from one ESP. Its Hosts must be set.
 type Getter struct {
-	// Client is a client with a timeout of 30 seconds if nil. Its
-	// CheckRedirect is not used.
+	// Client has a timeout of 30 seconds if nil. Its CheckRedirect is not used.
 	Client *http.Client
-	// Hosts are the names that may be asked, in lower case. One that begins
-	// with "." stands for all names below it.
+	// Hosts are the allowed host names, in lower case. A name that begins with
+	// "." allows all names below it.
 	Hosts []string
-	// MaxBytes bounds the content; 0 means 64 MiB.
+	// MaxBytes bounds the content; 0 means the default of [anymail.Limits].Fetch.
 	MaxBytes int64
 }
 
 var defaultClient = &http.Client{Timeout: 30 * time.Second}
 
-// Get returns the content at a URL. It returns an error that is [ErrGone],
-// [anymail.ErrTooLarge], [anymail.ErrMalformed] (for a URL that may not be
-// asked) or [anymail.ErrUnavailable] (for everything that may be otherwise the
-// next time). Redirects are followed within Hosts, from the first one to
-// another host on without header. No error has a part of a URL in its text,
-// which may hold a token.
+// Get returns the content at a URL. Its errors are [ErrGone],
+// [anymail.ErrTooLarge], [anymail.ErrMalformed] (the URL is not allowed) and
+// [anymail.ErrUnavailable] (a retry may succeed). Get follows redirects within
+// Hosts. After the first redirect to another host it sends no header. Error texts
+// never include a part of a URL, because it may hold a token.
 func (g Getter) Get(ctx context.Context, rawURL string, header http.Header) ([]byte, error) {
 	if err := g.Allowed(rawURL); err != nil {
 		return nil, err
@@ -65,9 +64,9 @@ func (g Getter) Get(ctx context.Context, rawURL string, header http.Header) ([]b
 		if len(via) > 4 {
 			return errors.New("too many redirects")
 		}
-		next.Header.Del("Referer") // the URL before, with whatever it holds
-		elsewhere := func(r *http.Request) bool { return r.URL.Host != req.URL.Host }
-		if elsewhere(next) || slices.ContainsFunc(via, elsewhere) {
+		next.Header.Del("Referer") // the previous URL, which may hold a token
+		otherHost := func(r *http.Request) bool { return r.URL.Host != req.URL.Host }
+		if otherHost(next) || slices.ContainsFunc(via, otherHost) {
 			for name := range header {
 				next.Header.Del(name)
 			}
@@ -91,13 +90,14 @@ func (g Getter) Get(ctx context.Context, rawURL string, header http.Header) ([]b
 	return g.read(resp)
 }
 
-// trusted is how much of a declared length is believed before it arrives.
-const trusted = 1 << 20
+// maxPrealloc is how much of a declared length is allocated before the content
+// arrives.
+const maxPrealloc = 1 << 20
 
 func (g Getter) read(resp *http.Response) ([]byte, error) {
 	most := g.MaxBytes
 	if most <= 0 {
-		most = 64 << 20
+		most = anymail.Limits{}.OrDefaults().Fetch
 	}
 	tooLarge := anymail.Because(anymail.ErrTooLarge, "content to fetch", nil)
 	if resp.ContentLength > most {
@@ -105,7 +105,7 @@ func (g Getter) read(resp *http.Response) ([]byte, error) {
 	}
 	var content bytes.Buffer
 	if resp.ContentLength > 0 {
-		content.Grow(int(min(resp.ContentLength, trusted)) + bytes.MinRead) // else the end is found only by growing
+		content.Grow(int(min(resp.ContentLength, maxPrealloc)) + bytes.MinRead) // ReadFrom needs MinRead bytes to find the end without growing
 	}
 	if _, err := content.ReadFrom(io.LimitReader(resp.Body, most+1)); err != nil {
 		return nil, unavailable(err)
@@ -116,8 +116,7 @@ func (g Getter) read(resp *http.Response) ([]byte, error) {
 	return content.Bytes(), nil
 }
 
-// Allowed says whether a URL may be asked, with nil or an error that is
-// [anymail.ErrMalformed].
+// Allowed returns nil if a URL may be fetched, and [anymail.ErrMalformed] if not.
 func (g Getter) Allowed(rawURL string) error {
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Scheme != "https" || u.User != nil || (u.Port() != "" && u.Port() != "443") {
@@ -132,8 +131,8 @@ func (g Getter) Allowed(rawURL string) error {
 	return anymail.Malformed("URL to fetch is not at the ESP", nil)
 }
 
-// transportError wraps an error of package net/http and says of it only what
-// is known to be free of URLs.
+// transportError wraps an error of package net/http. Its text includes only parts
+// that cannot hold a URL.
 type transportError struct{ err error }
 
 func unavailable(err error) error {
@@ -154,9 +153,9 @@ func (e transportError) Error() string {
 	case errors.Is(e.err, context.DeadlineExceeded), os.IsTimeout(e.err):
 		return "timeout"
 	case errors.As(e.err, &name):
-		return "the host's name does not resolve"
+		return "the host name does not resolve"
 	case errors.As(e.err, &cert):
-		return "the host's TLS certificate is not valid"
+		return "the TLS certificate of the host is invalid"
 	case errors.As(e.err, &errno):
 		return errno.Error()
 	case errors.Is(e.err, io.ErrUnexpectedEOF), errors.Is(e.err, io.EOF):

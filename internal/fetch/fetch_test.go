@@ -22,8 +22,8 @@ import (
 	"github.com/goanymail/anymail/internal/fetch"
 )
 
-// esp serves https for every name below example.com: httptest's certificate
-// is valid for those, and the client connects to the server whatever the name.
+// esp serves https for every name below example.com: httptest's certificate is
+// valid for them, and the client connects every name to the server.
 func esp(t *testing.T, handler http.HandlerFunc) *http.Client {
 	t.Helper()
 	srv := httptest.NewTLSServer(handler)
@@ -37,11 +37,11 @@ func esp(t *testing.T, handler http.HandlerFunc) *http.Client {
 	return client
 }
 
-// nobody fails the test if anything is asked at all.
-func nobody(t *testing.T) *http.Client {
+// noClient fails the test on any request.
+func noClient(t *testing.T) *http.Client {
 	return &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		t.Errorf("asked %s", r.URL.Host)
-		return nil, errors.New("nobody")
+		t.Errorf("request to %s", r.URL.Host)
+		return nil, errors.New("unexpected request")
 	})}
 }
 
@@ -107,10 +107,10 @@ func TestAllowed(t *testing.T) {
 		" https://api.example.com/",
 	} {
 		require.ErrorIs(t, g.Allowed(url), anymail.ErrMalformed, url)
-		_, err := fetch.Getter{Client: nobody(t), Hosts: g.Hosts}.Get(t.Context(), url, nil)
+		_, err := fetch.Getter{Client: noClient(t), Hosts: g.Hosts}.Get(t.Context(), url, nil)
 		require.ErrorIs(t, err, anymail.ErrMalformed, url)
 	}
-	require.Error(t, fetch.Getter{}.Allowed("https://api.example.com/"), "without hosts nothing may be asked")
+	require.Error(t, fetch.Getter{}.Allowed("https://api.example.com/"), "without hosts no URL is allowed")
 }
 
 func TestGetStatus(t *testing.T) {
@@ -121,11 +121,11 @@ func TestGetStatus(t *testing.T) {
 	})
 	g := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}
 	tests := map[int]error{
-		201: anymail.ErrUnavailable, // nothing was asked to be made
+		201: anymail.ErrUnavailable, // a GET creates nothing
 		206: anymail.ErrUnavailable, // a part is not the content
-		302: anymail.ErrUnavailable, // to nowhere
+		302: anymail.ErrUnavailable, // without a Location
 		304: anymail.ErrUnavailable,
-		401: anymail.ErrUnavailable, // the user may mend the key before the ESP gives up
+		401: anymail.ErrUnavailable, // the user may fix the key before the ESP stops retrying
 		403: anymail.ErrUnavailable,
 		404: fetch.ErrGone,
 		410: fetch.ErrGone,
@@ -161,7 +161,7 @@ func TestRedirect(t *testing.T) {
 		http.Redirect(w, r, next, http.StatusFound)
 	})
 	g := fetch.Getter{Client: client, Hosts: []string{"api.example.com", "cdn.example.com"}}
-	// Not in canonical form, so that removing it takes care.
+	// Not in canonical form, which Header.Del expects.
 	header := http.Header{"x-api-key": {"k"}, "Authorization": {"Basic a"}}
 	const api, cdn = "https://api.example.com/m?token=t", "https://cdn.example.com/m"
 	with := seen{"api.example.com", "k", "Basic a", ""}
@@ -256,7 +256,7 @@ func TestGetSize(t *testing.T) {
 	}
 }
 
-// More than is taken on trust arrives whole as well.
+// Content larger than maxPrealloc arrives whole.
 func TestGetLarge(t *testing.T) {
 	want := bytes.Repeat([]byte("0123456789abcdef"), 1<<17)
 	client := esp(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -273,8 +273,8 @@ func TestGetFails(t *testing.T) {
 	fail := func(err error) *http.Client {
 		return &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, err })}
 	}
-	// It must not answer when the client hangs up: of an answer and the end of a
-	// connection that come at once, the client may take either.
+	// The server must not answer when the client hangs up: if an answer and the end
+	// of a connection arrive together, the client may report either.
 	release := make(chan struct{})
 	stuck := esp(t, func(http.ResponseWriter, *http.Request) { <-release })
 	t.Cleanup(func() { close(release) })
@@ -291,7 +291,7 @@ func TestGetFails(t *testing.T) {
 		{"cancelled", cancelled, fail(context.Canceled), "cancelled"},
 		{"DNS", t.Context(), fail(&net.DNSError{Err: "no such host", Name: "tok-secret"}), "name does not resolve"},
 		{"certificate", t.Context(), fail(&tls.CertificateVerificationError{Err: errors.New("tok-secret")}), "TLS certificate"},
-		{"anything", t.Context(), fail(errors.New("GET " + secretURL)), "no HTTP answer"},
+		{"other", t.Context(), fail(errors.New("GET " + secretURL)), "no HTTP answer"},
 		{"closed", t.Context(), fail(io.EOF), "closed"},
 	}
 	for _, tt := range tests {
@@ -304,10 +304,10 @@ func TestGetFails(t *testing.T) {
 		})
 	}
 	_, err := fetch.Getter{Client: fail(context.Canceled), Hosts: []string{"api.example.com"}}.Get(cancelled, secretURL, nil)
-	require.ErrorIs(t, err, context.Canceled, "the cause is there for errors.Is")
+	require.ErrorIs(t, err, context.Canceled, "errors.Is finds the cause")
 }
 
-// The user's client is used, and left as it is.
+// Get uses the user's client and does not change it.
 func TestClientUnchanged(t *testing.T) {
 	client := esp(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
@@ -329,18 +329,18 @@ func FuzzAllowed(f *testing.F) {
 		if g.Allowed(url) != nil {
 			return
 		}
-		// What is allowed is asked, over TLS, at one of the hosts.
-		asked := false
+		// An allowed URL is fetched over TLS from one of the hosts.
+		fetched := false
 		g := g
 		g.Client = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 			host := strings.ToLower(r.URL.Hostname())
-			asked = r.URL.Scheme == "https" && (host == "api.example.com" || strings.HasSuffix(host, ".store.example.com")) &&
+			fetched = r.URL.Scheme == "https" && (host == "api.example.com" || strings.HasSuffix(host, ".store.example.com")) &&
 				r.URL.User == nil && r.Header.Get("Authorization") == ""
 			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 		})}
 		_, err := g.Get(t.Context(), url, nil)
-		if err != nil || !asked {
-			t.Fatalf("%q: asked properly: %v, error: %v", url, asked, err)
+		if err != nil || !fetched {
+			t.Fatalf("%q: fetched properly: %v, error: %v", url, fetched, err)
 		}
 	})
 }

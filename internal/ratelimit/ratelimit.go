@@ -9,13 +9,13 @@ import (
 	"github.com/goanymail/anymail/internal/bounded"
 )
 
-// Limiter is a generic cell rate algorithm per key: a rate on average, and a
-// burst at once. It keeps one number for each address, and at most a fixed
-// number of them; an address that was forgotten starts anew, so whoever has
-// more addresses than that must be held by a limit on everything.
+// Limiter is a generic cell rate algorithm for each address: it allows a rate on
+// average, and a burst at once. It keeps one number for each address, and at most
+// a fixed number of addresses. A forgotten address starts anew. So a client with
+// more addresses than that needs a limit on all requests together.
 type Limiter struct {
-	interval  time.Duration // of one request at the rate
-	tolerance time.Duration // how far ahead of that a burst may be
+	interval  time.Duration // between two requests at the rate
+	tolerance time.Duration // how far a burst may be ahead of the rate
 	shards    [shards]shard
 }
 
@@ -23,14 +23,14 @@ const shards = 16
 
 type shard struct {
 	mu sync.Mutex
-	// due is when, in nanoseconds, the requests so far are paid off.
+	// due is the time, in nanoseconds, at which the requests so far fit the rate.
 	due bounded.Map[netip.Addr, int64]
 }
 
 // New returns a limiter for size addresses. The rate is in requests per second
-// and more than 0; the burst is 1 at least.
+// and must be positive. The burst is 1 at least.
 func New(perSecond float64, burst, size int) *Limiter {
-	const forever = 1 << 60 // 36 years; twice that and now are still an int64
+	const forever = 1 << 60 // 36 years; now plus twice that fits an int64
 	interval := min(float64(time.Second)/perSecond, forever)
 	l := &Limiter{
 		interval:  time.Duration(interval),
@@ -42,18 +42,19 @@ func New(perSecond float64, burst, size int) *Limiter {
 	return l
 }
 
-// Allow counts a request, unless it is one too many; then it returns false.
+// Allow counts a request and returns true. If the request exceeds the limit, it
+// does not count it and returns false.
 func (l *Limiter) Allow(addr netip.Addr, now time.Time) bool {
 	return l.count(addr, now, true)
 }
 
-// Peek returns what Allow would, and counts nothing.
+// Peek returns what Allow would return, and counts nothing.
 func (l *Limiter) Peek(addr netip.Addr, now time.Time) bool {
 	return l.count(addr, now, false)
 }
 
 func (l *Limiter) count(addr netip.Addr, now time.Time, store bool) bool {
-	key := network(addr)
+	key := clientNetwork(addr)
 	b := key.As16()
 	var sum byte
 	for _, x := range b {
@@ -73,8 +74,8 @@ func (l *Limiter) count(addr netip.Addr, now time.Time, store bool) bool {
 	return true
 }
 
-// network is what one client has: an IPv4 address, or an IPv6 /64.
-func network(addr netip.Addr) netip.Addr {
+// clientNetwork returns the network of one client: an IPv4 address or an IPv6 /64.
+func clientNetwork(addr netip.Addr) netip.Addr {
 	if addr.Is6() && !addr.Is4In6() {
 		prefix, err := addr.WithZone("").Prefix(64)
 		if err == nil {

@@ -26,13 +26,13 @@ func TestLimiter(t *testing.T) {
 	}
 	require.Equal(t, 3, allowed(a, 10), "the burst")
 	require.False(t, l.Peek(a, now))
-	require.Equal(t, 3, allowed(b, 10), "another address has its own")
+	require.Equal(t, 3, allowed(b, 10), "another address has its own limit")
 	now = now.Add(500 * time.Millisecond)
 	require.True(t, l.Peek(a, now))
-	require.True(t, l.Peek(a, now), "looking costs nothing")
+	require.True(t, l.Peek(a, now), "Peek counts nothing")
 	require.Equal(t, 1, allowed(a, 10), "the rate")
 	now = now.Add(time.Hour)
-	require.Equal(t, 3, allowed(a, 10), "no more than the burst is saved up")
+	require.Equal(t, 3, allowed(a, 10), "not more than the burst accumulates")
 }
 
 func TestIPv6NetworksCountAsOne(t *testing.T) {
@@ -46,7 +46,7 @@ func TestIPv6NetworksCountAsOne(t *testing.T) {
 	require.True(t, l.Allow(netip.Addr{}, now))
 }
 
-// Rates at the edge of what can be counted still allow the burst, and no more.
+// Extreme rates allow the burst, and not more.
 func TestExtremes(t *testing.T) {
 	now := time.Unix(1_790_000_000, 0)
 	addr := netip.MustParseAddr("192.0.2.1")
@@ -56,7 +56,7 @@ func TestExtremes(t *testing.T) {
 			require.True(t, l.Allow(addr, now), "%g per second", perSecond)
 			now = now.Add(time.Nanosecond)
 			if perSecond < 1e-6 {
-				break // one is what fits into the time there is
+				break // the clock has room for one request
 			}
 		}
 		l = ratelimit.New(perSecond, 1, 16)
@@ -65,7 +65,7 @@ func TestExtremes(t *testing.T) {
 	}
 }
 
-// A million addresses leave no more memory behind than the table has room for.
+// A million addresses use no more memory than the table has room for.
 func TestMillionAddresses(t *testing.T) {
 	l := ratelimit.New(1, 1, 1<<16)
 	now := time.Unix(1_790_000_000, 0)

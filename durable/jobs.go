@@ -14,15 +14,15 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// State says where a job is.
+// State is the state of a job.
 type State string
 
 // The states of a job.
 const (
 	Pending State = "pending" // waits for a worker, or for its next attempt
-	Running State = "running" // a worker is at it, or was when its process died
+	Running State = "running" // a worker runs it, or did when its process died
 	Done    State = "done"    // the receiver succeeded
-	Dead    State = "dead"    // a dead letter: all attempts failed, or the receiver said [Permanent]
+	Dead    State = "dead"    // a dead letter: all attempts failed, or the receiver returned [Permanent]
 )
 
 var riverStates = map[State][]rivertype.JobState{
@@ -32,7 +32,7 @@ var riverStates = map[State][]rivertype.JobState{
 	Dead:    {rivertype.JobStateDiscarded, rivertype.JobStateCancelled},
 }
 
-func stateOf(s rivertype.JobState) State {
+func stateFromRiver(s rivertype.JobState) State {
 	for state, of := range riverStates {
 		for _, r := range of {
 			if r == s {
@@ -55,9 +55,9 @@ type Job struct {
 	EnqueuedAt  time.Time `json:"enqueued_at"`
 	// NextAt is when a pending job is due.
 	NextAt time.Time `json:"next_at,omitzero"`
-	// EndedAt is when a job was done or became a dead letter.
+	// EndedAt is when the job was done or became a dead letter.
 	EndedAt time.Time `json:"ended_at,omitzero"`
-	// Errors are the failed attempts, the latest last.
+	// Errors are the failed attempts, oldest first.
 	Errors []Failure `json:"errors,omitempty"`
 }
 
@@ -68,33 +68,37 @@ type Failure struct {
 	Error   string    `json:"error"`
 }
 
-// ErrNotFound means that there is no such job, or none in that state.
+// ErrNotFound means that no job has that id, or that it is in another state.
 var ErrNotFound = errors.New("durable: no such job")
 
 // Filter selects jobs. The zero Filter selects the dead letters.
 type Filter struct {
 	State    State  // Dead if empty
 	Receiver string // all receivers if empty
-	// After leaves out jobs up to this id: the last one of the page before.
+	// After skips the jobs up to this id: that of the last job of the page before.
 	After int64
-	// Limit is how many to return at most: 100 if 0, and never more than 10000.
+	// Limit is how many jobs to return: DefaultListLimit if 0, and MaxListLimit at most.
 	Limit int
 }
 
-const maxPage = 10_000
+// The numbers of jobs that [Queue.List] returns.
+const (
+	DefaultListLimit = 100    // if Filter.Limit is 0
+	MaxListLimit     = 10_000 // at most
+)
 
 // List returns the jobs that filter selects, in the order of their ids, which
-// is that of their arrival. A page that is not full is the last one.
+// is the order of their arrival. A page that is not full is the last one.
 func (q *Queue) List(ctx context.Context, filter Filter) ([]Job, error) {
-	state, limit := filter.State, min(filter.Limit, maxPage)
+	state, limit := filter.State, min(filter.Limit, MaxListLimit)
 	if state == "" {
 		state = Dead
 	}
 	if limit <= 0 {
-		limit = 100
+		limit = DefaultListLimit
 	}
 	if riverStates[state] == nil {
-		return nil, fmt.Errorf("durable: %w: no state %q", anymail.ErrConfig, state)
+		return nil, anymail.Misconfigured("durable.Filter.State", "must be the state of a job")
 	}
 	params := river.NewJobListParams().
 		Kinds(deliveryKind).
@@ -113,7 +117,7 @@ func (q *Queue) List(ctx context.Context, filter Filter) ([]Job, error) {
 	}
 	jobs := make([]Job, 0, len(result.Jobs))
 	for _, row := range result.Jobs {
-		job, _, err := jobOf(row)
+		job, _, err := decodeJob(row)
 		if err != nil {
 			return nil, err
 		}
@@ -122,14 +126,14 @@ func (q *Queue) List(ctx context.Context, filter Filter) ([]Job, error) {
 	return jobs, nil
 }
 
-// Get returns a job and its event. The event of a job that is [Done] is nil
-// where it was large and has been removed.
+// Get returns a job and its event. The event is nil if the job is [Done] and its
+// event was large and has been removed.
 func (q *Queue) Get(ctx context.Context, id int64) (Job, anymail.Event, error) {
 	row, err := q.client.JobGet(ctx, id)
 	if err != nil {
-		return Job{}, nil, notFound(err)
+		return Job{}, nil, convertNotFound(err)
 	}
-	job, d, err := jobOf(row)
+	job, d, err := decodeJob(row)
 	if err != nil {
 		return Job{}, nil, err
 	}
@@ -140,21 +144,26 @@ func (q *Queue) Get(ctx context.Context, id int64) (Job, anymail.Event, error) {
 	return job, ev, err
 }
 
-// Retry makes a dead letter pending again, with at least one more attempt, or a pending
-// job due at once. It returns [ErrNotFound] where id is that of neither.
+// Retry makes a dead letter pending again, with at least one more attempt, or
+// makes a pending job due immediately. It returns [ErrNotFound] if id is neither
+// a dead letter nor a pending job.
 func (q *Queue) Retry(ctx context.Context, id int64) error {
-	return notFound(q.retry(ctx, id))
+	return convertNotFound(q.retry(ctx, id))
 }
 
-func retriable(s State) bool { return s == Dead || s == Pending }
+func canRetry(s State) bool { return s == Dead || s == Pending }
 
-// RetryAll retries all jobs that filter selects, without regard to its Limit:
-// dead letters or, by its State, pending jobs. It returns how many there were.
+// retryPage is how many jobs RetryAll lists at once.
+const retryPage = 1000
+
+// RetryAll retries all jobs that filter selects: dead letters or, if its State
+// says so, pending jobs. It ignores the filter's Limit. It returns how many jobs
+// it retried.
 func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
-	if filter.State != "" && !retriable(filter.State) {
-		return 0, fmt.Errorf("durable: %w: jobs that are %s cannot be retried", anymail.ErrConfig, filter.State)
+	if filter.State != "" && !canRetry(filter.State) {
+		return 0, anymail.Misconfigured("durable.Filter.State", "must be dead or pending to retry jobs")
 	}
-	filter.Limit = 1000
+	filter.Limit = retryPage
 	retried := 0
 	for {
 		page, err := q.List(ctx, filter)
@@ -166,28 +175,29 @@ func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
 			switch err := q.Retry(ctx, job.ID); {
 			case err == nil:
 				retried++
-			case !errors.Is(err, ErrNotFound): // somebody else was faster
+			case !errors.Is(err, ErrNotFound): // another process was faster
 				return retried, err
 			}
 		}
 	}
 }
 
-// Delete removes a job that is not running. If it was not done, its receiver
-// never sees the event, unless the ESP delivers it once more.
+// Delete removes a job that is not running. If the job was not done, its receiver
+// never sees the event, unless the ESP redelivers it.
 func (q *Queue) Delete(ctx context.Context, id int64) error {
 	row, err := q.client.JobGet(ctx, id)
 	if err != nil {
-		return notFound(err)
+		return convertNotFound(err)
 	}
 	if row.Kind != deliveryKind {
 		return ErrNotFound
 	}
 	_, err = q.client.JobDelete(ctx, id)
-	return notFound(err)
+	return convertNotFound(err)
 }
 
-func notFound(err error) error {
+// convertNotFound returns ErrNotFound for River's.
+func convertNotFound(err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -197,7 +207,7 @@ func notFound(err error) error {
 	return fmt.Errorf("durable: %w", err)
 }
 
-func jobOf(row *rivertype.JobRow) (Job, delivery, error) {
+func decodeJob(row *rivertype.JobRow) (Job, delivery, error) {
 	var d delivery
 	if row.Kind != deliveryKind {
 		return Job{}, d, ErrNotFound
@@ -207,7 +217,7 @@ func jobOf(row *rivertype.JobRow) (Job, delivery, error) {
 	}
 	job := Job{
 		ID:          row.ID,
-		State:       stateOf(row.State),
+		State:       stateFromRiver(row.State),
 		Receiver:    d.Receiver,
 		Key:         d.Key,
 		Attempts:    row.Attempt,
@@ -225,66 +235,4 @@ func jobOf(row *rivertype.JobRow) (Job, delivery, error) {
 		job.Errors = append(job.Errors, Failure{At: e.At.UTC(), Attempt: e.Attempt, Error: text})
 	}
 	return job, d, nil
-}
-
-// Stats are numbers for a dashboard or an alert.
-type Stats struct {
-	Pending int
-	Running int
-	Dead    int
-	// Oldest is when the oldest pending job has been due since; zero where
-	// none is due.
-	Oldest time.Time
-}
-
-// Stats counts jobs. It reads an index over all jobs that are not done: ask
-// every ten seconds, not at every request. It serves as a check of the
-// database as well.
-func (q *Queue) Stats(ctx context.Context) (Stats, error) {
-	var stats Stats
-	rows, err := q.db.QueryContext(ctx, "SELECT state, count(*) FROM river_job WHERE state <> 'completed' AND kind = $1 GROUP BY state", deliveryKind)
-	if err != nil {
-		return stats, fmt.Errorf("durable: stats: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var state string
-		var n int
-		if err := rows.Scan(&state, &n); err != nil {
-			return stats, fmt.Errorf("durable: stats: %w", err)
-		}
-		switch stateOf(rivertype.JobState(state)) {
-		case Pending:
-			stats.Pending += n
-		case Running:
-			stats.Running += n
-		case Dead:
-			stats.Dead += n
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return stats, fmt.Errorf("durable: stats: %w", err)
-	}
-	var due any // SQLite has no type for times
-	if err := q.db.QueryRowContext(ctx, "SELECT min(scheduled_at) FROM river_job WHERE state = 'available' AND queue LIKE 'anymail-%'").Scan(&due); err != nil {
-		return stats, fmt.Errorf("durable: stats: %w", err)
-	}
-	switch due := due.(type) {
-	case time.Time:
-		stats.Oldest = due.UTC()
-	case string:
-		if stats.Oldest, err = time.Parse(sqliteTime, due); err != nil {
-			return stats, fmt.Errorf("durable: stats: %w", err)
-		}
-	}
-	return stats, nil
-}
-
-// sqliteTime is how River writes times to SQLite, in UTC.
-const sqliteTime = "2006-01-02 15:04:05.999"
-
-// countPending counts what WithMaxPending limits.
-func (q *Queue) countPending(ctx context.Context) (n int, err error) {
-	err = q.db.QueryRowContext(ctx, "SELECT count(*) FROM river_job WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')").Scan(&n)
-	return n, err
 }

@@ -1,0 +1,33 @@
+package durable
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+)
+
+func TestJobWithoutReceiverIsSnoozed(t *testing.T) {
+	q, err := OpenSQLite(t.Context(), ":memory:", new(anymail.Signals), WithLogger(slog.New(slog.DiscardHandler)))
+	require.NoError(t, err)
+	defer q.Close()
+	encoded, err := json.Marshal(&anymail.TrackingEvent{Common: anymail.Common{Key: "k"}})
+	require.NoError(t, err)
+	work := func() error {
+		return (&deliverer{q: q}).Work(context.Background(), &river.Job[delivery]{JobRow: &rivertype.JobRow{ID: 1}, Args: delivery{Receiver: "crm", Key: "k", Event: encoded}})
+	}
+	var snoozed *rivertype.JobSnoozeError
+	require.ErrorAs(t, work(), &snoozed)
+
+	// A receiver's own ErrUnavailable is a failure like any other.
+	require.NoError(t, q.signals.Tracking.Connect("crm", func(context.Context, *anymail.TrackingEvent) error { return anymail.ErrUnavailable }))
+	err = work()
+	require.ErrorIs(t, err, anymail.ErrUnavailable)
+	require.NotErrorAs(t, err, &snoozed)
+}
