@@ -9,64 +9,62 @@ import (
 )
 
 // Adapter is what an ESP package provides: the ESP's name and the endpoints
-// that the ESP calls. See examples/newesp for one from beginning to end.
+// that the ESP calls. examples/newesp has one from beginning to end.
 type Adapter interface {
-	// ESP returns the canonical name, lower case letters, digits and
-	// underscores, for example "mailgun". It stands in every event.
+	// ESP returns the canonical name: lower case letters, digits and
+	// underscores, for example "mailgun". Every event bears it.
 	ESP() string
-	// Endpoints returns what the ESP can call. It is asked once, when the
-	// adapter is registered.
+	// Endpoints returns what the ESP can call. Register calls it once.
 	Endpoints() []Endpoint
 }
 
 // Endpoint is one URL that an ESP calls: POST {mount}/{name}/{Path}.
 type Endpoint struct {
-	// Path is "tracking", "inbound", or something else in a single segment.
-	// The empty path is the adapter's own root, for an ESP that calls one URL
-	// for everything.
+	// Path is "tracking", "inbound", or another single segment. The empty path
+	// is the adapter's own root, for an ESP that calls one URL for everything.
 	Path string
-	// Verifier proves that a payload is the ESP's. Nil where the ESP signs
-	// nothing: then a shared secret is needed.
+	// Verifier proves that a payload is the ESP's. It is nil if the ESP signs
+	// nothing; the endpoint needs a shared secret then.
 	Verifier Verifier
 	// Parser turns an authentic payload into events.
 	Parser EventParser
 
-	// ContentTypes lists the media types that Parser understands; anything
-	// else is refused with 415. Empty means any.
+	// ContentTypes lists the media types that Parser understands. Any other is
+	// refused with 415. An empty list means any.
 	ContentTypes []string
 	// Window is how far the signed timestamp may be from now, in either
-	// direction, if [WithTimestampWindow] does not say otherwise: long enough
-	// for the ESP's own retries where it signs the time of the event rather
-	// than of the attempt. Zero means [DefaultTimestampWindow].
+	// direction, unless [WithTimestampWindow] says otherwise. If the ESP signs
+	// the time of the event and not of the attempt, it is long enough for the
+	// ESP's retries. Default: [DefaultTimestampWindow].
 	Window time.Duration
-	// RepeatsSignature says that the ESP makes, or may make, every attempt at an
-	// event with the same signature, so that a redelivery cannot be told from a
-	// replay. Where its events were all done it is answered with 200 and
-	// nothing is run. Refused, it would come again until the ESP gives up on the
-	// endpoint.
+	// RepeatsSignature reports whether the ESP makes, or may make, every attempt
+	// at an event with the same signature, so that a redelivery cannot be told
+	// from a replay. If its events were all completed, it is answered with 200
+	// and nothing runs. A refusal would make the ESP retry until it gives up on
+	// the endpoint.
 	RepeatsSignature bool
-	// MaxBody is the largest body in bytes, if [WithLimits] does not say
-	// otherwise. Zero means [DefaultMaxBody].
+	// MaxBody is the largest body in bytes, unless [WithLimits] says otherwise.
+	// Default: [DefaultMaxBody].
 	MaxBody int64
-	// Challenge makes a request without a shared secret be answered with 401
-	// and WWW-Authenticate, for an ESP that sends credentials only when asked.
+	// Challenge answers a request without a shared secret with 401 and
+	// WWW-Authenticate, for an ESP that sends credentials only if challenged.
 	Challenge bool
-	// NeedsSecret says that Verifier demands a shared secret besides what it
-	// looks at itself, so that without one the endpoint cannot be registered.
+	// NeedsSecret reports whether Verifier demands a shared secret in addition
+	// to what it checks itself. Such an endpoint cannot be registered without one.
 	NeedsSecret bool
 	// MapStatus replaces the status of an answer if this ESP reads it differently
-	// from others: it gets the usual one and returns the one to send. Nil means
-	// the usual one.
+	// from others: it gets the usual status and returns the one to send. Nil
+	// means the usual one.
 	MapStatus func(status int) int
-	// Probes are methods besides HEAD by which the ESP tries the URL; they are
-	// answered with 200.
+	// Probes are methods other than HEAD by which the ESP tries the URL. They
+	// are answered with 200.
 	Probes []string
-	// Handshake, if set, looks at an authentic payload before Parser does. If
-	// it returns a Reply, that is the answer and there are no events.
+	// Handshake, if not nil, gets an authentic payload before Parser. If it
+	// returns a Reply, that is the answer and there are no events.
 	Handshake func(context.Context, *Payload) (*Reply, error)
 }
 
-// Reply is the answer to a handshake. A zero Status is 200.
+// Reply is the answer to a handshake. A zero Status means 200.
 type Reply struct {
 	Status      int
 	ContentType string
@@ -76,9 +74,9 @@ type Reply struct {
 // Verifier proves that a payload comes from the ESP. It looks at bytes, never
 // at their meaning. Package verify has one for every common scheme.
 type Verifier interface {
-	// Verify returns how p proved authentic, or an error that is
-	// [ErrUnauthenticated]. Any other error means that it could not tell (a
-	// certificate could not be fetched, say) and asks the ESP to retry.
+	// Verify returns how p proved authentic, or [ErrUnauthenticated]. Any other
+	// error means that it cannot tell now, for example because a certificate
+	// could not be fetched, and makes the ESP retry.
 	Verify(ctx context.Context, p *Payload) (Proof, error)
 }
 
@@ -88,26 +86,27 @@ type VerifierFunc func(context.Context, *Payload) (Proof, error)
 // Verify calls f.
 func (f VerifierFunc) Verify(ctx context.Context, p *Payload) (Proof, error) { return f(ctx, p) }
 
-// Proof says how a payload proved authentic.
+// Proof tells how a payload proved authentic.
 type Proof struct {
-	// SignedAt is the time that the signature covers; zero where the ESP signs
-	// none. The Dispatcher refuses what is outside the endpoint's window.
+	// SignedAt is the time that the signature covers, zero if the ESP signs
+	// none. The Dispatcher refuses a time outside the endpoint's window.
 	SignedAt time.Time
-	// Fingerprint is the same whenever the same signed content comes again, and
-	// cannot be changed without the key: the MAC, or the digest of what was
-	// signed. The Dispatcher refuses a nonce whose events were all done. Nil
-	// where nothing was signed.
+	// Fingerprint identifies what was signed: it is the same for every delivery
+	// of the same signed content and cannot be changed without the key. It is
+	// the MAC, or the digest of the content. The Dispatcher refuses a
+	// fingerprint whose events were all completed. It is nil if nothing was
+	// signed.
 	Fingerprint []byte
-	// Key is the index of the key that matched, for a rotation to be watched.
+	// Key is the index of the key that matched, to follow a rotation.
 	Key int
 }
 
 // EventParser turns an authentic payload into events.
 type EventParser interface {
-	// ParseEvents returns the payload's events in their order, none for a
-	// ping. What it does not know becomes an [EventUnknown]. It returns an
-	// error only where nothing can be made of the payload: [ErrMalformed] (do
-	// not retry), [ErrUnavailable] or anything else (retry).
+	// ParseEvents returns the payload's events in their order, none for a ping.
+	// An event that it does not know becomes an [EventUnknown]. It returns an
+	// error only if it can make nothing of the payload: [ErrMalformed] (a retry
+	// does not help), [ErrUnavailable] or any other (the ESP should retry).
 	ParseEvents(ctx context.Context, p *Payload) ([]Event, error)
 }
 
@@ -123,19 +122,19 @@ type Payload struct {
 	Name     string // the name that the adapter is registered under
 	Endpoint string // the endpoint's path
 
-	// URL is the one that the ESP called, as far as this side can know it: see
+	// URL is the one that the ESP called, as far as the server knows it: see
 	// [WithPublicURL] and [WithTrustedProxies]. Some ESPs sign it.
 	URL    string
 	Header http.Header
-	// Body is the body byte for byte, as signatures need it (a gzip content
-	// encoding is undone). Events may refer to it; it must not be changed.
+	// Body is the body byte for byte, as signatures need it, with a gzip content
+	// encoding undone. Events may refer to it; it must not be changed.
 	Body []byte
-	// RemoteAddr is the ESP's address, behind trusted proxies too.
+	// RemoteAddr is the ESP's address, also behind trusted proxies.
 	RemoteAddr netip.Addr
 	ReceivedAt time.Time
-	// SecretProved is true where the request carried a valid shared secret.
+	// SecretProved reports whether the request carried a valid shared secret.
 	SecretProved bool
-	// Proof is what the Verifier returned. It is zero for the Verifier itself.
+	// Proof is what the Verifier returned. The Verifier itself sees a zero Proof.
 	Proof Proof
 	// Limits are the bounds that parsers keep to.
 	Limits Limits
@@ -145,8 +144,8 @@ type Payload struct {
 	formErr error
 }
 
-// MediaType returns the media type that Content-Type names, in lower case and
-// without parameters; "" where it names none. Not for concurrent use.
+// MediaType returns the media type of Content-Type, in lower case and without
+// parameters, or "" if there is none. It is not safe for concurrent use.
 func (p *Payload) MediaType() string {
 	const usual = "application/json"
 	switch text := p.Header.Get("Content-Type"); {

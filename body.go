@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// readBody reads the body within its limits. Beyond 64 KiB it takes memory only
-// for what has arrived, whatever length is declared, so that many slow requests
-// cost little; and it reserves memory before it takes any.
+// readBody reads the body within its limits. Beyond 64 KiB it allocates only for
+// what has arrived, whatever length is declared, so that many slow requests cost
+// little. It reserves memory before it allocates any.
 func readBody(w http.ResponseWriter, r *http.Request, limits Limits, memory *reservation) ([]byte, error) {
 	if r.ContentLength > limits.Body {
 		return nil, Because(ErrTooLarge, "declared body", nil)
@@ -61,7 +61,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, memory *res
 	}
 }
 
-// transport tells a connection that broke from a gzip stream that is not whole.
+// transport tells a broken connection from an incomplete gzip stream.
 type transport struct{ io.Reader }
 
 func (t transport) Read(b []byte) (int, error) {
@@ -81,9 +81,9 @@ func bodyError(err error) error {
 	case errors.As(err, &tooLarge):
 		return Because(ErrTooLarge, "body", nil)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return Because(ErrUnavailable, "the body came too slowly", nil)
+		return Because(ErrUnavailable, "the body arrived too slowly", nil)
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return Malformed("body", err)
 	}
-	return Because(ErrUnavailable, "body could not be read", err)
+	return Because(ErrUnavailable, "body cannot be read", err)
 }

@@ -9,37 +9,38 @@ import (
 	"strings"
 )
 
-// The kinds of failure, for [errors.Is]. What a Dispatcher reports wraps one of
-// them, unless an adapter panicked ([*PanicError]) or returned another error.
+// The kinds of failure, for [errors.Is]. Every error that a Dispatcher reports
+// wraps one of them, unless an adapter panicked ([*PanicError]) or returned an
+// error of its own.
 var (
-	// ErrMethodNotAllowed: neither POST nor what the ESP tries a URL with.
+	// ErrMethodNotAllowed: the method is neither POST nor a probe of the ESP.
 	ErrMethodNotAllowed = errors.New("method not allowed")
-	// ErrUnauthenticated: the request did not prove that it is the ESP's.
+	// ErrUnauthenticated: the request did not prove that it comes from the ESP.
 	ErrUnauthenticated = errors.New("not authenticated")
-	// ErrReplayed: the request is authentic but stale, or was handled before.
+	// ErrReplayed: the request is authentic but stale, or was completed before.
 	// It is an ErrUnauthenticated as well.
 	ErrReplayed = fmt.Errorf("replayed: %w", ErrUnauthenticated)
 	// ErrForbidden: the source address is not allowed.
 	ErrForbidden = errors.New("source address not allowed")
 	// ErrRateLimited: too many requests.
 	ErrRateLimited = errors.New("too many requests")
-	// ErrTooLarge: the body, or something in it, is over a limit.
+	// ErrTooLarge: the body, or a part of it, is over a limit.
 	ErrTooLarge = errors.New("over a limit")
 	// ErrUnsupportedMedia: an authentic request of the wrong content type.
 	ErrUnsupportedMedia = errors.New("unsupported content type")
 	// ErrMalformed: an authentic payload that cannot be decoded.
 	ErrMalformed = errors.New("malformed payload")
-	// ErrUnavailable: overloaded, shutting down, or something that this side
-	// depends on is out of reach. The ESP is asked to try again.
+	// ErrUnavailable: the server is overloaded or shutting down, or cannot reach
+	// what it depends on. The answer makes the ESP retry.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrReceiver: a receiver failed.
 	ErrReceiver = errors.New("receiver failed")
-	// ErrConfig: a Dispatcher or an adapter is set up wrongly.
+	// ErrConfig: a setting of a Dispatcher or an adapter is invalid.
 	ErrConfig = errors.New("configuration")
 )
 
-// RequestError says why a request was not answered with success. It never
-// holds a secret or a part of the payload.
+// RequestError tells why a request was not answered with success. It never holds
+// a secret or a part of the payload.
 type RequestError struct {
 	ESP      string // the adapter's canonical name
 	Name     string // the name that the adapter is registered under
@@ -66,12 +67,12 @@ func (e *RequestError) Error() string {
 // Unwrap returns Err.
 func (e *RequestError) Unwrap() error { return e.Err }
 
-// Reason is a short constant phrase that says why a request was refused, for
-// example "signature mismatch". It holds nothing of the request, so that it can
-// be the label of a metric.
+// Reason is a constant phrase that tells why a request was refused, for example
+// "signature mismatch". It holds nothing of the request, so that it can be the
+// label of a metric.
 type Reason string
 
-// reasonError is one of the Err variables together with a constant phrase.
+// reasonError is one of the Err variables with a reason and a cause.
 type reasonError struct {
 	kind   error
 	reason Reason
@@ -93,9 +94,9 @@ func (e *reasonError) Unwrap() []error {
 	return []error{e.kind, e.cause}
 }
 
-// Because returns an error that is kind (one of the Err variables of this
-// package), says reason, and wraps cause, which may be nil. Adapters and
-// verifiers use it; reason and cause must not hold secrets.
+// Because returns an error of a kind (one of the Err variables of this package)
+// with a reason and a cause, which may be nil. Adapters and verifiers use it.
+// Neither reason nor cause may hold a secret.
 func Because(kind error, reason Reason, cause error) error {
 	return &reasonError{kind, reason, cause}
 }
@@ -110,13 +111,13 @@ func Malformed(reason Reason, cause error) error {
 	return &reasonError{ErrMalformed, reason, cause}
 }
 
-// ConfigError says which setting is wrong, and why. It is an [ErrConfig] and
-// never holds the value of a setting.
+// ConfigError tells which setting is invalid, and why. It is an [ErrConfig] and
+// never holds a secret.
 type ConfigError struct {
 	// Setting names the option, field or argument, for example
 	// "WithSharedSecret[0]" or "postmark.Config.HeaderValues[1]".
 	Setting string
-	// Err says what is wrong with it.
+	// Err tells the rule that it breaks.
 	Err error
 }
 
@@ -131,7 +132,7 @@ const configPrefix = "anymail: configuration: "
 func (e *ConfigError) Unwrap() []error { return []error{ErrConfig, e.Err} }
 
 // Misconfigured returns a [*ConfigError]. Format and args are those of
-// [fmt.Errorf]; they must not hold the value of a setting.
+// [fmt.Errorf]; they must not hold a secret.
 func Misconfigured(setting, format string, args ...any) error {
 	return &ConfigError{Setting: setting, Err: fmt.Errorf(format, args...)}
 }
@@ -142,11 +143,11 @@ var kinds = []error{
 	ErrUnsupportedMedia, ErrMalformed, ErrUnavailable, ErrReceiver, ErrConfig,
 }
 
-// kindOf returns which of the Err variables err is in the first place, and the
-// reason that was given with it; nil where it is none. [errors.Is] cannot tell:
-// what a receiver, a queue or a key source failed with may itself wrap one of
-// the Err variables, from a client of its own, say. So of an error and what it
-// wraps the outer one counts, and of joined ones the first.
+// kindOf returns the Err variable that decides the answer to err, with the reason
+// given with it, or nil if err wraps none. [errors.Is] cannot decide it: the
+// error of a receiver, a queue or a key source may itself wrap an Err variable,
+// for example from a client that it uses. So the outer error counts before the
+// one that it wraps, and the first before the others that are joined to it.
 func kindOf(err error) (reason Reason, kind error) {
 	if slices.Contains(kinds, err) {
 		return "", err
@@ -168,8 +169,8 @@ func kindOf(err error) (reason Reason, kind error) {
 	return reason, nil
 }
 
-// ReceiverError says which receiver failed on which event. It is an
-// [ErrReceiver] and wraps what the receiver returned, or a [*PanicError].
+// ReceiverError tells which receiver failed on which event. It is an
+// [ErrReceiver] and wraps the receiver's error, or a [*PanicError].
 type ReceiverError struct {
 	Receiver string
 	ESP      string
@@ -186,16 +187,16 @@ func (e *ReceiverError) Error() string {
 // Unwrap returns ErrReceiver and Err.
 func (e *ReceiverError) Unwrap() []error { return []error{ErrReceiver, e.Err} }
 
-// PanicError is what a receiver's panic, or an adapter's, becomes.
+// PanicError is the panic of a receiver or an adapter as an error.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-// Error implements error. The stack is left to those who ask for it.
+// Error implements error. It leaves out the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// recoverPanic calls f, and returns its panic as a [*PanicError].
+// recoverPanic calls f and returns its error, or its panic as a [*PanicError].
 func recoverPanic(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

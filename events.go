@@ -10,13 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// EventType says what happened to a message. The set is closed: an event that
-// an adapter does not know is [EventUnknown], with everything else filled in.
+// EventType tells what happened to a message. The set is closed: an event that an
+// adapter does not know is [EventUnknown], with everything else filled in.
 type EventType string
 
 // The event types, in the order in which a message usually meets them.
 const (
-	// EventQueued: the ESP took the message and will try to send it.
+	// EventQueued: the ESP accepted the message and will try to send it.
 	EventQueued EventType = "queued"
 	// EventSent: the ESP sent the message on to the receiving server.
 	EventSent EventType = "sent"
@@ -24,15 +24,15 @@ const (
 	EventRejected EventType = "rejected"
 	// EventFailed: the ESP could not send (for example a template error).
 	EventFailed EventType = "failed"
-	// EventBounced: the receiving server refused the message for good.
+	// EventBounced: the receiving server refused the message permanently.
 	EventBounced EventType = "bounced"
-	// EventDeferred: delivery is delayed, the ESP goes on trying.
+	// EventDeferred: delivery is delayed; the ESP keeps trying.
 	EventDeferred EventType = "deferred"
-	// EventDelivered: the receiving server took the message.
+	// EventDelivered: the receiving server accepted the message.
 	EventDelivered EventType = "delivered"
-	// EventAutoresponded: an automatic answer (vacation notice) came back.
+	// EventAutoresponded: an automatic reply, such as a vacation notice, arrived.
 	EventAutoresponded EventType = "autoresponded"
-	// EventOpened: the message was displayed, or something fetched its pixel.
+	// EventOpened: the message was displayed, or a program fetched its pixel.
 	EventOpened EventType = "opened"
 	// EventClicked: a tracked link was followed.
 	EventClicked EventType = "clicked"
@@ -46,7 +46,7 @@ const (
 	EventInbound EventType = "inbound"
 	// EventInboundFailed: the ESP received a message but could not process it.
 	EventInboundFailed EventType = "inbound_failed"
-	// EventUnknown: an event for which there is no other type.
+	// EventUnknown: an event that has no other type.
 	EventUnknown EventType = "unknown"
 )
 
@@ -59,10 +59,10 @@ func EventTypes() []EventType {
 	}
 }
 
-// RejectReason says why a message was rejected, bounced or complained about.
+// RejectReason tells why a message was rejected, bounced or complained about.
 type RejectReason string
 
-// The reject reasons. The zero value means that there is none.
+// The reject reasons. The zero value means no reason.
 const (
 	// RejectInvalid: the address is not valid or does not exist.
 	RejectInvalid RejectReason = "invalid"
@@ -72,11 +72,11 @@ const (
 	RejectTimedOut RejectReason = "timed_out"
 	// RejectBlocked: the receiving server or the ESP blocks sender or content.
 	RejectBlocked RejectReason = "blocked"
-	// RejectSpam: the message was, or an earlier one had been, taken for spam.
+	// RejectSpam: this message, or an earlier one, was considered spam.
 	RejectSpam RejectReason = "spam"
 	// RejectUnsubscribed: the recipient had unsubscribed.
 	RejectUnsubscribed RejectReason = "unsubscribed"
-	// RejectOther: a reason that is none of the others.
+	// RejectOther: any other reason.
 	RejectOther RejectReason = "other"
 )
 
@@ -88,19 +88,19 @@ func RejectReasons() []RejectReason {
 	}
 }
 
-// BounceCategory says how lasting a bounce is.
+// BounceCategory tells how lasting a bounce is.
 type BounceCategory string
 
 // The bounce categories. The zero value means that the ESP gave none.
 const (
 	BounceHard         BounceCategory = "hard"         // permanent: do not send there again
 	BounceSoft         BounceCategory = "soft"         // temporary: a later message may arrive
-	BounceBlock        BounceCategory = "block"        // refused by policy or reputation, not for the address
-	BounceUndetermined BounceCategory = "undetermined" // the ESP could not tell
+	BounceBlock        BounceCategory = "block"        // refused by policy or reputation, not because of the address
+	BounceUndetermined BounceCategory = "undetermined" // the ESP does not know
 )
 
-// Tri is a truth value that an ESP may leave unsaid.
-// Its zero value is Unsaid, which the JSON form omits.
+// Tri is a truth value that an ESP may leave out. Its zero value is Unsaid, which
+// the JSON form omits.
 type Tri int8
 
 // The values of Tri.
@@ -156,9 +156,9 @@ func (t *Tri) UnmarshalJSON(b []byte) error {
 }
 
 // Raw is the ESP's own text of an event, byte for byte. Its JSON form is a
-// string, or {"base64": "..."} where the bytes are not valid UTF-8, so that
-// nothing is lost. Treat it as read-only: the events of one request share the
-// request's body, which stays in memory as long as one of them is kept.
+// string, or {"base64": "..."} if the bytes are not valid UTF-8, so that nothing
+// is lost. It is read-only: the events of one request share the request's body,
+// which stays in memory for as long as one of them does.
 type Raw []byte
 
 // MarshalJSON implements [json.Marshaler].
@@ -210,10 +210,10 @@ type Common struct {
 	ESP string `json:"esp"`
 	// Type is the normalized event type.
 	Type EventType `json:"event_type"`
-	// ID is the ESP's own id of this event; empty where it gives none.
+	// ID is the ESP's own id of this event, empty if it gives none.
 	ID string `json:"event_id,omitempty"`
 	// Timestamp is when the event happened, by the ESP's clock, in UTC.
-	// It is zero where the ESP did not say; it is never the time of receipt.
+	// It is zero if the ESP gives none; it is never the time of receipt.
 	Timestamp time.Time `json:"timestamp,omitzero"`
 	// Key is the idempotency key: never empty, the same for every redelivery
 	// of this event, different for any two different events.
@@ -222,10 +222,10 @@ type Common struct {
 	Raw Raw `json:"raw,omitempty"`
 }
 
-// Base returns c, so that whatever embeds Common has the method.
+// Base returns c.
 func (c *Common) Base() *Common { return c }
 
-// TrackingEvent says what became of a message that was sent, or of a recipient.
+// TrackingEvent tells what became of a message that was sent, or of a recipient.
 type TrackingEvent struct {
 	Common
 
@@ -238,26 +238,26 @@ type TrackingEvent struct {
 	RejectReason RejectReason `json:"reject_reason,omitempty"`
 	// Description is the ESP's own text for people.
 	Description string `json:"description,omitempty"`
-	// MTAResponse is what the receiving server answered.
+	// MTAResponse is the answer of the receiving server.
 	MTAResponse string `json:"mta_response,omitempty"`
 	// Tags are the tags, categories or campaign names given at sending.
 	Tags []string `json:"tags,omitempty"`
 	// Metadata holds the key-value pairs given at sending. Values keep the
-	// types they have on the wire; numbers are json.Number.
+	// types that they have on the wire; numbers are json.Number.
 	Metadata Metadata `json:"metadata,omitempty"`
 	// ClickURL is the link that was followed.
 	ClickURL string `json:"click_url,omitempty"`
 	// UserAgent is the mail program or browser that opened or clicked.
 	UserAgent string `json:"user_agent,omitempty"`
 	// IP is the address from which the message was opened or the link clicked.
-	// It is the zero Addr where the ESP gave none or something unreadable.
+	// It is the zero Addr if the ESP gave none or an invalid one.
 	IP netip.Addr `json:"ip,omitzero"`
-	// Geo is where the ESP believes IP to be.
+	// Geo is where the ESP locates IP.
 	Geo Geo `json:"geo,omitzero"`
 	// Bounce details a bounce or deferral; other events have none.
 	Bounce Bounce `json:"bounce,omitzero"`
-	// Automated is Yes where the ESP says that a bot, proxy or prefetch opened
-	// or clicked, No where it says that it was not one.
+	// Automated is Yes if the ESP reports that a bot, proxy or prefetch opened
+	// or clicked, No if it reports that none did.
 	Automated Tri `json:"automated,omitzero"`
 }
 
@@ -266,7 +266,7 @@ func (*TrackingEvent) Kind() Kind { return KindTracking }
 
 func (*TrackingEvent) sealed() {}
 
-// Geo is a coarse place, in the ESP's own words.
+// Geo is an approximate place, in the ESP's own words.
 type Geo struct {
 	Country string `json:"country,omitempty"`
 	Region  string `json:"region,omitempty"`
@@ -276,7 +276,7 @@ type Geo struct {
 // Bounce details why a message did not arrive.
 type Bounce struct {
 	Category BounceCategory `json:"category,omitempty"`
-	// SMTPCode is the three-digit reply code, 0 where unknown.
+	// SMTPCode is the three-digit reply code, 0 if unknown.
 	SMTPCode int `json:"smtp_code,omitempty"`
 	// EnhancedCode is the status code of RFC 3463, for example "5.1.1".
 	EnhancedCode string `json:"enhanced_code,omitempty"`
@@ -308,8 +308,8 @@ func (*InboundEvent) Kind() Kind { return KindInbound }
 
 func (*InboundEvent) sealed() {}
 
-// The JSON form puts "kind" beside the other fields, so that a reader knows
-// which of the two shapes it has before it reads the rest.
+// The JSON form has "kind" among the other fields, so that a reader can tell the
+// two shapes apart before it reads the rest.
 type (
 	plainTracking TrackingEvent
 	plainInbound  InboundEvent
@@ -331,9 +331,9 @@ func (e *InboundEvent) MarshalJSON() ([]byte, error) {
 	}{KindInbound, (*plainInbound)(e)})
 }
 
-// DecodeEvent reads the JSON form of either kind of event. Members that it does
-// not know are skipped, so that a newer version's form can be read. It returns an
-// error that is [ErrMalformed] where b is not such a form.
+// DecodeEvent reads the JSON form of either kind of event. It skips members that it
+// does not know, so that it can read the form of a newer version. It returns
+// [ErrMalformed] if b is not such a form.
 func DecodeEvent(b []byte) (Event, error) {
 	var head struct {
 		Kind Kind `json:"kind"`

@@ -11,21 +11,21 @@ import (
 	"slices"
 )
 
-// Form is a decoded form body. What it holds are the bytes as they came, which
-// need not be UTF-8, and may be parts of the body: they must not be changed.
+// Form is a decoded form body. It holds the bytes as they arrived, which need not
+// be UTF-8. They may be parts of the body and must not be changed.
 type Form struct {
 	Fields Fields
 	// Files are the multipart parts that have a file name, in order.
 	Files []FormFile
 }
 
-// Fields are the fields of a form by name. The values of one keep their order.
+// Fields are the fields of a form by name. The values of a field keep their order.
 type Fields map[string][][]byte
 
-// Has says whether there is a field of that name.
+// Has reports whether there is a field of that name.
 func (f Fields) Has(name string) bool { return len(f[name]) > 0 }
 
-// Bytes returns the first value of a field, nil where there is none.
+// Bytes returns the first value of a field, or nil.
 func (f Fields) Bytes(name string) []byte {
 	if values := f[name]; len(values) > 0 {
 		return values[0]
@@ -33,7 +33,7 @@ func (f Fields) Bytes(name string) []byte {
 	return nil
 }
 
-// Get returns the first value of a field as a string, "" where there is none.
+// Get returns the first value of a field as a string, or "".
 func (f Fields) Get(name string) string { return string(f.Bytes(name)) }
 
 // All returns the values of a field as strings.
@@ -64,10 +64,10 @@ func (f *Form) File(field string) (FormFile, bool) {
 }
 
 // Form decodes the body as application/x-www-form-urlencoded or
-// multipart/form-data, whichever the Content-Type says, once. It returns an
-// error that is [ErrUnsupportedMedia] for another type, [ErrMalformed] for what
-// cannot be decoded and [ErrTooLarge] where Limits are exceeded. It is not safe
-// for concurrent use.
+// multipart/form-data, as the Content-Type says. The first call decodes, later
+// calls return the same. It returns [ErrUnsupportedMedia] if the type is another,
+// [ErrMalformed] if the body cannot be decoded, and [ErrTooLarge] if it exceeds
+// Limits. It is not safe for concurrent use.
 func (p *Payload) Form() (*Form, error) {
 	if p.form == nil && p.formErr == nil {
 		p.form, p.formErr = parseForm(p.Header.Get("Content-Type"), p.Body, p.Limits)
@@ -102,8 +102,8 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 	return nil, Because(ErrUnsupportedMedia, "neither an urlencoded nor a multipart form", nil)
 }
 
-// parseURLEncoded reads what [url.ParseQuery] does, but makes no copy of values
-// in which nothing is escaped, and one of all others.
+// parseURLEncoded reads what [url.ParseQuery] does, but copies a value only if
+// something in it is escaped.
 func parseURLEncoded(body []byte) (*Form, error) {
 	form := &Form{Fields: Fields{}}
 	for pair := range bytes.SplitSeq(body, []byte{'&'}) {
@@ -166,7 +166,7 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 			return form, nil
 		}
 		if err != nil {
-			return nil, Malformed("multipart form", nil) // the cause would quote the payload
+			return nil, Malformed("multipart form", nil) // the cause quotes the payload
 		}
 		if n >= limits.FormFields {
 			return nil, Because(ErrTooLarge, "too many form parts", fmt.Errorf("the limit is %d", limits.FormFields))

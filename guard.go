@@ -13,13 +13,13 @@ import (
 	"github.com/goanymail/anymail/internal/ratelimit"
 )
 
-// guard is what can be told about a request without reading its body. It does
-// the cheap checks first. There is one for each endpoint.
+// guard checks what can be checked without reading the body, the cheap checks
+// first. Each endpoint has one.
 type guard struct {
 	settings    *settings
 	perEndpoint *ratelimit.Limiter // nil for none
 	// forwarded finds the client among the addresses that trusted proxies
-	// wrote; nil where no proxy is trusted.
+	// wrote. It is nil if no proxy is trusted.
 	forwarded *realclientip.RightmostTrustedRangeStrategy
 	secrets   secretChecker
 }
@@ -42,7 +42,7 @@ func newGuard(s *settings) (*guard, error) {
 	return g, nil
 }
 
-// origin is where a request came from and how.
+// origin tells from where a request came, and how.
 type origin struct {
 	addr  netip.Addr
 	https bool
@@ -53,7 +53,7 @@ func (g *guard) origin(r *http.Request) origin {
 	o := origin{https: r.TLS != nil, host: r.Host}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return o // a Unix socket, say: no address, so no allow list lets it in
+		return o // a Unix socket, for example: without an address, no address list admits it
 	}
 	o.addr = peer.Addr().Unmap().WithZone("")
 	if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {
@@ -71,9 +71,9 @@ func (g *guard) origin(r *http.Request) origin {
 	return o
 }
 
-// nearest returns a header with as much of one of its fields as trusted proxies
-// may have written. They write at the end; what is before may be a client's
-// own, and long.
+// nearest returns a header with as much of a field as trusted proxies may have
+// written. They write at the end; what comes before may be the client's own, and
+// long.
 func nearest(h http.Header, name string) http.Header {
 	const enough = 1 << 10
 	values := h.Values(name)
@@ -91,7 +91,7 @@ func nearest(h http.Header, name string) http.Header {
 	return h
 }
 
-// last returns what the nearest proxy wrote: the last of a header's values.
+// last returns the last of a header's values, which the nearest proxy wrote.
 func last(h http.Header, name string) string {
 	values := h.Values(name)
 	if len(values) == 0 {
@@ -107,7 +107,7 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 
 var errPlainHTTP = Unauthenticated("https required")
 
-// check does all checks and reports whether a shared secret was proved.
+// check makes all checks and reports whether the request proved a shared secret.
 func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretProved bool, err error) {
 	if !o.https && g.settings.requireTLS {
 		return false, errPlainHTTP
@@ -141,9 +141,9 @@ func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretPro
 	return true, nil
 }
 
-// limit counts the request against the rates that it falls under. Whoever has no
-// address falls under none that is for an address: it would be one for all, and
-// a forger could use up the ESP's.
+// limit counts the request against its rates. A request without an address falls
+// under no rate per address: all such requests would share it, and a forger could
+// use up the ESP's part.
 func (g *guard) limit(addr netip.Addr) error {
 	s := g.settings
 	if s.perAddress == nil && s.failures == nil && g.perEndpoint == nil {

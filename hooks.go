@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// Stage names an arrow on a request's way.
+// Stage is a part of the processing of a request.
 type Stage string
 
 // The stages, in their order.
@@ -19,16 +19,16 @@ const (
 	StageDeliver Stage = "deliver" // idempotency and receivers, or the queue
 )
 
-// RequestInfo says which endpoint a request is for.
+// RequestInfo tells which endpoint a request is for.
 type RequestInfo struct {
 	ESP      string // the adapter's canonical name
 	Name     string // the name that the adapter is registered under
 	Endpoint string // the endpoint's path
 }
 
-// RequestResult says how a request ended.
+// RequestResult tells how a request ended.
 type RequestResult struct {
-	Status int     // the HTTP status that was answered
+	Status int     // the HTTP status of the answer
 	Events []Event // what the payload held, as far as it was parsed
 	Err    error   // nil on success
 }
@@ -39,31 +39,29 @@ type Rejection struct {
 	Err        error
 	Status     int
 	RemoteAddr netip.Addr
-	// Payload is set where the request proved authentic, so that nothing is
-	// lost. Its Header is without Authorization.
+	// Payload is set if the request proved authentic, so that nothing is lost.
+	// Its Header has no Authorization.
 	Payload *Payload
 }
 
-// Hooks observe requests, for metrics and traces. Nil fields are skipped.
-// Those that return a context are given to what runs inside; the function they
-// return (which may be nil) is called when that has ended. All of them may be
-// called concurrently, and must not keep or change what they are given. A panic
-// in one of them is logged and changes nothing.
+// Hooks observe requests, for metrics and traces. Nil fields are skipped. The
+// context that a hook returns is the one of everything inside; the function that
+// it returns, which may be nil, is called at the end. Hooks may be called
+// concurrently and must not keep or change their arguments. A panic in a hook is
+// logged and changes nothing else.
 type Hooks struct {
 	// Request runs around each request that found its endpoint.
 	Request func(context.Context, RequestInfo) (context.Context, func(RequestResult))
 	// Stage runs around each stage of a request.
 	Stage func(context.Context, RequestInfo, Stage) (context.Context, func(error))
-	// Receiver runs around each call of a receiver by the Dispatcher, or by a
-	// queue of [WithRunningQueue]. What the workers of any other queue call is
-	// that queue's to observe.
+	// Receiver runs around each call of a receiver by the Dispatcher or by a
+	// queue of [WithRunningQueue]. Any other queue observes its own calls.
 	Receiver func(ctx context.Context, receiver string, ev Event) (context.Context, func(error))
 	// Rejected is called for each request that is not answered with success.
 	Rejected func(context.Context, Rejection)
 }
 
-// hookList are all hooks. They observe: one that panics is logged, and changes
-// nothing else.
+// hookList are the hooks of all options.
 type hookList struct {
 	all    []Hooks
 	logger *slog.Logger
@@ -108,12 +106,12 @@ func (hs hookList) receiver(ctx context.Context, receiver string, ev Event) (con
 func (hs hookList) rejected(ctx context.Context, r Rejection) {
 	for i := range hs.all {
 		if hs.all[i].Rejected != nil {
-			hs.shielded(ctx, func() { hs.all[i].Rejected(ctx, r) })
+			hs.recoverHook(ctx, func() { hs.all[i].Rejected(ctx, r) })
 		}
 	}
 }
 
-func (hs hookList) shielded(ctx context.Context, f func()) {
+func (hs hookList) recoverHook(ctx context.Context, f func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			hs.logger.ErrorContext(ctx, "anymail: a hook panicked", "panic", v, "stack", string(debug.Stack()))
@@ -122,12 +120,12 @@ func (hs hookList) shielded(ctx context.Context, f func()) {
 	f()
 }
 
-// around begins each hook and returns the context of the innermost, and a
-// function that ends them in reverse: nil where there is nothing to end.
+// around begins each hook and returns the context of the innermost and a function
+// that ends them in reverse.
 func around[T any](hs hookList, ctx context.Context, begin func(context.Context, *Hooks) (context.Context, func(T))) (context.Context, func(T)) {
 	ends := make([]func(T), 0, len(hs.all))
 	for i := range hs.all {
-		hs.shielded(ctx, func() {
+		hs.recoverHook(ctx, func() {
 			inner, end := begin(ctx, &hs.all[i])
 			if inner != nil {
 				ctx = inner
@@ -139,13 +137,13 @@ func around[T any](hs hookList, ctx context.Context, begin func(context.Context,
 	}
 	return ctx, func(result T) {
 		for i := len(ends) - 1; i >= 0; i-- {
-			hs.shielded(ctx, func() { ends[i](result) })
+			hs.recoverHook(ctx, func() { ends[i](result) })
 		}
 	}
 }
 
-// observe calls f and gives its error to end, which may be nil. Where f never
-// returns, because a receiver ends the goroutine, end is called all the same.
+// observe calls f and passes its error to end, which may be nil. It calls end
+// even if f never returns because a receiver ends the goroutine.
 func observe(end func(error), f func() error) error {
 	err := errGoexit
 	if end != nil {

@@ -11,35 +11,35 @@ import (
 	"github.com/goanymail/anymail/internal/bounded"
 )
 
-// IdempotencyStore remembers which receiver has finished which event, so that
-// a redelivery runs only what is left to run. Implementations are safe for
-// concurrent use. Package sqlstore (its own module) has one on database/sql.
+// IdempotencyStore remembers which receiver has completed which event, so that a
+// redelivery runs only the receivers that are left. Implementations are safe for
+// concurrent use. Package sqlstore, a module of its own, has one on database/sql.
 type IdempotencyStore interface {
 	// Claim asks for the right to run receiver on the events of these keys.
-	// It returns one Claim for each key. A key that stands there twice is
-	// granted once and busy then.
+	// It returns one Claim for each key. A key that occurs twice is granted
+	// once and busy the second time.
 	Claim(ctx context.Context, receiver string, keys []string) ([]Claim, error)
-	// Finish ends a claim that was granted: done, never to be granted again as
-	// long as the store remembers, or else free for the next attempt. Its ctx
-	// outlives the request's by a little, so that what was done is not forgotten
-	// because the client has gone.
+	// Finish ends a claim that was granted. If done, the key is not granted again
+	// for as long as the store remembers; otherwise it is free for the next
+	// attempt. Its ctx outlives that of the request by a little, so that a
+	// completion is noted even if the client has gone.
 	Finish(ctx context.Context, receiver, key string, done bool) error
 }
 
-// Claim is a store's answer.
+// Claim is the answer of a store.
 type Claim uint8
 
 // The answers of a store.
 const (
-	// ClaimGranted: run it, then call Finish.
+	// ClaimGranted: run the receiver, then call Finish.
 	ClaimGranted Claim = iota
-	// ClaimDone: it has been done.
+	// ClaimDone: the receiver has completed the event.
 	ClaimDone
-	// ClaimBusy: somebody else is running it.
+	// ClaimBusy: another request runs the receiver on it.
 	ClaimBusy
 )
 
-// MemoryStore is an [IdempotencyStore] in this process's memory. It remembers
+// MemoryStore is an [IdempotencyStore] in the memory of the process. It remembers
 // the latest pairs up to a fixed number and forgets them when the process ends.
 // [NewMemoryStore] makes one.
 type MemoryStore struct {
@@ -55,9 +55,9 @@ type memoryShard struct {
 	done    bounded.Map[pairID, struct{}]
 }
 
-// NewMemoryStore returns a store that remembers, of the latest finished pairs,
-// some number between half of size and size; 0 means [DefaultMemoryStoreSize],
-// and less than 32 is 32. A pair takes about 40 bytes.
+// NewMemoryStore returns a store that remembers the latest completed pairs, at
+// least half of size and at most size; 0 means [DefaultMemoryStoreSize], and less
+// than 32 means 32. A pair takes about 40 bytes.
 func NewMemoryStore(size int) *MemoryStore {
 	if size <= 0 {
 		size = DefaultMemoryStoreSize
@@ -131,8 +131,7 @@ func claim(ctx context.Context, store IdempotencyStore, receiver string, keys []
 	return claims, nil
 }
 
-// grantedKeys returns the keys that were granted, or nil where no key is busy
-// and nobody will ask.
+// grantedKeys returns the keys that were granted, or nil if no key is busy.
 func grantedKeys(claims []Claim, keys []string) map[string]bool {
 	if !slices.Contains(claims, ClaimBusy) {
 		return nil
@@ -153,9 +152,8 @@ func finish(ctx context.Context, store IdempotencyStore, receiver, key string, d
 	return nil
 }
 
-// detach returns a context to write down what was done. It goes on where
-// the client has gone meanwhile, and ends a little later than ctx would have. A
-// store in memory asks no context.
+// detach returns a context for noting a completion. It is not cancelled when the
+// client goes, and ends a little later than ctx. A MemoryStore ignores it.
 func detach(ctx context.Context, store IdempotencyStore) (context.Context, context.CancelFunc) {
 	if _, inMemory := store.(*MemoryStore); inMemory {
 		return ctx, func() {}

@@ -8,12 +8,11 @@ import (
 	"time"
 )
 
-// InboundMessage is a received message in one form for all ESPs. Package
-// inbound makes it from raw MIME or from the fields that an ESP parsed.
+// InboundMessage is a received message in one form for all ESPs. Package inbound
+// makes it from raw MIME or from the fields that an ESP parsed.
 type InboundMessage struct {
-	// EnvelopeSender and EnvelopeRecipient are what the ESP was told in the
-	// SMTP dialogue; they may differ from the headers. An empty sender is what
-	// bounces have.
+	// EnvelopeSender and EnvelopeRecipient are those of the SMTP dialogue with the
+	// ESP; they may differ from the headers. A bounce has an empty sender.
 	EnvelopeSender    string `json:"envelope_sender,omitempty"`
 	EnvelopeRecipient string `json:"envelope_recipient,omitempty"`
 
@@ -23,9 +22,9 @@ type InboundMessage struct {
 	BCC     []Address `json:"bcc,omitempty"`
 	ReplyTo []Address `json:"reply_to,omitempty"`
 	Subject string    `json:"subject,omitempty"`
-	// Date is the Date header in UTC; zero where it is missing or unreadable.
+	// Date is the Date header in UTC, zero if it is missing or unreadable.
 	Date time.Time `json:"date,omitzero"`
-	// MessageID, InReplyTo and References are without angle brackets.
+	// MessageID, InReplyTo and References have no angle brackets.
 	MessageID  string   `json:"message_id,omitempty"`
 	InReplyTo  string   `json:"in_reply_to,omitempty"`
 	References []string `json:"references,omitempty"`
@@ -35,27 +34,27 @@ type InboundMessage struct {
 	Text string `json:"text,omitempty"`
 	HTML string `json:"html,omitempty"`
 	// StrippedText and StrippedHTML are the message without quotations and
-	// signature, where the ESP offers that.
+	// signature, if the ESP offers that.
 	StrippedText string `json:"stripped_text,omitempty"`
 	StrippedHTML string `json:"stripped_html,omitempty"`
 
-	// SpamDetected is the ESP's verdict, where it gives one.
+	// SpamDetected is the ESP's verdict, if it gives one.
 	SpamDetected Tri `json:"spam_detected,omitzero"`
-	// SpamScore is on the ESP's own scale; nil where it gives none.
+	// SpamScore is on the ESP's own scale, nil if it gives none.
 	SpamScore *float64 `json:"spam_score,omitempty"`
 	// Authentication is what the ESP found out about the sender.
 	Authentication Authentication `json:"authentication,omitzero"`
 
-	// Attachments are all parts other than the text and html bodies, inline
-	// ones and attached messages among them.
+	// Attachments are all parts other than the text and html bodies, including
+	// inline parts and attached messages.
 	Attachments []Attachment `json:"attachments,omitempty"`
 
-	// RawMIME is the whole message as it was received, where the ESP gave it.
+	// RawMIME is the whole message as it was received, if the ESP gives it.
 	RawMIME Raw `json:"raw_mime,omitempty"`
 }
 
 // Authentication holds results in the words of RFC 8601 ("pass", "fail",
-// "softfail", "none", ...), lower case; empty where the ESP gave none.
+// "softfail", "none", ...) in lower case, empty if the ESP gave none.
 type Authentication struct {
 	SPF   string `json:"spf,omitempty"`
 	DKIM  string `json:"dkim,omitempty"`
@@ -124,22 +123,22 @@ func (hs Headers) Values(name string) []string {
 
 // Attachment is a part of a received message.
 type Attachment struct {
-	// Filename is safe to use as the name of a file in a directory of the
-	// user's choice: no path, no control characters, never "." or "..".
+	// Filename is safe as the name of a file in any directory: it has no path and
+	// no control characters and is never "." or "..".
 	Filename string `json:"filename,omitempty"`
 	// ContentType is the media type without parameters, lower case.
 	ContentType string `json:"content_type"`
 	// Disposition is "attachment" or "inline".
 	Disposition string `json:"disposition"`
-	// ContentID is without angle brackets; an html body refers to it by "cid:".
+	// ContentID has no angle brackets; an html body refers to it by "cid:".
 	ContentID string `json:"content_id,omitempty"`
-	// Size is the decoded size in bytes, also where Content was not kept.
+	// Size is the decoded size in bytes, even if Content was not kept.
 	Size int64 `json:"size"`
 	// Content is the decoded content.
 	Content []byte `json:"content,omitempty"`
 }
 
-// Inline returns the part that an html body calls "cid:" + contentID.
+// Inline returns the part that an html body refers to as "cid:" + contentID.
 func (m *InboundMessage) Inline(contentID string) (Attachment, bool) {
 	contentID = strings.Trim(strings.TrimPrefix(contentID, "cid:"), "<>")
 	for _, a := range m.Attachments {

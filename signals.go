@@ -9,16 +9,16 @@ import (
 	"sync/atomic"
 )
 
-// Signals are the two places where callbacks are connected. A [Dispatcher] has
-// one; a worker process that gets its events from a queue can use one alone.
-// The zero value is ready to use.
+// Signals are the two signals that receivers are connected to. A [Dispatcher]
+// has them; a worker process that gets its events from a queue can use them
+// alone. The zero value is ready to use.
 type Signals struct {
 	Tracking Signal[*TrackingEvent]
 	Inbound  Signal[*InboundEvent]
 }
 
 // Signal calls the receivers that are connected to it. Its zero value is ready
-// to use, and all methods may be called while events are being delivered.
+// to use. All methods may be called while events are being delivered.
 type Signal[E Event] struct {
 	mu   sync.Mutex // held by writers; readers use list alone
 	list atomic.Pointer[[]connection[E]]
@@ -30,31 +30,31 @@ type connection[E Event] struct {
 	filters []Filter
 }
 
-// Filter decides which events a receiver sees.
+// Filter reports whether a receiver sees an event.
 type Filter func(*Common) bool
 
-// ForESP lets through the events of these ESPs, by canonical name.
+// ForESP passes the events of these ESPs, by canonical name.
 func ForESP(names ...string) Filter {
 	return func(c *Common) bool { return slices.Contains(names, c.ESP) }
 }
 
-// ForTypes lets through events of these types.
+// ForTypes passes the events of these types.
 func ForTypes(types ...EventType) Filter {
 	return func(c *Common) bool { return slices.Contains(types, c.Type) }
 }
 
-// Connect adds a receiver under a name that is not yet taken; the name stands
-// in errors and in the idempotency store, so keep it the same over restarts.
-// The receiver sees the events that pass all filters. Receivers may run
-// concurrently, for different requests; an error makes the ESP (or the queue)
-// deliver the event to this receiver again.
+// Connect adds a receiver under a name that is not yet taken. The name is in
+// errors and in the idempotency store, so keep it over restarts. The receiver
+// sees the events that pass all filters. Receivers may run concurrently, for
+// different requests. An error makes the ESP, or the queue, redeliver the event
+// to this receiver. Connect returns [ErrConfig] if an argument is invalid.
 func (s *Signal[E]) Connect(name string, receive func(context.Context, E) error, filters ...Filter) error {
 	if name == "" || receive == nil {
-		return fmt.Errorf("anymail: %w: a receiver needs a name and a function", ErrConfig)
+		return Misconfigured("Connect", "a receiver must have a name and a function")
 	}
 	for _, filter := range filters {
 		if filter == nil {
-			return fmt.Errorf("anymail: %w: receiver %q has a filter that is nil", ErrConfig, name)
+			return Misconfigured("Connect("+name+")", "a filter must not be nil")
 		}
 	}
 	s.mu.Lock()
@@ -62,7 +62,7 @@ func (s *Signal[E]) Connect(name string, receive func(context.Context, E) error,
 	old := s.connections()
 	for _, c := range old {
 		if c.name == name {
-			return fmt.Errorf("anymail: %w: receiver %q is already connected", ErrConfig, name)
+			return Misconfigured("Connect("+name+")", "a receiver of this name is already connected")
 		}
 	}
 	list := append(slices.Clone(old), connection[E]{name, receive, slices.Clone(filters)})
@@ -70,8 +70,8 @@ func (s *Signal[E]) Connect(name string, receive func(context.Context, E) error,
 	return nil
 }
 
-// Disconnect removes a receiver. It reports whether there was one of this name.
-// A delivery that has begun goes on, with the other events of its request.
+// Disconnect removes a receiver and reports whether there was one of this name.
+// A delivery that has begun goes on with the other events of its request.
 func (s *Signal[E]) Disconnect(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +127,7 @@ func (c *connection[E]) failed(ev E, err error) error {
 
 // Matching returns the names of the receivers that ev is for, in order. A queue
 // makes one job for each. A receiver whose filter panics is among them, so that
-// it costs the others nothing: its job fails, see [Signals.Call].
+// the others are not affected: its job fails, see [Signals.Call].
 func (s *Signals) Matching(ev Event) []string {
 	switch ev := ev.(type) {
 	case *TrackingEvent:
@@ -150,10 +150,10 @@ func matching[E Event](s *Signal[E], ev E) []string {
 	return names
 }
 
-// Call runs one receiver on one event, without asking an idempotency store. It
-// returns what the receiver returned, or the panic of one of its filters, as a
-// [*ReceiverError], and an error that is [ErrUnavailable] where no receiver of
-// that name is connected. What the filters say was decided by Matching.
+// Call runs one receiver on one event, without an idempotency store. It returns
+// the receiver's error, or the panic of one of its filters, as a
+// [*ReceiverError], and [ErrUnavailable] if no receiver of that name is
+// connected. It ignores what the filters return: Matching has asked them.
 func (s *Signals) Call(ctx context.Context, receiver string, ev Event) error {
 	switch ev := ev.(type) {
 	case *TrackingEvent:
@@ -177,11 +177,11 @@ func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E
 	return Because(ErrUnavailable, "receiver is not connected", fmt.Errorf("%q", receiver))
 }
 
-// Deliver runs every receiver on every event that it wants, one receiver after
-// the other, each in the order of the events. What store says is done is not
-// run again; a nil store means that everything is run. The errors are joined:
-// [*ReceiverError] for receivers that failed, [ErrUnavailable] for what another
-// request is running right now or where the store failed.
+// Deliver runs every receiver on every event that passes its filters, one
+// receiver after the other, each in the order of the events. It skips what the
+// store has as completed; without a store (nil) everything runs. The errors are
+// joined: [*ReceiverError] for a receiver that failed, [ErrUnavailable] for an
+// event that another request is running or if the store failed.
 func (s *Signals) Deliver(ctx context.Context, store IdempotencyStore, events ...Event) error {
 	return s.deliver(ctx, store, hookList{}, events)
 }
@@ -220,8 +220,8 @@ func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStor
 	return errs
 }
 
-// deliver claims the events at the store in one go, which is one round trip,
-// and ends each claim by itself, so that a crash repeats one event at most.
+// deliver claims the events at the store all at once, in one round trip, and
+// finishes each claim by itself, so that a crash repeats one event at most.
 func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []E, keys []string, errs []error) []error {
 	var claims []Claim
 	if store != nil {
