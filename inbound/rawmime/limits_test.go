@@ -1,4 +1,4 @@
-package inbound_test
+package rawmime_test
 
 import (
 	"bytes"
@@ -12,22 +12,23 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
 func TestLimits(t *testing.T) {
 	parts := func(n int) []byte {
 		return crlf("Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\nContent-Type: a/b\n\nx\n", n) + "--b--\n")
 	}
-	require.Len(t, inbound.FromMIME(parts(1000), anymail.Limits{}).Attachments, 1000)
-	require.Len(t, inbound.FromMIME(parts(1001), anymail.Limits{}).Attachments, 1000)
-	require.Len(t, inbound.FromMIME(parts(9), anymail.Limits{MIMEParts: 3}).Attachments, 3)
-	require.Len(t, inbound.FromMIME(parts(9), anymail.Limits{MIMEParts: -1}).Attachments, 9)
+	require.Len(t, rawmime.Parse(parts(1000), anymail.Limits{}).Attachments, 1000)
+	require.Len(t, rawmime.Parse(parts(1001), anymail.Limits{}).Attachments, 1000)
+	require.Len(t, rawmime.Parse(parts(9), anymail.Limits{MIMEParts: 3}).Attachments, 3)
+	require.Len(t, rawmime.Parse(parts(9), anymail.Limits{MIMEParts: -1}).Attachments, 9)
 
 	fields := func(n int) []byte { return crlf(strings.Repeat("X: y\n", n) + "Content-Type: text/html\n\n<p>") }
-	m := inbound.FromMIME(fields(2001), anymail.Limits{})
+	m := rawmime.Parse(fields(2001), anymail.Limits{})
 	require.Len(t, m.Headers, 2000)
 	require.Equal(t, "<p>", m.HTML, "what describes the body is read all the same")
-	require.Len(t, inbound.FromMIME(fields(9), anymail.Limits{MIMEHeaders: 3}).Headers, 3)
+	require.Len(t, rawmime.Parse(fields(9), anymail.Limits{MIMEHeaders: 3}).Headers, 3)
 	require.Len(t, inbound.ParseHeaders(fields(2001)), 2000)
 
 	// The innermost multipart is too deep and stays as it is; n counts it.
@@ -39,17 +40,17 @@ func TestLimits(t *testing.T) {
 		b.WriteString("\nhello")
 		return crlf(b.String())
 	}
-	require.Equal(t, "hello", inbound.FromMIME(nested(24), anymail.Limits{}).Text)
-	m = inbound.FromMIME(nested(25), anymail.Limits{})
+	require.Equal(t, "hello", rawmime.Parse(nested(24), anymail.Limits{}).Text)
+	m = rawmime.Parse(nested(25), anymail.Limits{})
 	require.Empty(t, m.Text)
 	require.Equal(t, []anymail.Attachment{attached("", "multipart/mixed", "--b24\r\n\r\nhello")}, m.Attachments)
-	require.Equal(t, "hello", inbound.FromMIME(nested(2), anymail.Limits{MIMEDepth: 2}).Text)
-	require.Empty(t, inbound.FromMIME(nested(3), anymail.Limits{MIMEDepth: 2}).Text)
-	require.Equal(t, "hello", inbound.FromMIME(nested(100), anymail.Limits{MIMEDepth: 1 << 30}).Text)
-	require.Empty(t, inbound.FromMIME(nested(101), anymail.Limits{MIMEDepth: 1 << 30}).Text)
+	require.Equal(t, "hello", rawmime.Parse(nested(2), anymail.Limits{MIMEDepth: 2}).Text)
+	require.Empty(t, rawmime.Parse(nested(3), anymail.Limits{MIMEDepth: 2}).Text)
+	require.Equal(t, "hello", rawmime.Parse(nested(100), anymail.Limits{MIMEDepth: 1 << 30}).Text)
+	require.Empty(t, rawmime.Parse(nested(101), anymail.Limits{MIMEDepth: 1 << 30}).Text)
 
 	// Of 1 MiB of header the rest is cut off, in the middle of a field too.
-	m = inbound.FromMIME(crlf("Subject: s\nX: "+strings.Repeat("é", 1<<20)+"\nY: z\n\nhello"), anymail.Limits{})
+	m = rawmime.Parse(crlf("Subject: s\nX: "+strings.Repeat("é", 1<<20)+"\nY: z\n\nhello"), anymail.Limits{})
 	require.Len(t, m.Headers, 2)
 	require.LessOrEqual(t, len(m.Headers[1].Value), 1<<20)
 	require.Equal(t, "hello", m.Text)
@@ -115,7 +116,7 @@ func TestHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			raw := crlf(tt.raw)
 			var m anymail.InboundMessage
-			allocated := allocates(func() { m = inbound.FromMIME(raw, anymail.Limits{}) })
+			allocated := allocates(func() { m = rawmime.Parse(raw, anymail.Limits{}) })
 			require.LessOrEqual(t, allocated, uint64(6*len(raw)+(24<<20)))
 			require.Equal(t, "s", m.Subject)
 			require.Equal(t, []anymail.Address{{Address: "a@example.org"}}, m.To)
@@ -206,7 +207,7 @@ func TestMemory(t *testing.T) {
 		"file in quoted-printable": {whole("a/b; name=f", "quoted-printable", "sch=C3=B6n=\r\n"), 105},
 	} {
 		var m anymail.InboundMessage
-		allocated := allocates(func() { m = inbound.FromMIME(tt.raw, anymail.Limits{}) })
+		allocated := allocates(func() { m = rawmime.Parse(tt.raw, anymail.Limits{}) })
 		require.Equal(t, "s", m.Subject)
 		require.LessOrEqual(t, allocated, uint64(len(tt.raw))*uint64(tt.percent)/100, "%s: %.2f of the mail", name, float64(allocated)/float64(len(tt.raw)))
 	}

@@ -1,7 +1,10 @@
-package inbound_test
+package rawmime_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
 // crlf makes a mail of text that is written with LF here.
@@ -90,7 +94,7 @@ not looked at
 --outer--
 Nobody's.
 `)
-	got := inbound.FromMIME(raw, anymail.Limits{})
+	got := rawmime.Parse(raw, anymail.Limits{})
 	want := anymail.InboundMessage{
 		From:       []anymail.Address{{Name: "Zoë Ng", Address: "zoe@example.org"}},
 		To:         []anymail.Address{{Name: "Desk, Help", Address: "help@example.com"}, {Address: "second@example.com"}},
@@ -140,7 +144,7 @@ type bodies struct {
 }
 
 func bodiesOf(raw []byte, limits anymail.Limits) bodies {
-	m := inbound.FromMIME(raw, limits)
+	m := rawmime.Parse(raw, limits)
 	return bodies{m.Text, m.HTML, m.Attachments}
 }
 
@@ -248,7 +252,7 @@ func TestLineEnds(t *testing.T) {
 	const mail = "Subject: a\n b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: a/b; name=f\nContent-Transfer-Encoding: base64\n\naGVs\nbG8=\n--b--\n"
 	for _, end := range []string{"\n", "\r\n", "\r", "\r\r\n"} {
 		raw := strings.ReplaceAll(mail, "\n", end)
-		m := inbound.FromMIME([]byte(raw), anymail.Limits{})
+		m := rawmime.Parse([]byte(raw), anymail.Limits{})
 		require.Equal(t, "a b", strings.Join(strings.Fields(m.Subject), " "), "%q", end)
 		require.Equal(t, "hello", strings.TrimSpace(m.Text), "%q", end)
 		require.Equal(t, []anymail.Attachment{attached("f", "a/b", "hello")}, m.Attachments, "%q", end)
@@ -276,7 +280,7 @@ func TestFilenames(t *testing.T) {
 		"Content-Type: a/b; name*=utf-8''..%2F..%2Fa%0D%0AX%3A%20y%00.txt":                                                   "a  X_ y .txt",
 		`Content-Type: a/b; name=".."`:                                                                                       "",
 	} {
-		m := inbound.FromMIME(part(fields), anymail.Limits{})
+		m := rawmime.Parse(part(fields), anymail.Limits{})
 		require.Len(t, m.Attachments, 1, fields)
 		require.Equal(t, want, m.Attachments[0].Filename, fields)
 	}
@@ -285,7 +289,7 @@ func TestFilenames(t *testing.T) {
 func TestHeadersOfMail(t *testing.T) {
 	raw := crlf("X-B: 1\nSubject: one\nx-b:2\nX-A:\nsubject: two\nFrom: a@example.org\nFrom: b@example.org\nTo: c@example.org\nTo: d@example.org\n" +
 		"X-Bad: a\rInjected: b\nX-Word: =?utf-8?Q?a=0D=0AInjected:_b?=\nBcc: J\xfcrgen <j@example.org>\n\nx")
-	m := inbound.FromMIME(raw, anymail.Limits{})
+	m := rawmime.Parse(raw, anymail.Limits{})
 	require.Empty(t, cmp.Diff(anymail.Headers{
 		{Name: "X-B", Value: "1"}, {Name: "Subject", Value: "one"}, {Name: "x-b", Value: "2"}, {Name: "X-A"}, {Name: "subject", Value: "two"},
 		{Name: "From", Value: "a@example.org"}, {Name: "From", Value: "b@example.org"}, {Name: "To", Value: "c@example.org"}, {Name: "To", Value: "d@example.org"},
@@ -302,11 +306,35 @@ func TestAddressesBeforeWords(t *testing.T) {
 	encoded := "=?utf-8?B?" + base64.StdEncoding.EncodeToString([]byte(`Eve, "boss" <boss@example.com>`)) + "?="
 	raw := crlf("From: " + encoded + " <eve@example.org>\n\nx")
 	want := []anymail.Address{{Name: `Eve, "boss" <boss@example.com>`, Address: "eve@example.org"}}
-	m := inbound.FromMIME(raw, anymail.Limits{})
+	m := rawmime.Parse(raw, anymail.Limits{})
 	require.Equal(t, want, m.From)
 
 	again := inbound.Addresses(m.Headers.Get("From"))
 	require.Equal(t, m.From, again, "the decoded header means the same")
 	again = inbound.Addresses(inbound.ParseHeaders(raw).Get("From"))
 	require.Equal(t, m.From, again, "and so does one of ParseHeaders")
+}
+
+// TestMails reads the mails that the module shares. What each has to become
+// stands beside it.
+func TestMails(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/mail/*.eml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".eml"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			require.NoError(t, err)
+			form, err := os.ReadFile(strings.TrimSuffix(file, ".eml") + ".json")
+			require.NoError(t, err)
+			var want anymail.InboundMessage
+			require.NoError(t, json.Unmarshal(form, &want))
+			got := rawmime.Parse(raw, anymail.Limits{})
+			require.Equal(t, raw, []byte(got.RawMIME))
+			ignored := cmpopts.IgnoreFields(anymail.InboundMessage{}, "Headers", "RawMIME")
+			if diff := cmp.Diff(want, got, ignored, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("message (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
