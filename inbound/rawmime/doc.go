@@ -16,10 +16,10 @@
 //
 // # Other parsers
 //
-// The parsers of the standard library, github.com/emersion/go-message and
-// github.com/jhillyerd/enmime return errors for many malformed messages that
-// mail programs produce, or lose their parts. They have no limits on depth and
-// parts. To compare them, run this in the folder bench/mailparsers:
+// The standard library, github.com/emersion/go-message and
+// github.com/jhillyerd/enmime refuse many malformed messages that mail programs
+// produce, or lose a part of them, and have no limits on the number and depth of
+// parts. To compare them with this package on 18 mails, run in bench/mailparsers:
 //
 //	GOWORK=off go run .
 package rawmime
