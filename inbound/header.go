@@ -13,7 +13,7 @@ import (
 // like is quoted, so that [Addresses] still reads it as one name. Anything after
 // the first empty line is ignored. At most 2000 fields and 1 MiB are kept.
 func ParseHeaders(block []byte) anymail.Headers {
-	list := syntax.NewFieldList(syntax.OrDefaults(anymail.Limits{}).MIMEHeaders)
+	list := syntax.NewFieldList(anymail.Limits{}.OrDefaults().MIMEHeaders)
 	syntax.ScanHeader(syntax.TrimStart(block), syntax.NoDelimiter, list.Add)
 	return syntax.DecodeFields(list.Fields)
 }

@@ -34,7 +34,7 @@ import (
 // The content of an attachment that needs no decoding shares the memory of raw,
 // so raw must not be changed afterwards.
 func Parse(raw []byte, limits anymail.Limits) anymail.InboundMessage {
-	limits = syntax.OrDefaults(limits)
+	limits = limits.OrDefaults()
 	m := anymail.InboundMessage{RawMIME: raw}
 	fields := syntax.NewFieldList(limits.MIMEHeaders)
 	var c contents
