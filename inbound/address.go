@@ -45,7 +45,7 @@ type mailbox struct {
 	comment []byte
 	open    int  // the position in text after the last "<"; 0 if there is none
 	closed  int  // the position in text of the ">" after it; 0 if there is none
-	at      bool // there is an "@" outside of quotes
+	at      bool // there is an "@" outside of quotes and comments
 }
 
 // parse continues from the current mailbox. With quotes, it stops and returns

@@ -17,7 +17,7 @@ func TestDecodeBase64(t *testing.T) {
 		"aGVsbG8":                             "hello",
 		"aGVs\r\nbG8=\r\n":                    "hello",
 		"aG Vs!\nb*G8=":                       "hello",
-		"aGVsbG8=IHlvdQ==":                    "hello you", // one after the other
+		"aGVsbG8=IHlvdQ==":                    "hello you", // concatenated
 		"aGVsbA==\nbw==\nIHlvdQ":              "hello you",
 		"aGVsbG8gd":                           "hello ", // six bits are not a byte
 		"====":                                "",
@@ -40,7 +40,7 @@ func TestDecodeBase64Size(t *testing.T) {
 		strings.Repeat("!", 400_000) + "QUJD",
 	} {
 		out := inbound.DecodeBase64(in)
-		require.LessOrEqual(t, cap(out), len(out)+len(out)/4+1024, "content is kept, and must not keep more than itself")
+		require.LessOrEqual(t, cap(out), len(out)+len(out)/4+1024, "content must not occupy much more memory than it uses")
 	}
 }
 

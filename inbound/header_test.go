@@ -22,7 +22,7 @@ func TestDecodeHeader(t *testing.T) {
 		"=?koi8-r?B?7cnS?=":                            "Мир",
 		"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=":           "日本",
 		"=?gb18030?Q?=C4=E3?=":                         "你",
-		"=?iso-8859-1?Q?=E9?= =?utf-8?Q?=C3=A9?=":      "éé", // no blank between words
+		"=?iso-8859-1?Q?=E9?= =?utf-8?Q?=C3=A9?=":      "éé", // the space between words is dropped
 		"=?utf-8?Q?a?=\r\n =?utf-8?Q?b?=":              "ab",
 		"=?utf-8?Q?a?= and =?utf-8?Q?b?=":              "a and b",
 		"=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=":              "é", // split within a character
@@ -32,8 +32,8 @@ func TestDecodeHeader(t *testing.T) {
 		"=?utf-8?Q?two words?=":                        "two words",
 		"a=?utf-8?Q?=C3=A9?=b":                         "aéb",
 		`"=?utf-8?Q?=C3=A9?=" <a@example.org>`:         `"é" <a@example.org>`,
-		"=?x-nobody-knows?Q?abc?=":                     "abc",
-		"=?utf-8?Q?caf=E9?=":                           "café", // Latin-1 in truth
+		"=?x-unknown?Q?abc?=":                          "abc",
+		"=?utf-8?Q?caf=E9?=":                           "café", // actually Latin-1
 		"=?utf-8?B?Y2Fmw6k?=":                          "café", // without padding
 		"=?utf-8?B?***?=!":                             "!",
 		"=?utf-8?Q?100%=ZZ=?=":                         "100%=ZZ=",
@@ -48,7 +48,7 @@ func TestDecodeHeader(t *testing.T) {
 		"a\r\nBcc: b":                                  "a  Bcc: b",
 		"folded\r\n\tline":                             "folded\tline",
 		"caf\xe9":                                      "café",
-		"=?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3F=3D?=":        "=?utf-8?Q?a?=", // once is enough
+		"=?utf-8?Q?=3D=3Futf-8=3FQ=3Fa=3F=3D?=":        "=?utf-8?Q?a?=", // decoded once
 		"=?utf-8?Q?=3D?= =?utf-8?Q?=3Futf-8=3FQ=3Fa?=": "=?utf-8?Q?a",
 	} {
 		require.Equal(t, want, inbound.DecodeHeader(in), "%q", in)
@@ -77,7 +77,7 @@ func TestParseHeaders(t *testing.T) {
 	require.Empty(t, inbound.ParseHeaders([]byte("Na\xefme: value")))
 }
 
-// TestParseHeadersQuotes: names keep their bounds when they are decoded.
+// A decoded name stays one name.
 func TestParseHeadersQuotes(t *testing.T) {
 	for in, want := range map[string]string{
 		"=?utf-8?Q?Ng=2C_Zo=C3=AB?= <z@example.org>":     `"Ng, Zoë" <z@example.org>`,
@@ -93,7 +93,7 @@ func TestParseHeadersQuotes(t *testing.T) {
 		require.Equal(t, inbound.Addresses(in), inbound.Addresses(want), in)
 	}
 	hs := inbound.ParseHeaders([]byte("Subject: =?utf-8?Q?=2C=22?="))
-	require.Equal(t, `,"`, hs.Get("Subject"), "only in fields with addresses")
+	require.Equal(t, `,"`, hs.Get("Subject"), "quoted only in fields with addresses")
 }
 
 func TestSetHeaders(t *testing.T) {
@@ -107,7 +107,7 @@ func TestSetHeaders(t *testing.T) {
 	}
 	m := anymail.InboundMessage{To: []anymail.Address{{Address: "kept@example.com"}}, MessageID: "kept"}
 	inbound.SetHeaders(&m, given)
-	require.Equal(t, "=?utf-8?Q?=C3=A9?=", given[2].Value, "what is given is not changed")
+	require.Equal(t, "=?utf-8?Q?=C3=A9?=", given[2].Value, "the argument is not changed")
 	require.Equal(t, "é", m.Headers.Get("Subject"))
 	require.Len(t, m.Headers, len(given))
 	require.Equal(t, []anymail.Address{{Name: "Ng, Zoë", Address: "z@example.org"}}, m.From)

@@ -26,7 +26,7 @@ func BenchmarkParse(b *testing.B) {
 			}
 		})
 	}
-	// The least that the large mail can take: its attachments decoded once.
+	// The lower bound for the large mail: its attachments decoded once.
 	b.Run("25MB_floor", func(b *testing.B) {
 		b.SetBytes(int64(len(large)))
 		b.ReportAllocs()

@@ -50,7 +50,7 @@ func FuzzParse(f *testing.F) {
 				_ = append(a.Content, '!')
 			}
 		}
-		require.Equal(t, before, string(raw), "what is appended to a content does not write on")
+		require.Equal(t, before, string(raw), "appending to a content does not change the input")
 		for _, h := range m.Headers {
 			inboundtest.OneLine(t, h.Name)
 			inboundtest.OneLine(t, h.Value)
