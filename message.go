@@ -9,7 +9,8 @@ import (
 )
 
 // InboundMessage is a received message in one form for all ESPs. Package
-// inbound makes it from raw MIME or from the fields that an ESP parsed.
+// inbound/rawmime makes it from raw MIME; package inbound helps to make it from
+// the fields that an ESP parsed.
 type InboundMessage struct {
 	// EnvelopeSender and EnvelopeRecipient are what the ESP was told in the
 	// SMTP dialogue; they may differ from the headers. An empty sender is what
