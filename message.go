@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// InboundMessage is a received message in one form for all ESPs. Package inbound
-// makes it from raw MIME or from the fields that an ESP parsed.
+// InboundMessage is a received message in one form for all ESPs. Package
+// inbound/rawmime makes it from raw MIME; package inbound helps to make it from
+// the fields that an ESP parsed.
 type InboundMessage struct {
 	// EnvelopeSender and EnvelopeRecipient are those of the SMTP dialogue with the
 	// ESP; they may differ from the headers. A bounce has an empty sender.

@@ -5,61 +5,61 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound/internal/syntax"
 )
 
 // maxAddresses is how many addresses are read from one list.
 const maxAddresses = 5000
 
-// maxCommentInAngle is how long a comment within angle brackets may be.
-const maxCommentInAngle = 128
+// maxCommentInAddress is how long a comment within angle brackets may be.
+const maxCommentInAddress = 128
 
-// Addresses reads address lists as they stand in header fields: From, To and
-// the like. Encoded words in names are decoded, members of groups are listed
-// like all others, and comments serve as names where there is no other. It is
-// lenient: semicolons separate like commas, names need no quotes, and a quote
-// or comment that is never closed does not count as one. What has no address in
-// it is left out, and so is all after the first 5000.
+// Addresses reads the address lists of header fields such as From and To.
+// Encoded words in names are decoded, members of groups are listed like other
+// addresses, and a comment is the name of an address without one. It is lenient:
+// semicolons separate like commas, names need no quotes, and an unclosed quote or
+// comment is plain text. Entries without an address are left out, and so are
+// addresses after the first 5000.
 func Addresses(lists ...string) []anymail.Address {
-	var r addressReader
+	var p addressParser
 	for _, list := range lists {
-		r.s, r.pos = oneLine(validUTF8(list)), 0
-		if !r.read(true) {
-			r.read(false)
+		p.s, p.pos = syntax.OneLine(syntax.ValidUTF8(list)), 0
+		if !p.parse(true) {
+			p.parse(false)
 		}
 	}
-	return r.list
+	return p.list
 }
 
-// addressReader reads an address list in one pass, and what follows a quote or
-// comment that is never closed in a second one.
-type addressReader struct {
+// addressParser reads an address list in one pass. If it finds an unclosed quote
+// or comment, it reads the rest in a second pass.
+type addressParser struct {
 	s    string
-	pos  int // where the mailbox under way begins
+	pos  int // where the current mailbox begins
 	list []anymail.Address
 }
 
-// mailbox is one entry of a list, as far as it was read.
+// mailbox is one entry of a list, as far as it has been read.
 type mailbox struct {
 	text    []byte // without comments
 	comment []byte
-	open    int // where the last "<" ends in text; 0 if there is none
-	closed  int // where the ">" after it stands; 0 if there is none
-	at      bool
+	open    int  // the position in text after the last "<"; 0 if there is none
+	closed  int  // the position in text of the ">" after it; 0 if there is none
+	at      bool // there is an "@" outside of quotes and comments
 }
 
-// read goes on from the mailbox under way. It stops and returns false where
-// that has a quote or a comment that is never closed, if it is to heed those.
-func (r *addressReader) read(quotes bool) bool {
+// parse continues from the current mailbox. With quotes, it stops and returns
+// false if that mailbox has an unclosed quote or comment; without, quotes and
+// comments are plain text.
+func (p *addressParser) parse(quotes bool) bool {
 	var m mailbox
-	for i := r.pos; i < len(r.s) && len(r.list) < maxAddresses; i++ {
-		rest := r.s[i:]
+	for i := p.pos; i < len(p.s) && len(p.list) < maxAddresses; i++ {
+		rest := p.s[i:]
 		inAngle := m.open > 0 && m.closed == 0
-		n := 1 // how much of rest belongs to text
+		n := 1 // how many bytes of rest are appended to text
 		switch c := rest[0]; {
 		case strings.HasPrefix(rest, "=?"):
-			if word, ok := cutWord(rest); ok {
-				n = word.length // whatever is in it
-			}
+			n = max(1, syntax.EncodedWordLength(rest)) // whatever it contains
 		case c == '"' && quotes:
 			if n = quotedLength(rest); n == 0 {
 				return false
@@ -72,20 +72,20 @@ func (r *addressReader) read(quotes bool) bool {
 			i += n - 1
 			continue
 		case c == '(' && inAngle:
-			// <ann(at work)@example.org> is allowed; in what is longer, or ends
-			// after the bracket, somebody forgot a bracket rather.
-			within, _, _ := strings.Cut(rest[:min(len(rest), maxCommentInAngle)], ">")
+			// <ann(at work)@example.org> is valid. If the comment is longer, or
+			// ends after the bracket, more likely a parenthesis is missing.
+			within, _, _ := strings.Cut(rest[:min(len(rest), maxCommentInAddress)], ">")
 			if n = commentLength(within); n > 0 {
 				i += n - 1
 				continue
 			}
 			n = 1
 		case c == ',' || c == ';':
-			r.add(m)
-			m, r.pos = mailbox{text: m.text[:0], comment: m.comment[:0]}, i+1
+			p.add(m)
+			m, p.pos = mailbox{text: m.text[:0], comment: m.comment[:0]}, i+1
 			continue
 		case c == ':' && !m.at && !inAngle && !endsInMailto(m.text):
-			m, r.pos = mailbox{text: m.text[:0]}, i+1 // that was the name of a group
+			m, p.pos = mailbox{text: m.text[:0]}, i+1 // the name of a group ends
 			continue
 		case c == '<':
 			m.open, m.closed = len(m.text)+1, 0
@@ -97,27 +97,27 @@ func (r *addressReader) read(quotes bool) bool {
 		m.text = append(m.text, rest[:n]...)
 		i += n - 1
 	}
-	r.add(m)
+	p.add(m)
 	return true
 }
 
-func (r *addressReader) add(m mailbox) {
+func (p *addressParser) add(m mailbox) {
 	name, address := m.split()
 	if address == "" && !m.at && strings.Contains(name, "=?") {
-		// Some programs encode all of it, address included.
-		inner := addressReader{s: DecodeHeader(name)}
-		if strings.Contains(inner.s, "@") && !strings.Contains(inner.s, "=?") && inner.read(true) && len(inner.list) > 0 {
-			r.list = append(r.list, inner.list[0])
+		// Some programs encode the whole entry, with its address.
+		inner := addressParser{s: DecodeHeader(name)}
+		if strings.Contains(inner.s, "@") && !strings.Contains(inner.s, "=?") && inner.parse(true) && len(inner.list) > 0 {
+			p.list = append(p.list, inner.list[0])
 			return
 		}
 	}
-	if address == "" || len(r.list) >= maxAddresses {
+	if address == "" || len(p.list) >= maxAddresses {
 		return
 	}
 	if name == "" {
-		name = `"` + string(m.comment) + `"` // backslashes escape in it, too
+		name = `"` + string(m.comment) + `"` // a backslash escapes in it, too
 	}
-	r.list = append(r.list, anymail.Address{Name: displayName(name), Address: address})
+	p.list = append(p.list, anymail.Address{Name: displayName(name), Address: address})
 }
 
 // split returns the name, still quoted and encoded, and the address.
@@ -137,8 +137,8 @@ func (m mailbox) split() (name, address string) {
 	return name, address
 }
 
-// splitBare takes the address out of text without angle brackets, which may be
-// one with a name before or after it.
+// splitBare splits text without angle brackets into a name and an address, in
+// either order.
 func splitBare(text string) (name, address string) {
 	text = strings.TrimSpace(text)
 	if n := quotedLength(text); n > 0 && !strings.HasPrefix(text[n:], "@") {
@@ -161,7 +161,7 @@ func splitBare(text string) (name, address string) {
 	case found < 0 && (len(fields) != 1 || name != "" || strings.Contains(text, "=?")):
 		return strings.TrimSpace(name + text), ""
 	case found < 0:
-		found = 0 // a local user
+		found = 0 // a local user name
 	}
 	address = fields[found]
 	if len(address) > len("mailto:") && strings.EqualFold(address[:len("mailto:")], "mailto:") {
@@ -174,7 +174,7 @@ func splitBare(text string) (name, address string) {
 	return strings.TrimSpace(name + " " + others), strings.Trim(address, "'<>")
 }
 
-// displayName undoes quoting and encoded words.
+// displayName removes quotes and decodes encoded words.
 func displayName(s string) string {
 	s = strings.TrimSpace(DecodeHeader(unquote(s)))
 	if n := len(s); n > 1 && s[0] == '\'' && s[n-1] == '\'' {
@@ -186,7 +186,7 @@ func displayName(s string) string {
 	return s
 }
 
-// unquote takes off quotes, and backslashes within them.
+// unquote removes quotes, and escaping backslashes within them.
 func unquote(s string) string {
 	if !strings.ContainsAny(s, `"\`) {
 		return s
@@ -211,8 +211,8 @@ func endsInMailto(text []byte) bool {
 	return len(text) >= len(scheme) && strings.EqualFold(string(text[len(text)-len(scheme):]), scheme)
 }
 
-// quotedLength returns how long the quoted string is that s starts with, or 0
-// if it starts with none that is closed.
+// quotedLength returns the length of the quoted string that s starts with, or 0
+// if there is none or it is not closed.
 func quotedLength(s string) int {
 	if !strings.HasPrefix(s, `"`) {
 		return 0
@@ -228,8 +228,8 @@ func quotedLength(s string) int {
 	return 0
 }
 
-// commentLength returns how long the comment is that s starts with, those in it
-// included, or 0 if it is never closed.
+// commentLength returns the length of the comment that s starts with, including
+// nested ones, or 0 if there is none or it is not closed.
 func commentLength(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {

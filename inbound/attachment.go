@@ -8,37 +8,42 @@ import (
 	"unicode/utf8"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound/internal/syntax"
 )
 
-// NewAttachment returns an attachment in the form that all adapters give it: a
-// safe file name with its encoded words decoded (see [SafeFilename]); the media
-// type in lower case without parameters, application/octet-stream where
-// contentType has none; the disposition "inline" only if that is said, or if
-// none is said and there is a content id; the content id without angle
-// brackets. contentType and disposition may be whole header values; where
-// filename is empty, it is the one that they name. It keeps content, not a copy.
+// NewAttachment returns an attachment in the form that is the same for all ESPs:
+//
+//   - a safe file name (see [SafeFilename]) with its encoded words decoded
+//   - the media type in lower case without parameters, or
+//     application/octet-stream if contentType has none
+//   - the disposition "inline" if it is declared, or if none is declared and
+//     there is a content id; otherwise "attachment"
+//   - the content id without angle brackets
+//
+// contentType and disposition may be whole header values; an empty filename is
+// taken from their parameters. The attachment keeps content, not a copy.
 func NewAttachment(filename, contentType, disposition, contentID string, content []byte) anymail.Attachment {
-	media, params := mediaType(oneLine(validUTF8(contentType)))
-	if media == "" {
-		media = "application/octet-stream"
+	mediaType, params := syntax.MediaType(syntax.OneLine(syntax.ValidUTF8(contentType)))
+	if mediaType == "" {
+		mediaType = "application/octet-stream"
 	}
 	if filename == "" {
-		_, said := parseParams(oneLine(validUTF8(disposition)))
-		filename = cmp.Or(said["filename"], params["name"])
+		_, dispositionParams := syntax.ParseParams(syntax.OneLine(syntax.ValidUTF8(disposition)))
+		filename = cmp.Or(dispositionParams["filename"], params["name"])
 	}
 	contentID = DecodeHeader(contentID)
 	if _, id, ok := strings.Cut(contentID, "<"); ok {
 		contentID, _, _ = strings.Cut(id, ">")
 	}
 	contentID = strings.TrimSpace(contentID)
-	said := firstToken(disposition)
+	declared := syntax.FirstToken(disposition)
 	disposition = "attachment"
-	if said == "inline" || said == "" && contentID != "" {
+	if declared == "inline" || declared == "" && contentID != "" {
 		disposition = "inline"
 	}
 	return anymail.Attachment{
 		Filename:    SafeFilename(DecodeHeader(filename)),
-		ContentType: media,
+		ContentType: mediaType,
 		Disposition: disposition,
 		ContentID:   contentID,
 		Size:        int64(len(content)),
@@ -46,18 +51,18 @@ func NewAttachment(filename, contentType, disposition, contentID string, content
 	}
 }
 
-// maxFilename is how many bytes most file systems take.
+// maxFilename is how many bytes a name may have on most file systems.
 const maxFilename = 255
 
-// SafeFilename returns the last element of a path, made safe to use as the name
-// of a file on any system: without control characters and those that turn the
-// direction of text, without the characters and device names that Windows
-// reserves, not "." or "..", and not longer than 255 bytes, for which the end is
-// cut off before the extension. It is empty where nothing is left.
+// SafeFilename returns the last element of a path as a file name that is safe on
+// any system. It has no control characters, no characters that change the
+// direction of text, and none of the characters and device names that Windows
+// reserves. It is not "." or "..", and at most 255 bytes long; a longer name is
+// truncated before its extension. It may be empty.
 func SafeFilename(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case isControl(r), unicode.IsSpace(r):
+		case syntax.IsControl(r), unicode.IsSpace(r):
 			return ' '
 		case unicode.Is(unicode.Bidi_Control, r), r == '\uFEFF', r == utf8.RuneError:
 			return -1
@@ -82,8 +87,8 @@ func SafeFilename(s string) string {
 	return strings.TrimRight(s, " .")
 }
 
-// isDevice tells whether Windows takes a name for a device, as it does whatever
-// the extension.
+// isDevice reports whether Windows takes a name for a device. The extension does
+// not matter.
 func isDevice(name string) bool {
 	name, _, _ = strings.Cut(strings.ToUpper(name), ".")
 	switch name = strings.TrimRight(name, " "); name {

@@ -17,7 +17,7 @@ import (
 
 func TestDecodeText(t *testing.T) {
 	for _, tt := range []struct{ bytes, charset, want string }{
-		// Declared as what it is.
+		// Declared correctly.
 		{"caf\xc3\xa9", "utf-8", "café"},
 		{"caf\xc3\xa9", `"UTF8"`, "café"},
 		{"caf\xe9", "iso-8859-1", "café"},
@@ -54,26 +54,26 @@ func TestDecodeText(t *testing.T) {
 		{"\x00A\x00\xe9", "utf-16be", "Aé"},
 		{"A\x00\xe9\x00", "utf-16le", "Aé"},
 		{"\x00A\x00\xe9", "utf-16", "Aé"},
-		{"A\x00\xe9\x00", "utf-16", "Aé"}, // as some programs write it
+		{"A\x00\xe9\x00", "utf-16", "Aé"}, // as some programs encode it
 		{"\xca", "macintosh", "\u00a0"},
 
-		// Subsets for supersets.
+		// Decoded by a superset.
 		{"\x93caf\xe9\x94 \x80", "iso-8859-1", "“café” €"},
 		{"\x93caf\xe9\x94 \x80", "us-ascii", "“café” €"},
 
-		// Declared wrongly, or not at all.
+		// Declared wrongly or not at all.
 		{"caf\xc3\xa9", "iso-8859-1", "café"},
 		{"caf\xc3\xa9", "us-ascii", "café"},
 		{"caf\xc3\xa9", "windows-1252", "café"},
-		{"caf\xc3\xa9", "x-nobody-knows", "café"},
+		{"caf\xc3\xa9", "x-unknown", "café"},
 		{"caf\xc3\xa9", "", "café"},
-		{"caf\xe9", "x-nobody-knows", "café"},
+		{"caf\xe9", "x-unknown", "café"},
 		{"caf\xe9", "utf-8", "café"},
 		{"caf\xe9", "", "café"},
 		{"\x1b$BF|K\\\x1b(B!", "", "日本!"},
-		{"\xc3\xa9t\xc3\xa9 \xc3", "utf-8", "été \uFFFD"}, // cut off
+		{"\xc3\xa9t\xc3\xa9 \xc3", "utf-8", "été \uFFFD"}, // truncated
 		{"\xc3\xa9t\xc3\xa9 \xc3", "", "été \uFFFD"},
-		{"\xed\xc9\xd2", "", "íÉÒ"}, // KOI8-R without saying so: not guessed
+		{"\xed\xc9\xd2", "", "íÉÒ"}, // undeclared KOI8-R is not guessed
 
 		// Byte order marks.
 		{"\xef\xbb\xbfcaf\xc3\xa9", "koi8-r", "café"},
@@ -92,8 +92,8 @@ func TestDecodeText(t *testing.T) {
 	}
 }
 
-// TestDecodeLongText: text longer than any buffer comes out whole.
-func TestDecodeLongText(t *testing.T) {
+// Text longer than the buffer is decoded completely.
+func TestDecodeTextLong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		encoding encoding.Encoding
 		text     string

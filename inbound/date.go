@@ -8,11 +8,11 @@ import (
 )
 
 // Date reads the date of a header field (RFC 5322) and returns it in UTC. It is
-// lenient: the parts may stand in another order, names of days and seconds may
-// be missing or wrong, two-digit years and obsolete zones are understood, and
-// so are the formats of RFC 850, RFC 3339 and C's asctime. Without a known zone
-// the time is taken as UTC. What is no date, or is outside of the years 1900 to
-// 9999, is the zero time.
+// lenient: the parts may be in another order, the day of the week and the seconds
+// may be missing, and a wrong day of the week is ignored. It accepts two-digit
+// years, obsolete zones, and the formats of RFC 850, RFC 3339 and C's asctime.
+// Without a known zone the time is taken as UTC. Date returns the zero time if s
+// is not a date or is outside of the years 1900 to 9999.
 func Date(s string) time.Time {
 	s = strings.TrimSpace(s[:min(len(s), 200)])
 	if len(s) > len("2006-") && s[len("2006")] == '-' {
@@ -23,17 +23,17 @@ func Date(s string) time.Time {
 		}
 	}
 	var d dateParts
-	s = spacedColon.ReplaceAllString(stripComments(s), ":")
+	s = spacedColon.ReplaceAllString(removeComments(s), ":")
 	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '\r' || r == '\n' }) {
 		d.read(word)
 	}
 	return d.time()
 }
 
-// spacedColon is in dates that are folded within the time (RFC 5322, A.6.3).
+// spacedColon occurs in dates that are folded within the time (RFC 5322, A.6.3).
 var spacedColon = regexp.MustCompile(`\s*:\s*`)
 
-// dateParts are what has been found of a date. They start out as zero.
+// dateParts are the parts of a date that have been found.
 type dateParts struct {
 	year, day            int
 	month                time.Month
@@ -42,13 +42,13 @@ type dateParts struct {
 	offset               int // of the zone, in seconds
 }
 
-// read takes from a word what has not been found yet.
+// read takes a part that is still missing from a word.
 func (d *dateParts) read(word string) {
 	number, err := strconv.Atoi(word)
 	isNumber := err == nil && word[0] != '+' && word[0] != '-'
 	switch {
 	case strings.Contains(word, ":") && !d.hasTime:
-		d.readClock(word)
+		d.readTime(word)
 	case isNumber && d.day == 0 && len(word) <= 2:
 		d.day = number
 	case isNumber && !d.hasYear && len(word) <= 4:
@@ -66,8 +66,8 @@ func (d *dateParts) read(word string) {
 	}
 }
 
-// readClock reads 15:04 or 15:04:05, perhaps with a fraction, which is dropped.
-func (d *dateParts) readClock(word string) {
+// readTime reads 15:04 or 15:04:05. It ignores a fraction of a second.
+func (d *dateParts) readTime(word string) {
 	word, _, _ = strings.Cut(word, ".")
 	fields := strings.Split(word, ":")
 	var clock [3]int
@@ -81,7 +81,7 @@ func (d *dateParts) readClock(word string) {
 		}
 		clock[i] = n
 	}
-	if clock[0] < 24 && clock[1] < 60 && clock[2] <= 60 { // there are leap seconds
+	if clock[0] < 24 && clock[1] < 60 && clock[2] <= 60 { // a leap second
 		d.hour, d.minute, d.second, d.hasTime = clock[0], clock[1], clock[2], true
 	}
 }
@@ -94,7 +94,8 @@ func (d *dateParts) time() time.Time {
 	return plausible(t.Add(-time.Duration(d.offset) * time.Second))
 }
 
-// plausible returns t in UTC if it is in a year that can be written in JSON.
+// plausible returns t in UTC, or the zero time if its year is implausible or
+// does not fit into JSON.
 func plausible(t time.Time) time.Time {
 	if t = t.UTC(); t.Year() < 1900 || t.Year() > 9999 {
 		return time.Time{}

@@ -15,7 +15,7 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/all/alltest"
-	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
 // TestSameMailFromEveryESP: those that hand over a mail as it was received give
@@ -66,7 +66,7 @@ func sameMails(t *testing.T, kit *anymailtest.Kit, sample anymailtest.Sample, ma
 			continue // the ESP puts it into a JSON string, which cannot hold it
 		}
 		require.True(t, sameLines(got.RawMIME, raw), name)
-		want := inbound.FromMIME(got.RawMIME, anymail.Limits{})
+		want := rawmime.Parse(got.RawMIME, anymail.Limits{})
 		if diff := cmp.Diff(want, got, ignored, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -85,7 +86,7 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 	}
 	m := &ev.Message
 	if content != nil {
-		*m = inbound.FromMIME(content, p.Limits)
+		*m = rawmime.Parse(content, p.Limits)
 	} else {
 		headers := w.Mail.Headers.Message()
 		if len(headers) == 0 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -88,7 +89,7 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	}}
 	m := &ev.Message
 	if d.Raw != "" {
-		*m = inbound.FromMIME([]byte(d.Raw), p.Limits)
+		*m = rawmime.Parse([]byte(d.Raw), p.Limits)
 		if strings.Contains(d.Raw, "\ufffd") {
 			// Text in another charset than UTF-8 did not survive in a JSON string.
 			m.Text, m.HTML = cmp.Or(d.Text, m.Text), cmp.Or(d.HTML, m.HTML)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
 )
@@ -41,7 +42,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	case err != nil && !fetch.Final(err):
 		return nil, err
 	case raw != nil:
-		*m = inbound.FromMIME(raw, p.Limits)
+		*m = rawmime.Parse(raw, p.Limits)
 	default:
 		*m = fromFields(form, v)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
 )
@@ -114,7 +115,7 @@ func (f *fetcher) read(ctx context.Context, w *message) (m anymail.InboundMessag
 	case err != nil:
 		return m, err
 	case raw != nil:
-		m = inbound.FromMIME(raw, f.limits)
+		m = rawmime.Parse(raw, f.limits)
 	default:
 		m = anymail.InboundMessage{
 			From: inbound.Addresses(w.From), To: inbound.Addresses(w.To...), CC: inbound.Addresses(w.CC...), BCC: inbound.Addresses(w.BCC...),

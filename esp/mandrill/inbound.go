@@ -6,6 +6,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -100,7 +101,7 @@ func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
 
 func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 	if w.RawMsg != "" {
-		*m = inbound.FromMIME([]byte(w.RawMsg), limits)
+		*m = rawmime.Parse([]byte(w.RawMsg), limits)
 	} else {
 		inbound.SetHeaders(m, w.Headers.Message())
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -111,7 +112,7 @@ func (w *received) event(p *anymail.Payload) anymail.Event {
 		if w.Base64 != "false" && w.Base64 != "0" {
 			raw = inbound.DecodeBase64(*w.Message)
 		}
-		ev.Message = inbound.FromMIME(raw, p.Limits)
+		ev.Message = rawmime.Parse(raw, p.Limits)
 		spamHeaders(&ev.Message)
 		sum := sha256.Sum256(raw)
 		identity = append(identity, string(w.MailFrom), string(sum[:]))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
 )
@@ -113,7 +114,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	case err != nil:
 		return m, err
 	case raw != nil:
-		m = inbound.FromMIME(raw, limits)
+		m = rawmime.Parse(raw, limits)
 	default:
 		if len(w.Attachments) > 0 {
 			// Of these the API tells everything but where to get them.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -34,7 +35,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
 	m := &ev.Message
 	if len(raw) > 0 {
-		*m = inbound.FromMIME(raw, p.Limits)
+		*m = rawmime.Parse(raw, p.Limits)
 	} else {
 		*m = fromFields(form)
 	}

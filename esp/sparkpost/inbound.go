@@ -3,6 +3,7 @@ package sparkpost
 import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -35,9 +36,9 @@ func received(c classed, limits anymail.Limits) anymail.Event {
 	case mime == "":
 		ev.Type = anymail.EventInboundFailed
 	case w.Content.Base64:
-		ev.Message = inbound.FromMIME(inbound.DecodeBase64(mime), limits)
+		ev.Message = rawmime.Parse(inbound.DecodeBase64(mime), limits)
 	default:
-		ev.Message = inbound.FromMIME([]byte(mime), limits)
+		ev.Message = rawmime.Parse([]byte(mime), limits)
 	}
 	ev.Message.EnvelopeSender, ev.Message.EnvelopeRecipient = string(w.Sender), string(w.Recipient)
 	return ev

@@ -19,7 +19,7 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mailgun"
-	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -288,7 +288,7 @@ func parts(p anymailtest.Params, m anymail.InboundMessage) url.Values {
 
 func parsed(attachments bool) func(anymailtest.Params) anymailtest.Request {
 	return func(p anymailtest.Params) anymailtest.Request {
-		m := inbound.FromMIME(p.MIME, anymail.Limits{})
+		m := rawmime.Parse(p.MIME, anymail.Limits{})
 		v := parts(p, m)
 		if !attachments {
 			return anymailtest.URLEncoded("inbound", v)
@@ -316,7 +316,7 @@ func parsed(attachments bool) func(anymailtest.Params) anymailtest.Request {
 
 func bodyMIME(endpoint string) func(anymailtest.Params) anymailtest.Request {
 	return func(p anymailtest.Params) anymailtest.Request {
-		v := envelope(p, inbound.FromMIME(p.MIME, anymail.Limits{}))
+		v := envelope(p, rawmime.Parse(p.MIME, anymail.Limits{}))
 		v.Set("body-mime", string(p.MIME))
 		return anymailtest.URLEncoded(endpoint, v)
 	}
@@ -326,7 +326,7 @@ func bodyMIME(endpoint string) func(anymailtest.Params) anymailtest.Request {
 // there any more if store is nil.
 func stored(store *anymailtest.API) func(anymailtest.Params) anymailtest.Request {
 	return func(p anymailtest.Params) anymailtest.Request {
-		m := inbound.FromMIME(p.MIME, anymail.Limits{})
+		m := rawmime.Parse(p.MIME, anymail.Limits{})
 		at := "https://storage-demo.api.mailgun.net/v3/domains/mg.example.org/messages/" + p.EventID
 		v := parts(p, m)
 		var list []object

@@ -18,7 +18,7 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/sendgrid"
-	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
 // Kit returns SendGrid's kit. It signs Inbound Parse with the same keys as
@@ -221,12 +221,12 @@ func envelope(p anymailtest.Params, m anymail.InboundMessage) []anymailtest.Fiel
 }
 
 func raw(p anymailtest.Params) []anymailtest.Field {
-	fields := envelope(p, inbound.FromMIME(p.MIME, anymail.Limits{}))
+	fields := envelope(p, rawmime.Parse(p.MIME, anymail.Limits{}))
 	return append(fields, anymailtest.Field{Name: "email", Value: string(p.MIME)})
 }
 
 func parsed(p anymailtest.Params) []anymailtest.Field {
-	m := inbound.FromMIME(p.MIME, anymail.Limits{})
+	m := rawmime.Parse(p.MIME, anymail.Limits{})
 	headers, _, _ := bytes.Cut(p.MIME, []byte("\r\n\r\n"))
 	fields := append(envelope(p, m), anymailtest.Field{Name: "headers", Value: string(headers) + "\r\n"})
 	if m.Text != "" {

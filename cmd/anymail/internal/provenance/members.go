@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
 // Member is a single value within a document: a JSON value that has no others
@@ -266,7 +266,7 @@ func mailIn(value string) []byte {
 // mail adds what a message has: its headers, texts and attachments.
 func (s *scanner) mail(path string, raw []byte) {
 	s.mails = append(s.mails, Member{Path: path, Value: string(raw)})
-	m := inbound.FromMIME(raw, anymail.Limits{})
+	m := rawmime.Parse(raw, anymail.Limits{})
 	add := func(name, value string) {
 		if value != "" {
 			s.add(path+" › "+name, value, text, nil)

@@ -5,24 +5,25 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound/internal/syntax"
 )
 
 // SetAuthentication fills the empty fields of m.Authentication from the
-// Authentication-Results headers (RFC 8601) and, for SPF, the first Received-SPF
-// header (RFC 7208) of m. Servers add these on top, so that the first one is
-// from the nearest server; of further Authentication-Results only those count
-// that name the same server, since a sender can write headers too. The first
-// result of a method counts, but one signature of several in a header that
-// passes is enough for DKIM.
+// Authentication-Results headers (RFC 8601) and, for SPF, from the first
+// Received-SPF header (RFC 7208) of m. A server adds its header on top, so the
+// first is from the nearest server. Later Authentication-Results count only if
+// they name the same server, since a sender can write headers too. The first
+// result of a method counts; for DKIM, one signature in a header that passes is
+// enough.
 //
-// The results are as trustworthy as the server that received the message: one
-// that adds no such headers and does not remove foreign ones passes on what the
-// sender says.
+// The results are as trustworthy as the server that received the message. If it
+// neither adds such headers nor removes the sender's, they are the sender's
+// claims.
 func SetAuthentication(m *anymail.InboundMessage) {
 	a := &m.Authentication
-	nearest := ""
+	nearest := "" // the id of the nearest server
 	for i, header := range m.Headers.Values("Authentication-Results") {
-		server, found := authenticationResults(header)
+		server, found := parseAuthenticationResults(header)
 		if i == 0 {
 			nearest = server
 		} else if server == "" || server != nearest {
@@ -32,17 +33,17 @@ func SetAuthentication(m *anymail.InboundMessage) {
 		a.DKIM = cmp.Or(a.DKIM, found.DKIM)
 		a.DMARC = cmp.Or(a.DMARC, found.DMARC)
 	}
-	a.SPF = cmp.Or(a.SPF, resultWord(stripComments(m.Headers.Get("Received-SPF"))))
+	a.SPF = cmp.Or(a.SPF, resultWord(removeComments(m.Headers.Get("Received-SPF"))))
 }
 
-// authenticationResults reads one Authentication-Results header: the server's
-// name, which some servers leave out, and the results.
-func authenticationResults(header string) (server string, found anymail.Authentication) {
-	for i, clause := range splitClauses(stripComments(header)) {
-		method, result, isResult := strings.Cut(clause, "=")
+// parseAuthenticationResults returns the id of the server (authserv-id), which
+// some servers leave out, and the results.
+func parseAuthenticationResults(header string) (server string, found anymail.Authentication) {
+	for i, info := range splitSemicolons(removeComments(header)) {
+		method, result, isResult := strings.Cut(info, "=")
 		if !isResult {
 			if i == 0 {
-				server = firstToken(clause)
+				server = syntax.FirstToken(info)
 			}
 			continue
 		}
@@ -62,21 +63,21 @@ func authenticationResults(header string) (server string, found anymail.Authenti
 	return server, found
 }
 
-// splitClauses splits s at the semicolons that are not in quoted strings.
-func splitClauses(s string) (clauses []string) {
+// splitSemicolons splits s at the semicolons outside of quoted strings.
+func splitSemicolons(s string) (fields []string) {
 	start, quotes := 0, true
 	for i := 0; i < len(s); i++ {
 		switch {
 		case s[i] == '"' && quotes:
 			n := quotedLength(s[i:])
-			quotes = n > 0 // one that is never closed is none
+			quotes = n > 0 // an unclosed quote is plain text
 			i += max(n-1, 0)
 		case s[i] == ';':
-			clauses = append(clauses, s[start:i])
+			fields = append(fields, s[start:i])
 			start = i + 1
 		}
 	}
-	return append(clauses, s[start:])
+	return append(fields, s[start:])
 }
 
 // resultWord returns the word that s starts with, in lower case.
@@ -88,9 +89,8 @@ func resultWord(s string) string {
 	return s
 }
 
-// stripComments takes comments in parentheses out of s. One that is never
-// closed goes on to the end.
-func stripComments(s string) string {
+// removeComments removes comments from s. An unclosed one extends to the end.
+func removeComments(s string) string {
 	if !strings.Contains(s, "(") {
 		return s
 	}

@@ -1,14 +1,14 @@
-package inbound_test
+package rawmime_test
 
 import (
 	"encoding/base64"
 	"testing"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
-func BenchmarkFromMIME(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	large, bodies := largeMail("base64")
 	plain, _ := largeMail("7bit")
 	small := crlf("From: =?utf-8?Q?Zo=C3=AB?= <zoe@example.org>\nTo: help@example.com\nSubject: Question\nDate: Thu, 5 Feb 2026 10:00:00 +0000\n" +
@@ -22,11 +22,11 @@ func BenchmarkFromMIME(b *testing.B) {
 			b.SetBytes(int64(len(bb.raw)))
 			b.ReportAllocs()
 			for b.Loop() {
-				inbound.FromMIME(bb.raw, anymail.Limits{})
+				rawmime.Parse(bb.raw, anymail.Limits{})
 			}
 		})
 	}
-	// The least that the large mail can take: its attachments decoded once.
+	// The lower bound for the large mail: its attachments decoded once.
 	b.Run("25MB_floor", func(b *testing.B) {
 		b.SetBytes(int64(len(large)))
 		b.ReportAllocs()

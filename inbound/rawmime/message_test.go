@@ -1,7 +1,10 @@
-package inbound_test
+package rawmime_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,12 +16,13 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
-// crlf makes a mail of text that is written with LF here.
+// crlf returns a mail whose lines end in CRLF instead of LF.
 func crlf(s string) []byte { return []byte(strings.ReplaceAll(s, "\n", "\r\n")) }
 
-// attached is what tests expect most often: an attachment.
+// attached returns an attachment that is not inline.
 func attached(filename, contentType, content string) anymail.Attachment {
 	return anymail.Attachment{
 		Filename: filename, ContentType: contentType, Disposition: "attachment",
@@ -90,7 +94,7 @@ not looked at
 --outer--
 Nobody's.
 `)
-	got := inbound.FromMIME(raw, anymail.Limits{})
+	got := rawmime.Parse(raw, anymail.Limits{})
 	want := anymail.InboundMessage{
 		From:       []anymail.Address{{Name: "Zoë Ng", Address: "zoe@example.org"}},
 		To:         []anymail.Address{{Name: "Desk, Help", Address: "help@example.com"}, {Address: "second@example.com"}},
@@ -133,14 +137,14 @@ Nobody's.
 	require.Equal(t, "dot.png", picture.Filename)
 }
 
-// bodies is what a mail's parts become.
+// bodies is what the parts of a mail become.
 type bodies struct {
 	Text, HTML  string
 	Attachments []anymail.Attachment
 }
 
 func bodiesOf(raw []byte, limits anymail.Limits) bodies {
-	m := inbound.FromMIME(raw, limits)
+	m := rawmime.Parse(raw, limits)
 	return bodies{m.Text, m.HTML, m.Attachments}
 }
 
@@ -156,14 +160,14 @@ func TestParts(t *testing.T) {
 		raw  string
 		want bodies
 	}{
-		{"nothing at all", "", bodies{}},
-		{"header alone", "Subject: s", bodies{}},
-		{"body alone", "no header here", bodies{Text: "no header here"}},
+		{"empty", "", bodies{}},
+		{"only a header", "Subject: s", bodies{}},
+		{"only a body", "no header here", bodies{Text: "no header here"}},
 		{"no content type", "Subject: s\n\nhello\nyou\n", bodies{Text: "hello\r\nyou\r\n"}},
-		{"html alone", "Content-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
-		{"file alone", "Content-Type: image/gif; name=a.gif\nContent-Transfer-Encoding: base64\n\nR0lG", bodies{Attachments: []anymail.Attachment{attached("a.gif", "image/gif", "GIF")}}},
-		{"text with a name, alone", "Content-Type: text/plain; name=a.txt\n\nhello", bodies{Text: "hello"}},
-		{"attached text, alone", "Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nhello", bodies{Attachments: []anymail.Attachment{attached("a.txt", "text/plain", "hello")}}},
+		{"only html", "Content-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
+		{"only a file", "Content-Type: image/gif; name=a.gif\nContent-Transfer-Encoding: base64\n\nR0lG", bodies{Attachments: []anymail.Attachment{attached("a.gif", "image/gif", "GIF")}}},
+		{"only a text with a name", "Content-Type: text/plain; name=a.txt\n\nhello", bodies{Text: "hello"}},
+		{"only an attached text", "Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nhello", bodies{Attachments: []anymail.Attachment{attached("a.txt", "text/plain", "hello")}}},
 
 		{"text with a name is a file", mixed + "--b\n\nhello\n--b\nContent-Type: text/plain; name=a.txt\n\nfile\n--b--",
 			bodies{Text: "hello", Attachments: []anymail.Attachment{attached("a.txt", "text/plain", "file")}}},
@@ -175,7 +179,7 @@ func TestParts(t *testing.T) {
 			bodies{Text: "hello\r\nfooter", HTML: "<p>"}},
 		{"html around a file", mixed + "--b\nContent-Type: text/html\n\n<p>1\n--b\n" + filePart + "--b\nContent-Type: text/html\n\n<p>2\n--b--",
 			bodies{HTML: "<p>1\n<p>2", Attachments: []anymail.Attachment{file}}},
-		{"a second alternative is no body", "Content-Type: multipart/alternative; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--",
+		{"a second alternative is not a body", "Content-Type: multipart/alternative; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--",
 			bodies{Text: "one", Attachments: []anymail.Attachment{attached("", "text/plain", "two")}}},
 		{"empty text first", mixed + "--b\n\n\n--b\n\nsecond\n--b--", bodies{Text: "second"}},
 		{"other texts are files", mixed + "--b\nContent-Type: text/calendar\n\nBEGIN\n--b--", bodies{Attachments: []anymail.Attachment{attached("", "text/calendar", "BEGIN")}}},
@@ -184,12 +188,12 @@ func TestParts(t *testing.T) {
 			bodies{Attachments: []anymail.Attachment{attached("", "message/rfc822", "Subject: s\r\n\r\nx")}}},
 		{"bounce", "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b\nContent-Type: text/rfc822-headers\n\nSubject: s\n--b--",
 			bodies{Text: "Sorry.", Attachments: []anymail.Attachment{attached("", "message/delivery-status", "Action: failed"), attached("", "text/rfc822-headers", "Subject: s")}}},
-		{"tnef stays packed", mixed + "--b\nContent-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+Ig==\n--b--",
+		{"tnef is not unpacked", mixed + "--b\nContent-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+Ig==\n--b--",
 			bodies{Attachments: []anymail.Attachment{attached("winmail.dat", "application/ms-tnef", "x\x9f>\"")}}},
-		{"flowed text stays as it is", "Content-Type: text/plain; format=flowed; delsp=yes\n\none \ntwo\n -- x", bodies{Text: "one \r\ntwo\r\n -- x"}},
+		{"flowed text is not unwrapped", "Content-Type: text/plain; format=flowed; delsp=yes\n\none \ntwo\n -- x", bodies{Text: "one \r\ntwo\r\n -- x"}},
 		{"id without disposition", mixed + "--b\nContent-Type: image/gif\nContent-ID: <x@example.org>\n\nGIF\n--b--",
 			bodies{Attachments: []anymail.Attachment{{ContentType: "image/gif", Disposition: "inline", ContentID: "x@example.org", Size: 3, Content: []byte("GIF")}}}},
-		{"id, but said to be attached", mixed + "--b\nContent-Type: image/gif\nContent-Disposition: ATTACHMENT\nContent-ID: x@example.org\n\nGIF\n--b--",
+		{"id, declared as attachment", mixed + "--b\nContent-Type: image/gif\nContent-Disposition: ATTACHMENT\nContent-ID: x@example.org\n\nGIF\n--b--",
 			bodies{Attachments: []anymail.Attachment{{ContentType: "image/gif", Disposition: "attachment", ContentID: "x@example.org", Size: 3, Content: []byte("GIF")}}}},
 
 		// Malformed.
@@ -199,29 +203,29 @@ func TestParts(t *testing.T) {
 			bodies{Text: "hello", Attachments: []anymail.Attachment{attached("", "application/octet-stream", "data")}}},
 		{"unclosed quote in the type", "Content-Type: text/html; charset=\"utf-8; x=y\n\n<p>é", bodies{HTML: "<p>é"}},
 		{"no semicolon", "Content-Type: text/html charset=iso-8859-1\n\n<p>\xe9", bodies{HTML: "<p>é"}},
-		{"never closed", mixed + "--b\n\nhello\n--b\n" + filePart, bodies{Text: "hello", Attachments: []anymail.Attachment{attached("f.bin", "application/octet-stream", "data\r\n")}}},
-		{"inner multipart never closed", mixed + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"boundary begins like another", mixed + "--b\nContent-Type: multipart/alternative; boundary=bb\n\n--bb\n\nhello\n--bb--\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"same boundary again inside", mixed + "--b\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: text/html\n\n<p>\n--b--\n--b\n" + filePart + "--b--",
+		{"unclosed multipart", mixed + "--b\n\nhello\n--b\n" + filePart, bodies{Text: "hello", Attachments: []anymail.Attachment{attached("f.bin", "application/octet-stream", "data\r\n")}}},
+		{"unclosed inner multipart", mixed + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
+		{"boundary with another as its prefix", mixed + "--b\nContent-Type: multipart/alternative; boundary=bb\n\n--bb\n\nhello\n--bb--\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
+		{"inner multipart with the same boundary", mixed + "--b\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: text/html\n\n<p>\n--b--\n--b\n" + filePart + "--b--",
 			bodies{Text: "hello", HTML: "<p>", Attachments: []anymail.Attachment{file}}},
 		{"white space after a delimiter", mixed + "--b \t\n\nhello\n--b \n" + filePart + "--b-- \n", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"boundary not given", "Content-Type: multipart/mixed\n\n--b\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"boundary empty", "Content-Type: multipart/mixed; boundary=\"\"\n\n--b\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"boundary wrong", "Content-Type: multipart/mixed; boundary=c\n\npreamble\n--b\nContent-Type: text/plain\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"boundary wrong inside", mixed + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--d\n\nhello\n--d--\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
-		{"a ruler is no boundary", "Content-Type: multipart/mixed\n\n-----\n\nhello\n-----\n\nyou", bodies{Text: "-----\r\n\r\nhello\r\n-----\r\n\r\nyou"}},
+		{"missing boundary", "Content-Type: multipart/mixed\n\n--b\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
+		{"empty boundary", "Content-Type: multipart/mixed; boundary=\"\"\n\n--b\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
+		{"wrong boundary", "Content-Type: multipart/mixed; boundary=c\n\npreamble\n--b\nContent-Type: text/plain\n\nhello\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
+		{"wrong inner boundary", mixed + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--d\n\nhello\n--d--\n--b\n" + filePart + "--b--", bodies{Text: "hello", Attachments: []anymail.Attachment{file}}},
+		{"a ruler is not a boundary", "Content-Type: multipart/mixed\n\n-----\n\nhello\n-----\n\nyou", bodies{Text: "-----\r\n\r\nhello\r\n-----\r\n\r\nyou"}},
 		{"multipart without parts", mixed + "just text", bodies{Text: "just text"}},
 		{"part without an empty line", mixed + "--b\nContent-Type: text/html\n--b\nContent-Type: text/plain\nhello\n--b--", bodies{Text: "hello"}},
-		{"part that is empty", mixed + "--b\n--b\n\nhello\n--b--", bodies{Text: "hello"}},
+		{"empty part", mixed + "--b\n--b\n\nhello\n--b--", bodies{Text: "hello"}},
 		{"no empty line", "Subject: s\nhello, you\nand: you", bodies{Text: "hello, you\r\nand: you"}},
 		{"stray line in the header", "Subject: s\nstray line\nContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
 		{"mbox", "From a@example.org Thu Feb  5 10:00:00 2026\nContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
-		{"empty lines first", "\n\nContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
-		{"byte order mark first", "\ufeffContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
+		{"leading empty lines", "\n\nContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
+		{"leading byte order mark", "\ufeffContent-Type: text/html\n\n<p>", bodies{HTML: "<p>"}},
 		{"space before the colon", "Content-Type : text/html\n\n<p>", bodies{HTML: "<p>"}},
-		{"blanks fold too", "Content-Type: text/html;\n \n charset=utf-8\n\n<p>", bodies{HTML: "<p>"}},
+		{"a line of spaces folds too", "Content-Type: text/html;\n \n charset=utf-8\n\n<p>", bodies{HTML: "<p>"}},
 		{"unknown disposition", mixed + "--b\nContent-Disposition: signature\nContent-Location: x\n\ndata\n--b--", bodies{Attachments: []anymail.Attachment{attached("", "text/plain", "data")}}},
-		{"type twice", "Content-Type: text/html\nContent-Type: text/plain\n\n<p>", bodies{HTML: "<p>"}},
+		{"repeated type", "Content-Type: text/html\nContent-Type: text/plain\n\n<p>", bodies{HTML: "<p>"}},
 
 		// Transfer encodings.
 		{"encoding with junk", "Content-Transfer-Encoding: \"BASE64\" (really)\n\naGVsbG8=", bodies{Text: "hello"}},
@@ -232,8 +236,8 @@ func TestParts(t *testing.T) {
 
 		// Charsets.
 		{"meta", "Content-Type: text/html\n\n<meta http-equiv=x content='text/html; charset=koi8-r'>\xed\xc9\xd2", bodies{HTML: "<meta http-equiv=x content='text/html; charset=koi8-r'>Мир"}},
-		{"meta contradicted by the header", "Content-Type: text/html; charset=utf-8\n\n<meta charset=koi8-r>Мир", bodies{HTML: "<meta charset=koi8-r>Мир"}},
-		{"meta that cannot be", "Content-Type: text/html\n\n<meta charset=utf-16>Мир", bodies{HTML: "<meta charset=utf-16>Мир"}},
+		{"meta overridden by the header", "Content-Type: text/html; charset=utf-8\n\n<meta charset=koi8-r>Мир", bodies{HTML: "<meta charset=koi8-r>Мир"}},
+		{"impossible meta", "Content-Type: text/html\n\n<meta charset=utf-16>Мир", bodies{HTML: "<meta charset=utf-16>Мир"}},
 		{"iso-2022-jp", "Content-Type: text/plain; charset=\"ISO-2022-JP\"\n\n" + jis, bodies{Text: "日本"}},
 	}
 	for _, tt := range tests {
@@ -243,12 +247,12 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestLineEnds: a mail means the same whatever its lines end in.
+// The end of lines does not change the result.
 func TestLineEnds(t *testing.T) {
 	const mail = "Subject: a\n b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nhello\n--b\nContent-Type: a/b; name=f\nContent-Transfer-Encoding: base64\n\naGVs\nbG8=\n--b--\n"
 	for _, end := range []string{"\n", "\r\n", "\r", "\r\r\n"} {
 		raw := strings.ReplaceAll(mail, "\n", end)
-		m := inbound.FromMIME([]byte(raw), anymail.Limits{})
+		m := rawmime.Parse([]byte(raw), anymail.Limits{})
 		require.Equal(t, "a b", strings.Join(strings.Fields(m.Subject), " "), "%q", end)
 		require.Equal(t, "hello", strings.TrimSpace(m.Text), "%q", end)
 		require.Equal(t, []anymail.Attachment{attached("f", "a/b", "hello")}, m.Attachments, "%q", end)
@@ -276,16 +280,16 @@ func TestFilenames(t *testing.T) {
 		"Content-Type: a/b; name*=utf-8''..%2F..%2Fa%0D%0AX%3A%20y%00.txt":                                                   "a  X_ y .txt",
 		`Content-Type: a/b; name=".."`:                                                                                       "",
 	} {
-		m := inbound.FromMIME(part(fields), anymail.Limits{})
+		m := rawmime.Parse(part(fields), anymail.Limits{})
 		require.Len(t, m.Attachments, 1, fields)
 		require.Equal(t, want, m.Attachments[0].Filename, fields)
 	}
 }
 
-func TestHeadersOfMail(t *testing.T) {
+func TestHeaders(t *testing.T) {
 	raw := crlf("X-B: 1\nSubject: one\nx-b:2\nX-A:\nsubject: two\nFrom: a@example.org\nFrom: b@example.org\nTo: c@example.org\nTo: d@example.org\n" +
 		"X-Bad: a\rInjected: b\nX-Word: =?utf-8?Q?a=0D=0AInjected:_b?=\nBcc: J\xfcrgen <j@example.org>\n\nx")
-	m := inbound.FromMIME(raw, anymail.Limits{})
+	m := rawmime.Parse(raw, anymail.Limits{})
 	require.Empty(t, cmp.Diff(anymail.Headers{
 		{Name: "X-B", Value: "1"}, {Name: "Subject", Value: "one"}, {Name: "x-b", Value: "2"}, {Name: "X-A"}, {Name: "subject", Value: "two"},
 		{Name: "From", Value: "a@example.org"}, {Name: "From", Value: "b@example.org"}, {Name: "To", Value: "c@example.org"}, {Name: "To", Value: "d@example.org"},
@@ -297,16 +301,40 @@ func TestHeadersOfMail(t *testing.T) {
 	require.Equal(t, []anymail.Address{{Name: "Jürgen", Address: "j@example.org"}}, m.BCC)
 }
 
-// TestAddressesBeforeWords: what an encoded word hides cannot become an address.
-func TestAddressesBeforeWords(t *testing.T) {
+// The content of an encoded word cannot become an address.
+func TestAddressesBeforeEncodedWords(t *testing.T) {
 	encoded := "=?utf-8?B?" + base64.StdEncoding.EncodeToString([]byte(`Eve, "boss" <boss@example.com>`)) + "?="
 	raw := crlf("From: " + encoded + " <eve@example.org>\n\nx")
 	want := []anymail.Address{{Name: `Eve, "boss" <boss@example.com>`, Address: "eve@example.org"}}
-	m := inbound.FromMIME(raw, anymail.Limits{})
+	m := rawmime.Parse(raw, anymail.Limits{})
 	require.Equal(t, want, m.From)
 
 	again := inbound.Addresses(m.Headers.Get("From"))
-	require.Equal(t, m.From, again, "the decoded header means the same")
+	require.Equal(t, m.From, again, "the decoded header has the same meaning")
 	again = inbound.Addresses(inbound.ParseHeaders(raw).Get("From"))
-	require.Equal(t, m.From, again, "and so does one of ParseHeaders")
+	require.Equal(t, m.From, again, "so has one of ParseHeaders")
+}
+
+// The expected results of the mails in testdata/mail are in .json files of the
+// same name.
+func TestSharedMails(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/mail/*.eml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".eml"), func(t *testing.T) {
+			raw, err := os.ReadFile(file)
+			require.NoError(t, err)
+			form, err := os.ReadFile(strings.TrimSuffix(file, ".eml") + ".json")
+			require.NoError(t, err)
+			var want anymail.InboundMessage
+			require.NoError(t, json.Unmarshal(form, &want))
+			got := rawmime.Parse(raw, anymail.Limits{})
+			require.Equal(t, raw, []byte(got.RawMIME))
+			ignored := cmpopts.IgnoreFields(anymail.InboundMessage{}, "Headers", "RawMIME")
+			if diff := cmp.Diff(want, got, ignored, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("message (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

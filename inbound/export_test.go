@@ -1,4 +1,0 @@
-package inbound
-
-// ParseParams is parseParams for the external tests.
-var ParseParams = parseParams

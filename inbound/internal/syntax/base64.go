@@ -1,0 +1,134 @@
+package syntax
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+)
+
+// DecodeBase64 decodes b in the standard or the URL alphabet. It skips other
+// characters, continues after padding, and decodes a truncated end as far as
+// possible.
+func DecodeBase64(b []byte) []byte {
+	d := newBase64Decoder(len(b) - bytes.Count(b, []byte{'\n'}) - bytes.Count(b, []byte{'\r'}))
+	d.write(b)
+	return d.end()
+}
+
+// DecodeBase64String is [DecodeBase64] for a string, which it does not copy.
+func DecodeBase64String(s string) []byte {
+	d := newBase64Decoder(len(s) - strings.Count(s, "\n") - strings.Count(s, "\r"))
+	var chunk [3 << 10]byte // a multiple of four, so that chunks end between quanta
+	for s != "" {
+		n := copy(chunk[:], s)
+		d.write(chunk[:n])
+		s = s[n:]
+	}
+	return d.end()
+}
+
+// base64Decoder appends to out what the base64 that is written to it encodes.
+type base64Decoder struct {
+	out     []byte
+	quantum [4]byte // of characters, six bits each
+	n       int     // how many characters the quantum has
+}
+
+// newBase64Decoder returns a decoder with room for exactly what n characters of
+// base64 encode.
+func newBase64Decoder(n int) *base64Decoder {
+	return &base64Decoder{out: make([]byte, 0, (n+3)/4*3)}
+}
+
+func (d *base64Decoder) write(b []byte) {
+	for len(b) > 0 {
+		line := b
+		if end := bytes.IndexByte(b, '\n'); end >= 0 {
+			line = b[:end+1]
+		}
+		b = b[len(line):]
+		d.writeSlow(line[d.writeFast(line):])
+	}
+}
+
+// writeFast decodes whole quanta at the start of a line and returns their
+// length. It leaves anything but plain base64 to writeSlow.
+func (d *base64Decoder) writeFast(line []byte) int {
+	if d.n > 0 {
+		return 0
+	}
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	n &^= 3
+	if n > 0 && line[n-1] == '=' {
+		n -= 4
+	}
+	size := n / 4 * 3
+	if n == 0 || cap(d.out)-len(d.out) < size {
+		return 0
+	}
+	got, err := base64.StdEncoding.Decode(d.out[len(d.out):len(d.out)+size], line[:n])
+	if err != nil || got != size {
+		return 0
+	}
+	d.out = d.out[:len(d.out)+size]
+	return n
+}
+
+func (d *base64Decoder) writeSlow(b []byte) {
+	for _, c := range b {
+		six := base64Values[c]
+		if six > 63 {
+			if c == '=' {
+				d.endQuantum()
+			}
+			continue
+		}
+		d.quantum[d.n] = six
+		if d.n++; d.n == len(d.quantum) {
+			d.endQuantum()
+		}
+	}
+}
+
+// endQuantum decodes the current quantum, full or not.
+func (d *base64Decoder) endQuantum() {
+	switch q := d.quantum; d.n {
+	case 2:
+		d.out = append(d.out, q[0]<<2|q[1]>>4)
+	case 3:
+		d.out = append(d.out, q[0]<<2|q[1]>>4, q[1]<<4|q[2]>>2)
+	case 4:
+		d.out = append(d.out, q[0]<<2|q[1]>>4, q[1]<<4|q[2]>>2, q[2]<<6|q[3])
+	}
+	d.n = 0
+}
+
+// end returns the decoded bytes.
+func (d *base64Decoder) end() []byte {
+	d.endQuantum()
+	return Fit(d.out)
+}
+
+// base64Values maps every character of both alphabets to its six bits, and all
+// others to 64.
+var base64Values = func() (values [256]byte) {
+	for i := range values {
+		values[i] = 64
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		values[c] = byte(i)
+	}
+	values['-'], values['_'] = 62, 63
+	return values
+}()
+
+// Fit returns b, or a copy if b occupies much more memory than it uses.
+func Fit(b []byte) []byte {
+	if cap(b)-len(b) > len(b)/8+64 {
+		return bytes.Clone(b)
+	}
+	return b
+}

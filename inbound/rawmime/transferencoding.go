@@ -1,0 +1,54 @@
+package rawmime
+
+import (
+	"bytes"
+
+	"github.com/goanymail/anymail/inbound/internal/syntax"
+)
+
+// decodeTransfer undoes a Content-Transfer-Encoding. A body that needs no
+// decoding is returned itself, with no capacity to append to.
+func decodeTransfer(encoding string, body []byte) []byte {
+	switch syntax.FirstToken(encoding) {
+	case "base64":
+		return syntax.DecodeBase64(body)
+	case "quoted-printable":
+		return decodeQuotedPrintable(body)
+	}
+	return body[:len(body):len(body)]
+}
+
+// decodeQuotedPrintable never fails: an invalid escape stays as it is.
+func decodeQuotedPrintable(b []byte) []byte {
+	// Decoding shortens an escape by two bytes and a soft line break by two or
+	// three, so that this is little more than is needed.
+	out := make([]byte, 0, max(0, len(b)-2*bytes.Count(b, []byte{'='})))
+	for len(b) > 0 {
+		line, next := syntax.LineAt(b, 0)
+		end := b[len(line):next]
+		b = b[next:]
+		if trimmed := bytes.TrimRight(line, " \t"); len(end) > 0 || bytes.HasSuffix(trimmed, []byte{'='}) {
+			line = trimmed // white space at the end of a line was added in transport
+		}
+		if soft, ok := bytes.CutSuffix(line, []byte{'='}); ok {
+			line, end = soft, nil
+		}
+		for {
+			i := bytes.IndexByte(line, '=')
+			if i < 0 {
+				break
+			}
+			out = append(out, line[:i]...)
+			line = line[i+1:]
+			if c, ok := syntax.HexByte(line); ok {
+				out = append(out, c)
+				line = line[2:]
+			} else {
+				out = append(out, '=')
+			}
+		}
+		out = append(out, line...)
+		out = append(out, end...)
+	}
+	return syntax.Fit(out)
+}
