@@ -8,22 +8,22 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
 func TestListIsSortedAndLikeTheKits(t *testing.T) {
-	var names, kits []string
+	var names, sims []string
 	for _, e := range all.List() {
 		names = append(names, e.Name)
-		kit := alltest.Kit(e.Name)
-		require.NotNil(t, kit, e.Name)
-		require.Equal(t, kit.Title, e.Title)
+		sim := allsim.Find(e.Name)
+		require.NotNil(t, sim, e.Name)
+		require.Equal(t, sim.Title, e.Title)
 	}
-	for _, kit := range alltest.Kits() {
-		kits = append(kits, kit.ESP)
+	for _, sim := range allsim.List() {
+		sims = append(sims, sim.ESP)
 	}
 	require.True(t, slices.IsSorted(names))
-	require.Equal(t, names, kits)
+	require.Equal(t, names, sims)
 }
 
 func TestNew(t *testing.T) {

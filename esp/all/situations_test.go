@@ -8,29 +8,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
 // One situation has one outcome, whichever ESP reports it.
 func TestSituations(t *testing.T) {
-	outcomes := map[string]map[string]alltest.Outcome{}
-	for _, kit := range alltest.Kits() {
+	meanings := map[string]map[string]allsim.Meaning{}
+	for _, sim := range allsim.List() {
 		var err error
-		outcomes[kit.ESP], err = alltest.Outcomes(kit)
+		meanings[sim.ESP], err = allsim.Meanings(sim)
 		require.NoError(t, err)
 	}
-	var known []alltest.Outcome
-	for _, situation := range alltest.Situations() {
-		known = append(known, situation.Outcome)
+	var known []allsim.Meaning
+	for _, situation := range allsim.Situations() {
+		known = append(known, situation.Meaning)
 		t.Run(situation.Name, func(t *testing.T) {
 			for _, name := range situation.Samples {
 				esp, sample, _ := strings.Cut(name, "/")
-				got, ok := outcomes[esp][sample]
+				got, ok := meanings[esp][sample]
 				require.True(t, ok, "there is no sample %q", name)
 				if _, other := situation.Except[name]; other {
-					require.False(t, got.Like(situation.Outcome), "%s is no exception", name)
+					require.False(t, got.Like(situation.Meaning), "%s is no exception", name)
 				} else {
-					require.True(t, got.Like(situation.Outcome), "%s is %s, but should be %s", name, got, situation.Outcome)
+					require.True(t, got.Like(situation.Meaning), "%s is %s, but should be %s", name, got, situation.Meaning)
 				}
 			}
 			for name := range situation.Except {
@@ -38,7 +38,7 @@ func TestSituations(t *testing.T) {
 			}
 		})
 	}
-	for esp, samples := range outcomes {
+	for esp, samples := range meanings {
 		for sample, got := range samples {
 			require.True(t, got.Type == anymail.EventUnknown || slices.ContainsFunc(known, got.Like),
 				"%s/%s is %s, which no situation is: write down which one it is", esp, sample, got)

@@ -17,13 +17,15 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/mailtrap"
-	"github.com/goanymail/anymail/esp/mailtrap/mailtraptest"
+	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, mailtraptest.Kit())
+	conformance.Run(t, mailtrapsim.New())
 }
 
 func newAdapter(t testing.TB, config mailtrap.Config) *mailtrap.Adapter {
@@ -35,7 +37,7 @@ func newAdapter(t testing.TB, config mailtrap.Config) *mailtrap.Adapter {
 
 func parse(t testing.TB, body string) []anymail.Event {
 	t.Helper()
-	events, err := anymailtest.Parse(newAdapter(t, mailtrap.Config{}), anymailtest.JSON("tracking", []byte(body)))
+	events, err := simulator.Parse(newAdapter(t, mailtrap.Config{}), simulator.JSON("tracking", []byte(body)))
 	require.NoError(t, err)
 	return events
 }
@@ -241,7 +243,7 @@ func TestFormats(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			events, err := anymailtest.Parse(newAdapter(t, mailtrap.Config{}), anymailtest.JSON("tracking", []byte(tt.body)))
+			events, err := simulator.Parse(newAdapter(t, mailtrap.Config{}), simulator.JSON("tracking", []byte(tt.body)))
 			require.ErrorIs(t, err, tt.err)
 			var types []anymail.EventType
 			for _, ev := range events {
@@ -296,8 +298,8 @@ func TestSecretsAreSeparate(t *testing.T) {
 		TrackingSecrets: anymail.Keys("tracking-secret"), InboundSecrets: anymail.Keys("inbound-secret"), APITokens: anymail.Keys("token"),
 	})
 	for i, secret := range []string{"tracking-secret", "inbound-secret"} {
-		r := anymailtest.JSON("", []byte(`{"events":[]}`))
-		require.NoError(t, mailtraptest.Kit().Sign(&r, anymailtest.Credential{Config: secret}, time.Now()))
+		r := simulator.JSON("", []byte(`{"events":[]}`))
+		require.NoError(t, mailtrapsim.New().Sign(&r, simulator.Credential{Config: secret}, time.Now()))
 		for j, ep := range adapter.Endpoints() {
 			_, err := ep.Verifier.Verify(context.Background(), &anymail.Payload{Header: r.Header, Body: r.Body})
 			require.Equal(t, i == j, err == nil, "%s at %s", secret, ep.Path)
@@ -358,7 +360,7 @@ const (
 
 func fetch(t testing.TB, a *api, endpoint, body string) ([]anymail.Event, error) {
 	t.Helper()
-	return anymailtest.Parse(a.adapter(t), anymailtest.JSON(endpoint, []byte(body)))
+	return simulator.Parse(a.adapter(t), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestInbound(t *testing.T) {
@@ -538,9 +540,9 @@ func TestPanelTest(t *testing.T) {
 	}
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailtraptest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailtrapsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailtraptest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailtrapsim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New()

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // Row fails the test unless the ESP's page has a table row with the ESP's words
@@ -44,21 +44,21 @@ func Row(t testing.TB, esp, words string, ev *anymail.TrackingEvent) {
 	t.Errorf("docs/esps/%s.md does not say that %q becomes %q, but\n%s", esp, words, want, strings.Join(about, "\n"))
 }
 
-// Samples does what [Row] does for the first event of each sample of a kit, if it
+// Samples does what [Row] does for the first event of each sample of a simulator, if it
 // is a tracking event. The function returns the ESP's words for a sample; none
 // where the page has others.
-func Samples(t testing.TB, kit *anymailtest.Kit, words func(sample string) string) {
+func Samples(t testing.TB, sim *simulator.Simulator, words func(sample string) string) {
 	t.Helper()
-	var trusted []anymailtest.Credential
-	if kit.NewCredential != nil {
-		trusted = append(trusted, kit.NewCredential())
+	var trusted []simulator.Credential
+	if sim.NewCredential != nil {
+		trusted = append(trusted, sim.NewCredential())
 	}
-	adapter, err := kit.New(trusted...)
+	adapter, err := sim.NewAdapter(trusted...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sample := range kit.Samples {
-		events, err := anymailtest.Parse(adapter, sample.Make(anymailtest.NewParams()))
+	for _, sample := range sim.Samples {
+		events, err := simulator.Parse(adapter, sample.Make(simulator.NewParams()))
 		if err != nil {
 			t.Fatalf("%s: %v", sample.Name, err)
 		}
@@ -66,7 +66,7 @@ func Samples(t testing.TB, kit *anymailtest.Kit, words func(sample string) strin
 			continue
 		}
 		if ev, ok := events[0].(*anymail.TrackingEvent); ok {
-			Row(t, kit.ESP, words(sample.Name), ev)
+			Row(t, sim.ESP, words(sample.Name), ev)
 		}
 	}
 }
