@@ -1,30 +1,13 @@
 package all_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all"
-	"github.com/goanymail/anymail/esp/all/allsim"
 )
-
-func TestListIsSortedAndLikeTheKits(t *testing.T) {
-	var names, sims []string
-	for _, e := range all.List() {
-		names = append(names, e.Name)
-		sim := allsim.Find(e.Name)
-		require.NotNil(t, sim, e.Name)
-		require.Equal(t, sim.Title, e.Title)
-	}
-	for _, sim := range allsim.List() {
-		sims = append(sims, sim.ESP)
-	}
-	require.True(t, slices.IsSorted(names))
-	require.Equal(t, names, sims)
-}
 
 func TestNew(t *testing.T) {
 	for _, e := range all.List() {

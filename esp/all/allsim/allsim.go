@@ -1,5 +1,5 @@
-// Package allsim lists the simulators of all adapters, for tools and tests that
-// want every ESP.
+// Package allsim lists the simulators of all ESPs, and the situations that ESPs
+// report in common.
 package allsim
 
 import (
@@ -28,7 +28,8 @@ func List() []*simulator.Simulator {
 	}
 }
 
-// New returns a new simulator of the ESP with that canonical name, or nil.
+// Find returns a new simulator of the ESP with that canonical name. It returns
+// nil if there is none.
 func Find(esp string) *simulator.Simulator {
 	for _, sim := range List() {
 		if sim.ESP == esp {

@@ -12,17 +12,17 @@ import (
 // ESP calls it.
 type Situation struct {
 	Name string
-	// Meaning is what becomes of it. Automated is left out where ESPs differ
-	// in whether they tell.
+	// Meaning is that of its events. It leaves Automated out if only some
+	// ESPs report it.
 	Meaning Meaning
-	// Samples are those of the simulators that are about it: the ESP's canonical
-	// name, a slash and the sample's name.
+	// Samples are the simulators' samples of it: the ESP's canonical name, a
+	// slash and the sample's name.
 	Samples []string
-	// Except says why the meaning of a sample is another.
+	// Except gives the reason if a sample has another meaning.
 	Except map[string]string
 }
 
-// Meaning is what an event means: its fields that do not depend on the message.
+// Meaning holds the fields of an event that do not depend on the message.
 type Meaning struct {
 	Type      anymail.EventType
 	Reason    anymail.RejectReason
@@ -31,14 +31,14 @@ type Meaning struct {
 }
 
 // String returns the fields that are set.
-func (o Meaning) String() string {
-	words := []string{string(o.Type)}
-	for _, word := range []string{string(o.Reason), string(o.Category)} {
+func (m Meaning) String() string {
+	words := []string{string(m.Type)}
+	for _, word := range []string{string(m.Reason), string(m.Category)} {
 		if word != "" {
 			words = append(words, word)
 		}
 	}
-	switch o.Automated {
+	switch m.Automated {
 	case anymail.Yes:
 		words = append(words, "automated")
 	case anymail.No:
@@ -47,22 +47,19 @@ func (o Meaning) String() string {
 	return strings.Join(words, ", ")
 }
 
-// Like says whether o is what other is, which may leave Automated out.
-func (o Meaning) Like(other Meaning) bool {
+// Like reports whether m equals other. It ignores Automated if other leaves it
+// out.
+func (m Meaning) Like(other Meaning) bool {
 	if other.Automated == anymail.Unsaid {
-		o.Automated = anymail.Unsaid
+		m.Automated = anymail.Unsaid
 	}
-	return o == other
+	return m == other
 }
 
-// Meanings gives a simulator's samples to its adapter. It returns the meaning of each
-// sample's first event, by the sample's name.
+// Meanings passes a simulator's samples to its adapter. It returns the meaning of
+// each sample's first event, by the sample's name.
 func Meanings(sim *simulator.Simulator) (map[string]Meaning, error) {
-	var trusted []simulator.Credential
-	if sim.NewCredential != nil {
-		trusted = append(trusted, sim.NewCredential())
-	}
-	adapter, err := sim.NewAdapter(trusted...)
+	adapter, _, err := sim.NewAccount()
 	if err != nil {
 		return nil, err
 	}
@@ -75,20 +72,20 @@ func Meanings(sim *simulator.Simulator) (map[string]Meaning, error) {
 		if len(events) == 0 {
 			continue
 		}
-		o := Meaning{Type: events[0].Base().Type}
+		m := Meaning{Type: events[0].Base().Type}
 		if ev, ok := events[0].(*anymail.TrackingEvent); ok {
-			o.Reason, o.Category, o.Automated = ev.RejectReason, ev.Bounce.Category, ev.Automated
+			m.Reason, m.Category, m.Automated = ev.RejectReason, ev.Bounce.Category, ev.Automated
 		}
-		if o.Type == "" {
-			o.Type = anymail.EventUnknown // as the core completes it
+		if m.Type == "" {
+			m.Type = anymail.EventUnknown // as the core completes it
 		}
-		meanings[sample.Name] = o
+		meanings[sample.Name] = m
 	}
 	return meanings, nil
 }
 
-// Situations returns what the ESPs report, from the message's first step to its
-// last.
+// Situations returns the situations that ESPs report, from a message's first step
+// to its last.
 func Situations() []Situation {
 	is := func(typ anymail.EventType, reason anymail.RejectReason, category anymail.BounceCategory) Meaning {
 		return Meaning{Type: typ, Reason: reason, Category: category}

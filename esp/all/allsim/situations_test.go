@@ -1,4 +1,4 @@
-package all_test
+package allsim_test
 
 import (
 	"slices"
@@ -11,7 +11,7 @@ import (
 	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
-// One situation has one outcome, whichever ESP reports it.
+// A situation has the same meaning at every ESP that reports it.
 func TestSituations(t *testing.T) {
 	meanings := map[string]map[string]allsim.Meaning{}
 	for _, sim := range allsim.List() {
