@@ -20,16 +20,16 @@ const (
 	account = "123456789012"
 )
 
-// New returns the simulator of Amazon SES through SNS. A credential is a certificate
-// authority of its own, which has issued a signing certificate that the adapter
-// fetches.
+// New returns the simulator of Amazon SES with SNS. A credential is a certificate
+// authority that has issued a signing certificate. The adapter fetches the signing
+// certificate.
 func New() *simulator.Simulator { return new(AWS).Simulator() }
 
-// NewUnsigned returns the simulator of what AWS does not sign: raw message delivery
-// of SNS, and API destinations of EventBridge.
+// NewUnsigned returns the simulator of what AWS does not sign: raw message
+// delivery of SNS, and API destinations of EventBridge.
 func NewUnsigned() *simulator.Simulator { return new(AWS).UnsignedSimulator() }
 
-// Kit is the function of that name, with its adapters connected to a.
+// Simulator does what [New] does, with its adapters connected to a.
 func (a *AWS) Simulator() *simulator.Simulator {
 	return &simulator.Simulator{
 		ESP:           amazonses.ESP,
@@ -47,7 +47,8 @@ func (a *AWS) Simulator() *simulator.Simulator {
 	}
 }
 
-// UnsignedKit is the function of that name, with its adapters connected to a.
+// UnsignedSimulator does what [NewUnsigned] does, with its adapters connected to
+// a.
 func (a *AWS) UnsignedSimulator() *simulator.Simulator {
 	return &simulator.Simulator{
 		ESP:   amazonses.ESP,
@@ -72,7 +73,7 @@ func (a *AWS) UnsignedSimulator() *simulator.Simulator {
 // object is what SES calls a JSON object.
 type object map[string]any
 
-// post puts the Message of a notification into the request that brings it.
+// post makes the request that carries the Message of a notification.
 type post func(p simulator.Params, endpoint, message string) simulator.Request
 
 // notification is how SNS posts by default.
@@ -175,8 +176,7 @@ func (a *AWS) samples(post post) []simulator.Sample {
 
 func types(list ...anymail.EventType) []anymail.EventType { return list }
 
-// confirmation is never raw. Its signature is of the version that topics have
-// by default.
+// confirmation is never raw. Its signature has the default version of topics.
 func (a *AWS) confirmation(typ string) simulator.Sample {
 	return simulator.Sample{Name: typ, Endpoint: "tracking", Make: func(p simulator.Params) simulator.Request {
 		token := fmt.Sprintf("%x", sha256.Sum256([]byte(p.EventID)))
@@ -189,7 +189,7 @@ func (a *AWS) confirmation(typ string) simulator.Sample {
 	}}
 }
 
-// mail is the object that every record has.
+// mail is the object in every record.
 func mail(p simulator.Params) object {
 	return object{
 		"timestamp": stamp(p), "messageId": p.MessageID, "source": "Shop <" + p.Sender + ">",
@@ -211,7 +211,7 @@ func mail(p simulator.Params) object {
 	}
 }
 
-// event makes records whose object has fields that depend on nothing.
+// event makes records whose object has constant fields.
 func event(typ, name string, fields object) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		return object{"eventType": typ, "mail": mail(p), name: fields}
@@ -299,8 +299,8 @@ func subscription(all bool, before, now string) func(simulator.Params) object {
 	}
 }
 
-// older turns an event into the notification that an identity sends, which
-// knows no tags, and headers only if they are asked for.
+// older turns an event into the notification of an identity, which has no tags,
+// and has headers only if they are enabled.
 func older(record func(simulator.Params) object) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		r := record(p)

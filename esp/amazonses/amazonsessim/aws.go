@@ -31,19 +31,20 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// AWS is the part of AWS that the adapter talks to: SNS, which keeps signing
+// AWS is the part of AWS that the adapter calls: SNS, which serves signing
 // certificates and confirms subscriptions, and S3. The zero value is ready to
-// use. Its [AWS.Config] lets a test try settings of its own with the simulator.
+// use. A test that needs other settings changes what [AWS.Config] returns.
 type AWS struct {
-	certificates simulator.API // apart, lest the contents drive them out
+	certificates simulator.API // separate, so that contents do not displace them
 	api          simulator.API
 
 	mu   sync.Mutex
 	made int
-	keys [4]*rsa.PrivateKey // that credentials share, since one takes long to make
+	keys [4]*rsa.PrivateKey // shared by credentials, because making one takes long
 }
 
-// Config connects an adapter to a that trusts these credentials.
+// Config returns the settings of an adapter that is connected to a and trusts
+// these credentials.
 func (a *AWS) Config(trusted ...simulator.Credential) (amazonses.Config, error) {
 	config := amazonses.Config{
 		Objects: a,
@@ -98,8 +99,8 @@ type signer struct {
 	url string // of its certificate
 }
 
-// newCredential makes a certificate authority, of which the user knows the
-// certificate, and what it has issued to sign with.
+// newCredential makes a certificate authority, whose certificate the user
+// configures, and a signing certificate that it has issued.
 func (a *AWS) newCredential() simulator.Credential {
 	authority, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
@@ -126,7 +127,7 @@ func (a *AWS) newCredential() simulator.Credential {
 	return simulator.Credential{Config: string(toPEM(rootDER)), Private: s}
 }
 
-// key is never the same for a credential and the next.
+// key returns different keys for consecutive credentials.
 func (a *AWS) key() *rsa.PrivateKey {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -150,18 +151,18 @@ func check(err error) {
 	}
 }
 
-// sign signs like SNS, in one version or the other as the message asks for.
+// sign signs like SNS, with the signature version that the message names.
 // https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html
 func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 	var m map[string]string
 	if err := json.Unmarshal(r.Body, &m); err != nil {
-		return errors.New("amazonsessim: the body is no SNS message")
+		return errors.New("amazonsessim: the body is not an SNS message")
 	}
 	s, ok := c.Private.(*signer)
 	if !ok {
 		return errors.New("amazonsessim: not a credential of this simulator")
 	}
-	// SNS says when the message was published, however late it delivers it.
+	// The timestamp is that of publication, even if delivery is late.
 	if published, err := time.Parse(time.RFC3339, m["Timestamp"]); err != nil || at.Sub(published).Abs() > time.Minute {
 		m["Timestamp"] = at.UTC().Format("2006-01-02T15:04:05.000Z")
 	}

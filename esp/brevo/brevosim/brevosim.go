@@ -78,7 +78,7 @@ func New() *simulator.Simulator {
 	}
 }
 
-// fields are members of an event beside those that every event has.
+// fields are members of an event in addition to those of every event.
 type fields map[string]any
 
 var opened = fields{"link": "", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "device_used": "DESKTOP", "sending_ip": "192.0.2.10"}
@@ -122,12 +122,12 @@ func campaign(event string, typ anymail.EventType, more fields) simulator.Sample
 	})
 }
 
-// local is how Brevo writes a date: by Paris time, without saying so.
+// local writes a date as Brevo does: in Paris time, without a zone.
 func local(at time.Time) string {
 	return at.In(time.FixedZone("CEST", 2*60*60)).Format(time.DateTime)
 }
 
-// withAttachments puts what inbound-attachments.json refers to where the adapter will fetch it.
+// withAttachments adds the attachments of inbound-attachments.json to the API.
 func withAttachments(api *simulator.API) func(simulator.Params) simulator.Request {
 	request := simulator.Template(files, "testdata/inbound-attachments.json", "inbound")
 	return func(p simulator.Params) simulator.Request {

@@ -20,8 +20,8 @@ import (
 //go:embed testdata
 var files embed.FS
 
-// New returns MailerSend's simulator. A credential is both a webhook's secret and an
-// inbound route's.
+// New returns MailerSend's simulator. A credential is the secret of a webhook and
+// of an inbound route.
 func New() *simulator.Simulator {
 	return &simulator.Simulator{
 		ESP:           mailersend.ESP,
@@ -111,7 +111,7 @@ func activity(name string, typ anymail.EventType, reason anymail.RejectReason, m
 	})
 }
 
-// other is an event that is not about a message that was sent.
+// other is an event that is not about a sent message.
 func other(name, layout string, typ anymail.EventType, more fields) simulator.Sample {
 	return made(name, typ, "", func(p simulator.Params) fields {
 		data := fields{"id": p.EventID, "email": p.Recipient}
@@ -158,7 +158,7 @@ func made(name string, typ anymail.EventType, reason anymail.RejectReason, body 
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
 		Make: func(p simulator.Params) simulator.Request {
-			// As PHP writes it: whoever signs what they parsed fails here.
+			// As PHP writes it. Verifying the parsed JSON instead of the body fails.
 			return simulator.JSON("tracking", bytes.ReplaceAll(simulator.MustJSON(body(p)), []byte("/"), []byte(`\/`)))
 		},
 	}

@@ -91,8 +91,8 @@ func newCredential() simulator.Credential {
 	return simulator.Credential{Config: text, Private: text}
 }
 
-// sign puts timestamp, token and signature into the body. A form has one
-// timestamp, which is the event's as well: it stays if it is about now.
+// sign adds timestamp, token and signature to the body. The one timestamp of a
+// form is also that of the event. It stays if it is about now.
 func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 	key, ok := c.Private.(string)
 	if !ok {
@@ -139,8 +139,8 @@ func signature(key, seconds string) (token, signature string) {
 	return token, hex.EncodeToString(h.Sum(nil))
 }
 
-// appendFields adds names and values at the end of a form, where Mailgun has
-// its signature.
+// appendFields adds names and values at the end of a form. Mailgun has its
+// signature there.
 func appendFields(r *simulator.Request, fields []string) error {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
@@ -268,7 +268,7 @@ func envelope(p simulator.Params, m anymail.InboundMessage) url.Values {
 	}
 }
 
-// parts holds the fields of a message that Mailgun took apart.
+// parts holds the fields of a message that Mailgun parsed.
 func parts(p simulator.Params, m anymail.InboundMessage) url.Values {
 	found := anymail.Headers{
 		{Name: "X-Mailgun-Incoming", Value: "Yes"}, {Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Sscore", Value: "0.4"},
@@ -322,8 +322,8 @@ func bodyMIME(endpoint string) func(simulator.Params) simulator.Request {
 	}
 }
 
-// stored makes the notification of a message that is in the store, or is not
-// there any more if store is nil.
+// stored makes the notification of a message in the store. If store is nil, the
+// message is no longer there.
 func stored(store *simulator.API) func(simulator.Params) simulator.Request {
 	return func(p simulator.Params) simulator.Request {
 		m := inbound.FromMIME(p.MIME, anymail.Limits{})

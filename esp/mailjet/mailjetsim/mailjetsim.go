@@ -79,7 +79,7 @@ func post(body any) simulator.Request {
 	return simulator.JSON("tracking", simulator.MustJSON(body))
 }
 
-// single posts one event, as Mailjet does unless it is told to group them.
+// single posts one event, as Mailjet does unless events are grouped.
 func single(name string, event func(simulator.Params) object, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
@@ -87,7 +87,7 @@ func single(name string, event func(simulator.Params) object, typ anymail.EventT
 	}
 }
 
-// event has the fields that all events have, and more.
+// event has the fields of all events, and more.
 func event(name string, more object) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		fields := object{
@@ -99,8 +99,8 @@ func event(name string, more object) func(simulator.Params) object {
 	}
 }
 
-// messageID makes a number of 19 digits of an id, as Mailjet's are. What is
-// one already stays as it is.
+// messageID makes a number of 19 digits, like Mailjet's, from an id. An id that
+// is such a number stays.
 func messageID(id string) json.Number {
 	if id != "" && strings.Trim(id, "0123456789") == "" && id[0] != '0' {
 		return json.Number(id)
@@ -116,7 +116,7 @@ func sent(p simulator.Params) object {
 	})(p)
 }
 
-// visit is an event that somebody's mail program or browser caused.
+// visit is an event that a recipient's mail program or browser caused.
 func visit(name string) func(simulator.Params) object {
 	fields := object{"ip": "192.0.2.77", "geo": "DE", "agent": "Mozilla/5.0 (X11; Linux x86_64)"}
 	switch name {

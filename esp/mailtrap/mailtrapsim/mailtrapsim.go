@@ -18,8 +18,8 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// New returns Mailtrap's simulator. Its received messages are at an API of the simulator's
-// own.
+// New returns Mailtrap's simulator. The adapter fetches received messages from an
+// API of the simulator.
 func New() *simulator.Simulator {
 	api := new(simulator.API)
 	return &simulator.Simulator{
@@ -98,7 +98,7 @@ type object = map[string]any
 
 var visit = object{"ip": "192.0.2.77", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"}
 
-// event is an event about a message that was sent.
+// event is an event about a sent message.
 func event(p simulator.Params, name string, more ...object) object {
 	e := object{
 		"event": name, "timestamp": p.Time.Unix(), "sending_stream": "transactional", "category": p.Tag, "custom_variables": p.Metadata,
@@ -157,8 +157,8 @@ func notification(p simulator.Params) object {
 	}
 }
 
-// received is the notification of a message that the API has, with its raw form
-// or without.
+// received is the notification of a message in the API, with or without its raw
+// form.
 func received(api *simulator.API, raw bool) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		const bucket = "https://s3.amazonaws.com/inbound-mail/"

@@ -20,7 +20,7 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// New returns Mandrill's simulator. Everything goes to the adapter's root.
+// New returns Mandrill's simulator. All requests go to the adapter's root.
 func New() *simulator.Simulator {
 	return &simulator.Simulator{
 		ESP:   mandrill.ESP,
@@ -73,8 +73,9 @@ func New() *simulator.Simulator {
 	}
 }
 
-// sign is https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests.
-// The URL that Mandrill was given has the credentials that it sends.
+// sign signs as in
+// https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests.
+// The URL entered at Mandrill contains the credentials that it sends.
 func sign(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 	u, err := url.Parse(r.URL)
 	if err != nil {
@@ -130,7 +131,7 @@ func batch(requests []simulator.Request) (simulator.Request, error) {
 	return simulator.URLEncoded("", url.Values{"mandrill_events": {string(joined.Body)}}), nil
 }
 
-// message is an event of a sent message; more goes into msg.
+// message is an event about a sent message. The fields more are added to msg.
 func message(event, state string, more ...object) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		msg := object{
@@ -166,7 +167,7 @@ func reject(reason string) func(simulator.Params) object {
 	return message("reject", "rejected", object{"reject": object{"reason": reason, "last_event_at": "2026-09-01 00:00:00"}})
 }
 
-// visit is an event that somebody's mail program or browser caused.
+// visit is an event that a recipient's mail program or browser caused.
 func visit(event string) func(simulator.Params) object {
 	plain := message(event, "sent", attempt("sent", "250 2.0.0 OK"))
 	return func(p simulator.Params) object {
@@ -202,7 +203,7 @@ func allowList(p simulator.Params) object {
 	}}
 }
 
-// inbound is a received message that Mandrill could only pass on whole.
+// inbound is a received message of which Mandrill passes on only the raw form.
 func inbound(p simulator.Params) object {
 	return object{"event": "inbound", "ts": p.Time.Unix(), "msg": object{
 		"raw_msg": strings.ReplaceAll(string(p.MIME), "\r\n", "\n"), "headers": []any{}, "email": "help@inbound.example.org",

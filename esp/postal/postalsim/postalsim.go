@@ -24,7 +24,7 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// New returns Postal's simulator. It plays a current version, which signs twice.
+// New returns the simulator of a current version of Postal, which signs twice.
 func New() *simulator.Simulator {
 	return &simulator.Simulator{
 		ESP:           postal.ESP,
@@ -76,8 +76,8 @@ func New() *simulator.Simulator {
 	}
 }
 
-// newCredentials makes keys one after the other out of a few, since to make an
-// RSA key takes long.
+// newCredentials returns credentials that share a few keys, because making an RSA
+// key takes long.
 func newCredentials() func() simulator.Credential {
 	var mu sync.Mutex
 	var made []simulator.Credential
@@ -114,7 +114,7 @@ func newCredential() simulator.Credential {
 func sign(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 	private, ok := c.Private.(*rsa.PrivateKey)
 	if !ok {
-		return errors.New("postalsim: a credential of another sim")
+		return errors.New("postalsim: a credential of another simulator")
 	}
 	sum256, sum1 := sha256.Sum256(r.Body), sha1.Sum(r.Body)
 	signature256, err := rsa.SignPKCS1v15(nil, private, crypto.SHA256, sum256[:])
@@ -137,7 +137,7 @@ type object = map[string]any
 
 var server = object{"uuid": "7c1f0a52-0000-4000-8000-0000000000a1", "name": "Demo", "permalink": "demo", "organization": "acme"}
 
-// seconds are as Postal writes a time: with fractions.
+// seconds writes a time as Postal does, with fractions.
 func seconds(at time.Time) json.Number { return json.Number(fmt.Sprintf("%d.125", at.Unix())) }
 
 func message(p simulator.Params, direction string) object {
@@ -166,8 +166,7 @@ func webhook(event, variant string, typ anymail.EventType, reason anymail.Reject
 	}
 }
 
-// delivery is one of the events about an attempt. In details, {} stands for the
-// recipient.
+// delivery is an event about an attempt. In details, {} is the recipient.
 func delivery(event, status, variant, details, output string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
 	return webhook(event, variant, typ, reason, func(p simulator.Params) object {
 		return object{
@@ -188,7 +187,7 @@ func raw(p simulator.Params) object {
 	}
 }
 
-// processed is the format "processed", with replies taken out of the text.
+// processed is the format "processed", whose text has no quoted replies.
 func processed(p simulator.Params) object {
 	return object{
 		"id": p.Number, "rcpt_to": "help@inbound.example.org", "mail_from": p.Sender, "token": "tok" + p.EventID, "subject": p.Subject,

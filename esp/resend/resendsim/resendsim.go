@@ -21,8 +21,8 @@ import (
 //go:embed testdata
 var files embed.FS
 
-// New returns Resend's simulator. A credential is the secret of both kinds of
-// webhook.
+// New returns Resend's simulator. A credential is the secret of both webhooks,
+// tracking and inbound.
 func New() *simulator.Simulator {
 	api := new(simulator.API)
 	return &simulator.Simulator{
@@ -112,7 +112,7 @@ func New() *simulator.Simulator {
 func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 	key, ok := c.Private.([]byte)
 	if !ok {
-		return fmt.Errorf("resendsim: a credential of another sim")
+		return fmt.Errorf("resendsim: a credential of another simulator")
 	}
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, key)
@@ -126,7 +126,7 @@ type fields map[string]any
 
 const milli = "2006-01-02T15:04:05.000Z"
 
-// email is an event about a message that was sent.
+// email is an event about a sent message.
 func email(name string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
 	return made(name, typ, reason, func(p simulator.Params) fields {
 		data := fields{
@@ -147,7 +147,7 @@ func bounced(name string, reason anymail.RejectReason, typ, subType, diagnostic 
 	return email("email.bounced-"+name, anymail.EventBounced, reason, fields{"bounce": bounce})
 }
 
-// other is an event about something else than a message.
+// other is an event that is not about a message.
 func other(name string, more fields) simulator.Sample {
 	return made(name, anymail.EventUnknown, "", func(p simulator.Params) fields {
 		data := fields{"created_at": p.Time.Add(-time.Minute).Format(milli), "email": p.Recipient}
@@ -156,7 +156,7 @@ func other(name string, more fields) simulator.Sample {
 	})
 }
 
-// inbox is an event of an inbox, which is about no message of the send API.
+// inbox is an event of an inbox, which is not about a message of the send API.
 // https://github.com/resend/resend-node/blob/main/src/webhooks/interfaces/webhook-event.interface.ts
 func inbox(name string, more fields) simulator.Sample {
 	return made(name, anymail.EventUnknown, "", func(simulator.Params) fields {
@@ -183,14 +183,14 @@ func made(name string, typ anymail.EventType, reason anymail.RejectReason, data 
 	}
 }
 
-// withID puts the event's id where Svix has it.
+// withID sets the event's id in the header of Svix.
 func withID(r simulator.Request, p simulator.Params) simulator.Request {
 	r.Header.Set("Svix-Id", "msg_"+p.EventID)
 	return r
 }
 
-// received is the notification of a message that keep puts where the adapter
-// will look for it.
+// received is the notification of a message. The function keep puts the message
+// into the API.
 func received(name string, typ anymail.EventType, keep func(simulator.Params)) simulator.Sample {
 	request := simulator.Template(files, "testdata/received.json", "inbound")
 	return simulator.Sample{

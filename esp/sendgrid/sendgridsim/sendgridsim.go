@@ -21,8 +21,8 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// New returns SendGrid's simulator. It signs Inbound Parse with the same keys as
-// event webhooks.
+// New returns SendGrid's simulator. It signs Inbound Parse and event webhooks with
+// the same keys.
 func New() *simulator.Simulator {
 	return &simulator.Simulator{
 		ESP:           sendgrid.ESP,
@@ -141,7 +141,8 @@ func bounce(kind, class, status, answer string, reason anymail.RejectReason) sim
 	}))
 }
 
-// lateBounce is one that came back as a message: it has no sg_message_id.
+// lateBounce is a bounce that SendGrid received as a message. It has no
+// sg_message_id.
 func lateBounce() simulator.Sample {
 	s := event("bounce", anymail.EventBounced, anymail.RejectBounced)
 	return sample("bounce-late", s.Types[0], s.Reason, func(p simulator.Params) object {
@@ -157,14 +158,14 @@ func dropped(why string, reason anymail.RejectReason) simulator.Sample {
 	return named("dropped-"+string(reason), event("dropped", anymail.EventRejected, reason, object{"reason": why, "status": "5.0.0"}))
 }
 
-// account is about the account and no message.
+// account is an event about the account, not about a message.
 func account(name string) simulator.Sample {
 	return sample(name, anymail.EventUnknown, "", func(p simulator.Params) object {
 		return object{"event": name, "type": "compliance_suspend", "timestamp": p.Time.Unix(), "sg_event_id": p.EventID}
 	})
 }
 
-// batch makes what SendGrid posts: a line for each event.
+// batch posts the events as SendGrid does, one on each line.
 func batch(events ...any) simulator.Request {
 	var b bytes.Buffer
 	b.WriteByte('[')
@@ -197,7 +198,7 @@ func received(name string, fields func(simulator.Params) []simulator.Field) simu
 	}
 }
 
-// envelope holds the fields of both forms of Inbound Parse.
+// envelope holds the fields that both forms of Inbound Parse have.
 func envelope(p simulator.Params, m anymail.InboundMessage) []simulator.Field {
 	sender, recipient := p.Sender, p.Recipient
 	if len(m.From) > 0 {

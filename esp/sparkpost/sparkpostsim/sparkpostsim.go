@@ -87,7 +87,7 @@ func New() *simulator.Simulator {
 
 type object = map[string]any
 
-// empty is what SparkPost posts to try a URL.
+// empty is what SparkPost posts to test a URL.
 var empty = object{"msys": object{}}
 
 func post(endpoint string, elements ...object) simulator.Request {
@@ -101,7 +101,7 @@ func sample(name string, event func(simulator.Params) object, typ anymail.EventT
 	}
 }
 
-// other is an event that is not about a message that was sent.
+// other is an event that is not about a sent message.
 func other(class, typ string, more object) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		event := object{"type": typ, "event_id": p.EventID, "timestamp": strconv.FormatInt(p.Time.Unix(), 10), "customer_id": "1"}
@@ -114,7 +114,7 @@ func other(class, typ string, more object) func(simulator.Params) object {
 	}
 }
 
-// sent is an event about a message that was sent.
+// sent is an event about a sent message.
 func sent(class, typ string, more object) func(simulator.Params) object {
 	return func(p simulator.Params) object {
 		event := object{
@@ -137,7 +137,7 @@ func failure(typ, class, code, reason string) func(simulator.Params) object {
 	})
 }
 
-// visit is an event that somebody's mail program or browser caused.
+// visit is an event that a recipient's mail program or browser caused.
 func visit(class, typ string, others ...object) func(simulator.Params) object {
 	more := object{
 		"ip_address": "192.0.2.77", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
@@ -153,7 +153,7 @@ func visit(class, typ string, others ...object) func(simulator.Params) object {
 	return sent(class, typ, more)
 }
 
-// relay is a received message. What is not UTF-8 comes in base64 anyway.
+// relay is a received message. A message that is not UTF-8 is always in base64.
 func relay(name string, encoded bool) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,

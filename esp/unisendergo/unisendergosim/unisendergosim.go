@@ -84,7 +84,7 @@ func newCredential() simulator.Credential {
 // placeholder is the member "auth", signed or not.
 var placeholder = regexp.MustCompile(`"auth" ?: ?"([0-9a-f]*)"`)
 
-// sign puts the MD5 of the body with the API key into the place of that key.
+// sign sets auth to the MD5 of the body in which auth is the API key.
 // https://docs.unione.io/en/web-api-ref#callback-format
 func sign(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 	at := placeholder.FindSubmatchIndex(r.Body)
@@ -122,8 +122,8 @@ func event(name string, data any) any {
 	return map[string]any{"event_name": name, "event_data": data}
 }
 
-// email is an event about a message. Unisender Go gives events no id, so it is
-// the text of the answer, or the visitor, that makes one unique.
+// email is an event about a message. Unisender Go's events have no id. The text of
+// the answer, or the visitor, makes one unique.
 func email(p simulator.Params, status, delivery, response string) any {
 	data := map[string]any{"job_id": p.MessageID, "email": p.Recipient, "status": status, "event_time": stamp(p)}
 	if data["metadata"] = p.Metadata; len(p.Metadata) == 0 {
@@ -156,14 +156,14 @@ func block(p simulator.Params, state string) any {
 	})
 }
 
-// authLast is spaced and ordered otherwise, and leaves out what is optional.
+// authLast has other spaces and another order, and no optional members.
 func authLast(p simulator.Params) simulator.Request {
 	body := fmt.Sprintf("{ \"events_by_user\" : [ {\"events\": [\n%s\n], \"user_id\":\"456\",\"project_id\":6000000000000001} ], \"auth\" : \"\" }\n",
 		simulator.MustJSON(email(p, "delivered", "ok_delivered", "250 2.0.0 Ok")))
 	return simulator.JSON("tracking", []byte(body))
 }
 
-// post makes a callback. Its order of members is that of the documentation.
+// post makes a callback. The order of its members is that of the documentation.
 func post(events []json.RawMessage) simulator.Request {
 	if events == nil {
 		events = []json.RawMessage{}
