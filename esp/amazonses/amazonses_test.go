@@ -24,13 +24,12 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/verify"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, amazonsessim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, amazonsessim.New()) }
 
 func TestConformanceUnsigned(t *testing.T) {
 	conformance.Run(t, amazonsessim.NewUnsigned())
@@ -52,8 +51,7 @@ func sns(t testing.TB, message string) simulator.Request {
 // parse gives a record to the parser.
 func parse(t testing.TB, config amazonses.Config, record string) ([]anymail.Event, error) {
 	t.Helper()
-	adapter, err := amazonses.New(config)
-	require.NoError(t, err)
+	adapter := esptest.New(t, amazonses.New, config)
 	return simulator.Parse(adapter, sns(t, record))
 }
 
@@ -649,12 +647,10 @@ func TestUnsigned(t *testing.T) {
 }
 
 func TestUnsignedBatch(t *testing.T) {
-	adapter, err := amazonses.New(amazonses.Config{AcceptUnsigned: true})
-	require.NoError(t, err)
+	adapter := esptest.New(t, amazonses.New, amazonses.Config{AcceptUnsigned: true})
 	r := simulator.JSON("tracking", []byte(`[{"eventType":"Send","mail":{"messageId":"m1"}},{"eventType":"Send","mail":{"messageId":"m2"}}]`))
 	r.Header.Set("X-Amz-Sns-Message-Id", "m1")
-	events, err := simulator.Parse(adapter, r)
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, adapter, r)
 	require.Len(t, events, 2)
 	for _, ev := range events {
 		require.Empty(t, ev.Base().ID, "one id for two events would be the same key")
@@ -749,8 +745,7 @@ func TestInbound(t *testing.T) {
 			if tt.s3 != nil {
 				config.Objects = tt.s3
 			}
-			adapter, err := amazonses.New(config)
-			require.NoError(t, err)
+			adapter := esptest.New(t, amazonses.New, config)
 			p := &anymail.Payload{Body: sns(t, tt.record).Body, Limits: anymail.Limits{Fetch: tt.limit}}
 			events, err := adapter.Endpoints()[1].Parser.ParseEvents(t.Context(), p)
 			require.NoError(t, err)
@@ -838,14 +833,11 @@ func TestChallenge(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for name, config := range map[string]amazonses.Config{
+	esptest.Misconfigured(t, amazonses.New, map[string]amazonses.Config{
 		"not an ARN":            {TopicARNs: []string{"mail"}},
 		"ARN of something else": {TopicARNs: []string{"arn:aws:sqs:eu-west-1:123456789012:mail"}},
 		"no buckets":            {Objects: new(storage)},
-	} {
-		_, err := amazonses.New(config)
-		require.ErrorIs(t, err, anymail.ErrConfig, name)
-	}
+	})
 	for name, tt := range map[string]struct {
 		config amazonses.Config
 		secret bool
@@ -903,13 +895,9 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-func FuzzTracking(f *testing.F) {
-	anymailtest.FuzzParser(f, amazonsessim.New(), "tracking")
-}
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, amazonsessim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) {
-	anymailtest.FuzzParser(f, amazonsessim.New(), "inbound")
-}
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, amazonsessim.New(), "inbound") }
 
 // FuzzUnsigned reaches the record without an envelope around it.
 func FuzzUnsigned(f *testing.F) {

@@ -20,26 +20,16 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, brevosim.New())
-}
-
-func newAdapter(t testing.TB, config brevo.Config) *brevo.Adapter {
-	t.Helper()
-	adapter, err := brevo.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, brevosim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	events, err := simulator.Parse(newAdapter(t, brevo.Config{}), simulator.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, brevo.New, brevo.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -317,7 +307,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func withAPI(t testing.TB, f roundTripper) *brevo.Adapter {
 	t.Helper()
-	return newAdapter(t, brevo.Config{APIKeys: anymail.Keys("newer-key", "older-key"), Client: &http.Client{Transport: f}})
+	return esptest.New(t, brevo.New, brevo.Config{APIKeys: anymail.Keys("newer-key", "older-key"), Client: &http.Client{Transport: f}})
 }
 
 func TestInbound(t *testing.T) {
@@ -331,8 +321,7 @@ func TestInbound(t *testing.T) {
 		}
 		return 500, "unexpected"
 	})
-	events, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(inboundBody)))
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(inboundBody)))
 	require.Len(t, events, 1)
 	anymailtest.Equal(t, wantInbound([]byte("hello"), []byte("\x89PNG\r\n\x1a\n")), events[0])
 }
@@ -376,8 +365,7 @@ func TestInboundAttachmentGone(t *testing.T) {
 		}
 		return 200, "hello"
 	})
-	events, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(inboundBody)))
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(inboundBody)))
 	anymailtest.Equal(t, wantInbound([]byte("hello"), nil), events[0])
 }
 
@@ -397,7 +385,7 @@ func TestInboundAPIDown(t *testing.T) {
 		require.Empty(t, s.Take(), name)
 		require.NotContains(t, s.Rejections.All()[0].Err.Error(), "tok", name)
 	}
-	adapter := newAdapter(t, brevo.Config{APIKeys: new(anymail.KeyRing)})
+	adapter := esptest.New(t, brevo.New, brevo.Config{APIKeys: new(anymail.KeyRing)})
 	_, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(inboundBody)))
 	require.ErrorIs(t, err, anymail.ErrConfig, "a key is configured but there is none")
 }
@@ -487,7 +475,7 @@ func (fullQueue) Enqueue(context.Context, []anymail.Event) error { return anymai
 
 func TestBearerToken(t *testing.T) {
 	sim := brevosim.New()
-	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("new-token", "old-token")})
+	adapter := esptest.New(t, brevo.New, brevo.Config{BearerTokens: anymail.Keys("new-token", "old-token")})
 	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithoutSharedSecret())
 	r := s.Prepare(t, sim.Samples[0], simulator.NewParams())
 	for value, want := range map[string]int{
@@ -502,7 +490,7 @@ func TestBearerToken(t *testing.T) {
 
 func TestCustomHeader(t *testing.T) {
 	sim := brevosim.New()
-	adapter := newAdapter(t, brevo.Config{HeaderName: "x-hook", HeaderValues: anymail.Keys("new-value", "old-value")})
+	adapter := esptest.New(t, brevo.New, brevo.Config{HeaderName: "x-hook", HeaderValues: anymail.Keys("new-value", "old-value")})
 	s := anymailtest.NewServerFor(t, sim, adapter)
 	// A message comes again: the wrong value may be the one set here.
 	for sample, refused := range map[string]int{"delivered": 400, "inboundEmailProcessed": 429} {
@@ -520,7 +508,7 @@ func TestCustomHeader(t *testing.T) {
 // Where both are configured, both are demanded.
 func TestTokenAndHeader(t *testing.T) {
 	sim := brevosim.New()
-	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("token"), HeaderName: "X-Hook", HeaderValues: anymail.Keys("value")})
+	adapter := esptest.New(t, brevo.New, brevo.Config{BearerTokens: anymail.Keys("token"), HeaderName: "X-Hook", HeaderValues: anymail.Keys("value")})
 	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithoutSharedSecret())
 	for _, tt := range []struct {
 		token, value string
@@ -535,16 +523,13 @@ func TestTokenAndHeader(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for name, config := range map[string]brevo.Config{
+	esptest.Misconfigured(t, brevo.New, map[string]brevo.Config{
 		"header without values": {HeaderName: "X-Hook"},
 		"values without header": {HeaderValues: anymail.Keys("value")},
 		"empty value":           {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
 		"empty token":           {BearerTokens: anymail.Keys("")},
 		"empty API key":         {APIKeys: anymail.Keys("")},
-	} {
-		_, err := brevo.New(config)
-		require.ErrorIs(t, err, anymail.ErrConfig, name)
-	}
+	})
 }
 
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, brevosim.New(), "tracking") }

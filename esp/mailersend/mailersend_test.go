@@ -16,26 +16,16 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, mailersendsim.New())
-}
-
-func newAdapter(t testing.TB, config mailersend.Config) *mailersend.Adapter {
-	t.Helper()
-	adapter, err := mailersend.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailersendsim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	events, err := simulator.Parse(newAdapter(t, mailersend.Config{}), simulator.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailersend.New, mailersend.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -262,7 +252,7 @@ const (
 
 func TestSignature(t *testing.T) {
 	sim := mailersendsim.New()
-	adapter := newAdapter(t, mailersend.Config{TrackingSecrets: anymail.Keys("ms_next_secret", "ms_demo_secret"), InboundSecrets: anymail.Keys("ms_inbound_secret")})
+	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("ms_next_secret", "ms_demo_secret"), InboundSecrets: anymail.Keys("ms_inbound_secret")})
 	tests := []struct {
 		name, endpoint, body, signature string
 		status, events                  int
@@ -293,7 +283,7 @@ func TestSignature(t *testing.T) {
 // MailerSend saves no webhook without a 2xx to its test, and pauses one that
 // fails often, so what comes twice is answered twice and run once.
 func TestTwice(t *testing.T) {
-	s := anymailtest.NewServerFor(t, mailersendsim.New(), newAdapter(t, mailersend.Config{TrackingSecrets: anymail.Keys("ms_demo_secret")}))
+	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("ms_demo_secret")}))
 	for body, signature := range map[string]string{testBody: testSignature, eventBody: eventSignature} {
 		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
 		r.Header.Set("Signature", signature)
@@ -308,7 +298,7 @@ func TestTwice(t *testing.T) {
 // The test comes before there is a secret.
 func TestBeforeTheSecret(t *testing.T) {
 	secrets := anymail.NewKeyRing()
-	s := anymailtest.NewServerFor(t, mailersendsim.New(), newAdapter(t, mailersend.Config{TrackingSecrets: secrets}))
+	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: secrets}))
 	post := func(body, signature string) int {
 		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
 		r.Header.Set("Signature", signature)
@@ -440,7 +430,7 @@ func TestInboundWithoutNearlyEverything(t *testing.T) {
 	got := parse(t, "inbound", `{"type":"inbound.message","data":{"id":"im1","recipients":[],"from":null,"sender":[],"headers":[],"attachments":null}}`)[0]
 	anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInbound, ID: "im1"}}, got)
 
-	_, err := simulator.Parse(newAdapter(t, mailersend.Config{}), simulator.JSON("inbound", []byte(`{"type":"inbound.message","data":7}`)))
+	_, err := simulator.Parse(esptest.New(t, mailersend.New, mailersend.Config{}), simulator.JSON("inbound", []byte(`{"type":"inbound.message","data":7}`)))
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 

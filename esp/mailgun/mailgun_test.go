@@ -21,12 +21,11 @@ import (
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, mailgunsim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailgunsim.New()) }
 
 // Made with: printf '%s%s' "$TIMESTAMP" "$TOKEN" | openssl dgst -sha256 -hmac "$KEY"
 const (
@@ -43,8 +42,7 @@ var signedAt = time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
 // verifyRequest asks the verifier of an endpoint about a request.
 func verifyRequest(t *testing.T, r simulator.Request, keys ...string) (anymail.Proof, error) {
 	t.Helper()
-	adapter, err := mailgun.New(mailgun.Config{SigningKeys: anymail.Keys(keys...)})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mailgun.New, mailgun.Config{SigningKeys: anymail.Keys(keys...)})
 	for _, ep := range adapter.Endpoints() {
 		if ep.Path == r.Endpoint {
 			return ep.Verifier.Verify(context.Background(), &anymail.Payload{Header: r.Header, Body: r.Body})
@@ -179,11 +177,7 @@ func TestNew(t *testing.T) {
 // parse gives a request to the parser of an adapter without keys.
 func parse(t testing.TB, r simulator.Request) []anymail.Event {
 	t.Helper()
-	adapter, err := mailgun.New(mailgun.Config{})
-	require.NoError(t, err)
-	events, err := simulator.Parse(adapter, r)
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailgun.New, mailgun.Config{}), r)
 }
 
 func parseData(t testing.TB, data string) *anymail.TrackingEvent {
@@ -667,8 +661,7 @@ func answer(status int, body string) roundTripper {
 
 func parseStored(t *testing.T, messageURL string, keys anymail.KeySource, store roundTripper) (*anymail.InboundEvent, error) {
 	t.Helper()
-	adapter, err := mailgun.New(mailgun.Config{APIKeys: keys, Client: &http.Client{Transport: store}})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mailgun.New, mailgun.Config{APIKeys: keys, Client: &http.Client{Transport: store}})
 	r := simulator.URLEncoded("inbound", nil)
 	r.Body = []byte(storedFields(messageURL))
 	events, err := simulator.Parse(adapter, r)

@@ -16,21 +16,16 @@ import (
 	"github.com/goanymail/anymail/esp/mailjet"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, mailjetsim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailjetsim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	adapter, err := mailjet.New(mailjet.Config{})
-	require.NoError(t, err)
-	events, err := simulator.Parse(adapter, simulator.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailjet.New, mailjet.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -307,8 +302,7 @@ func TestInboundMinimal(t *testing.T) {
 }
 
 func TestMalformedInbound(t *testing.T) {
-	adapter, err := mailjet.New(mailjet.Config{})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mailjet.New, mailjet.Config{})
 	for name, body := range map[string]string{
 		"no JSON":        `{"Sender"`,
 		"a list":         `[]`,

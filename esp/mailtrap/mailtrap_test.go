@@ -21,25 +21,15 @@ import (
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, mailtrapsim.New())
-}
-
-func newAdapter(t testing.TB, config mailtrap.Config) *mailtrap.Adapter {
-	t.Helper()
-	adapter, err := mailtrap.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailtrapsim.New()) }
 
 func parse(t testing.TB, body string) []anymail.Event {
 	t.Helper()
-	events, err := simulator.Parse(newAdapter(t, mailtrap.Config{}), simulator.JSON("tracking", []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailtrap.New, mailtrap.Config{}), simulator.JSON("tracking", []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -243,7 +233,7 @@ func TestFormats(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			events, err := simulator.Parse(newAdapter(t, mailtrap.Config{}), simulator.JSON("tracking", []byte(tt.body)))
+			events, err := simulator.Parse(esptest.New(t, mailtrap.New, mailtrap.Config{}), simulator.JSON("tracking", []byte(tt.body)))
 			require.ErrorIs(t, err, tt.err)
 			var types []anymail.EventType
 			for _, ev := range events {
@@ -255,7 +245,7 @@ func TestFormats(t *testing.T) {
 }
 
 func TestBatchLimit(t *testing.T) {
-	parser := newAdapter(t, mailtrap.Config{}).Endpoints()[0].Parser
+	parser := esptest.New(t, mailtrap.New, mailtrap.Config{}).Endpoints()[0].Parser
 	for name, body := range map[string]string{
 		"JSON":  `{"events":[` + strings.TrimSuffix(strings.Repeat(`{},`, 12), ",") + `]}`,
 		"lines": strings.Repeat("{}\n", 12),
@@ -279,7 +269,7 @@ func TestVectors(t *testing.T) {
 		`{"event":"open","timestamp":1790000060,"sending_stream":"bulk","message_id":"m1","email":"ada@example.com","event_id":"e2","ip":"192.0.2.10","sending_domain_name":"example.org"}` + "\n" +
 			`{"event":"click","timestamp":1790000061,"sending_stream":"bulk","message_id":"m1","email":"ada@example.com","event_id":"e3","ip":"192.0.2.10","url":"https://example.org/a","sending_domain_name":"example.org"}` + "\n": "ca8dbcb23fd4d8f743192abd0aeab8cd7a230c9f3db54bd12bdc69937b2d3e24",
 	} {
-		v := newAdapter(t, mailtrap.Config{TrackingSecrets: anymail.Keys("another", secret)}).Endpoints()[0].Verifier
+		v := esptest.New(t, mailtrap.New, mailtrap.Config{TrackingSecrets: anymail.Keys("another", secret)}).Endpoints()[0].Verifier
 		for _, given := range []string{signature, strings.ToUpper(signature)} {
 			p := &anymail.Payload{Body: []byte(body), Header: http.Header{"Mailtrap-Signature": {given}}}
 			proof, err := v.Verify(context.Background(), p)
@@ -294,7 +284,7 @@ func TestVectors(t *testing.T) {
 
 // A webhook's secret is its own: that of one endpoint is none of the other.
 func TestSecretsAreSeparate(t *testing.T) {
-	adapter := newAdapter(t, mailtrap.Config{
+	adapter := esptest.New(t, mailtrap.New, mailtrap.Config{
 		TrackingSecrets: anymail.Keys("tracking-secret"), InboundSecrets: anymail.Keys("inbound-secret"), APITokens: anymail.Keys("token"),
 	})
 	for i, secret := range []string{"tracking-secret", "inbound-secret"} {
@@ -310,7 +300,7 @@ func TestSecretsAreSeparate(t *testing.T) {
 func TestConfig(t *testing.T) {
 	_, err := mailtrap.New(mailtrap.Config{InboundSecrets: anymail.Keys("secret")})
 	require.ErrorIs(t, err, anymail.ErrConfig, "nothing to fetch with")
-	endpoints := newAdapter(t, mailtrap.Config{}).Endpoints()
+	endpoints := esptest.New(t, mailtrap.New, mailtrap.Config{}).Endpoints()
 	require.Len(t, endpoints, 1)
 	require.Equal(t, "tracking", endpoints[0].Path)
 	require.Nil(t, endpoints[0].Verifier)
@@ -345,7 +335,7 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (a *api) adapter(t testing.TB) *mailtrap.Adapter {
 	t.Helper()
-	return newAdapter(t, mailtrap.Config{
+	return esptest.New(t, mailtrap.New, mailtrap.Config{
 		APITokens: anymail.Keys("the-token", "an-older-token"), Client: &http.Client{Transport: a}, FileHosts: []string{"files.example.com"},
 	})
 }

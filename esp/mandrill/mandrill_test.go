@@ -20,12 +20,11 @@ import (
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, mandrillsim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mandrillsim.New()) }
 
 // post makes a request of a batch to the adapter's root.
 func post(batch string) simulator.Request {
@@ -35,11 +34,7 @@ func post(batch string) simulator.Request {
 // parse gives a batch to the parser.
 func parse(t testing.TB, batch string) []anymail.Event {
 	t.Helper()
-	adapter, err := mandrill.New(mandrill.Config{})
-	require.NoError(t, err)
-	events, err := simulator.Parse(adapter, post(batch))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mandrill.New, mandrill.Config{}), post(batch))
 }
 
 func TestTracking(t *testing.T) {
@@ -373,8 +368,7 @@ func TestMalformed(t *testing.T) {
 		"a string":  post(`"[]"`),
 		"truncated": post(`[{"event":"send"}`),
 	} {
-		adapter, err := mandrill.New(mandrill.Config{})
-		require.NoError(t, err)
+		adapter := esptest.New(t, mandrill.New, mandrill.Config{})
 		events, err := simulator.Parse(adapter, r)
 		require.ErrorIs(t, err, anymail.ErrMalformed, name)
 		require.Empty(t, events, name)
@@ -459,8 +453,7 @@ func TestSignature(t *testing.T) {
 
 // What is no form cannot be verified, and is not reported as authentic.
 func TestSignatureOfNoForm(t *testing.T) {
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.Keys("key")})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.Keys("key")})
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
 		header := http.Header{"Content-Type": {contentType}, "X-Mandrill-Signature": {"KT85yN9+eFQaJEOWoyLNonvBvrE="}}
 		_, err := adapter.Endpoints()[0].Verifier.Verify(t.Context(), &anymail.Payload{Header: header, Body: []byte("%zz")})
@@ -483,8 +476,7 @@ func TestSignatureKeysOutOfReach(t *testing.T) {
 // by a batch of no events, as often as somebody saves the webhook.
 func TestURLCheck(t *testing.T) {
 	sim := mandrillsim.New()
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.NewKeyRing()})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.NewKeyRing()})
 	s := anymailtest.NewServerFor(t, sim, adapter)
 	s.Credential = simulator.Credential{Config: "test-webhook"}
 	test, _ := sim.Sample("test")

@@ -23,26 +23,17 @@ import (
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postal/postalsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, postalsim.New())
-}
-
-func newAdapter(t testing.TB, config postal.Config) *postal.Adapter {
-	t.Helper()
-	adapter, err := postal.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, postalsim.New()) }
 
 func parse(t testing.TB, endpoint, contentType, body string) anymail.Event {
 	t.Helper()
 	r := simulator.JSON(endpoint, []byte(body))
 	r.Header.Set("Content-Type", contentType)
-	events, err := simulator.Parse(newAdapter(t, postal.Config{}), r)
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, esptest.New(t, postal.New, postal.Config{}), r)
 	require.Len(t, events, 1)
 	require.Equal(t, body, string(events[0].Base().Raw))
 	return events[0]
@@ -338,7 +329,7 @@ func TestMalformed(t *testing.T) {
 	} {
 		request := simulator.JSON("inbound", []byte(r.body))
 		request.Header.Set("Content-Type", r.contentType)
-		_, err := simulator.Parse(newAdapter(t, postal.Config{}), request)
+		_, err := simulator.Parse(esptest.New(t, postal.New, postal.Config{}), request)
 		require.ErrorIs(t, err, anymail.ErrMalformed, r.body)
 		require.NotContains(t, err.Error(), "help@example.org")
 	}
@@ -354,7 +345,7 @@ const (
 
 func verify(t testing.TB, config postal.Config, header map[string][]string) error {
 	t.Helper()
-	for _, ep := range newAdapter(t, config).Endpoints() {
+	for _, ep := range esptest.New(t, postal.New, config).Endpoints() {
 		h := http.Header{}
 		for name, values := range header {
 			for _, value := range values {
@@ -463,7 +454,7 @@ func TestKeyForms(t *testing.T) {
 // A source may be filled later, and may change.
 func TestKeyRing(t *testing.T) {
 	ring := new(anymail.KeyRing)
-	v := newAdapter(t, postal.Config{Keys: ring}).Endpoints()[0].Verifier
+	v := esptest.New(t, postal.New, postal.Config{Keys: ring}).Endpoints()[0].Verifier
 	p := &anymail.Payload{Body: []byte(vectorBody), Header: http.Header{"X-Postal-Signature-256": {vectorSHA256}}}
 	_, err := v.Verify(context.Background(), p)
 	require.ErrorIs(t, err, anymail.ErrUnauthenticated)

@@ -18,21 +18,16 @@ import (
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, postmarksim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, postmarksim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	adapter, err := postmark.New(postmark.Config{})
-	require.NoError(t, err)
-	events, err := simulator.Parse(adapter, simulator.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, postmark.New, postmark.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -233,8 +228,7 @@ func TestInbound(t *testing.T) {
 
 // Two URLs the wrong way round, and what is of no webhook at all.
 func TestWrongEndpoint(t *testing.T) {
-	adapter, err := postmark.New(postmark.Config{})
-	require.NoError(t, err)
+	adapter := esptest.New(t, postmark.New, postmark.Config{})
 	sim := postmarksim.New()
 	for _, sample := range sim.Samples {
 		r := sample.Make(simulator.NewParams())
@@ -242,7 +236,7 @@ func TestWrongEndpoint(t *testing.T) {
 		_, err := simulator.Parse(adapter, r)
 		require.ErrorIs(t, err, anymail.ErrMalformed, sample.Name)
 	}
-	_, err = simulator.Parse(adapter, simulator.JSON("inbound", []byte(`{}`)))
+	_, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(`{}`)))
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
@@ -258,8 +252,7 @@ func TestNever403(t *testing.T) {
 
 func TestCustomHeader(t *testing.T) {
 	sim := postmarksim.New()
-	adapter, err := postmark.New(postmark.Config{HeaderName: "X-Hook", HeaderValues: anymail.Keys("new-value", "old-value")})
-	require.NoError(t, err)
+	adapter := esptest.New(t, postmark.New, postmark.Config{HeaderName: "X-Hook", HeaderValues: anymail.Keys("new-value", "old-value")})
 	s := anymailtest.NewServerFor(t, sim, adapter)
 	r := s.Prepare(t, sim.Samples[0], simulator.NewParams())
 	for value, want := range map[string]int{"": 400, "wrong": 400, "old-value": 200, "new-value": 200} {
@@ -270,14 +263,11 @@ func TestCustomHeader(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	for name, config := range map[string]postmark.Config{
+	esptest.Misconfigured(t, postmark.New, map[string]postmark.Config{
 		"no values":   {HeaderName: "X-Hook"},
 		"no name":     {HeaderValues: anymail.Keys("value")},
 		"empty value": {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
-	} {
-		_, err := postmark.New(config)
-		require.ErrorIs(t, err, anymail.ErrConfig, name)
-	}
+	})
 }
 
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postmarksim.New(), "tracking") }

@@ -21,28 +21,18 @@ import (
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/resend/resendsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, resendsim.New())
-}
-
-func newAdapter(t testing.TB, config resend.Config) *resend.Adapter {
-	t.Helper()
-	adapter, err := resend.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, resendsim.New()) }
 
 // parse gives a body to the tracking endpoint's parser.
 func parse(t testing.TB, body string) []anymail.Event {
 	t.Helper()
 	r := simulator.JSON("tracking", []byte(body))
 	r.Header.Set("Svix-Id", "msg_1")
-	events, err := simulator.Parse(newAdapter(t, resend.Config{}), r)
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, resend.New, resend.Config{}), r)
 }
 
 func TestTracking(t *testing.T) {
@@ -290,7 +280,7 @@ func TestSignature(t *testing.T) {
 		{"unsigned", map[string]string{"svix-id": "msg_demo1", "svix-timestamp": "1790000000"}, signedAt, 400},
 	}
 	sim := resendsim.New()
-	adapter := newAdapter(t, resend.Config{TrackingSecrets: anymail.Keys("whsec_bmV4dC1zZWNyZXQ=", vectorSecret)})
+	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys("whsec_bmV4dC1zZWNyZXQ=", vectorSecret)})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithClock(func() time.Time { return tt.now }))
@@ -312,7 +302,7 @@ func TestSignature(t *testing.T) {
 // The id counts in the headers that are signed only: beside them anybody could
 // write another one, to have an event done again.
 func TestIDIsSigned(t *testing.T) {
-	adapter := newAdapter(t, resend.Config{TrackingSecrets: anymail.Keys(vectorSecret)})
+	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys(vectorSecret)})
 	s := anymailtest.NewServerFor(t, resendsim.New(), adapter, anymail.WithClock(func() time.Time { return time.Unix(1790000000, 0) }))
 	r := s.Address(t, simulator.JSON("tracking", []byte(vectorBody)))
 	r.Header.Set("webhook-id", "msg_demo1")
@@ -400,7 +390,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 func inboundAdapter(t *testing.T, contents map[string]answer, hosts ...string) (*resend.Adapter, *answers) {
 	t.Helper()
 	api := &answers{t: t, contents: contents}
-	return newAdapter(t, resend.Config{APIKeys: anymail.Keys("re_newer", "re_older"), Client: &http.Client{Transport: api}, FileHosts: hosts}), api
+	return esptest.New(t, resend.New, resend.Config{APIKeys: anymail.Keys("re_newer", "re_older"), Client: &http.Client{Transport: api}, FileHosts: hosts}), api
 }
 
 // wantReceived is what the API tells of the message, with the contents of its
@@ -570,8 +560,7 @@ func TestHostileIDs(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "../../domains", "1/2", "1?x=y", "1#x", "1%2f", "ä"} {
 		body, err := json.Marshal(map[string]any{"type": "email.received", "data": map[string]any{"email_id": id}})
 		require.NoError(t, err)
-		events, err := simulator.Parse(adapter, simulator.JSON("inbound", body))
-		require.NoError(t, err)
+		events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", body))
 		require.Equal(t, anymail.EventInboundFailed, events[0].Base().Type, id)
 	}
 	require.Empty(t, api.asked)
@@ -597,7 +586,7 @@ func TestConfig(t *testing.T) {
 		require.NotContains(t, err.Error(), "***", name)
 	}
 	paths := func(config resend.Config) (all []string) {
-		for _, ep := range newAdapter(t, config).Endpoints() {
+		for _, ep := range esptest.New(t, resend.New, config).Endpoints() {
 			all = append(all, ep.Path)
 		}
 		return all

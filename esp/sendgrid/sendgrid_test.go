@@ -25,12 +25,11 @@ import (
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, sendgridsim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, sendgridsim.New()) }
 
 // Made with: printf '%s%s' "$TIMESTAMP" "$BODY" | openssl dgst -sha256 -sign key.pem | base64
 const (
@@ -42,8 +41,7 @@ const (
 
 func verifyWith(t *testing.T, config sendgrid.Config, endpoint string, header http.Header, body string) (anymail.Proof, error) {
 	t.Helper()
-	adapter, err := sendgrid.New(config)
-	require.NoError(t, err)
+	adapter := esptest.New(t, sendgrid.New, config)
 	for _, ep := range adapter.Endpoints() {
 		if ep.Path == endpoint {
 			return ep.Verifier.Verify(context.Background(), &anymail.Payload{Header: header, Body: []byte(body)})
@@ -139,8 +137,7 @@ func TestEndpointsHaveTheirOwnKeys(t *testing.T) {
 		if endpoint == "inbound" {
 			config = sendgrid.Config{InboundKeys: anymail.Keys(publicKey)}
 		}
-		adapter, err := sendgrid.New(config)
-		require.NoError(t, err)
+		adapter := esptest.New(t, sendgrid.New, config)
 		for _, ep := range adapter.Endpoints() {
 			require.Equal(t, ep.Path == endpoint, ep.Verifier != nil, ep.Path)
 		}
@@ -256,11 +253,7 @@ var at = time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
 // parse gives a request to the parser of an adapter.
 func parse(t testing.TB, config sendgrid.Config, r simulator.Request) []anymail.Event {
 	t.Helper()
-	adapter, err := sendgrid.New(config)
-	require.NoError(t, err)
-	events, err := simulator.Parse(adapter, r)
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, sendgrid.New, config), r)
 }
 
 func parseEvent(t testing.TB, config sendgrid.Config, body string) *anymail.TrackingEvent {

@@ -20,21 +20,16 @@ import (
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, sparkpostsim.New())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, sparkpostsim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	adapter, err := sparkpost.New(sparkpost.Config{})
-	require.NoError(t, err)
-	events, err := simulator.Parse(adapter, simulator.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, sparkpost.New, sparkpost.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -242,13 +237,11 @@ func TestAutomated(t *testing.T) {
 }
 
 func TestInitialOpens(t *testing.T) {
-	adapter, err := sparkpost.New(sparkpost.Config{InitialOpens: true})
-	require.NoError(t, err)
+	adapter := esptest.New(t, sparkpost.New, sparkpost.Config{InitialOpens: true})
 	for typ, want := range map[string]anymail.EventType{
 		"initial_open": anymail.EventOpened, "amp_initial_open": anymail.EventOpened, "open": anymail.EventOpened, "relay_delivery": "",
 	} {
-		events, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(`[{"msys":{"track_event":{"type":"`+typ+`"}}}]`)))
-		require.NoError(t, err)
+		events := anymailtest.Parse(t, adapter, simulator.JSON("tracking", []byte(`[{"msys":{"track_event":{"type":"`+typ+`"}}}]`)))
 		require.Equal(t, want, events[0].Base().Type, typ)
 	}
 }
@@ -289,8 +282,7 @@ func TestBatches(t *testing.T) {
 			require.Equal(t, tt.ids, ids)
 		})
 	}
-	adapter, err := sparkpost.New(sparkpost.Config{})
-	require.NoError(t, err)
+	adapter := esptest.New(t, sparkpost.New, sparkpost.Config{})
 	for _, body := range []string{``, `7`, `[{"msys":`, `[] []`} {
 		_, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
 		require.ErrorIs(t, err, anymail.ErrMalformed, body)

@@ -23,26 +23,17 @@ import (
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	conformance.Run(t, unisendergosim.New())
-}
-
-func newAdapter(t testing.TB, config unisendergo.Config) *unisendergo.Adapter {
-	t.Helper()
-	adapter, err := unisendergo.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, unisendergosim.New()) }
 
 // parse gives one event to the parser.
 func parse(t testing.TB, config unisendergo.Config, event string) *anymail.TrackingEvent {
 	t.Helper()
 	body := fmt.Sprintf(`{"auth":"","events_by_user":[{"user_id":456,"project_id":"6000000000000001","events":[%s]}]}`, event)
-	events, err := simulator.Parse(newAdapter(t, config), simulator.JSON("tracking", []byte(body)))
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, esptest.New(t, unisendergo.New, config), simulator.JSON("tracking", []byte(body)))
 	require.Len(t, events, 1)
 	require.JSONEq(t, event, string(events[0].Base().Raw))
 	return events[0].(*anymail.TrackingEvent)
@@ -221,7 +212,7 @@ func TestBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			events, err := simulator.Parse(newAdapter(t, unisendergo.Config{}), simulator.JSON("tracking", []byte(tt.body)))
+			events, err := simulator.Parse(esptest.New(t, unisendergo.New, unisendergo.Config{}), simulator.JSON("tracking", []byte(tt.body)))
 			require.ErrorIs(t, err, tt.err)
 			var types []anymail.EventType
 			for _, ev := range events {
@@ -235,10 +226,10 @@ func TestBodies(t *testing.T) {
 func TestBatchLimit(t *testing.T) {
 	users := strings.TrimSuffix(strings.Repeat(`{"events":[{},{}]},`, 6), ",")
 	p := &anymail.Payload{Body: []byte(`{"events_by_user":[` + users + `]}`), Limits: anymail.Limits{BatchEvents: 11}}
-	_, err := newAdapter(t, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
+	_, err := esptest.New(t, unisendergo.New, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
 	require.ErrorIs(t, err, anymail.ErrTooLarge)
 	p.Limits.BatchEvents = 12
-	events, err := newAdapter(t, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
+	events, err := esptest.New(t, unisendergo.New, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
 	require.NoError(t, err)
 	require.Len(t, events, 12)
 }
@@ -247,8 +238,7 @@ func TestBatchLimit(t *testing.T) {
 // not from what a repetition changes around it.
 func TestKeys(t *testing.T) {
 	key := func(body string) string {
-		events, err := simulator.Parse(newAdapter(t, unisendergo.Config{}), simulator.JSON("tracking", []byte(body)))
-		require.NoError(t, err)
+		events := anymailtest.Parse(t, esptest.New(t, unisendergo.New, unisendergo.Config{}), simulator.JSON("tracking", []byte(body)))
 		require.Len(t, events, 1)
 		return events[0].Base().Key
 	}
@@ -279,7 +269,7 @@ func signed(body, key string) string {
 
 func verify(t testing.TB, body []byte, keys ...string) error {
 	t.Helper()
-	v := newAdapter(t, unisendergo.Config{APIKeys: anymail.Keys(keys...)}).Endpoints()[0].Verifier
+	v := esptest.New(t, unisendergo.New, unisendergo.Config{APIKeys: anymail.Keys(keys...)}).Endpoints()[0].Verifier
 	proof, err := v.Verify(context.Background(), &anymail.Payload{Body: body})
 	if err == nil {
 		require.NotEmpty(t, proof.Fingerprint)
@@ -359,7 +349,7 @@ func TestGzip(t *testing.T) {
 	body := signed(`{"auth":"{auth}","events_by_user":[{"user_id":1,"events":[{"event_name":"transactional_email_status","event_data":{"status":"delivered"}}]}]}`, apiKey)
 	for _, encoding := range []string{"gzip", ""} {
 		sim := unisendergosim.New()
-		s := anymailtest.NewServerFor(t, sim, newAdapter(t, unisendergo.Config{APIKeys: anymail.Keys(apiKey)}))
+		s := anymailtest.NewServerFor(t, sim, esptest.New(t, unisendergo.New, unisendergo.Config{APIKeys: anymail.Keys(apiKey)}))
 		r := s.Address(t, simulator.JSON("tracking", compress(t, body)))
 		if encoding != "" {
 			r.Header.Set("Content-Encoding", encoding)
