@@ -63,6 +63,6 @@
 // # An ESP of your own
 //
 // An [Adapter] is a list of [Endpoint] values. Package verify has the verifiers,
-// wire and inbound what parsers are made of, and anymailtest tells whether the
-// result behaves. See examples/newesp.
+// wire and inbound what parsers are made of, and anymailtest/conformance the test
+// suite that every adapter passes. See examples/newesp.
 package anymail

@@ -24,7 +24,8 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // rawClient is a client that does as it likes: it sends what it is told to, byte for
@@ -235,25 +236,25 @@ func TestJSONBounds(t *testing.T) {
 
 // Forms are counted before anything is believed in them, the signature included.
 func TestFormBounds(t *testing.T) {
-	fields := func(n int) anymailtest.Request {
+	fields := func(n int) simulator.Request {
 		values := url.Values{}
 		for i := range n {
 			values.Set(fmt.Sprint("field", i), "x")
 		}
-		return anymailtest.URLEncoded("inbound", values)
+		return simulator.URLEncoded("inbound", values)
 	}
-	parts := func(n int) anymailtest.Request {
-		list := make([]anymailtest.Field, n)
+	parts := func(n int) simulator.Request {
+		list := make([]simulator.Field, n)
 		for i := range list {
-			list[i] = anymailtest.Field{Name: fmt.Sprint("field", i), Value: "x"}
+			list[i] = simulator.Field{Name: fmt.Sprint("field", i), Value: "x"}
 		}
-		return anymailtest.Multipart("inbound", list...)
+		return simulator.Multipart("inbound", list...)
 	}
-	repeated := anymailtest.URLEncoded("inbound", nil)
+	repeated := simulator.URLEncoded("inbound", nil)
 	repeated.Body = []byte(strings.Repeat("&", 1<<20))
 	tests := []struct {
 		name    string
-		request anymailtest.Request
+		request simulator.Request
 		limits  anymail.Limits
 		status  int
 	}{
@@ -267,7 +268,7 @@ func TestFormBounds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := anymailtest.NewServer(t, mailguntest.Kit(), anymail.WithLimits(tt.limits))
+			s := anymailtest.NewServer(t, mailgunsim.New(), anymail.WithLimits(tt.limits))
 			status, _ := s.Post(t, s.Address(t, tt.request))
 			require.Equal(t, tt.status, status)
 			require.Empty(t, s.Take())
@@ -300,11 +301,11 @@ func TestMIMEBounds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			kit := mailguntest.Kit()
-			s := anymailtest.NewServer(t, kit, anymail.WithLimits(tt.limits))
-			sample, ok := kit.Sample("route-forward-mime")
+			sim := mailgunsim.New()
+			s := anymailtest.NewServer(t, sim, anymail.WithLimits(tt.limits))
+			sample, ok := sim.Sample("route-forward-mime")
 			require.True(t, ok)
-			p := anymailtest.NewParams()
+			p := simulator.NewParams()
 			p.MIME = []byte(tt.mime)
 			events := s.Send(t, sample, p)
 			require.Len(t, events, 1)

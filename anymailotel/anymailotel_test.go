@@ -16,7 +16,8 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailotel"
 	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/postmark/postmarksim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func TestHooks(t *testing.T) {
@@ -27,10 +28,10 @@ func TestHooks(t *testing.T) {
 		sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
 	require.NoError(t, err)
 
-	kit := postmarktest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithHooks(hooks))
-	sample, _ := kit.Sample("Delivery")
-	request := s.Prepare(t, sample, anymailtest.NewParams())
+	sim := postmarksim.New()
+	s := anymailtest.NewServer(t, sim, anymail.WithHooks(hooks))
+	sample, _ := sim.Sample("Delivery")
+	request := s.Prepare(t, sample, simulator.NewParams())
 	s.Err = func(anymail.Event) error { return errors.New("not now") }
 	status, _ := s.Post(t, request)
 	require.Equal(t, 500, status)
@@ -84,7 +85,7 @@ func TestHooks(t *testing.T) {
 func TestWithoutProviders(t *testing.T) {
 	hooks, err := anymailotel.Hooks(nil, nil)
 	require.NoError(t, err)
-	kit := postmarktest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithHooks(hooks))
-	require.Len(t, s.Send(t, kit.Samples[0], anymailtest.NewParams()), 1)
+	sim := postmarksim.New()
+	s := anymailtest.NewServer(t, sim, anymail.WithHooks(hooks))
+	require.Len(t, s.Send(t, sim.Samples[0], simulator.NewParams()), 1)
 }

@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/postmark"
-	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/postmark/postmarksim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // exampleT stands in for the *testing.T that a test has.
@@ -37,7 +37,7 @@ func ExampleNewServer() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
 
-	s := anymailtest.NewServer(t, mailguntest.Kit())
+	s := anymailtest.NewServer(t, mailgunsim.New())
 	bounced := func(_ context.Context, ev *anymail.TrackingEvent) error {
 		fmt.Println(ev.Recipient, "bounced:", ev.RejectReason, ev.Bounce.Category)
 		return nil
@@ -45,8 +45,8 @@ func ExampleNewServer() {
 	if err := s.Dispatcher.Tracking.Connect("crm", bounced, anymail.ForTypes(anymail.EventBounced)); err != nil {
 		t.Fatalf("%v", err)
 	}
-	sample, _ := s.Kit.Sample("failed-bounce")
-	p := anymailtest.NewParams()
+	sample, _ := s.Simulator.Sample("failed-bounce")
+	p := simulator.NewParams()
 	p.Recipient = "nobody@example.com"
 	s.Send(t, sample, p)
 	// Output: nobody@example.com bounced: invalid hard
@@ -58,13 +58,13 @@ func ExampleRecorder() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
 
-	s := anymailtest.NewServer(t, postmarktest.Kit())
+	s := anymailtest.NewServer(t, postmarksim.New())
 	recorder := &anymailtest.Recorder{Err: func(anymail.Event) error { return errors.New("the database is down") }}
 	if err := recorder.Connect(&s.Dispatcher.Signals, "orders"); err != nil {
 		t.Fatalf("%v", err)
 	}
-	sample, _ := s.Kit.Sample("Delivery")
-	request := s.Prepare(t, sample, anymailtest.NewParams())
+	sample, _ := s.Simulator.Sample("Delivery")
+	request := s.Prepare(t, sample, simulator.NewParams())
 	status, _ := s.Post(t, request)
 	fmt.Println(status, len(recorder.Events()), "event")
 
@@ -81,9 +81,9 @@ func ExampleServer_Send() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
 
-	s := anymailtest.NewServer(t, postmarktest.Kit())
-	sample, _ := s.Kit.Sample("Click")
-	p := anymailtest.NewParams()
+	s := anymailtest.NewServer(t, postmarksim.New())
+	sample, _ := s.Simulator.Sample("Click")
+	p := simulator.NewParams()
 	p.Recipient, p.Tag = "ada@example.com", "newsletter"
 	for _, ev := range s.Send(t, sample, p) {
 		clicked := ev.(*anymail.TrackingEvent)
@@ -97,9 +97,9 @@ func ExampleServer_Post() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
 
-	s := anymailtest.NewServer(t, mailguntest.Kit())
-	sample, _ := s.Kit.Sample("opened")
-	unsigned := s.Address(t, sample.Make(anymailtest.NewParams()))
+	s := anymailtest.NewServer(t, mailgunsim.New())
+	sample, _ := s.Simulator.Sample("opened")
+	unsigned := s.Address(t, sample.Make(simulator.NewParams()))
 	status, _ := s.Post(t, unsigned)
 	fmt.Println(status)
 	fmt.Println(errors.Is(s.Rejections.All()[0].Err, anymail.ErrUnauthenticated), len(s.Events()))
@@ -119,7 +119,7 @@ func ExampleEqual() {
 		t.Fatalf("%v", err)
 	}
 	body := `{"RecordType": "Delivery", "MessageID": "m-1", "Recipient": "ada@example.com", "DeliveredAt": "2026-09-21T14:13:20Z"}`
-	events, err := anymailtest.Parse(adapter, anymailtest.JSON("tracking", []byte(body)))
+	events, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -131,42 +131,4 @@ func ExampleEqual() {
 	}, events[0])
 	fmt.Println(len(events), "event, as it should be")
 	// Output: 1 event, as it should be
-}
-
-// The samples of a kit can be had by name, without a server.
-func ExampleKit_Sample() {
-	kit := postmarktest.Kit()
-	sample, ok := kit.Sample("HardBounce")
-	fmt.Println(ok, sample.Types, sample.Reason)
-
-	request := sample.Make(anymailtest.NewParams())
-	fmt.Println(request.Endpoint, request.Header.Get("Content-Type"))
-	// Output:
-	// true [bounced] invalid
-	// tracking application/json
-}
-
-// Requests for a program that runs already, such as a server under test: with
-// its URL, its shared secret and its signing key.
-func ExampleKit_Credential() {
-	kit := mailguntest.Kit()
-	credential, err := kit.Credential("key-that-the-server-has")
-	if err != nil {
-		panic(err)
-	}
-	sample, _ := kit.Sample("delivered")
-	request := sample.Make(anymailtest.NewParams())
-	if request.URL, err = anymailtest.EndpointURL("https://hooks.example.com/anymail", "mailgun", request.Endpoint); err != nil {
-		panic(err)
-	}
-	anymailtest.SetSecret(&request, "user:password")
-	if err := kit.SignNow(&request, credential); err != nil {
-		panic(err)
-	}
-	r, err := request.HTTP()
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(r.Method == http.MethodPost, r.URL)
-	// Output: true https://hooks.example.com/anymail/mailgun/tracking/
 }

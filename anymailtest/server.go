@@ -2,149 +2,64 @@ package anymailtest
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/simulator"
 )
 
-// Recorder keeps the events that its receivers are called with. The zero value
-// is ready to use; it is safe for concurrent use.
-type Recorder struct {
-	// Err, if set, is asked after an event was kept; what it returns is the
-	// receivers' answer. Set it before events arrive.
-	Err func(anymail.Event) error
-
-	mu     sync.Mutex
-	events []anymail.Event
-}
-
-// Connect connects the recorder to both signals under a name.
-func (r *Recorder) Connect(s *anymail.Signals, name string, filters ...anymail.Filter) error {
-	err := s.Tracking.Connect(name, func(_ context.Context, ev *anymail.TrackingEvent) error { return r.record(ev) }, filters...)
-	if err != nil {
-		return err
-	}
-	return s.Inbound.Connect(name, func(_ context.Context, ev *anymail.InboundEvent) error { return r.record(ev) }, filters...)
-}
-
-func (r *Recorder) record(ev anymail.Event) error {
-	r.mu.Lock()
-	r.events = append(r.events, ev)
-	r.mu.Unlock()
-	if r.Err != nil {
-		return r.Err(ev)
-	}
-	return nil
-}
-
-// Events returns the events so far, in the order in which they came.
-func (r *Recorder) Events() []anymail.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]anymail.Event(nil), r.events...)
-}
-
-// Take returns the events so far and forgets them.
-func (r *Recorder) Take() []anymail.Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	events := r.events
-	r.events = nil
-	return events
-}
+// SharedSecret is the shared secret of servers.
+const SharedSecret = "webhook:Not-4-Production-use"
 
 // Server is a Dispatcher behind a chi router on a loopback port, with the
-// adapter of a kit and a recorder.
+// adapter of a simulator and a recorder.
 type Server struct {
 	*Recorder
 	Dispatcher *anymail.Dispatcher
 	URL        string // of the mount point
-	Kit        *Kit
-	Credential Credential // what requests are signed with
-	// Rejections are the errors of the requests that were not accepted.
+	Simulator  *simulator.Simulator
+	Credential simulator.Credential // signs requests
+	// Rejections are the requests that were refused.
 	Rejections *Rejections
 
-	secret string
 	client *http.Client
 }
 
-// Rejections collects what a Dispatcher refused.
-type Rejections struct {
-	mu   sync.Mutex
-	list []anymail.Rejection
-}
-
-// All returns the rejections so far, in order.
-func (r *Rejections) All() []anymail.Rejection {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]anymail.Rejection(nil), r.list...)
-}
-
-// String returns the errors of the rejections so far.
-func (r *Rejections) String() string {
-	var texts []string
-	for _, rejection := range r.All() {
-		texts = append(texts, rejection.Err.Error())
-	}
-	return strings.Join(texts, "; ")
-}
-
-// SharedSecret is the one that servers made by [NewServer] ask for.
-const SharedSecret = "webhook:Not-4-Production-use"
-
-// NewServer starts a server for a kit, which ends with the test. The adapter
-// trusts one new credential and the Dispatcher asks for [SharedSecret]; options
-// go over that.
-func NewServer(t testing.TB, kit *Kit, options ...anymail.Option) *Server {
+// NewServer starts a server for a simulator and closes it when the test ends.
+// The adapter trusts one new credential. The Dispatcher requires
+// [SharedSecret]. The options are applied after that.
+func NewServer(t testing.TB, sim *simulator.Simulator, options ...anymail.Option) *Server {
 	t.Helper()
-	s := &Server{Recorder: new(Recorder), Kit: kit, Rejections: new(Rejections), secret: SharedSecret}
-	var trusted []Credential
-	if kit.NewCredential != nil {
-		s.Credential = kit.NewCredential()
-		trusted = append(trusted, s.Credential)
-	}
-	adapter, err := kit.New(trusted...)
+	adapter, credential, err := sim.NewAccount()
 	if err != nil {
-		t.Fatalf("anymailtest: adapter of %s: %v", kit.ESP, err)
+		t.Fatalf("anymailtest: adapter of %s: %v", sim.ESP, err)
 	}
-	return s.start(t, adapter, options)
+	s := NewServerFor(t, sim, adapter, options...)
+	s.Credential = credential
+	return s
 }
 
-// NewServerFor is [NewServer] with an adapter of the caller's own making.
-func NewServerFor(t testing.TB, kit *Kit, adapter anymail.Adapter, options ...anymail.Option) *Server {
+// NewServerFor does what [NewServer] does, with an adapter that the caller made.
+func NewServerFor(t testing.TB, sim *simulator.Simulator, adapter anymail.Adapter, options ...anymail.Option) *Server {
 	t.Helper()
-	s := &Server{Recorder: new(Recorder), Kit: kit, Rejections: new(Rejections), secret: SharedSecret}
-	return s.start(t, adapter, options)
-}
-
-func (s *Server) start(t testing.TB, adapter anymail.Adapter, options []anymail.Option) *Server {
-	t.Helper()
-	rejected := func(_ context.Context, r anymail.Rejection) {
-		s.Rejections.mu.Lock()
-		defer s.Rejections.mu.Unlock()
-		s.Rejections.list = append(s.Rejections.list, r)
-	}
+	s := &Server{Recorder: new(Recorder), Simulator: sim, Rejections: new(Rejections)}
 	d, err := anymail.New(append([]anymail.Option{
 		anymail.WithSharedSecret(SharedSecret),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
-		anymail.WithHooks(anymail.Hooks{Rejected: rejected}),
+		anymail.WithHooks(anymail.Hooks{Rejected: s.Rejections.add}),
 	}, options...)...)
 	if err != nil {
 		t.Fatalf("anymailtest: %v", err)
 	}
-	if err := d.Register(s.Kit.ESP, adapter); err != nil {
+	if err := d.Register(sim.ESP, adapter); err != nil {
 		t.Fatalf("anymailtest: %v", err)
 	}
 	if err := s.Connect(&d.Signals, "recorder"); err != nil {
@@ -158,72 +73,39 @@ func (s *Server) start(t testing.TB, adapter anymail.Adapter, options []anymail.
 	return s
 }
 
-// Prepare makes a sample's request, ready to be posted: addressed, with the
-// shared secret, and signed now.
-func (s *Server) Prepare(t testing.TB, sample Sample, p Params) Request {
+// Prepare makes a sample's request and signs it now. The request has its URL and
+// the shared secret and can be posted.
+func (s *Server) Prepare(t testing.TB, sample simulator.Sample, p simulator.Params) simulator.Request {
 	t.Helper()
-	r := s.Address(t, sample.Make(p))
-	if err := s.Kit.SignNow(&r, s.Credential); err != nil {
-		t.Fatalf("anymailtest: sign %s: %v", sample.Name, err)
+	return s.Sign(t, sample.Make(p))
+}
+
+// Sign does what [Server.Address] does and signs the request now, if the ESP
+// signs it.
+func (s *Server) Sign(t testing.TB, r simulator.Request) simulator.Request {
+	t.Helper()
+	r = s.Address(t, r)
+	if err := s.Simulator.SignNow(&r, s.Credential); err != nil {
+		t.Fatalf("anymailtest: sign: %v", err)
 	}
 	return r
 }
 
-// Address gives a request its URL and the shared secret.
-func (s *Server) Address(t testing.TB, r Request) Request {
+// Address sets the URL and the shared secret of a request.
+func (s *Server) Address(t testing.TB, r simulator.Request) simulator.Request {
 	t.Helper()
-	u, err := EndpointURL(s.URL, s.Kit.ESP, r.Endpoint)
+	u, err := simulator.EndpointURL(s.URL, s.Simulator.ESP, r.Endpoint)
 	if err != nil {
 		t.Fatalf("anymailtest: %v", err)
 	}
 	r.URL = u
 	r.Header = r.Header.Clone()
-	SetSecret(&r, s.secret)
+	simulator.SetSecret(&r, SharedSecret)
 	return r
 }
 
-// EndpointURL is where an adapter registered under name is reached below base.
-func EndpointURL(base, name, endpoint string) (string, error) {
-	u, err := url.JoinPath(base, name, endpoint, "/")
-	if err != nil {
-		return "", fmt.Errorf("anymailtest: base URL: %w", err)
-	}
-	return u, nil
-}
-
-// SetSecret puts a "user:password" into a request.
-func SetSecret(r *Request, secret string) {
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	user, password, _ := strings.Cut(secret, ":")
-	req := http.Request{Header: r.Header}
-	req.SetBasicAuth(user, password)
-}
-
-// SignNow signs a request, if the ESP signs requests to its endpoint.
-func (k *Kit) SignNow(r *Request, c Credential) error {
-	if k.Sign == nil || !k.Signs(r.Endpoint) {
-		return nil
-	}
-	return k.Sign(r, c, time.Now())
-}
-
-// Signs says whether the ESP signs requests to an endpoint.
-func (k *Kit) Signs(endpoint string) bool {
-	if k.Sign == nil {
-		return false
-	}
-	for _, unsigned := range k.UnsignedEndpoints {
-		if endpoint == unsigned {
-			return false
-		}
-	}
-	return true
-}
-
 // Post posts a request and returns the status and the body of the answer.
-func (s *Server) Post(t testing.TB, r Request) (status int, body string) {
+func (s *Server) Post(t testing.TB, r simulator.Request) (status int, body string) {
 	t.Helper()
 	req, err := r.HTTP()
 	if err != nil {
@@ -241,14 +123,42 @@ func (s *Server) Post(t testing.TB, r Request) (status int, body string) {
 	return resp.StatusCode, string(b)
 }
 
-// Send posts a sample with new parameters and returns the events that came of
-// it. It fails the test unless the answer is 200.
-func (s *Server) Send(t testing.TB, sample Sample, p Params) []anymail.Event {
+// Send prepares and posts a sample and returns its events. It fails the test
+// unless the answer is 200.
+func (s *Server) Send(t testing.TB, sample simulator.Sample, p simulator.Params) []anymail.Event {
 	t.Helper()
 	s.Take()
 	status, _ := s.Post(t, s.Prepare(t, sample, p))
 	if status != http.StatusOK {
-		t.Fatalf("anymailtest: %s %s answered %d: %s", s.Kit.ESP, sample.Name, status, s.Rejections)
+		t.Fatalf("anymailtest: %s %s answered %d: %s", s.Simulator.ESP, sample.Name, status, s.Rejections)
 	}
 	return s.Take()
+}
+
+// Rejections keeps what a Dispatcher refused.
+type Rejections struct {
+	mu   sync.Mutex
+	list []anymail.Rejection
+}
+
+func (r *Rejections) add(_ context.Context, rejection anymail.Rejection) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = append(r.list, rejection)
+}
+
+// All returns the rejections so far, in order.
+func (r *Rejections) All() []anymail.Rejection {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]anymail.Rejection(nil), r.list...)
+}
+
+// String returns the errors of the rejections so far.
+func (r *Rejections) String() string {
+	var texts []string
+	for _, rejection := range r.All() {
+		texts = append(texts, rejection.Err.Error())
+	}
+	return strings.Join(texts, "; ")
 }

@@ -21,13 +21,13 @@ import (
 	"github.com/stretchr/testify/require"
 	svix "github.com/svix/svix-webhooks/go"
 
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
-	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
-	"github.com/goanymail/anymail/esp/postmark/postmarktest"
-	"github.com/goanymail/anymail/esp/resend/resendtest"
-	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
-	"github.com/goanymail/anymail/esp/sparkpost/sparkposttest"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/esp/postmark/postmarksim"
+	"github.com/goanymail/anymail/esp/resend/resendsim"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
+	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 var errMismatch = errors.New("signature mismatch")
@@ -37,27 +37,27 @@ type peer struct {
 	run  func(*testing.B, *world)
 }
 
-// aws is what amazonsestest.Kit talks to.
-var aws amazonsestest.AWS
+// aws is what amazonsessim.New talks to.
+var aws amazonsessim.AWS
 
 // subjects are what is measured: requests of an ESP, their floor, and who else
 // does something with them in Go.
 var subjects = []struct {
 	name    string
-	kit     func() *anymailtest.Kit
+	sim     func() *simulator.Simulator
 	n       int // different requests
 	batch   int // events in each
 	samples []string
 	floor   func(*testing.B, *world)
 	peers   []peer
 }{
-	{"Mailgun", mailguntest.Kit, 1024, 1, []string{"clicked"}, mailgunFloor, []peer{{"mailgun-go", mailgunPeer}}},
-	{"Resend", resendtest.Kit, 1024, 1, []string{"email.clicked"}, resendFloor, []peer{{"svix", svixPeer}, {"resend-go", resendPeer}}},
-	{"SES", aws.Kit, 256, 1, []string{"Click"}, sesFloor, []peer{{"go.sns", snsPeer}}},
-	{"Postmark", postmarktest.Kit, 1024, 1, []string{"Click"}, postmarkFloor, nil},
-	{"SendGrid", sendgridtest.Kit, 1024, 1, []string{"click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
-	{"SendGrid1000", sendgridtest.Kit, 16, 1000, []string{"processed", "delivered", "open", "click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
-	{"SparkPost1000", sparkposttest.Kit, 16, 1000, []string{"injection", "delivery", "open", "click"}, sparkpostFloor, []peer{{"gosparkpost", sparkpostPeer}}},
+	{"Mailgun", mailgunsim.New, 1024, 1, []string{"clicked"}, mailgunFloor, []peer{{"mailgun-go", mailgunPeer}}},
+	{"Resend", resendsim.New, 1024, 1, []string{"email.clicked"}, resendFloor, []peer{{"svix", svixPeer}, {"resend-go", resendPeer}}},
+	{"SES", aws.Simulator, 256, 1, []string{"Click"}, sesFloor, []peer{{"go.sns", snsPeer}}},
+	{"Postmark", postmarksim.New, 1024, 1, []string{"Click"}, postmarkFloor, nil},
+	{"SendGrid", sendgridsim.New, 1024, 1, []string{"click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
+	{"SendGrid1000", sendgridsim.New, 16, 1000, []string{"processed", "delivered", "open", "click"}, sendgridFloor, []peer{{"sendgrid-go", sendgridPeer}}},
+	{"SparkPost1000", sparkpostsim.New, 16, 1000, []string{"injection", "delivery", "open", "click"}, sparkpostFloor, []peer{{"gosparkpost", sparkpostPeer}}},
 }
 
 // BenchmarkRequest measures a request from the Dispatcher's ServeHTTP to its
@@ -66,7 +66,7 @@ var subjects = []struct {
 func BenchmarkRequest(b *testing.B) {
 	for _, s := range subjects {
 		b.Run(s.name, func(b *testing.B) {
-			w := newWorld(b, s.kit(), s.n, s.batch, s.samples...)
+			w := newWorld(b, s.sim(), s.n, s.batch, s.samples...)
 			b.Run("floor", func(b *testing.B) { s.floor(b, w) })
 			b.Run("anymail", w.run)
 			b.Run("stages", w.runStages)
@@ -81,7 +81,7 @@ func BenchmarkRequest(b *testing.B) {
 // processors: run it with -cpu 1,2.
 func BenchmarkParallel(b *testing.B) {
 	for _, s := range subjects {
-		w := newWorld(b, s.kit(), s.n, s.batch, s.samples...)
+		w := newWorld(b, s.sim(), s.n, s.batch, s.samples...)
 		b.Run(s.name, w.runParallel)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
-	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -58,8 +58,8 @@ type sendgridLoose struct {
 // BenchmarkJSON measures one typed decode of the same bytes by several
 // libraries, and by package wire into its own types.
 func BenchmarkJSON(b *testing.B) {
-	single := newWorld(b, mailguntest.Kit(), 16, 1, "clicked")
-	batch := newWorld(b, sendgridtest.Kit(), 4, 1000, "processed", "delivered", "open", "click")
+	single := newWorld(b, mailgunsim.New(), 16, 1, "clicked")
+	batch := newWorld(b, sendgridsim.New(), 4, 1000, "processed", "delivered", "open", "click")
 	for _, d := range decoders {
 		b.Run("Mailgun/"+d.name, func(b *testing.B) {
 			single.floor(b, func(_ int, body []byte) error {

@@ -18,10 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
-	"github.com/goanymail/anymail/esp/postmark/postmarktest"
-	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/esp/postmark/postmarksim"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // BenchmarkKeys measures a MemoryStore that is sure to remember that many keys:
@@ -83,7 +83,7 @@ const mailSize = 25 << 20
 // mail returns a message of 25 MiB: a text and five attachments in base64.
 func mail() []byte {
 	var b bytes.Buffer
-	b.WriteString("From: Ada <ada@example.com>\r\nTo: help@example.org\r\nSubject: Pictures\r\nMessage-ID: <" + anymailtest.NewParams().EventID + "@example.com>\r\n" +
+	b.WriteString("From: Ada <ada@example.com>\r\nTo: help@example.org\r\nSubject: Pictures\r\nMessage-ID: <" + simulator.NewParams().EventID + "@example.com>\r\n" +
 		"Date: Thu, 5 Feb 2026 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=next\r\n\r\n" +
 		"--next\r\nContent-Type: text/plain\r\n\r\nSee the attachments.\r\n")
 	const attachments = 5
@@ -101,31 +101,31 @@ func mail() []byte {
 // routes are the ways that a message of that size comes in by.
 var routes = []struct {
 	name string
-	kit  func() *anymailtest.Kit
-	make func(k *anymailtest.Kit, mail []byte) anymailtest.Request
+	sim  func() *simulator.Simulator
+	make func(k *simulator.Simulator, mail []byte) simulator.Request
 }{
-	{"SendGrid raw", sendgridtest.Kit, sampleOf("inbound-raw")},
-	{"Mailgun raw", mailguntest.Kit, sampleOf("route-forward-mime")},
-	{"SES S3", aws.Kit, sampleOf("Received S3")},
-	{"Postmark", postmarktest.Kit, func(_ *anymailtest.Kit, mail []byte) anymailtest.Request {
+	{"SendGrid raw", sendgridsim.New, sampleOf("inbound-raw")},
+	{"Mailgun raw", mailgunsim.New, sampleOf("route-forward-mime")},
+	{"SES S3", aws.Simulator, sampleOf("Received S3")},
+	{"Postmark", postmarksim.New, func(_ *simulator.Simulator, mail []byte) simulator.Request {
 		body, _ := json.Marshal(map[string]any{ // strings alone
-			"From": "ada@example.com", "To": "help@example.org", "Subject": "Pictures", "MessageID": anymailtest.NewParams().EventID, "TextBody": "See the attachment.",
+			"From": "ada@example.com", "To": "help@example.org", "Subject": "Pictures", "MessageID": simulator.NewParams().EventID, "TextBody": "See the attachment.",
 			"Attachments": []map[string]any{{
 				"Name": "0.png", "ContentType": "image/png", "ContentLength": mailSize / 4 * 3,
 				"Content": base64.StdEncoding.EncodeToString(mail[:mailSize/4*3]),
 			}},
 		})
-		return anymailtest.JSON("inbound", body)
+		return simulator.JSON("inbound", body)
 	}},
 }
 
-func sampleOf(name string) func(*anymailtest.Kit, []byte) anymailtest.Request {
-	return func(k *anymailtest.Kit, mail []byte) anymailtest.Request {
+func sampleOf(name string) func(*simulator.Simulator, []byte) simulator.Request {
+	return func(k *simulator.Simulator, mail []byte) simulator.Request {
 		s, ok := k.Sample(name)
 		if !ok {
 			panic("no sample " + name)
 		}
-		p := anymailtest.NewParams()
+		p := simulator.NewParams()
 		p.MIME = mail
 		return s.Make(p)
 	}
@@ -138,17 +138,17 @@ func BenchmarkInbound(b *testing.B) {
 	mail := mail()
 	for _, route := range routes {
 		b.Run(route.name, func(b *testing.B) {
-			kit := route.kit()
-			w := newWorldOf(b, kit, 1)
+			sim := route.sim()
+			w := newWorldOf(b, sim, 1)
 			renew := func() { // with another Message-ID, so that it is no repetition
-				id := anymailtest.NewParams().EventID
+				id := simulator.NewParams().EventID
 				copy(mail[bytes.Index(mail, []byte("Message-ID: <"))+len("Message-ID: <"):], id)
-				r := route.make(kit, mail)
-				r.URL = "https://hooks.example.com/" + kit.ESP + "/" + r.Endpoint
-				if kit.Sign != nil {
-					require.NoError(b, kit.Sign(&r, w.credential, time.Now()))
+				r := route.make(sim, mail)
+				r.URL = "https://hooks.example.com/" + sim.ESP + "/" + r.Endpoint
+				if sim.Sign != nil {
+					require.NoError(b, sim.Sign(&r, w.credential, time.Now()))
 				}
-				w.requests = []anymailtest.Request{r}
+				w.requests = []simulator.Request{r}
 			}
 			b.SetBytes(int64(len(mail)))
 			before := w.received.Load()

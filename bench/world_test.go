@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // world is a Dispatcher with one adapter and one receiver, and requests that
@@ -28,8 +28,8 @@ import (
 type world struct {
 	dispatcher *anymail.Dispatcher
 	endpoints  []anymail.Endpoint
-	credential anymailtest.Credential
-	requests   []anymailtest.Request
+	credential simulator.Credential
+	requests   []simulator.Request
 	perRequest int // events
 
 	next     atomic.Int64
@@ -38,15 +38,15 @@ type world struct {
 
 // newWorldOf returns a world without requests, whose store forgets after that
 // many events.
-func newWorldOf(b testing.TB, kit *anymailtest.Kit, remember int) *world {
+func newWorldOf(b testing.TB, sim *simulator.Simulator, remember int) *world {
 	b.Helper()
 	w := &world{perRequest: 1}
-	var trusted []anymailtest.Credential
-	if kit.NewCredential != nil {
-		w.credential = kit.NewCredential()
+	var trusted []simulator.Credential
+	if sim.NewCredential != nil {
+		w.credential = sim.NewCredential()
 		trusted = append(trusted, w.credential)
 	}
-	adapter, err := kit.New(trusted...)
+	adapter, err := sim.NewAdapter(trusted...)
 	require.NoError(b, err)
 	w.endpoints = adapter.Endpoints()
 	w.dispatcher, err = anymail.New(
@@ -55,7 +55,7 @@ func newWorldOf(b testing.TB, kit *anymailtest.Kit, remember int) *world {
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
 	)
 	require.NoError(b, err)
-	require.NoError(b, w.dispatcher.Register(kit.ESP, adapter))
+	require.NoError(b, w.dispatcher.Register(sim.ESP, adapter))
 	require.NoError(b, w.dispatcher.Tracking.Connect("count", func(context.Context, *anymail.TrackingEvent) error {
 		w.received.Add(1)
 		return nil
@@ -72,34 +72,34 @@ func newWorldOf(b testing.TB, kit *anymailtest.Kit, remember int) *world {
 
 // newWorld makes n requests out of the samples of these names by turns; each
 // holds batch events.
-func newWorld(b testing.TB, kit *anymailtest.Kit, n, batch int, samples ...string) *world {
+func newWorld(b testing.TB, sim *simulator.Simulator, n, batch int, samples ...string) *world {
 	b.Helper()
-	w := newWorldOf(b, kit, n*batch/4)
+	w := newWorldOf(b, sim, n*batch/4)
 	w.perRequest = batch
 	now := time.Now()
 	for range n {
-		w.requests = append(w.requests, newRequest(b, kit, w.credential, now, batch, samples))
+		w.requests = append(w.requests, newRequest(b, sim, w.credential, now, batch, samples))
 	}
 	return w
 }
 
-func newRequest(b testing.TB, kit *anymailtest.Kit, c anymailtest.Credential, at time.Time, batch int, samples []string) anymailtest.Request {
+func newRequest(b testing.TB, sim *simulator.Simulator, c simulator.Credential, at time.Time, batch int, samples []string) simulator.Request {
 	b.Helper()
-	var parts []anymailtest.Request
+	var parts []simulator.Request
 	for i := range batch {
-		sample, ok := kit.Sample(samples[i%len(samples)])
+		sample, ok := sim.Sample(samples[i%len(samples)])
 		require.True(b, ok, samples[i%len(samples)])
-		parts = append(parts, sample.Make(anymailtest.NewParams()))
+		parts = append(parts, sample.Make(simulator.NewParams()))
 	}
 	r := parts[0]
 	if batch > 1 {
 		var err error
-		r, err = kit.Batch(parts)
+		r, err = sim.Batch(parts)
 		require.NoError(b, err)
 	}
-	r.URL = "https://hooks.example.com/" + kit.ESP + "/" + r.Endpoint
-	if kit.Sign != nil {
-		require.NoError(b, kit.Sign(&r, c, at))
+	r.URL = "https://hooks.example.com/" + sim.ESP + "/" + r.Endpoint
+	if sim.Sign != nil {
+		require.NoError(b, sim.Sign(&r, c, at))
 	}
 	return r
 }

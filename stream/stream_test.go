@@ -29,7 +29,8 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/postmark/postmarksim"
+	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/stream"
 )
 
@@ -186,13 +187,13 @@ func TestPublishAndConsume(t *testing.T) {
 			require.NoError(t, w.Tracking.Connect("work", func(_ context.Context, ev *anymail.TrackingEvent) error { return w.run(ev) }))
 			require.NoError(t, w.Inbound.Connect("work", func(_ context.Context, ev *anymail.InboundEvent) error { return w.run(ev) }))
 
-			kit := postmarktest.Kit()
-			s := anymailtest.NewServer(t, kit, anymail.WithQueue(stream.NewPublisher(pub, topic)))
-			params := anymailtest.NewParams()
-			for i, sample := range kit.Samples {
+			sim := postmarksim.New()
+			s := anymailtest.NewServer(t, sim, anymail.WithQueue(stream.NewPublisher(pub, topic)))
+			params := simulator.NewParams()
+			for i, sample := range sim.Samples {
 				p := params
 				if i > 0 {
-					p = anymailtest.NewParams()
+					p = simulator.NewParams()
 				}
 				status, _ := s.Post(t, s.Prepare(t, sample, p))
 				require.Equal(t, http.StatusOK, status, sample.Name)
@@ -210,14 +211,14 @@ func TestPublishAndConsume(t *testing.T) {
 				sub := open()
 				go func() { done <- consumer.Consume(ctx, sub, topic) }()
 			}
-			require.Eventually(t, func() bool { return len(w.counts()) == len(kit.Samples) }, 2*time.Minute, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.counts()) == len(sim.Samples) }, 2*time.Minute, 20*time.Millisecond)
 
 			// The ESP delivers again what it had an answer for.
-			status, _ := s.Post(t, s.Prepare(t, kit.Samples[0], params))
+			status, _ := s.Post(t, s.Prepare(t, sim.Samples[0], params))
 			require.Equal(t, http.StatusOK, status)
-			status, _ = s.Post(t, s.Prepare(t, kit.Samples[0], anymailtest.NewParams()))
+			status, _ = s.Post(t, s.Prepare(t, sim.Samples[0], simulator.NewParams()))
 			require.Equal(t, http.StatusOK, status)
-			require.Eventually(t, func() bool { return len(w.counts()) == len(kit.Samples)+1 }, 2*time.Minute, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return len(w.counts()) == len(sim.Samples)+1 }, 2*time.Minute, 20*time.Millisecond)
 			for key, n := range w.counts() {
 				require.Equal(t, 1, n, key)
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/schema"
 )
 
@@ -45,10 +45,10 @@ func TestDemo(t *testing.T) {
 		seen[fields[0]+" "+fields[1]] = true
 		require.Equal(t, 13, strings.Index(line, fields[1]), "aligned: %s", line)
 	}
-	for _, kit := range alltest.Kits() {
-		for _, sample := range kit.Samples {
+	for _, sim := range allsim.List() {
+		for _, sample := range sim.Samples {
 			for _, typ := range sample.Types {
-				require.True(t, seen[kit.ESP+" "+string(typ)], "%s %s", kit.ESP, typ)
+				require.True(t, seen[sim.ESP+" "+string(typ)], "%s %s", sim.ESP, typ)
 			}
 		}
 	}
@@ -200,13 +200,13 @@ func TestHelp(t *testing.T) {
 
 // What trigger posts, listen takes, for every ESP.
 func TestTriggerAndListen(t *testing.T) {
-	for _, kit := range alltest.Kits() {
-		t.Run(kit.ESP, func(t *testing.T) {
-			args := []string{"trigger", kit.ESP, "bounced", "--recipient", "grace@example.net", "--message-id", "chosen-by-me"}
+	for _, sim := range allsim.List() {
+		t.Run(sim.ESP, func(t *testing.T) {
+			args := []string{"trigger", sim.ESP, "bounced", "--recipient", "grace@example.net", "--message-id", "chosen-by-me"}
 			options := listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}}
-			if key := keyFor(t, kit.ESP); key != "" {
+			if key := keyFor(t, sim.ESP); key != "" {
 				args = append(args, "--key", key)
-				options.settings = []string{settingFor[kit.ESP] + "=" + publicFor(t, kit.ESP, key)}
+				options.settings = []string{settingFor[sim.ESP] + "=" + publicFor(t, sim.ESP, key)}
 			}
 			handler, err := newListenHandler(options)
 			require.NoError(t, err)
@@ -220,7 +220,7 @@ func TestTriggerAndListen(t *testing.T) {
 
 			args = append(args, "--secret", options.secrets[0])
 			out, info, err = run(t, args...)
-			if kit.ESP == "amazonses" {
+			if sim.ESP == "amazonses" {
 				require.Error(t, err, "nobody has Amazon's certificate")
 				return
 			}

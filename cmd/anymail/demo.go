@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/server"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func newDemoCommand() *cobra.Command {
@@ -83,27 +83,27 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	return errors.Join(err, d.Shutdown(context.WithoutCancel(ctx)), srv.Close())
 }
 
-// player is an ESP played by its kit.
+// player is an ESP played by its simulator.
 type player struct {
-	kit        *anymailtest.Kit
-	credential anymailtest.Credential
+	sim        *simulator.Simulator
+	credential simulator.Credential
 }
 
 // register registers the adapters of all ESPs, each with a new credential.
 func register(d *anymail.Dispatcher) ([]player, error) {
 	var players []player
-	for _, kit := range alltest.Kits() {
-		p := player{kit: kit}
-		var trusted []anymailtest.Credential
-		if kit.NewCredential != nil {
-			p.credential = kit.NewCredential()
+	for _, sim := range allsim.List() {
+		p := player{sim: sim}
+		var trusted []simulator.Credential
+		if sim.NewCredential != nil {
+			p.credential = sim.NewCredential()
 			trusted = append(trusted, p.credential)
 		}
-		adapter, err := kit.New(trusted...)
+		adapter, err := sim.NewAdapter(trusted...)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", kit.ESP, err)
+			return nil, fmt.Errorf("%s: %w", sim.ESP, err)
 		}
-		if err := d.Register(kit.ESP, adapter); err != nil {
+		if err := d.Register(sim.ESP, adapter); err != nil {
 			return nil, err
 		}
 		players = append(players, p)
@@ -116,15 +116,15 @@ type tally struct{ requests, count int }
 // postSamples posts every sample of every ESP, and says which were refused.
 func postSamples(ctx context.Context, info io.Writer, base, secret string, players []player) (t tally) {
 	for _, p := range players {
-		for _, sample := range p.kit.Samples {
+		for _, sample := range p.sim.Samples {
 			t.requests++
-			status, err := p.post(ctx, base, secret, sample.Make(anymailtest.NewParams()))
+			status, err := p.post(ctx, base, secret, sample.Make(simulator.NewParams()))
 			if err == nil && status != http.StatusOK {
 				err = fmt.Errorf("answered %d", status)
 			}
 			if err != nil {
 				t.count++
-				fmt.Fprintf(info, "%s %s: %v\n", p.kit.ESP, sample.Name, err)
+				fmt.Fprintf(info, "%s %s: %v\n", p.sim.ESP, sample.Name, err)
 			}
 		}
 	}
@@ -132,12 +132,12 @@ func postSamples(ctx context.Context, info io.Writer, base, secret string, playe
 }
 
 // post addresses, signs and posts a request.
-func (p player) post(ctx context.Context, base, secret string, r anymailtest.Request) (status int, err error) {
-	if r.URL, err = anymailtest.EndpointURL(base, p.kit.ESP, r.Endpoint); err != nil {
+func (p player) post(ctx context.Context, base, secret string, r simulator.Request) (status int, err error) {
+	if r.URL, err = simulator.EndpointURL(base, p.sim.ESP, r.Endpoint); err != nil {
 		return 0, err
 	}
-	anymailtest.SetSecret(&r, secret)
-	if err := p.kit.SignNow(&r, p.credential); err != nil {
+	simulator.SetSecret(&r, secret)
+	if err := p.sim.SignNow(&r, p.credential); err != nil {
 		return 0, err
 	}
 	req, err := r.HTTP()

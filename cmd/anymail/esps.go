@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func newESPsCommand() *cobra.Command {
@@ -27,11 +27,11 @@ func newESPsCommand() *cobra.Command {
 				return usagef("one of --json, --markdown and --semantics")
 			}
 			if semantics {
-				return semanticsMarkdown(cmd.OutOrStdout(), alltest.Kits(), alltest.Situations())
+				return semanticsMarkdown(cmd.OutOrStdout(), allsim.List(), allsim.Situations())
 			}
-			var list []anymailtest.Coverage
-			for _, kit := range alltest.Kits() {
-				c, err := anymailtest.Cover(kit)
+			var list []simulator.Coverage
+			for _, sim := range allsim.List() {
+				c, err := simulator.Cover(sim)
 				if err != nil {
 					return err
 				}
@@ -55,7 +55,7 @@ func newESPsCommand() *cobra.Command {
 	return cmd
 }
 
-func coverageText(out io.Writer, list []anymailtest.Coverage) error {
+func coverageText(out io.Writer, list []simulator.Coverage) error {
 	for i, c := range list {
 		if i > 0 {
 			fmt.Fprintln(out)
@@ -70,18 +70,18 @@ func coverageText(out io.Writer, list []anymailtest.Coverage) error {
 
 var coverageRows = []struct {
 	title string
-	value func(anymailtest.Coverage) string
+	value func(simulator.Coverage) string
 }{
-	{"events", func(c anymailtest.Coverage) string { return join(c.EventTypes) }},
-	{"reject reasons", func(c anymailtest.Coverage) string { return join(c.RejectReasons) }},
-	{"inbound", func(c anymailtest.Coverage) string { return yesNo(c.Inbound) }},
-	{"batches", func(c anymailtest.Coverage) string { return yesNo(c.Batch) }},
+	{"events", func(c simulator.Coverage) string { return join(c.EventTypes) }},
+	{"reject reasons", func(c simulator.Coverage) string { return join(c.RejectReasons) }},
+	{"inbound", func(c simulator.Coverage) string { return yesNo(c.Inbound) }},
+	{"batches", func(c simulator.Coverage) string { return yesNo(c.Batch) }},
 	{"signature", signature},
 	{"key rotation", rotation},
 	{"replay protection", replay},
 }
 
-func signature(c anymailtest.Coverage) string {
+func signature(c simulator.Coverage) string {
 	if len(c.Signed) == 0 {
 		return "none: needs a shared secret"
 	}
@@ -92,14 +92,14 @@ func signature(c anymailtest.Coverage) string {
 	return strings.Join(endpoints, " ")
 }
 
-func rotation(c anymailtest.Coverage) string {
+func rotation(c simulator.Coverage) string {
 	if c.Rotation {
 		return "shared secret and keys"
 	}
 	return "shared secret"
 }
 
-func replay(c anymailtest.Coverage) string {
+func replay(c simulator.Coverage) string {
 	var parts []string
 	if c.SignedTime {
 		parts = append(parts, "window of "+strings.TrimSuffix(strings.TrimSuffix(c.Window.String(), "0s"), "0m"))
@@ -125,7 +125,7 @@ func join[T ~string](list []T) string {
 	return strings.Join(parts, " ")
 }
 
-func coverageMarkdown(out io.Writer, list []anymailtest.Coverage) error {
+func coverageMarkdown(out io.Writer, list []simulator.Coverage) error {
 	var b strings.Builder
 	b.WriteString("# What each adapter covers\n\n" +
 		"Made by `go run ./cmd/anymail esps --markdown > docs/coverage.md`: every mark is the\n" +
@@ -143,15 +143,15 @@ func coverageMarkdown(out io.Writer, list []anymailtest.Coverage) error {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	b.WriteString("\n## Event types\n\n")
-	marks(&b, list, anymail.EventTypes(), func(c anymailtest.Coverage) []anymail.EventType { return c.EventTypes })
+	marks(&b, list, anymail.EventTypes(), func(c simulator.Coverage) []anymail.EventType { return c.EventTypes })
 	b.WriteString("\n## Reject reasons\n\n")
-	marks(&b, list, anymail.RejectReasons(), func(c anymailtest.Coverage) []anymail.RejectReason { return c.RejectReasons })
+	marks(&b, list, anymail.RejectReasons(), func(c simulator.Coverage) []anymail.RejectReason { return c.RejectReasons })
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
 // marks writes a table of values by ESPs.
-func marks[T ~string](b *strings.Builder, list []anymailtest.Coverage, values []T, has func(anymailtest.Coverage) []T) {
+func marks[T ~string](b *strings.Builder, list []simulator.Coverage, values []T, has func(simulator.Coverage) []T) {
 	header := []string{""}
 	for _, c := range list {
 		header = append(header, c.Title)

@@ -19,7 +19,7 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/esp/all"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
 func newInspectCommand() *cobra.Command {
@@ -162,7 +162,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 // options reads the flags.
 func (o *inspectOptions) options(esp all.ESP) (inspect.Options, error) {
 	options := inspect.Options{
-		ESP: esp, Kit: alltest.Kit(esp.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
+		ESP: esp, Simulator: allsim.Find(esp.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
 		Events: shownEvents,
 	}
 	if o.verbose {

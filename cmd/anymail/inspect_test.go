@@ -20,14 +20,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
-	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/verify"
 )
 
 // rawHTTP, curlCommand and harFile write a request down as people do.
-func rawHTTP(t *testing.T, r anymailtest.Request) string {
+func rawHTTP(t *testing.T, r simulator.Request) string {
 	t.Helper()
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST %s HTTP/1.1\r\n", r.URL)
@@ -40,7 +40,7 @@ func rawHTTP(t *testing.T, r anymailtest.Request) string {
 	return b.String()
 }
 
-func curlCommand(t *testing.T, r anymailtest.Request) string {
+func curlCommand(t *testing.T, r simulator.Request) string {
 	t.Helper()
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	var b strings.Builder
@@ -54,7 +54,7 @@ func curlCommand(t *testing.T, r anymailtest.Request) string {
 	return b.String()
 }
 
-func harFile(t *testing.T, r anymailtest.Request) string {
+func harFile(t *testing.T, r simulator.Request) string {
 	t.Helper()
 	type pair struct {
 		Name  string `json:"name"`
@@ -142,22 +142,22 @@ const inspectSecret = "anymail:correct-horse-battery"
 
 // esp plays an ESP whose key a user has.
 type esp struct {
-	kit        *anymailtest.Kit
-	credential anymailtest.Credential
-	aws        *amazonsestest.AWS
+	sim        *simulator.Simulator
+	credential simulator.Credential
+	aws        *amazonsessim.AWS
 }
 
 func newESP(t *testing.T, name string) *esp {
 	t.Helper()
-	e := &esp{kit: alltest.Kit(name)}
+	e := &esp{sim: allsim.Find(name)}
 	switch key := keyFor(t, name); {
 	case name == "amazonses":
-		e.aws = new(amazonsestest.AWS)
-		e.kit = e.aws.Kit()
-		e.credential = e.kit.NewCredential()
+		e.aws = new(amazonsessim.AWS)
+		e.sim = e.aws.Simulator()
+		e.credential = e.sim.NewCredential()
 	case key != "":
 		var err error
-		e.credential, err = e.kit.Credential(key)
+		e.credential, err = e.sim.Credential(key)
 		require.NoError(t, err)
 		e.credential.Config = publicFor(t, name, key)
 	}
@@ -165,26 +165,26 @@ func newESP(t *testing.T, name string) *esp {
 }
 
 // request makes a signed sample of an event type, or of a name.
-func (e *esp) request(t *testing.T, event string) anymailtest.Request {
+func (e *esp) request(t *testing.T, event string) simulator.Request {
 	t.Helper()
-	sample, err := findSample(e.kit, event, false, anymailtest.NewParams())
+	sample, err := findSample(e.sim, event, false, simulator.NewParams())
 	require.NoError(t, err)
-	r := sample.Make(anymailtest.NewParams())
-	r.URL, err = anymailtest.EndpointURL("https://hooks.example.com/anymail", e.kit.ESP, r.Endpoint)
+	r := sample.Make(simulator.NewParams())
+	r.URL, err = simulator.EndpointURL("https://hooks.example.com/anymail", e.sim.ESP, r.Endpoint)
 	require.NoError(t, err)
 	r.Header = r.Header.Clone()
-	anymailtest.SetSecret(&r, inspectSecret)
-	require.NoError(t, e.kit.SignNow(&r, e.credential))
+	simulator.SetSecret(&r, inspectSecret)
+	require.NoError(t, e.sim.SignNow(&r, e.credential))
 	return r
 }
 
 // signs says whether a user can have the key of an endpoint.
-func (e *esp) signs(endpoint string) bool { return e.aws == nil && e.kit.Signs(endpoint) }
+func (e *esp) signs(endpoint string) bool { return e.aws == nil && e.sim.Signs(endpoint) }
 
 // args is the command line that verifies a request.
-func (e *esp) args(t *testing.T, r anymailtest.Request) []string {
+func (e *esp) args(t *testing.T, r simulator.Request) []string {
 	t.Helper()
-	args := []string{e.kit.ESP, "--secret", inspectSecret}
+	args := []string{e.sim.ESP, "--secret", inspectSecret}
 	if e.signs(r.Endpoint) {
 		args = append(args, "--key", e.credential.Config)
 	}
@@ -205,8 +205,8 @@ func (e *esp) args(t *testing.T, r anymailtest.Request) []string {
 	return args
 }
 
-func inboundOf(kit *anymailtest.Kit) string {
-	for _, s := range kit.Samples {
+func inboundOf(sim *simulator.Simulator) string {
+	for _, s := range sim.Samples {
 		if s.Endpoint == "inbound" && len(s.Types) == 1 && s.Types[0] == "inbound" {
 			return s.Name
 		}
@@ -214,20 +214,20 @@ func inboundOf(kit *anymailtest.Kit) string {
 	return ""
 }
 
-// What an ESP's kit signs is authentic, however it was written down; and where
+// What an ESP's simulator signs is authentic, however it was written down; and where
 // something is wrong with it, the check that fails is named.
 func TestInspectRoundTrip(t *testing.T) {
-	for _, kit := range alltest.Kits() {
-		t.Run(kit.ESP, func(t *testing.T) {
-			e := newESP(t, kit.ESP)
+	for _, sim := range allsim.List() {
+		t.Run(sim.ESP, func(t *testing.T) {
+			e := newESP(t, sim.ESP)
 			events := []string{"bounced"}
-			if name := inboundOf(kit); name != "" {
+			if name := inboundOf(sim); name != "" {
 				events = append(events, name)
 			}
 			for _, event := range events {
 				r := e.request(t, event)
 				args := e.args(t, r)
-				sample, err := findSample(e.kit, event, false, anymailtest.NewParams())
+				sample, err := findSample(e.sim, event, false, simulator.NewParams())
 				require.NoError(t, err)
 				forms := map[string]string{"HTTP": rawHTTP(t, r), "HAR": harFile(t, r)}
 				if !bytes.ContainsAny(r.Body, "\x00") && strings.ToValidUTF8(string(r.Body), "") == string(r.Body) {
@@ -238,7 +238,7 @@ func TestInspectRoundTrip(t *testing.T) {
 					require.Equal(t, "authentic", i.Verdict, "%s %s: %+v", event, form, i.Checks)
 					require.Equal(t, r.Endpoint, i.Endpoint)
 					require.NotEmpty(t, i.Events)
-					if fetched := r.Endpoint == "inbound" && (kit.ESP == "resend" || kit.ESP == "mailtrap"); fetched {
+					if fetched := r.Endpoint == "inbound" && (sim.ESP == "resend" || sim.ESP == "mailtrap"); fetched {
 						require.Contains(t, strings.Join(i.Request.Notes, "\n"), "only where api_", "without a key to fetch it")
 						require.Equal(t, http.StatusNotFound, i.Status)
 						require.Contains(t, i.hints(), "--fetch")
@@ -258,7 +258,7 @@ func TestInspectRoundTrip(t *testing.T) {
 }
 
 // spoil does everything to a request that makes it fail.
-func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
+func (e *esp) spoil(t *testing.T, r simulator.Request, args []string) {
 	t.Helper()
 	other := r
 	other.Header = r.Header.Clone()
@@ -266,15 +266,15 @@ func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
 	i := inspectJSON(t, rawHTTP(t, other), args...)
 	require.Equal(t, "not authentic", i.Verdict)
 	require.Contains(t, i.failed(), "shared secret")
-	if e.kit.ESP != "mandrill" { // whose signature covers the secret
+	if e.sim.ESP != "mandrill" { // whose signature covers the secret
 		require.Equal(t, []string{"shared secret"}, i.failed(), "and nothing else")
 	}
 	require.NotEmpty(t, i.Events, "what it would be")
 
-	signed := e.kit.Signs(r.Endpoint)
+	signed := e.sim.Signs(r.Endpoint)
 	if e.signs(r.Endpoint) {
 		wrong := slices.Clone(args)
-		wrong[len(wrong)-1] = newESP(t, e.kit.ESP).credential.Config
+		wrong[len(wrong)-1] = newESP(t, e.sim.ESP).credential.Config
 		i = inspectJSON(t, rawHTTP(t, r), wrong...)
 		require.Equal(t, []string{"signature"}, i.failed())
 		require.NotEmpty(t, i.hints())
@@ -286,7 +286,7 @@ func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
 		require.NotContains(t, out, wrong[len(wrong)-1], "the key is not shown")
 		require.NotContains(t, out, "correct-horse-battery", "nor the secret")
 	}
-	if signed && !e.kit.BodyUnsigned {
+	if signed && !e.sim.BodyUnsigned {
 		changed := r
 		changed.Body = bytes.Replace(r.Body, []byte("example"), []byte("sample"), 1)
 		require.NotEqual(t, r.Body, changed.Body)
@@ -294,7 +294,7 @@ func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
 		require.Equal(t, []string{"signature"}, i.failed(), "%+v", i.Checks)
 	}
 	if signed {
-		plain := anymailtest.Request{Endpoint: r.Endpoint, URL: r.URL, Body: r.Body, Header: http.Header{}}
+		plain := simulator.Request{Endpoint: r.Endpoint, URL: r.URL, Body: r.Body, Header: http.Header{}}
 		for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 			if !strings.Contains(name, "Signature") && !strings.HasSuffix(name, "-Timestamp") {
 				plain.Header[name] = r.Header[name]
@@ -317,7 +317,7 @@ func (e *esp) spoil(t *testing.T, r anymailtest.Request, args []string) {
 // What it claims about the cause it has tried.
 func TestInspectHints(t *testing.T) {
 	resend, mailgun, mandrill, postal := newESP(t, "resend"), newESP(t, "mailgun"), newESP(t, "mandrill"), newESP(t, "postal")
-	with := func(r anymailtest.Request, change func(*anymailtest.Request)) string {
+	with := func(r simulator.Request, change func(*simulator.Request)) string {
 		r.Header = r.Header.Clone()
 		change(&r)
 		return rawHTTP(t, r)
@@ -331,7 +331,7 @@ func TestInspectHints(t *testing.T) {
 	crlf := delivered
 	crlf.Body = bytes.ReplaceAll(b.Bytes(), []byte("\n"), []byte("\r\n"))
 	crlf.Header = delivered.Header.Clone()
-	require.NoError(t, resend.kit.SignNow(&crlf, resend.credential))
+	require.NoError(t, resend.sim.SignNow(&crlf, resend.credential))
 	bounced := mandrill.request(t, "bounced")
 	key := mailgun.credential.Config
 
@@ -341,16 +341,16 @@ func TestInspectHints(t *testing.T) {
 		hint string
 	}{
 		"a line end more":  {rawHTTP(t, ended), resend.args(t, delivered), "authentic without the line end at the end of the body"},
-		"a line end less":  {with(signedAgain(t, resend, ended), func(r *anymailtest.Request) { r.Body = bytes.TrimSpace(r.Body) }), resend.args(t, delivered), "authentic with a line end (LF) at the end"},
+		"a line end less":  {with(signedAgain(t, resend, ended), func(r *simulator.Request) { r.Body = bytes.TrimSpace(r.Body) }), resend.args(t, delivered), "authentic with a line end (LF) at the end"},
 		"written anew":     {rawHTTP(t, spaced), resend.args(t, delivered), "authentic with the JSON written without spaces"},
-		"line ends":        {with(crlf, func(r *anymailtest.Request) { r.Body = spaced.Body }), resend.args(t, delivered), "authentic with line ends CRLF in place of LF"},
+		"line ends":        {with(crlf, func(r *simulator.Request) { r.Body = spaced.Body }), resend.args(t, delivered), "authentic with line ends CRLF in place of LF"},
 		"cut off":          {strings.TrimSuffix(rawHTTP(t, delivered), "}"), resend.args(t, delivered), "does not hold the body that was sent"},
-		"another scheme":   {with(bounced, func(r *anymailtest.Request) { r.URL = strings.Replace(r.URL, "https:", "http:", 1) }), mandrill.args(t, bounced), "authentic for the URL https://hooks.example.com/anymail/mandrill/"},
-		"another host":     {with(bounced, func(r *anymailtest.Request) { r.URL = strings.Replace(r.URL, "hooks.", "10.", 1) }), mandrill.args(t, bounced), "The URL is signed"},
+		"another scheme":   {with(bounced, func(r *simulator.Request) { r.URL = strings.Replace(r.URL, "https:", "http:", 1) }), mandrill.args(t, bounced), "authentic for the URL https://hooks.example.com/anymail/mandrill/"},
+		"another host":     {with(bounced, func(r *simulator.Request) { r.URL = strings.Replace(r.URL, "hooks.", "10.", 1) }), mandrill.args(t, bounced), "The URL is signed"},
 		"an API key":       {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--set", "signing_keys=other", "--set", "api_keys=" + key}, "authentic with what was given as api_keys: that is the key for signing_keys"},
 		"quotes":           {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--set", `signing_keys="` + key + `"`}, "without the spaces or quotes around it"},
 		"nothing helps":    {rawHTTP(t, mailgun.request(t, "delivered")), []string{"mailgun", "--key", "other"}, "What belongs into signing_keys: HTTP webhook signing keys"},
-		"the key is right": {with(postal.request(t, "delivered"), func(r *anymailtest.Request) { r.Body = bytes.Replace(r.Body, []byte("example"), []byte("sample"), 1) }), postal.args(t, postal.request(t, "delivered")), "The key is the right one, but it signed something else"},
+		"the key is right": {with(postal.request(t, "delivered"), func(r *simulator.Request) { r.Body = bytes.Replace(r.Body, []byte("example"), []byte("sample"), 1) }), postal.args(t, postal.request(t, "delivered")), "The key is the right one, but it signed something else"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := inspectJSON(t, tt.in, tt.args...)
@@ -358,14 +358,14 @@ func TestInspectHints(t *testing.T) {
 			require.Contains(t, i.hints(), tt.hint)
 		})
 	}
-	i := inspectJSON(t, with(bounced, func(r *anymailtest.Request) { r.URL = "http://10.0.0.1" }), append(mandrill.args(t, bounced), "--url", bounced.URL)...)
+	i := inspectJSON(t, with(bounced, func(r *simulator.Request) { r.URL = "http://10.0.0.1" }), append(mandrill.args(t, bounced), "--url", bounced.URL)...)
 	require.Equal(t, "authentic", i.Verdict, "what --url is for")
 }
 
-func signedAgain(t *testing.T, e *esp, r anymailtest.Request) anymailtest.Request {
+func signedAgain(t *testing.T, e *esp, r simulator.Request) simulator.Request {
 	t.Helper()
 	r.Header = r.Header.Clone()
-	require.NoError(t, e.kit.SignNow(&r, e.credential))
+	require.NoError(t, e.sim.SignNow(&r, e.credential))
 	return r
 }
 
@@ -398,11 +398,11 @@ func TestInspectCaptures(t *testing.T) {
 		require.NotEqual(t, "authentic", i.Verdict)
 	})
 	t.Run("a batch", func(t *testing.T) {
-		var parts []anymailtest.Request
+		var parts []simulator.Request
 		for range shownEvents + 3 {
 			parts = append(parts, sendgrid.request(t, "bounced"))
 		}
-		r, err := sendgrid.kit.Batch(parts)
+		r, err := sendgrid.sim.Batch(parts)
 		require.NoError(t, err)
 		r.URL = parts[0].URL
 		r = signedAgain(t, sendgrid, r)
@@ -488,23 +488,23 @@ func TestInspectManual(t *testing.T) {
 
 // Whatever was captured, nothing in it steers the terminal.
 func FuzzInspect(f *testing.F) {
-	kits := alltest.Kits()
-	for i, kit := range kits {
-		r := kit.Samples[0].Make(anymailtest.NewParams())
-		r.URL = "https://hooks.example.com/anymail/" + kit.ESP + "/" + r.Endpoint
+	sims := allsim.List()
+	for i, sim := range sims {
+		r := sim.Samples[0].Make(simulator.NewParams())
+		r.URL = "https://hooks.example.com/anymail/" + sim.ESP + "/" + r.Endpoint
 		f.Add(byte(i), fmt.Sprintf("POST %s HTTP/1.1\nContent-Type: %s\nX-A: \x1b]0;x\x07\n\n%s", r.URL, r.Header.Get("Content-Type"), r.Body))
 	}
 	f.Add(byte(8), "POST /anymail/postmark/tracking/ HTTP/1.1\nContent-Type: application/json\nAuthorization: Basic G1s6G1s=\n\n{\"RecordType\":\"\\u001b[2J\",\"Email\":\"\\u202e\\u009b\"}")
 	f.Add(byte(2), "curl https://hooks.example.com/\x1b[31m/tracking -H 'Signature: \x9b' -d '{\"\\u001b\":1}'")
 	f.Fuzz(func(t *testing.T, n byte, in string) {
-		kit := kits[int(n)%len(kits)]
+		sim := sims[int(n)%len(sims)]
 		for _, flag := range []string{"--verbose", "--verbose=false", "--json"} {
 			cmd := newRootCommand()
 			var out, info bytes.Buffer
 			cmd.SetIn(strings.NewReader(in))
 			cmd.SetOut(&out)
 			cmd.SetErr(&info)
-			cmd.SetArgs([]string{"inspect", kit.ESP, "--secret", inspectSecret, flag})
+			cmd.SetArgs([]string{"inspect", sim.ESP, "--secret", inspectSecret, flag})
 			err := cmd.ExecuteContext(t.Context())
 			said := out.String() + info.String()
 			if err != nil {

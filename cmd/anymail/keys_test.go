@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
 // settingFor names the setting of the keys that tracking webhooks are signed with.
@@ -39,7 +39,7 @@ func keyFor(t *testing.T, esp string) string {
 		if settingFor[esp] == "" {
 			return ""
 		}
-		return alltest.Kit(esp).NewCredential().Config
+		return allsim.Find(esp).NewCredential().Config
 	}
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(private)

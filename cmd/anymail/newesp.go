@@ -15,7 +15,7 @@ func newNewESPCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new-esp NAME",
 		Short: "Write an adapter skeleton that compiles, with samples and the conformance test",
-		Long: `new-esp writes a package for a new ESP: the adapter, a kit that plays the ESP,
+		Long: `new-esp writes a package for a new ESP: the adapter, a simulator of the ESP,
 and the conformance test. It compiles and passes as it is; what to change is
 marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.`,
 		Example: "  anymail new-esp pigeonpost --title 'Pigeon Post' && go test ./pigeonpost/...",

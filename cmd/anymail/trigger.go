@@ -16,12 +16,12 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func newTriggerCommand() *cobra.Command {
-	o := triggerOptions{params: anymailtest.NewParams()}
+	o := triggerOptions{params: simulator.NewParams()}
 	var eml, keyFile string
 	var list bool
 	cmd := &cobra.Command{
@@ -49,22 +49,22 @@ With --count it is a load generator: every request is an event of its own.`,
 		},
 		ValidArgsFunction: completeTrigger,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if o.kit = alltest.Kit(strings.ReplaceAll(args[0], "_", "")); o.kit == nil {
+			if o.sim = allsim.Find(strings.ReplaceAll(args[0], "_", "")); o.sim == nil {
 				return usagef("there is no ESP %q; anymail esps lists them", args[0])
 			}
 			if list {
-				return listSamples(cmd.OutOrStdout(), o.kit)
+				return listSamples(cmd.OutOrStdout(), o.sim)
 			}
 			if eml != "" {
 				if o.params.MIME, err = os.ReadFile(eml); err != nil {
 					return err
 				}
 			}
-			if o.sample, err = findSample(o.kit, args[1], eml != "", o.params); err != nil {
+			if o.sample, err = findSample(o.sim, args[1], eml != "", o.params); err != nil {
 				return err
 			}
 			if o.name == "" {
-				o.name = o.kit.ESP
+				o.name = o.sim.ESP
 			}
 			if err := o.readKey(cmd.ErrOrStderr(), keyFile); err != nil {
 				return err
@@ -93,10 +93,10 @@ With --count it is a load generator: every request is an event of its own.`,
 }
 
 type triggerOptions struct {
-	kit             *anymailtest.Kit
-	sample          anymailtest.Sample
-	params          anymailtest.Params
-	credential      anymailtest.Credential
+	sim             *simulator.Simulator
+	sample          simulator.Sample
+	params          simulator.Params
+	credential      simulator.Credential
 	to, name        string
 	secret          string
 	messageID       string
@@ -108,21 +108,21 @@ func completeTrigger(_ *cobra.Command, args []string, _ string) ([]string, cobra
 	var words []string
 	switch len(args) {
 	case 0:
-		for _, kit := range alltest.Kits() {
-			words = append(words, kit.ESP)
+		for _, sim := range allsim.List() {
+			words = append(words, sim.ESP)
 		}
 	case 1:
-		if kit := alltest.Kit(args[0]); kit != nil {
-			words = sampleWords(kit)
+		if sim := allsim.Find(args[0]); sim != nil {
+			words = sampleWords(sim)
 		}
 	}
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
 // sampleWords are the event types and the names of samples.
-func sampleWords(kit *anymailtest.Kit) []string {
+func sampleWords(sim *simulator.Simulator) []string {
 	words := map[string]bool{}
-	for _, s := range kit.Samples {
+	for _, s := range sim.Samples {
 		words[s.Name] = true
 		if len(s.Types) > 0 {
 			words[string(s.Types[0])] = true
@@ -131,8 +131,8 @@ func sampleWords(kit *anymailtest.Kit) []string {
 	return slices.Sorted(maps.Keys(words))
 }
 
-func listSamples(out io.Writer, kit *anymailtest.Kit) error {
-	for _, s := range kit.Samples {
+func listSamples(out io.Writer, sim *simulator.Simulator) error {
+	for _, s := range sim.Samples {
 		fmt.Fprintf(out, "%-34s %-12s %s %s\n", s.Name, "/"+s.Endpoint, join(s.Types), s.Reason)
 	}
 	return nil
@@ -140,24 +140,24 @@ func listSamples(out io.Writer, kit *anymailtest.Kit) error {
 
 // findSample finds a sample by its name, or else the first of an event type.
 // With a message of the user's own it has to be one that holds the message.
-func findSample(kit *anymailtest.Kit, event string, ownMIME bool, p anymailtest.Params) (anymailtest.Sample, error) {
-	s, named := kit.Sample(event)
+func findSample(sim *simulator.Simulator, event string, ownMIME bool, p simulator.Params) (simulator.Sample, error) {
+	s, named := sim.Sample(event)
 	if named && (!ownMIME || holdsMIME(s, p)) {
 		return s, nil
 	}
-	for _, s := range kit.Samples {
+	for _, s := range sim.Samples {
 		if len(s.Types) > 0 && string(s.Types[0]) == event && (!ownMIME || holdsMIME(s, p)) {
 			return s, nil
 		}
 	}
 	if ownMIME {
-		return s, usagef("no sample %q of %s holds a whole message, for --eml", event, kit.Title)
+		return s, usagef("no sample %q of %s holds a whole message, for --eml", event, sim.Title)
 	}
-	return s, usagef("%s has no event or sample %q; it has %s", kit.Title, event, strings.Join(sampleWords(kit), ", "))
+	return s, usagef("%s has no event or sample %q; it has %s", sim.Title, event, strings.Join(sampleWords(sim), ", "))
 }
 
 // holdsMIME says whether a longer message makes a longer request.
-func holdsMIME(s anymailtest.Sample, p anymailtest.Params) bool {
+func holdsMIME(s simulator.Sample, p simulator.Params) bool {
 	short := len(s.Make(p).Body)
 	p.MIME = append(slices.Clone(p.MIME), strings.Repeat("x", 10_000)...)
 	return len(s.Make(p).Body)-short >= 10_000
@@ -166,11 +166,11 @@ func holdsMIME(s anymailtest.Sample, p anymailtest.Params) bool {
 // readKey takes the key that the user has, or makes one and says what to
 // configure.
 func (o *triggerOptions) readKey(info io.Writer, key string) error {
-	if !o.kit.Signs(o.sample.Endpoint) {
+	if !o.sim.Signs(o.sample.Endpoint) {
 		return nil
 	}
 	if key == "" {
-		o.credential = o.kit.NewCredential()
+		o.credential = o.sim.NewCredential()
 		fmt.Fprintf(info, "signed with a new key; for the server to trust it, configure\n%s\n", strings.TrimSpace(o.credential.Config))
 		return nil
 	}
@@ -182,7 +182,7 @@ func (o *triggerOptions) readKey(info io.Writer, key string) error {
 		key = strings.TrimSpace(string(content))
 	}
 	var err error
-	if o.credential, err = o.kit.Credential(key); err != nil {
+	if o.credential, err = o.sim.Credential(key); err != nil {
 		return usageError{err}
 	}
 	return nil
@@ -190,7 +190,7 @@ func (o *triggerOptions) readKey(info io.Writer, key string) error {
 
 // request makes the next request: an event of its own, about the same things.
 func (o *triggerOptions) request() (*http.Request, error) {
-	fresh := anymailtest.NewParams()
+	fresh := simulator.NewParams()
 	p := o.params
 	p.EventID, p.Number, p.Time, p.MessageID = fresh.EventID, fresh.Number, fresh.Time, fresh.MessageID
 	if o.messageID != "" {
@@ -198,13 +198,13 @@ func (o *triggerOptions) request() (*http.Request, error) {
 	}
 	r := o.sample.Make(p)
 	var err error
-	if r.URL, err = anymailtest.EndpointURL(o.to, o.name, r.Endpoint); err != nil {
+	if r.URL, err = simulator.EndpointURL(o.to, o.name, r.Endpoint); err != nil {
 		return nil, err
 	}
 	if o.secret != "" {
-		anymailtest.SetSecret(&r, o.secret)
+		simulator.SetSecret(&r, o.secret)
 	}
-	if err := o.kit.SignNow(&r, o.credential); err != nil {
+	if err := o.sim.SignNow(&r, o.credential); err != nil {
 		return nil, err
 	}
 	return r.HTTP()

@@ -1,30 +1,13 @@
 package all_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all"
-	"github.com/goanymail/anymail/esp/all/alltest"
 )
-
-func TestListIsSortedAndLikeTheKits(t *testing.T) {
-	var names, kits []string
-	for _, e := range all.List() {
-		names = append(names, e.Name)
-		kit := alltest.Kit(e.Name)
-		require.NotNil(t, kit, e.Name)
-		require.Equal(t, kit.Title, e.Title)
-	}
-	for _, kit := range alltest.Kits() {
-		kits = append(kits, kit.ESP)
-	}
-	require.True(t, slices.IsSorted(names))
-	require.Equal(t, names, kits)
-}
 
 func TestNew(t *testing.T) {
 	for _, e := range all.List() {

@@ -10,29 +10,30 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // For every ESP that signs, to refuse a forgery allocates less than to take the
 // original does, where both have the shared secret.
 func TestForgeriesAllocateLess(t *testing.T) {
-	for _, kit := range alltest.Kits() {
-		if kit.NewCredential == nil {
+	for _, sim := range allsim.List() {
+		if sim.NewCredential == nil {
 			continue
 		}
-		t.Run(kit.ESP, func(t *testing.T) {
-			ours, theirs := kit.NewCredential(), kit.NewCredential()
-			adapter, err := kit.New(ours)
+		t.Run(sim.ESP, func(t *testing.T) {
+			ours, theirs := sim.NewCredential(), sim.NewCredential()
+			adapter, err := sim.NewAdapter(ours)
 			require.NoError(t, err)
 			d, err := anymail.New(anymail.WithSharedSecret(anymailtest.SharedSecret), anymail.WithLogger(slog.New(slog.DiscardHandler)))
 			require.NoError(t, err)
-			require.NoError(t, d.Register(kit.ESP, adapter))
+			require.NoError(t, d.Register(sim.ESP, adapter))
 			require.NoError(t, new(anymailtest.Recorder).Connect(&d.Signals, "recorder"))
 
-			handle(t, d, kit, ours) // fetches certificates, fills caches and pools
-			handle(t, d, kit, theirs)
-			accepted := handle(t, d, kit, ours)
-			forged := handle(t, d, kit, theirs)
+			handle(t, d, sim, ours) // fetches certificates, fills caches and pools
+			handle(t, d, sim, theirs)
+			accepted := handle(t, d, sim, ours)
+			forged := handle(t, d, sim, theirs)
 			require.Equal(t, http.StatusOK, accepted.status)
 			require.Equal(t, http.StatusBadRequest, forged.status)
 			require.Less(t, forged.bytes, accepted.bytes)
@@ -46,23 +47,23 @@ type outcome struct {
 	bytes  uint64 // that handling one of them allocates, on average
 }
 
-// handle makes some requests of a kit's first signed sample and handles them.
-func handle(t *testing.T, handler http.Handler, kit *anymailtest.Kit, signer anymailtest.Credential) (o outcome) {
+// handle makes some requests of a simulator's first signed sample and handles them.
+func handle(t *testing.T, handler http.Handler, sim *simulator.Simulator, signer simulator.Credential) (o outcome) {
 	t.Helper()
 	const n = 20
 	var requests []*http.Request
-	for _, sample := range kit.Samples {
-		if !kit.Signs(sample.Endpoint) || len(sample.Types) == 0 {
+	for _, sample := range sim.Samples {
+		if !sim.Signs(sample.Endpoint) || len(sample.Types) == 0 {
 			continue
 		}
 		for range n {
-			r := sample.Make(anymailtest.NewParams())
+			r := sample.Make(simulator.NewParams())
 			var err error
-			r.URL, err = anymailtest.EndpointURL("http://hooks.example.com", kit.ESP, r.Endpoint)
+			r.URL, err = simulator.EndpointURL("http://hooks.example.com", sim.ESP, r.Endpoint)
 			require.NoError(t, err)
 			r.Header = r.Header.Clone()
-			anymailtest.SetSecret(&r, anymailtest.SharedSecret)
-			require.NoError(t, kit.SignNow(&r, signer))
+			simulator.SetSecret(&r, anymailtest.SharedSecret)
+			require.NoError(t, sim.SignNow(&r, signer))
 			request, err := r.HTTP()
 			require.NoError(t, err)
 			request.Host, request.RemoteAddr = "hooks.example.com", "192.0.2.1:1"

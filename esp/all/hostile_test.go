@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // hostile are JSON texts that nobody expects where they stand.
@@ -29,13 +29,13 @@ var hostile = []string{
 // Whatever stands in place of one value of an event, no parser panics, and what
 // it makes of the event has a JSON form.
 func TestHostileValues(t *testing.T) {
-	for _, kit := range alltest.Kits() {
-		t.Run(kit.ESP, func(t *testing.T) {
-			adapter, err := kit.New()
+	for _, sim := range allsim.List() {
+		t.Run(sim.ESP, func(t *testing.T) {
+			adapter, err := sim.NewAdapter()
 			require.NoError(t, err)
 			seen := map[string]bool{}
-			for _, sample := range kit.Samples {
-				request := sample.Make(anymailtest.NewParams())
+			for _, sample := range sim.Samples {
+				request := sample.Make(simulator.NewParams())
 				for place, put := range places(t, request) {
 					at := sample.Endpoint + " " + place
 					if seen[at] {
@@ -70,18 +70,18 @@ func TestHostileValues(t *testing.T) {
 
 var errPanic = errors.New("panic")
 
-func parse(adapter anymail.Adapter, r anymailtest.Request) (events []anymail.Event, err error) {
+func parse(adapter anymail.Adapter, r simulator.Request) (events []anymail.Event, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			events, err = nil, fmt.Errorf("%w: %v", errPanic, v)
 		}
 	}()
-	return anymailtest.Parse(adapter, r)
+	return simulator.Parse(adapter, r)
 }
 
 // places returns the values of the JSON that a request has, by their paths, and
 // for each what makes the request's body with another value there.
-func places(t *testing.T, r anymailtest.Request) map[string]func(string) []byte {
+func places(t *testing.T, r simulator.Request) map[string]func(string) []byte {
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	out := map[string]func(string) []byte{}
 	if media == "application/x-www-form-urlencoded" {

@@ -14,8 +14,9 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/inbound/rawmime"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // TestSameMailFromEveryESP: those that hand over a mail as it was received give
@@ -31,14 +32,14 @@ func TestSameMailFromEveryESP(t *testing.T) {
 		mails[filepath.Base(file)] = raw
 	}
 	var whole []string
-	for _, kit := range alltest.Kits() {
-		if kit.ESP == "postmark" {
+	for _, sim := range allsim.List() {
+		if sim.ESP == "postmark" {
 			continue // has the mail beside fields of its own, which are the better source
 		}
-		for _, sample := range kit.Samples {
-			if len(sample.Types) == 1 && sample.Types[0] == anymail.EventInbound && handsOver(t, kit, sample) {
-				whole = append(whole, kit.ESP)
-				t.Run(kit.ESP+" "+sample.Name, func(t *testing.T) { sameMails(t, kit, sample, mails) })
+		for _, sample := range sim.Samples {
+			if len(sample.Types) == 1 && sample.Types[0] == anymail.EventInbound && handsOver(t, sim, sample) {
+				whole = append(whole, sim.ESP)
+				t.Run(sim.ESP+" "+sample.Name, func(t *testing.T) { sameMails(t, sim, sample, mails) })
 			}
 		}
 	}
@@ -46,20 +47,20 @@ func TestSameMailFromEveryESP(t *testing.T) {
 }
 
 // handsOver says whether a sample holds the mail that it is given.
-func handsOver(t *testing.T, kit *anymailtest.Kit, sample anymailtest.Sample) bool {
-	p := anymailtest.NewParams()
+func handsOver(t *testing.T, sim *simulator.Simulator, sample simulator.Sample) bool {
+	p := simulator.NewParams()
 	p.MIME = []byte("Subject: told apart\r\n\r\nby its text\r\n")
-	message := send(t, anymailtest.NewServer(t, kit), sample, p)
+	message := send(t, anymailtest.NewServer(t, sim), sample, p)
 	return sameLines(message.RawMIME, p.MIME)
 }
 
-func sameMails(t *testing.T, kit *anymailtest.Kit, sample anymailtest.Sample, mails map[string][]byte) {
-	server := anymailtest.NewServer(t, kit)
+func sameMails(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, mails map[string][]byte) {
+	server := anymailtest.NewServer(t, sim)
 	// What an ESP adds, and no mail says.
 	ignored := cmpopts.IgnoreFields(anymail.InboundMessage{}, "EnvelopeSender", "EnvelopeRecipient",
 		"StrippedText", "StrippedHTML", "SpamDetected", "SpamScore", "Authentication")
 	for name, raw := range mails {
-		p := anymailtest.NewParams()
+		p := simulator.NewParams()
 		p.MIME = raw
 		got := send(t, server, sample, p)
 		if !utf8.Valid(raw) && !sameLines(got.RawMIME, raw) {
@@ -78,7 +79,7 @@ func sameLines(a, b []byte) bool {
 	return bytes.Equal(bytes.ReplaceAll(a, []byte("\r\n"), []byte("\n")), bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
 }
 
-func send(t *testing.T, server *anymailtest.Server, sample anymailtest.Sample, p anymailtest.Params) anymail.InboundMessage {
+func send(t *testing.T, server *anymailtest.Server, sample simulator.Sample, p simulator.Params) anymail.InboundMessage {
 	t.Helper()
 	events := server.Send(t, sample, p)
 	require.Len(t, events, 1)

@@ -20,39 +20,39 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/amazonses"
-	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/verify"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, amazonsestest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, amazonsessim.New()) }
 
 func TestConformanceUnsigned(t *testing.T) {
-	anymailtest.Conformance(t, amazonsestest.UnsignedKit())
+	conformance.Run(t, amazonsessim.NewUnsigned())
 }
 
 const topic = "arn:aws:sns:eu-west-1:123456789012:mail"
 
 // sns puts a message into the JSON that SNS posts.
-func sns(t testing.TB, message string) anymailtest.Request {
+func sns(t testing.TB, message string) simulator.Request {
 	t.Helper()
 	body, err := json.MarshalIndent(map[string]string{
 		"Type": "Notification", "MessageId": "11111111-2222-5333-8444-555555555555", "TopicArn": topic,
 		"Message": message, "Timestamp": "2026-09-21T14:13:21.000Z",
 	}, "", "  ")
 	require.NoError(t, err)
-	return anymailtest.JSON("tracking", body)
+	return simulator.JSON("tracking", body)
 }
 
 // parse gives a record to the parser.
 func parse(t testing.TB, config amazonses.Config, record string) ([]anymail.Event, error) {
 	t.Helper()
-	adapter, err := amazonses.New(config)
-	require.NoError(t, err)
-	return anymailtest.Parse(adapter, sns(t, record))
+	adapter := esptest.New(t, amazonses.New, config)
+	return simulator.Parse(adapter, sns(t, record))
 }
 
 func tracking(t testing.TB, record string) []*anymail.TrackingEvent {
@@ -402,7 +402,7 @@ func TestStrangeMessages(t *testing.T) {
 
 	adapter, err := amazonses.New(amazonses.Config{})
 	require.NoError(t, err)
-	_, err = anymailtest.Parse(adapter, anymailtest.JSON("tracking", []byte(`{"eventType":"Send"}`)))
+	_, err = simulator.Parse(adapter, simulator.JSON("tracking", []byte(`{"eventType":"Send"}`)))
 	require.ErrorIs(t, err, anymail.ErrMalformed, "without AcceptUnsigned a record is not taken for itself")
 }
 
@@ -418,31 +418,31 @@ func TestTooManyRecipients(t *testing.T) {
 // TestKeys: each recipient has a key of its own, and a bounce has the same one
 // whichever of SES's two ways it comes.
 func TestKeys(t *testing.T) {
-	kit := amazonsestest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	p := anymailtest.NewParams()
-	two, _ := kit.Sample("Bounce of two recipients")
+	sim := amazonsessim.New()
+	s := anymailtest.NewServer(t, sim)
+	p := simulator.NewParams()
+	two, _ := sim.Sample("Bounce of two recipients")
 	events := s.Send(t, two, p)
 	require.Len(t, events, 2)
 	require.NotEqual(t, events[0].Base().Key, events[1].Base().Key)
 	require.Equal(t, events[0].Base().ID, events[1].Base().ID)
 
-	p = anymailtest.NewParams()
-	published, _ := kit.Sample("Bounce Permanent NoEmail")
-	older, _ := kit.Sample("notification Bounce")
+	p = simulator.NewParams()
+	published, _ := sim.Sample("Bounce Permanent NoEmail")
+	older, _ := sim.Sample("notification Bounce")
 	older.Make = altered(older.Make, func(m map[string]string) { m["MessageId"] = "99999999-2222-5333-8444-555555555555" })
 	first := s.Send(t, published, p)
 	require.Len(t, first, 1)
 	require.Empty(t, s.Send(t, older, p), "it was delivered already")
-	again := anymailtest.NewServer(t, kit).Send(t, older, p)
+	again := anymailtest.NewServer(t, sim).Send(t, older, p)
 	require.Len(t, again, 1)
 	require.Equal(t, first[0].Base().Key, again[0].Base().Key)
 	require.NotEqual(t, first[0].Base().ID, again[0].Base().ID)
 }
 
 // altered changes what SNS posts, before it is signed.
-func altered(made func(anymailtest.Params) anymailtest.Request, change func(map[string]string)) func(anymailtest.Params) anymailtest.Request {
-	return func(p anymailtest.Params) anymailtest.Request {
+func altered(made func(simulator.Params) simulator.Request, change func(map[string]string)) func(simulator.Params) simulator.Request {
+	return func(p simulator.Params) simulator.Request {
 		r := made(p)
 		var m map[string]string
 		if err := json.Unmarshal(r.Body, &m); err != nil {
@@ -465,10 +465,10 @@ func TestEventsShareNothing(t *testing.T) {
 }
 
 func TestRedelivery(t *testing.T) {
-	kit := amazonsestest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	sample, _ := kit.Sample("Delivery")
-	request := s.Prepare(t, sample, anymailtest.NewParams())
+	sim := amazonsessim.New()
+	s := anymailtest.NewServer(t, sim)
+	sample, _ := sim.Sample("Delivery")
+	request := s.Prepare(t, sample, simulator.NewParams())
 	for i := range 2 { // SNS delivers at least once, each time the very same
 		status, _ := s.Post(t, request)
 		require.Equal(t, http.StatusOK, status)
@@ -478,7 +478,7 @@ func TestRedelivery(t *testing.T) {
 
 // cloud is the made-up AWS with an account of what was asked of it.
 type cloud struct {
-	amazonsestest.AWS
+	amazonsessim.AWS
 	mu   sync.Mutex
 	urls []string
 }
@@ -502,10 +502,10 @@ func (c *cloud) confirmations() (urls []string) {
 	return urls
 }
 
-// kit has the cloud's adapters with changed settings.
-func (c *cloud) kit(change func(*amazonses.Config)) *anymailtest.Kit {
-	kit := c.Kit()
-	kit.New = func(trusted ...anymailtest.Credential) (anymail.Adapter, error) {
+// simulator has the cloud's adapters with changed settings.
+func (c *cloud) sim(change func(*amazonses.Config)) *simulator.Simulator {
+	sim := c.Simulator()
+	sim.NewAdapter = func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 		config, err := c.Config(trusted...)
 		if err != nil {
 			return nil, err
@@ -516,7 +516,7 @@ func (c *cloud) kit(change func(*amazonses.Config)) *anymailtest.Kit {
 		}
 		return amazonses.New(config)
 	}
-	return kit
+	return sim
 }
 
 func TestSubscriptionConfirmation(t *testing.T) {
@@ -556,10 +556,10 @@ func TestSubscriptionConfirmation(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			asked = nil
 			var c cloud
-			kit := c.kit(tt.change)
-			s := anymailtest.NewServer(t, kit, tt.options...)
-			sample, _ := kit.Sample("SubscriptionConfirmation")
-			status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+			sim := c.sim(tt.change)
+			s := anymailtest.NewServer(t, sim, tt.options...)
+			sample, _ := sim.Sample("SubscriptionConfirmation")
+			status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
 			require.Equal(t, tt.status, status, s.Rejections.All())
 			require.Len(t, c.confirmations(), tt.gets)
 			require.Equal(t, tt.asked, asked)
@@ -579,11 +579,11 @@ func TestSubscriptionElsewhere(t *testing.T) {
 		"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=" + topic + "-2",
 	} {
 		var c cloud
-		kit := c.kit(nil)
-		s := anymailtest.NewServer(t, kit)
-		sample, _ := kit.Sample("SubscriptionConfirmation")
+		sim := c.sim(nil)
+		s := anymailtest.NewServer(t, sim)
+		sample, _ := sim.Sample("SubscriptionConfirmation")
 		sample.Make = altered(sample.Make, func(m map[string]string) { m["SubscribeURL"] = elsewhere })
-		status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+		status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
 		require.Equal(t, http.StatusBadRequest, status, elsewhere)
 		require.Empty(t, c.confirmations(), elsewhere)
 		require.ErrorIs(t, s.Rejections.All()[0].Err, anymail.ErrMalformed)
@@ -593,10 +593,10 @@ func TestSubscriptionElsewhere(t *testing.T) {
 func TestUnsubscribeConfirmationIsLogged(t *testing.T) {
 	var log strings.Builder
 	var c cloud
-	kit := c.kit(func(config *amazonses.Config) { config.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-	s := anymailtest.NewServer(t, kit)
-	sample, _ := kit.Sample("UnsubscribeConfirmation")
-	require.Empty(t, s.Send(t, sample, anymailtest.NewParams()))
+	sim := c.sim(func(config *amazonses.Config) { config.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	s := anymailtest.NewServer(t, sim)
+	sample, _ := sim.Sample("UnsubscribeConfirmation")
+	require.Empty(t, s.Send(t, sample, simulator.NewParams()))
 	require.Empty(t, c.confirmations(), "its URL would subscribe again")
 	require.Contains(t, log.String(), "level=WARN")
 	require.Contains(t, log.String(), topic)
@@ -629,8 +629,8 @@ func TestUnsigned(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var c cloud
-			s := anymailtest.NewServer(t, c.kit(tt.change))
-			r := anymailtest.JSON("tracking", []byte(tt.body))
+			s := anymailtest.NewServer(t, c.sim(tt.change))
+			r := simulator.JSON("tracking", []byte(tt.body))
 			r.Header = tt.header
 			status, _ := s.Post(t, s.Address(t, r))
 			require.Equal(t, tt.status, status, s.Rejections.All())
@@ -647,12 +647,10 @@ func TestUnsigned(t *testing.T) {
 }
 
 func TestUnsignedBatch(t *testing.T) {
-	adapter, err := amazonses.New(amazonses.Config{AcceptUnsigned: true})
-	require.NoError(t, err)
-	r := anymailtest.JSON("tracking", []byte(`[{"eventType":"Send","mail":{"messageId":"m1"}},{"eventType":"Send","mail":{"messageId":"m2"}}]`))
+	adapter := esptest.New(t, amazonses.New, amazonses.Config{AcceptUnsigned: true})
+	r := simulator.JSON("tracking", []byte(`[{"eventType":"Send","mail":{"messageId":"m1"}},{"eventType":"Send","mail":{"messageId":"m2"}}]`))
 	r.Header.Set("X-Amz-Sns-Message-Id", "m1")
-	events, err := anymailtest.Parse(adapter, r)
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, adapter, r)
 	require.Len(t, events, 2)
 	for _, ev := range events {
 		require.Empty(t, ev.Base().ID, "one id for two events would be the same key")
@@ -747,8 +745,7 @@ func TestInbound(t *testing.T) {
 			if tt.s3 != nil {
 				config.Objects = tt.s3
 			}
-			adapter, err := amazonses.New(config)
-			require.NoError(t, err)
+			adapter := esptest.New(t, amazonses.New, config)
 			p := &anymail.Payload{Body: sns(t, tt.record).Body, Limits: anymail.Limits{Fetch: tt.limit}}
 			events, err := adapter.Endpoints()[1].Parser.ParseEvents(t.Context(), p)
 			require.NoError(t, err)
@@ -790,40 +787,40 @@ func TestInboundCannotBeFetched(t *testing.T) {
 // TestInboundWithoutContent: the notification of another action has another
 // key than the one that brings the message.
 func TestInboundWithoutContent(t *testing.T) {
-	kit := amazonsestest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	p := anymailtest.NewParams()
+	sim := amazonsessim.New()
+	s := anymailtest.NewServer(t, sim)
+	p := simulator.NewParams()
 	for _, name := range []string{"Received Lambda", "Received SNS base64"} {
-		sample, _ := kit.Sample(name)
+		sample, _ := sim.Sample(name)
 		require.Len(t, s.Send(t, sample, p), 1, name)
 	}
-	sample, _ := kit.Sample("Received S3")
+	sample, _ := sim.Sample("Received S3")
 	require.Empty(t, s.Send(t, sample, p), "the same message again")
 }
 
 // TestEitherEndpoint: a topic on the other URL is no mistake.
 func TestEitherEndpoint(t *testing.T) {
-	kit := amazonsestest.Kit()
-	s := anymailtest.NewServer(t, kit)
+	sim := amazonsessim.New()
+	s := anymailtest.NewServer(t, sim)
 	for name, endpoint := range map[string]string{"Click": "inbound", "Received SNS base64": "tracking"} {
-		sample, _ := kit.Sample(name)
+		sample, _ := sim.Sample(name)
 		made := sample.Make
-		sample.Make = func(p anymailtest.Params) anymailtest.Request {
+		sample.Make = func(p simulator.Params) simulator.Request {
 			r := made(p)
 			r.Endpoint = endpoint
 			return r
 		}
-		events := s.Send(t, sample, anymailtest.NewParams())
+		events := s.Send(t, sample, simulator.NewParams())
 		require.Len(t, events, 1)
 		require.Equal(t, sample.Types[0], events[0].Base().Type)
 	}
 }
 
 func TestChallenge(t *testing.T) {
-	kit := amazonsestest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	sample, _ := kit.Sample("Send")
-	request := s.Prepare(t, sample, anymailtest.NewParams())
+	sim := amazonsessim.New()
+	s := anymailtest.NewServer(t, sim)
+	sample, _ := sim.Sample("Send")
+	request := s.Prepare(t, sample, simulator.NewParams())
 	request.Header.Del("Authorization") // as in the first attempt of SNS
 	req, err := request.HTTP()
 	require.NoError(t, err)
@@ -836,14 +833,11 @@ func TestChallenge(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for name, config := range map[string]amazonses.Config{
+	esptest.Misconfigured(t, amazonses.New, map[string]amazonses.Config{
 		"not an ARN":            {TopicARNs: []string{"mail"}},
 		"ARN of something else": {TopicARNs: []string{"arn:aws:sqs:eu-west-1:123456789012:mail"}},
 		"no buckets":            {Objects: new(storage)},
-	} {
-		_, err := amazonses.New(config)
-		require.ErrorIs(t, err, anymail.ErrConfig, name)
-	}
+	})
 	for name, tt := range map[string]struct {
 		config amazonses.Config
 		secret bool
@@ -875,50 +869,46 @@ func TestConfig(t *testing.T) {
 
 // TestStatuses: a 4xx would make SNS give up on what a retry can mend.
 func TestStatuses(t *testing.T) {
-	kit := amazonsestest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")))
-	sample, _ := kit.Sample("Send")
-	status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+	sim := amazonsessim.New()
+	s := anymailtest.NewServer(t, sim, anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")))
+	sample, _ := sim.Sample("Send")
+	status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.ErrorIs(t, s.Rejections.All()[0].Err, anymail.ErrForbidden)
 }
 
 func TestWindow(t *testing.T) {
-	kit := amazonsestest.Kit()
-	sample, _ := kit.Sample("Delivery")
+	sim := amazonsessim.New()
+	sample, _ := sim.Sample("Delivery")
 	for age, want := range map[time.Duration]int{
 		time.Hour:      http.StatusOK, // the longest that a topic's retry policy can be
 		-time.Minute:   http.StatusOK,
 		24 * time.Hour: http.StatusBadRequest,
 	} {
-		s := anymailtest.NewServer(t, kit)
-		p := anymailtest.NewParams()
+		s := anymailtest.NewServer(t, sim)
+		p := simulator.NewParams()
 		p.Time = p.Time.Add(-age)
 		r := s.Address(t, sample.Make(p))
-		require.NoError(t, kit.Sign(&r, s.Credential, p.Time))
+		require.NoError(t, sim.Sign(&r, s.Credential, p.Time))
 		status, _ := s.Post(t, r)
 		require.Equal(t, want, status, age)
 	}
 }
 
-func FuzzTracking(f *testing.F) {
-	anymailtest.FuzzParser(f, amazonsestest.Kit(), "tracking")
-}
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, amazonsessim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) {
-	anymailtest.FuzzParser(f, amazonsestest.Kit(), "inbound")
-}
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, amazonsessim.New(), "inbound") }
 
 // FuzzUnsigned reaches the record without an envelope around it.
 func FuzzUnsigned(f *testing.F) {
-	kit := amazonsestest.UnsignedKit()
-	for _, s := range kit.Samples { // one endpoint is as good as the other
+	sim := amazonsessim.NewUnsigned()
+	for _, s := range sim.Samples { // one endpoint is as good as the other
 		if s.Endpoint == "inbound" {
-			r := s.Make(anymailtest.NewParams())
+			r := s.Make(simulator.NewParams())
 			f.Add(r.Header.Get("Content-Type"), r.Body)
 		}
 	}
-	anymailtest.FuzzParser(f, kit, "tracking")
+	anymailtest.FuzzParser(f, sim, "tracking")
 }
 
 func Example() {

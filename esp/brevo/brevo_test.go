@@ -16,28 +16,20 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/brevo"
-	"github.com/goanymail/anymail/esp/brevo/brevotest"
+	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, brevotest.Kit())
-}
-
-func newAdapter(t testing.TB, config brevo.Config) *brevo.Adapter {
-	t.Helper()
-	adapter, err := brevo.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, brevosim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	events, err := anymailtest.Parse(newAdapter(t, brevo.Config{}), anymailtest.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, brevo.New, brevo.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -315,7 +307,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func withAPI(t testing.TB, f roundTripper) *brevo.Adapter {
 	t.Helper()
-	return newAdapter(t, brevo.Config{APIKeys: anymail.Keys("newer-key", "older-key"), Client: &http.Client{Transport: f}})
+	return esptest.New(t, brevo.New, brevo.Config{APIKeys: anymail.Keys("newer-key", "older-key"), Client: &http.Client{Transport: f}})
 }
 
 func TestInbound(t *testing.T) {
@@ -329,8 +321,7 @@ func TestInbound(t *testing.T) {
 		}
 		return 500, "unexpected"
 	})
-	events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(inboundBody)))
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(inboundBody)))
 	require.Len(t, events, 1)
 	anymailtest.Equal(t, wantInbound([]byte("hello"), []byte("\x89PNG\r\n\x1a\n")), events[0])
 }
@@ -351,8 +342,8 @@ func TestInboundOverTheLimit(t *testing.T) {
 		}
 		return 200, "hello"
 	})
-	s := anymailtest.NewServerFor(t, brevotest.Kit(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 7}))
-	status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(inboundBody))))
+	s := anymailtest.NewServerFor(t, brevosim.New(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 7}))
+	status, _ := s.Post(t, s.Address(t, simulator.JSON("inbound", []byte(inboundBody))))
 	require.Equal(t, http.StatusOK, status)
 	anymailtest.Equal(t, wantInbound([]byte("hello"), nil), s.Take()[0])
 }
@@ -360,8 +351,8 @@ func TestInboundOverTheLimit(t *testing.T) {
 // Attachments that declare less than they are do not get through either.
 func TestInboundAttachmentLies(t *testing.T) {
 	adapter := withAPI(t, func(*http.Request) (int, string) { return 200, strings.Repeat("x", 100) })
-	s := anymailtest.NewServerFor(t, brevotest.Kit(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 50}))
-	status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(inboundBody))))
+	s := anymailtest.NewServerFor(t, brevosim.New(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 50}))
+	status, _ := s.Post(t, s.Address(t, simulator.JSON("inbound", []byte(inboundBody))))
 	require.Equal(t, http.StatusOK, status)
 	anymailtest.Equal(t, wantInbound(nil, nil), s.Take()[0])
 }
@@ -374,29 +365,28 @@ func TestInboundAttachmentGone(t *testing.T) {
 		}
 		return 200, "hello"
 	})
-	events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(inboundBody)))
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(inboundBody)))
 	anymailtest.Equal(t, wantInbound([]byte("hello"), nil), events[0])
 }
 
 // While attachments cannot be had, Brevo is asked to come again, in the only
 // way that it understands.
 func TestInboundAPIDown(t *testing.T) {
-	kit := brevotest.Kit()
+	sim := brevosim.New()
 	for name, answer := range map[string]roundTripper{
 		"no connection": func(*http.Request) (int, string) { return 0, "refused" },
 		"500":           func(*http.Request) (int, string) { return 500, "" },
 		"wrong key":     func(*http.Request) (int, string) { return 401, "" },
 		"rate limit":    func(*http.Request) (int, string) { return 429, "" },
 	} {
-		s := anymailtest.NewServerFor(t, kit, withAPI(t, answer))
-		status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(inboundBody))))
+		s := anymailtest.NewServerFor(t, sim, withAPI(t, answer))
+		status, _ := s.Post(t, s.Address(t, simulator.JSON("inbound", []byte(inboundBody))))
 		require.Equal(t, http.StatusTooManyRequests, status, name)
 		require.Empty(t, s.Take(), name)
 		require.NotContains(t, s.Rejections.All()[0].Err.Error(), "tok", name)
 	}
-	adapter := newAdapter(t, brevo.Config{APIKeys: new(anymail.KeyRing)})
-	_, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(inboundBody)))
+	adapter := esptest.New(t, brevo.New, brevo.Config{APIKeys: new(anymail.KeyRing)})
+	_, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(inboundBody)))
 	require.ErrorIs(t, err, anymail.ErrConfig, "a key is configured but there is none")
 }
 
@@ -411,7 +401,7 @@ func TestHostileTokens(t *testing.T) {
 	})
 	for _, token := range []string{"", ".", "..", "../../account", "/", "?a=b", "x#y", "@example.org", `\..\`, "%2e%2e"} {
 		body := fmt.Sprintf(`{"items":[{"Attachments":[{"Name":"a","DownloadToken":%q}]}]}`, token)
-		events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(body)))
+		events, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(body)))
 		require.NoError(t, err, token)
 		require.Len(t, events, 1, token)
 	}
@@ -451,10 +441,10 @@ func TestWrongEndpoint(t *testing.T) {
 
 // Brevo throws an event away at any status but 429.
 func TestOnly429(t *testing.T) {
-	kit := brevotest.Kit()
+	sim := brevosim.New()
 	post := func(option anymail.Option) int {
-		s := anymailtest.NewServer(t, kit, option)
-		status, _ := s.Post(t, s.Prepare(t, kit.Samples[0], anymailtest.NewParams()))
+		s := anymailtest.NewServer(t, sim, option)
+		status, _ := s.Post(t, s.Prepare(t, sim.Samples[0], simulator.NewParams()))
 		return status
 	}
 	require.Equal(t, http.StatusTooManyRequests, post(anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24"))), "a wrong address list")
@@ -463,17 +453,17 @@ func TestOnly429(t *testing.T) {
 
 // Nor does it ever bring a message again that was answered otherwise.
 func TestNoMessageIsLost(t *testing.T) {
-	kit := brevotest.Kit()
-	sample, ok := kit.Sample("inboundEmailProcessed")
+	sim := brevosim.New()
+	sample, ok := sim.Sample("inboundEmailProcessed")
 	require.True(t, ok)
 	for name, option := range map[string]anymail.Option{
 		"a limit that is too small": anymail.WithLimits(anymail.Limits{Body: 10}),
 		"another secret":            anymail.WithSharedSecret("webhook:Not-the-0ne-at-Brevo"),
 		"a full queue":              anymail.WithQueue(fullQueue{}),
 	} {
-		s := anymailtest.NewServer(t, kit, option)
-		r := s.Prepare(t, sample, anymailtest.NewParams())
-		anymailtest.SetSecret(&r, anymailtest.SharedSecret)
+		s := anymailtest.NewServer(t, sim, option)
+		r := s.Prepare(t, sample, simulator.NewParams())
+		simulator.SetSecret(&r, anymailtest.SharedSecret)
 		status, _ := s.Post(t, r)
 		require.Equal(t, http.StatusTooManyRequests, status, name)
 	}
@@ -484,10 +474,10 @@ type fullQueue struct{}
 func (fullQueue) Enqueue(context.Context, []anymail.Event) error { return anymail.ErrUnavailable }
 
 func TestBearerToken(t *testing.T) {
-	kit := brevotest.Kit()
-	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("new-token", "old-token")})
-	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithoutSharedSecret())
-	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+	sim := brevosim.New()
+	adapter := esptest.New(t, brevo.New, brevo.Config{BearerTokens: anymail.Keys("new-token", "old-token")})
+	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithoutSharedSecret())
+	r := s.Prepare(t, sim.Samples[0], simulator.NewParams())
 	for value, want := range map[string]int{
 		"": 400, "Bearer": 400, "Bearer ": 400, "Bearer wrong": 400, "Basic old-token": 400, "old-token": 400,
 		"Bearer old-token": 200, "bearer new-token": 200,
@@ -499,14 +489,14 @@ func TestBearerToken(t *testing.T) {
 }
 
 func TestCustomHeader(t *testing.T) {
-	kit := brevotest.Kit()
-	adapter := newAdapter(t, brevo.Config{HeaderName: "x-hook", HeaderValues: anymail.Keys("new-value", "old-value")})
-	s := anymailtest.NewServerFor(t, kit, adapter)
+	sim := brevosim.New()
+	adapter := esptest.New(t, brevo.New, brevo.Config{HeaderName: "x-hook", HeaderValues: anymail.Keys("new-value", "old-value")})
+	s := anymailtest.NewServerFor(t, sim, adapter)
 	// A message comes again: the wrong value may be the one set here.
 	for sample, refused := range map[string]int{"delivered": 400, "inboundEmailProcessed": 429} {
-		sample, ok := kit.Sample(sample)
+		sample, ok := sim.Sample(sample)
 		require.True(t, ok)
-		r := s.Prepare(t, sample, anymailtest.NewParams())
+		r := s.Prepare(t, sample, simulator.NewParams())
 		for value, want := range map[string]int{"": refused, "wrong": refused, "old-value": 200, "new-value": 200} {
 			r.Header.Set("X-Hook", value)
 			status, _ := s.Post(t, r)
@@ -517,14 +507,14 @@ func TestCustomHeader(t *testing.T) {
 
 // Where both are configured, both are demanded.
 func TestTokenAndHeader(t *testing.T) {
-	kit := brevotest.Kit()
-	adapter := newAdapter(t, brevo.Config{BearerTokens: anymail.Keys("token"), HeaderName: "X-Hook", HeaderValues: anymail.Keys("value")})
-	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithoutSharedSecret())
+	sim := brevosim.New()
+	adapter := esptest.New(t, brevo.New, brevo.Config{BearerTokens: anymail.Keys("token"), HeaderName: "X-Hook", HeaderValues: anymail.Keys("value")})
+	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithoutSharedSecret())
 	for _, tt := range []struct {
 		token, value string
 		want         int
 	}{{"Bearer token", "value", 200}, {"Bearer token", "", 400}, {"", "value", 400}} {
-		r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+		r := s.Prepare(t, sim.Samples[0], simulator.NewParams())
 		r.Header.Set("Authorization", tt.token)
 		r.Header.Set("X-Hook", tt.value)
 		status, _ := s.Post(t, r)
@@ -533,21 +523,18 @@ func TestTokenAndHeader(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for name, config := range map[string]brevo.Config{
+	esptest.Misconfigured(t, brevo.New, map[string]brevo.Config{
 		"header without values": {HeaderName: "X-Hook"},
 		"values without header": {HeaderValues: anymail.Keys("value")},
 		"empty value":           {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
 		"empty token":           {BearerTokens: anymail.Keys("")},
 		"empty API key":         {APIKeys: anymail.Keys("")},
-	} {
-		_, err := brevo.New(config)
-		require.ErrorIs(t, err, anymail.ErrConfig, name)
-	}
+	})
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, brevotest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, brevosim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, brevotest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, brevosim.New(), "inbound") }
 
 func Example() {
 	// The token that the webhooks were made with at Brevo; no shared secret.

@@ -12,28 +12,20 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/mailersend"
-	"github.com/goanymail/anymail/esp/mailersend/mailersendtest"
+	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, mailersendtest.Kit())
-}
-
-func newAdapter(t testing.TB, config mailersend.Config) *mailersend.Adapter {
-	t.Helper()
-	adapter, err := mailersend.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailersendsim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	events, err := anymailtest.Parse(newAdapter(t, mailersend.Config{}), anymailtest.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailersend.New, mailersend.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -259,8 +251,8 @@ const (
 )
 
 func TestSignature(t *testing.T) {
-	kit := mailersendtest.Kit()
-	adapter := newAdapter(t, mailersend.Config{TrackingSecrets: anymail.Keys("ms_next_secret", "ms_demo_secret"), InboundSecrets: anymail.Keys("ms_inbound_secret")})
+	sim := mailersendsim.New()
+	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("ms_next_secret", "ms_demo_secret"), InboundSecrets: anymail.Keys("ms_inbound_secret")})
 	tests := []struct {
 		name, endpoint, body, signature string
 		status, events                  int
@@ -278,8 +270,8 @@ func TestSignature(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := anymailtest.NewServerFor(t, kit, adapter)
-			r := s.Address(t, anymailtest.JSON(tt.endpoint, []byte(tt.body)))
+			s := anymailtest.NewServerFor(t, sim, adapter)
+			r := s.Address(t, simulator.JSON(tt.endpoint, []byte(tt.body)))
 			r.Header.Set("Signature", tt.signature)
 			status, _ := s.Post(t, r)
 			require.Equal(t, tt.status, status)
@@ -291,9 +283,9 @@ func TestSignature(t *testing.T) {
 // MailerSend saves no webhook without a 2xx to its test, and pauses one that
 // fails often, so what comes twice is answered twice and run once.
 func TestTwice(t *testing.T) {
-	s := anymailtest.NewServerFor(t, mailersendtest.Kit(), newAdapter(t, mailersend.Config{TrackingSecrets: anymail.Keys("ms_demo_secret")}))
+	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("ms_demo_secret")}))
 	for body, signature := range map[string]string{testBody: testSignature, eventBody: eventSignature} {
-		r := s.Address(t, anymailtest.JSON("tracking", []byte(body)))
+		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
 		r.Header.Set("Signature", signature)
 		for range 2 {
 			status, _ := s.Post(t, r)
@@ -306,9 +298,9 @@ func TestTwice(t *testing.T) {
 // The test comes before there is a secret.
 func TestBeforeTheSecret(t *testing.T) {
 	secrets := anymail.NewKeyRing()
-	s := anymailtest.NewServerFor(t, mailersendtest.Kit(), newAdapter(t, mailersend.Config{TrackingSecrets: secrets}))
+	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: secrets}))
 	post := func(body, signature string) int {
-		r := s.Address(t, anymailtest.JSON("tracking", []byte(body)))
+		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
 		r.Header.Set("Signature", signature)
 		status, _ := s.Post(t, r)
 		return status
@@ -323,7 +315,7 @@ func TestBeforeTheSecret(t *testing.T) {
 // What anybody can sign with the published secret leads to no event, whatever
 // it pretends to be.
 func TestPublishedSecret(t *testing.T) {
-	kit := mailersendtest.Kit()
+	sim := mailersendsim.New()
 	for _, body := range []string{
 		eventBody,
 		inboundBody,
@@ -340,9 +332,9 @@ func TestPublishedSecret(t *testing.T) {
 		`{"type":"webhook.test","type":"inbound.message","data":{"raw":"From: a@example.org\r\n\r\nhi"}}`,
 	} {
 		for _, endpoint := range []string{"tracking", "inbound"} {
-			s := anymailtest.NewServer(t, kit)
-			r := s.Address(t, anymailtest.JSON(endpoint, []byte(body)))
-			require.NoError(t, kit.Sign(&r, anymailtest.Credential{Config: publishedSecret}, time.Time{}))
+			s := anymailtest.NewServer(t, sim)
+			r := s.Address(t, simulator.JSON(endpoint, []byte(body)))
+			require.NoError(t, sim.Sign(&r, simulator.Credential{Config: publishedSecret}, time.Time{}))
 			s.Post(t, r)
 			require.Empty(t, s.Take(), body)
 		}
@@ -360,9 +352,9 @@ func TestPublishedSecret(t *testing.T) {
 
 // MailerSend gives up at any 4xx, so what can be mended here is a 5xx.
 func TestRetried(t *testing.T) {
-	kit := mailersendtest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))
-	status, _ := s.Post(t, s.Prepare(t, kit.Samples[0], anymailtest.NewParams()))
+	sim := mailersendsim.New()
+	s := anymailtest.NewServer(t, sim, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))
+	status, _ := s.Post(t, s.Prepare(t, sim.Samples[0], simulator.NewParams()))
 	require.Equal(t, http.StatusServiceUnavailable, status)
 }
 
@@ -438,13 +430,13 @@ func TestInboundWithoutNearlyEverything(t *testing.T) {
 	got := parse(t, "inbound", `{"type":"inbound.message","data":{"id":"im1","recipients":[],"from":null,"sender":[],"headers":[],"attachments":null}}`)[0]
 	anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInbound, ID: "im1"}}, got)
 
-	_, err := anymailtest.Parse(newAdapter(t, mailersend.Config{}), anymailtest.JSON("inbound", []byte(`{"type":"inbound.message","data":7}`)))
+	_, err := simulator.Parse(esptest.New(t, mailersend.New, mailersend.Config{}), simulator.JSON("inbound", []byte(`{"type":"inbound.message","data":7}`)))
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailersendtest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailersendsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailersendtest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailersendsim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New()

@@ -17,14 +17,15 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/mailgun"
-	"github.com/goanymail/anymail/esp/mailgun/mailguntest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, mailguntest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailgunsim.New()) }
 
 // Made with: printf '%s%s' "$TIMESTAMP" "$TOKEN" | openssl dgst -sha256 -hmac "$KEY"
 const (
@@ -39,10 +40,9 @@ const (
 var signedAt = time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
 
 // verifyRequest asks the verifier of an endpoint about a request.
-func verifyRequest(t *testing.T, r anymailtest.Request, keys ...string) (anymail.Proof, error) {
+func verifyRequest(t *testing.T, r simulator.Request, keys ...string) (anymail.Proof, error) {
 	t.Helper()
-	adapter, err := mailgun.New(mailgun.Config{SigningKeys: anymail.Keys(keys...)})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mailgun.New, mailgun.Config{SigningKeys: anymail.Keys(keys...)})
 	for _, ep := range adapter.Endpoints() {
 		if ep.Path == r.Endpoint {
 			return ep.Verifier.Verify(context.Background(), &anymail.Payload{Header: r.Header, Body: r.Body})
@@ -52,20 +52,20 @@ func verifyRequest(t *testing.T, r anymailtest.Request, keys ...string) (anymail
 	return anymail.Proof{}, nil
 }
 
-func signatureJSON(members string) anymailtest.Request {
-	return anymailtest.JSON("tracking", []byte(`{"signature":{`+members+`},"event-data":{"event":"opened"}}`))
+func signatureJSON(members string) simulator.Request {
+	return simulator.JSON("tracking", []byte(`{"signature":{`+members+`},"event-data":{"event":"opened"}}`))
 }
 
 func TestSignature(t *testing.T) {
 	const stamp = `"timestamp":"` + timestamp + `","token":"` + token + `"`
-	form := func(fields string) anymailtest.Request {
-		r := anymailtest.URLEncoded("inbound", nil)
+	form := func(fields string) simulator.Request {
+		r := simulator.URLEncoded("inbound", nil)
 		r.Body = []byte(fields)
 		return r
 	}
 	tests := []struct {
 		name    string
-		request anymailtest.Request
+		request simulator.Request
 		keys    []string
 		key     int // that matched; -1 for none
 	}{
@@ -88,7 +88,7 @@ func TestSignature(t *testing.T) {
 		{"short signature", signatureJSON(stamp + `,"signature":"` + ownSignature[:62] + `"`), []string{signingKey}, -1},
 		{"no signature", signatureJSON(stamp), []string{signingKey}, -1},
 		{"no token", signatureJSON(`"timestamp":"` + timestamp + `","signature":"` + ownSignature + `"`), []string{signingKey}, -1},
-		{"nothing", anymailtest.JSON("tracking", nil), []string{signingKey}, -1},
+		{"nothing", simulator.JSON("tracking", nil), []string{signingKey}, -1},
 		{"not a form", form("%zz"), []string{signingKey}, -1},
 		{"form with the signature before a variable", form("timestamp=" + timestamp + "&token=" + token + "&signature=" + ownSignature + "&signature=00"), []string{signingKey}, -1},
 	}
@@ -122,15 +122,15 @@ func TestTokenCountsOnceWhateverSignature(t *testing.T) {
 // The body is not signed, so whoever has seen a signature could put it over
 // another body.
 func TestTokenIsTakenOnceForAnyBody(t *testing.T) {
-	s := anymailtest.NewServer(t, mailguntest.Kit())
-	sample, _ := s.Kit.Sample("delivered")
-	first := s.Prepare(t, sample, anymailtest.NewParams())
+	s := anymailtest.NewServer(t, mailgunsim.New())
+	sample, _ := s.Simulator.Sample("delivered")
+	first := s.Prepare(t, sample, simulator.NewParams())
 	var signed, forged struct {
 		Signature json.RawMessage `json:"signature"`
 		Event     json.RawMessage `json:"event-data"`
 	}
 	require.NoError(t, json.Unmarshal(first.Body, &signed))
-	second := s.Prepare(t, sample, anymailtest.NewParams())
+	second := s.Prepare(t, sample, simulator.NewParams())
 	require.NoError(t, json.Unmarshal(second.Body, &forged))
 	forged.Signature = signed.Signature
 	var err error
@@ -148,12 +148,12 @@ func TestTokenIsTakenOnceForAnyBody(t *testing.T) {
 
 // Retries go on for 8 hours, perhaps with the first signature.
 func TestWindow(t *testing.T) {
-	kit := mailguntest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	for _, sample := range kit.Samples {
+	sim := mailgunsim.New()
+	s := anymailtest.NewServer(t, sim)
+	for _, sample := range sim.Samples {
 		for age, want := range map[time.Duration]int{8 * time.Hour: http.StatusOK, 10 * time.Hour: http.StatusBadRequest} {
-			r := s.Address(t, sample.Make(anymailtest.NewParams()))
-			require.NoError(t, kit.Sign(&r, s.Credential, time.Now().Add(-age)))
+			r := s.Address(t, sample.Make(simulator.NewParams()))
+			require.NoError(t, sim.Sign(&r, s.Credential, time.Now().Add(-age)))
 			status, _ := s.Post(t, r)
 			require.Equal(t, want, status, "%s signed %v ago", sample.Name, age)
 		}
@@ -162,9 +162,9 @@ func TestWindow(t *testing.T) {
 
 // 406 is what makes Mailgun never try again.
 func TestNever406(t *testing.T) {
-	s := anymailtest.NewServer(t, mailguntest.Kit(), anymail.WithRejectStatus(http.StatusNotAcceptable))
-	for _, sample := range s.Kit.Samples {
-		status, _ := s.Post(t, s.Address(t, sample.Make(anymailtest.NewParams())))
+	s := anymailtest.NewServer(t, mailgunsim.New(), anymail.WithRejectStatus(http.StatusNotAcceptable))
+	for _, sample := range s.Simulator.Samples {
+		status, _ := s.Post(t, s.Address(t, sample.Make(simulator.NewParams())))
 		require.Equal(t, http.StatusBadRequest, status, sample.Name)
 	}
 }
@@ -175,25 +175,21 @@ func TestNew(t *testing.T) {
 }
 
 // parse gives a request to the parser of an adapter without keys.
-func parse(t testing.TB, r anymailtest.Request) []anymail.Event {
+func parse(t testing.TB, r simulator.Request) []anymail.Event {
 	t.Helper()
-	adapter, err := mailgun.New(mailgun.Config{})
-	require.NoError(t, err)
-	events, err := anymailtest.Parse(adapter, r)
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailgun.New, mailgun.Config{}), r)
 }
 
 func parseData(t testing.TB, data string) *anymail.TrackingEvent {
 	t.Helper()
-	events := parse(t, anymailtest.JSON("tracking", []byte(`{"signature":{},"event-data":`+data+`}`)))
+	events := parse(t, simulator.JSON("tracking", []byte(`{"signature":{},"event-data":`+data+`}`)))
 	require.Len(t, events, 1)
 	return events[0].(*anymail.TrackingEvent)
 }
 
 func parseForm(t testing.TB, endpoint, fields string) anymail.Event {
 	t.Helper()
-	r := anymailtest.URLEncoded(endpoint, nil)
+	r := simulator.URLEncoded(endpoint, nil)
 	r.Body = []byte(fields)
 	events := parse(t, r)
 	require.Len(t, events, 1)
@@ -531,15 +527,15 @@ func TestLegacyKey(t *testing.T) {
 
 // A URL that was set at the wrong place is reported, and Mailgun goes on trying.
 func TestWrongEndpoint(t *testing.T) {
-	kit := mailguntest.Kit()
+	sim := mailgunsim.New()
 	for name, endpoint := range map[string]string{"route-forward": "tracking", "route-forward-mime": "tracking", "legacy-bounced": "inbound", "delivered": "inbound"} {
-		s := anymailtest.NewServer(t, kit)
-		sample, ok := kit.Sample(name)
+		s := anymailtest.NewServer(t, sim)
+		sample, ok := sim.Sample(name)
 		require.True(t, ok)
-		r := sample.Make(anymailtest.NewParams())
+		r := sample.Make(simulator.NewParams())
 		r.Endpoint = endpoint
 		r = s.Address(t, r)
-		require.NoError(t, kit.SignNow(&r, s.Credential))
+		require.NoError(t, sim.SignNow(&r, s.Credential))
 		status, _ := s.Post(t, r)
 		require.Contains(t, []int{http.StatusBadRequest, http.StatusUnsupportedMediaType}, status, name)
 		require.Empty(t, s.Take(), name)
@@ -563,8 +559,8 @@ func receivedHeaders() anymail.Headers {
 }
 
 func TestInboundParsed(t *testing.T) {
-	field := func(name, value string) anymailtest.Field { return anymailtest.Field{Name: name, Value: value} }
-	r := anymailtest.Multipart("inbound",
+	field := func(name, value string) simulator.Field { return simulator.Field{Name: name, Value: value} }
+	r := simulator.Multipart("inbound",
 		field("recipient", "help@mg.example.com"), field("sender", "bounce+1@example.org"), field("from", "Grace <grace@example.org>"), field("subject", "Grüße"),
 		field("body-plain", "Hello\n> quoted"), field("body-html", "<p>Hello</p>"), field("body-html", "<p>again</p>"),
 		field("stripped-text", "Hello"), field("stripped-html", "<p>stripped</p>"), field("message-headers", messageHeaders),
@@ -572,9 +568,9 @@ func TestInboundParsed(t *testing.T) {
 		field("Recipient", "forged@example.org"), field("Subject", "forged"), field("Body-Mime", "forged"), field("X-Mailgun-Sflag", "No"),
 		field("attachment-count", "3"),
 		field("content-id-map", `{"<img1@example.org>":"attachment-2","<img1@example.org>":"attachment-10"}`),
-		anymailtest.Field{Name: "attachment-10", Filename: "also.png", ContentType: "image/png", Value: "c"},
-		anymailtest.Field{Name: "attachment-1", Filename: "../../note.txt", ContentType: "text/plain; charset=utf-8", Value: "note\xff"},
-		anymailtest.Field{Name: "attachment-2", Filename: "pic.png", ContentType: "image/png", Value: "\x89PNG\r\n\x1a\n"},
+		simulator.Field{Name: "attachment-10", Filename: "also.png", ContentType: "image/png", Value: "c"},
+		simulator.Field{Name: "attachment-1", Filename: "../../note.txt", ContentType: "text/plain; charset=utf-8", Value: "note\xff"},
+		simulator.Field{Name: "attachment-2", Filename: "pic.png", ContentType: "image/png", Value: "\x89PNG\r\n\x1a\n"},
 		field("attachment-3", "no file name"),
 		field("timestamp", timestamp), field("token", token), field("signature", ownSignature),
 	)
@@ -665,11 +661,10 @@ func answer(status int, body string) roundTripper {
 
 func parseStored(t *testing.T, messageURL string, keys anymail.KeySource, store roundTripper) (*anymail.InboundEvent, error) {
 	t.Helper()
-	adapter, err := mailgun.New(mailgun.Config{APIKeys: keys, Client: &http.Client{Transport: store}})
-	require.NoError(t, err)
-	r := anymailtest.URLEncoded("inbound", nil)
+	adapter := esptest.New(t, mailgun.New, mailgun.Config{APIKeys: keys, Client: &http.Client{Transport: store}})
+	r := simulator.URLEncoded("inbound", nil)
 	r.Body = []byte(storedFields(messageURL))
-	events, err := anymailtest.Parse(adapter, r)
+	events, err := simulator.Parse(adapter, r)
 	if err != nil {
 		return nil, err
 	}
@@ -779,10 +774,10 @@ func TestStoredMessageElsewhere(t *testing.T) {
 }
 
 func TestStoredMessageTooLarge(t *testing.T) {
-	kit := mailguntest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithLimits(anymail.Limits{Fetch: 100}))
-	sample, _ := kit.Sample("route-store")
-	status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+	sim := mailgunsim.New()
+	s := anymailtest.NewServer(t, sim, anymail.WithLimits(anymail.Limits{Fetch: 100}))
+	sample, _ := sim.Sample("route-store")
+	status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
 	require.Equal(t, http.StatusOK, status)
 	events := s.Take()
 	require.Len(t, events, 1)
@@ -790,11 +785,11 @@ func TestStoredMessageTooLarge(t *testing.T) {
 	require.Empty(t, events[0].(*anymail.InboundEvent).Message.RawMIME)
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailguntest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailgunsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailguntest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailgunsim.New(), "inbound") }
 
-func FuzzInboundMIME(f *testing.F) { anymailtest.FuzzParser(f, mailguntest.Kit(), "inbound_mime") }
+func FuzzInboundMIME(f *testing.F) { anymailtest.FuzzParser(f, mailgunsim.New(), "inbound_mime") }
 
 func Example() {
 	adapter, err := mailgun.New(mailgun.Config{

@@ -12,23 +12,20 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/mailjet"
-	"github.com/goanymail/anymail/esp/mailjet/mailjettest"
+	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, mailjettest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailjetsim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	adapter, err := mailjet.New(mailjet.Config{})
-	require.NoError(t, err)
-	events, err := anymailtest.Parse(adapter, anymailtest.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailjet.New, mailjet.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -305,8 +302,7 @@ func TestInboundMinimal(t *testing.T) {
 }
 
 func TestMalformedInbound(t *testing.T) {
-	adapter, err := mailjet.New(mailjet.Config{})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mailjet.New, mailjet.Config{})
 	for name, body := range map[string]string{
 		"no JSON":        `{"Sender"`,
 		"a list":         `[]`,
@@ -314,7 +310,7 @@ func TestMalformedInbound(t *testing.T) {
 		"parts as text":  `{"Recipient":"a@example.com","Parts":"none"}`,
 		"something else": `{}`,
 	} {
-		events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(body)))
+		events, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(body)))
 		require.ErrorIs(t, err, anymail.ErrMalformed, name)
 		require.Empty(t, events, name)
 	}
@@ -323,17 +319,17 @@ func TestMalformedInbound(t *testing.T) {
 func TestInboundAtTracking(t *testing.T) {
 	adapter, err := mailjet.New(mailjet.Config{})
 	require.NoError(t, err)
-	sample, ok := mailjettest.Kit().Sample("parse")
+	sample, ok := mailjetsim.New().Sample("parse")
 	require.True(t, ok)
-	r := sample.Make(anymailtest.NewParams())
+	r := sample.Make(simulator.NewParams())
 	r.Endpoint = "tracking"
-	_, err = anymailtest.Parse(adapter, r)
+	_, err = simulator.Parse(adapter, r)
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailjettest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailjetsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailjettest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailjetsim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New(anymail.WithSharedSecret("mailjet:correct-horse-battery-staple"))

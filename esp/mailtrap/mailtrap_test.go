@@ -17,27 +17,19 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/mailtrap"
-	"github.com/goanymail/anymail/esp/mailtrap/mailtraptest"
+	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, mailtraptest.Kit())
-}
-
-func newAdapter(t testing.TB, config mailtrap.Config) *mailtrap.Adapter {
-	t.Helper()
-	adapter, err := mailtrap.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mailtrapsim.New()) }
 
 func parse(t testing.TB, body string) []anymail.Event {
 	t.Helper()
-	events, err := anymailtest.Parse(newAdapter(t, mailtrap.Config{}), anymailtest.JSON("tracking", []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mailtrap.New, mailtrap.Config{}), simulator.JSON("tracking", []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -241,7 +233,7 @@ func TestFormats(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			events, err := anymailtest.Parse(newAdapter(t, mailtrap.Config{}), anymailtest.JSON("tracking", []byte(tt.body)))
+			events, err := simulator.Parse(esptest.New(t, mailtrap.New, mailtrap.Config{}), simulator.JSON("tracking", []byte(tt.body)))
 			require.ErrorIs(t, err, tt.err)
 			var types []anymail.EventType
 			for _, ev := range events {
@@ -253,7 +245,7 @@ func TestFormats(t *testing.T) {
 }
 
 func TestBatchLimit(t *testing.T) {
-	parser := newAdapter(t, mailtrap.Config{}).Endpoints()[0].Parser
+	parser := esptest.New(t, mailtrap.New, mailtrap.Config{}).Endpoints()[0].Parser
 	for name, body := range map[string]string{
 		"JSON":  `{"events":[` + strings.TrimSuffix(strings.Repeat(`{},`, 12), ",") + `]}`,
 		"lines": strings.Repeat("{}\n", 12),
@@ -277,7 +269,7 @@ func TestVectors(t *testing.T) {
 		`{"event":"open","timestamp":1790000060,"sending_stream":"bulk","message_id":"m1","email":"ada@example.com","event_id":"e2","ip":"192.0.2.10","sending_domain_name":"example.org"}` + "\n" +
 			`{"event":"click","timestamp":1790000061,"sending_stream":"bulk","message_id":"m1","email":"ada@example.com","event_id":"e3","ip":"192.0.2.10","url":"https://example.org/a","sending_domain_name":"example.org"}` + "\n": "ca8dbcb23fd4d8f743192abd0aeab8cd7a230c9f3db54bd12bdc69937b2d3e24",
 	} {
-		v := newAdapter(t, mailtrap.Config{TrackingSecrets: anymail.Keys("another", secret)}).Endpoints()[0].Verifier
+		v := esptest.New(t, mailtrap.New, mailtrap.Config{TrackingSecrets: anymail.Keys("another", secret)}).Endpoints()[0].Verifier
 		for _, given := range []string{signature, strings.ToUpper(signature)} {
 			p := &anymail.Payload{Body: []byte(body), Header: http.Header{"Mailtrap-Signature": {given}}}
 			proof, err := v.Verify(context.Background(), p)
@@ -292,12 +284,12 @@ func TestVectors(t *testing.T) {
 
 // A webhook's secret is its own: that of one endpoint is none of the other.
 func TestSecretsAreSeparate(t *testing.T) {
-	adapter := newAdapter(t, mailtrap.Config{
+	adapter := esptest.New(t, mailtrap.New, mailtrap.Config{
 		TrackingSecrets: anymail.Keys("tracking-secret"), InboundSecrets: anymail.Keys("inbound-secret"), APITokens: anymail.Keys("token"),
 	})
 	for i, secret := range []string{"tracking-secret", "inbound-secret"} {
-		r := anymailtest.JSON("", []byte(`{"events":[]}`))
-		require.NoError(t, mailtraptest.Kit().Sign(&r, anymailtest.Credential{Config: secret}, time.Now()))
+		r := simulator.JSON("", []byte(`{"events":[]}`))
+		require.NoError(t, mailtrapsim.New().Sign(&r, simulator.Credential{Config: secret}, time.Now()))
 		for j, ep := range adapter.Endpoints() {
 			_, err := ep.Verifier.Verify(context.Background(), &anymail.Payload{Header: r.Header, Body: r.Body})
 			require.Equal(t, i == j, err == nil, "%s at %s", secret, ep.Path)
@@ -308,7 +300,7 @@ func TestSecretsAreSeparate(t *testing.T) {
 func TestConfig(t *testing.T) {
 	_, err := mailtrap.New(mailtrap.Config{InboundSecrets: anymail.Keys("secret")})
 	require.ErrorIs(t, err, anymail.ErrConfig, "nothing to fetch with")
-	endpoints := newAdapter(t, mailtrap.Config{}).Endpoints()
+	endpoints := esptest.New(t, mailtrap.New, mailtrap.Config{}).Endpoints()
 	require.Len(t, endpoints, 1)
 	require.Equal(t, "tracking", endpoints[0].Path)
 	require.Nil(t, endpoints[0].Verifier)
@@ -343,7 +335,7 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (a *api) adapter(t testing.TB) *mailtrap.Adapter {
 	t.Helper()
-	return newAdapter(t, mailtrap.Config{
+	return esptest.New(t, mailtrap.New, mailtrap.Config{
 		APITokens: anymail.Keys("the-token", "an-older-token"), Client: &http.Client{Transport: a}, FileHosts: []string{"files.example.com"},
 	})
 }
@@ -358,7 +350,7 @@ const (
 
 func fetch(t testing.TB, a *api, endpoint, body string) ([]anymail.Event, error) {
 	t.Helper()
-	return anymailtest.Parse(a.adapter(t), anymailtest.JSON(endpoint, []byte(body)))
+	return simulator.Parse(a.adapter(t), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestInbound(t *testing.T) {
@@ -538,9 +530,9 @@ func TestPanelTest(t *testing.T) {
 	}
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailtraptest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailtrapsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailtraptest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, mailtrapsim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New()

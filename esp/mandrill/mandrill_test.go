@@ -16,28 +16,25 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/mandrill"
-	"github.com/goanymail/anymail/esp/mandrill/mandrilltest"
+	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, mandrilltest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, mandrillsim.New()) }
 
 // post makes a request of a batch to the adapter's root.
-func post(batch string) anymailtest.Request {
-	return anymailtest.URLEncoded("", url.Values{"mandrill_events": {batch}})
+func post(batch string) simulator.Request {
+	return simulator.URLEncoded("", url.Values{"mandrill_events": {batch}})
 }
 
 // parse gives a batch to the parser.
 func parse(t testing.TB, batch string) []anymail.Event {
 	t.Helper()
-	adapter, err := mandrill.New(mandrill.Config{})
-	require.NoError(t, err)
-	events, err := anymailtest.Parse(adapter, post(batch))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, mandrill.New, mandrill.Config{}), post(batch))
 }
 
 func TestTracking(t *testing.T) {
@@ -365,15 +362,14 @@ func TestInboundWithoutRaw(t *testing.T) {
 }
 
 func TestMalformed(t *testing.T) {
-	for name, r := range map[string]anymailtest.Request{
-		"no field":  anymailtest.URLEncoded("", url.Values{"events": {"[]"}}),
+	for name, r := range map[string]simulator.Request{
+		"no field":  simulator.URLEncoded("", url.Values{"events": {"[]"}}),
 		"no JSON":   post("[{]"),
 		"a string":  post(`"[]"`),
 		"truncated": post(`[{"event":"send"}`),
 	} {
-		adapter, err := mandrill.New(mandrill.Config{})
-		require.NoError(t, err)
-		events, err := anymailtest.Parse(adapter, r)
+		adapter := esptest.New(t, mandrill.New, mandrill.Config{})
+		events, err := simulator.Parse(adapter, r)
 		require.ErrorIs(t, err, anymail.ErrMalformed, name)
 		require.Empty(t, events, name)
 	}
@@ -435,10 +431,10 @@ func TestSignature(t *testing.T) {
 			}
 			adapter, err := mandrill.New(tt.config)
 			require.NoError(t, err)
-			r := anymailtest.URLEncoded("", tt.fields)
+			r := simulator.URLEncoded("", tt.fields)
 			if tt.user != nil {
 				password, _ := tt.user.Password()
-				anymailtest.SetSecret(&r, tt.user.Username()+":"+password)
+				simulator.SetSecret(&r, tt.user.Username()+":"+password)
 			}
 			if tt.signature != "" {
 				r.Header.Set("X-Mandrill-Signature", tt.signature)
@@ -457,8 +453,7 @@ func TestSignature(t *testing.T) {
 
 // What is no form cannot be verified, and is not reported as authentic.
 func TestSignatureOfNoForm(t *testing.T) {
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.Keys("key")})
-	require.NoError(t, err)
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.Keys("key")})
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
 		header := http.Header{"Content-Type": {contentType}, "X-Mandrill-Signature": {"KT85yN9+eFQaJEOWoyLNonvBvrE="}}
 		_, err := adapter.Endpoints()[0].Verifier.Verify(t.Context(), &anymail.Payload{Header: header, Body: []byte("%zz")})
@@ -480,23 +475,22 @@ func TestSignatureKeysOutOfReach(t *testing.T) {
 // Before there is a key Mandrill tries the URL by HEAD and, where that fails,
 // by a batch of no events, as often as somebody saves the webhook.
 func TestURLCheck(t *testing.T) {
-	kit := mandrilltest.Kit()
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.NewKeyRing()})
-	require.NoError(t, err)
-	s := anymailtest.NewServerFor(t, kit, adapter)
-	s.Credential = anymailtest.Credential{Config: "test-webhook"}
-	test, _ := kit.Sample("test")
+	sim := mandrillsim.New()
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.NewKeyRing()})
+	s := anymailtest.NewServerFor(t, sim, adapter)
+	s.Credential = simulator.Credential{Config: "test-webhook"}
+	test, _ := sim.Sample("test")
 	for range 2 {
-		head := s.Address(t, anymailtest.Request{Method: http.MethodHead})
+		head := s.Address(t, simulator.Request{Method: http.MethodHead})
 		head.Header = nil
 		status, _ := s.Post(t, head)
 		require.Equal(t, http.StatusOK, status)
-		status, _ = s.Post(t, s.Prepare(t, test, anymailtest.NewParams()))
+		status, _ = s.Post(t, s.Prepare(t, test, simulator.NewParams()))
 		require.Equal(t, http.StatusOK, status)
 	}
-	for _, sample := range kit.Samples {
+	for _, sample := range sim.Samples {
 		if len(sample.Types) > 0 {
-			status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+			status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
 			require.Equal(t, http.StatusBadRequest, status, sample.Name)
 		}
 	}
@@ -506,13 +500,13 @@ func TestURLCheck(t *testing.T) {
 // Each way to reach the adapter has its own URL to be signed, with or without
 // the last slash.
 func TestPaths(t *testing.T) {
-	kit := mandrilltest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	sample, _ := kit.Sample("mixed")
+	sim := mandrillsim.New()
+	s := anymailtest.NewServer(t, sim)
+	sample, _ := sim.Sample("mixed")
 	for _, path := range []string{"/mandrill", "/mandrill/", "/mandrill/tracking", "/mandrill/tracking/", "/mandrill/inbound", "/mandrill/inbound/?a=b%20c"} {
-		r := s.Address(t, sample.Make(anymailtest.NewParams()))
+		r := s.Address(t, sample.Make(simulator.NewParams()))
 		r.URL = s.URL + path
-		require.NoError(t, kit.SignNow(&r, s.Credential))
+		require.NoError(t, sim.SignNow(&r, s.Credential))
 		status, _ := s.Post(t, r)
 		require.Equal(t, http.StatusOK, status, path)
 		require.Len(t, s.Take(), 3, path)
@@ -520,17 +514,17 @@ func TestPaths(t *testing.T) {
 }
 
 func TestBehindProxy(t *testing.T) {
-	kit := mandrilltest.Kit()
-	sample, _ := kit.Sample("open")
+	sim := mandrillsim.New()
+	sample, _ := sim.Sample("open")
 	for name, option := range map[string]anymail.Option{
 		"public URL":    anymail.WithPublicURL("https://hooks.example.com/anymail"),
 		"trusted proxy": anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")),
 	} {
-		s := anymailtest.NewServer(t, kit, option)
-		r := s.Address(t, sample.Make(anymailtest.NewParams()))
+		s := anymailtest.NewServer(t, sim, option)
+		r := s.Address(t, sample.Make(simulator.NewParams()))
 		inside := r.URL
 		r.URL = "https://hooks.example.com/anymail/mandrill/"
-		require.NoError(t, kit.SignNow(&r, s.Credential))
+		require.NoError(t, sim.SignNow(&r, s.Credential))
 		r.URL = inside
 		r.Header.Set("X-Forwarded-Proto", "https")
 		r.Header.Set("X-Forwarded-Host", "hooks.example.com")
@@ -549,11 +543,11 @@ func TestConfig(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrConfig)
 }
 
-func FuzzEvents(f *testing.F) { anymailtest.FuzzParser(f, mandrilltest.Kit(), "") }
+func FuzzEvents(f *testing.F) { anymailtest.FuzzParser(f, mandrillsim.New(), "") }
 
 // Whoever has no key cannot make anything but the test of a URL.
 func FuzzSignature(f *testing.F) {
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.Keys(mandrilltest.Kit().NewCredential().Config)})
+	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.Keys(mandrillsim.New().NewCredential().Config)})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -19,28 +19,21 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/postal"
-	"github.com/goanymail/anymail/esp/postal/postaltest"
+	"github.com/goanymail/anymail/esp/postal/postalsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, postaltest.Kit())
-}
-
-func newAdapter(t testing.TB, config postal.Config) *postal.Adapter {
-	t.Helper()
-	adapter, err := postal.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, postalsim.New()) }
 
 func parse(t testing.TB, endpoint, contentType, body string) anymail.Event {
 	t.Helper()
-	r := anymailtest.JSON(endpoint, []byte(body))
+	r := simulator.JSON(endpoint, []byte(body))
 	r.Header.Set("Content-Type", contentType)
-	events, err := anymailtest.Parse(newAdapter(t, postal.Config{}), r)
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, esptest.New(t, postal.New, postal.Config{}), r)
 	require.Len(t, events, 1)
 	require.Equal(t, body, string(events[0].Base().Raw))
 	return events[0]
@@ -334,9 +327,9 @@ func TestMalformed(t *testing.T) {
 		{"application/x-www-form-urlencoded", `event=MessageSent`},
 		{"application/x-www-form-urlencoded", `rcpt_to=%zz`},
 	} {
-		request := anymailtest.JSON("inbound", []byte(r.body))
+		request := simulator.JSON("inbound", []byte(r.body))
 		request.Header.Set("Content-Type", r.contentType)
-		_, err := anymailtest.Parse(newAdapter(t, postal.Config{}), request)
+		_, err := simulator.Parse(esptest.New(t, postal.New, postal.Config{}), request)
 		require.ErrorIs(t, err, anymail.ErrMalformed, r.body)
 		require.NotContains(t, err.Error(), "help@example.org")
 	}
@@ -352,7 +345,7 @@ const (
 
 func verify(t testing.TB, config postal.Config, header map[string][]string) error {
 	t.Helper()
-	for _, ep := range newAdapter(t, config).Endpoints() {
+	for _, ep := range esptest.New(t, postal.New, config).Endpoints() {
 		h := http.Header{}
 		for name, values := range header {
 			for _, value := range values {
@@ -461,7 +454,7 @@ func TestKeyForms(t *testing.T) {
 // A source may be filled later, and may change.
 func TestKeyRing(t *testing.T) {
 	ring := new(anymail.KeyRing)
-	v := newAdapter(t, postal.Config{Keys: ring}).Endpoints()[0].Verifier
+	v := esptest.New(t, postal.New, postal.Config{Keys: ring}).Endpoints()[0].Verifier
 	p := &anymail.Payload{Body: []byte(vectorBody), Header: http.Header{"X-Postal-Signature-256": {vectorSHA256}}}
 	_, err := v.Verify(context.Background(), p)
 	require.ErrorIs(t, err, anymail.ErrUnauthenticated)
@@ -476,34 +469,34 @@ func TestKeyRing(t *testing.T) {
 // At an HTTP endpoint Postal bounces, or drops, a message for any 4xx. None of
 // them is final here: a key, a limit or a list of addresses can be set right.
 func TestInboundNever4xx(t *testing.T) {
-	kit := postaltest.Kit()
-	sample, ok := kit.Sample("inbound-raw-json")
+	sim := postalsim.New()
+	sample, ok := sim.Sample("inbound-raw-json")
 	require.True(t, ok)
-	post := func(change func(*anymailtest.Request), options ...anymail.Option) int {
-		s := anymailtest.NewServer(t, kit, options...)
-		r := s.Prepare(t, sample, anymailtest.NewParams())
+	post := func(change func(*simulator.Request), options ...anymail.Option) int {
+		s := anymailtest.NewServer(t, sim, options...)
+		r := s.Prepare(t, sample, simulator.NewParams())
 		if change != nil {
 			change(&r)
 		}
 		status, _ := s.Post(t, r)
 		return status
 	}
-	require.Equal(t, 503, post(func(r *anymailtest.Request) {
+	require.Equal(t, 503, post(func(r *simulator.Request) {
 		r.Header.Del("X-Postal-Signature-256")
 		r.Header.Del("X-Postal-Signature")
 	}))
-	require.Equal(t, 503, post(func(r *anymailtest.Request) { r.Header.Del("Authorization") }))
+	require.Equal(t, 503, post(func(r *simulator.Request) { r.Header.Del("Authorization") }))
 	require.Equal(t, 503, post(nil, anymail.WithLimits(anymail.Limits{Body: 10})))
 	require.Equal(t, 503, post(nil, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24"))))
-	require.Equal(t, 503, post(func(r *anymailtest.Request) { r.Header.Set("Content-Encoding", "br") }))
-	require.Equal(t, 503, post(func(r *anymailtest.Request) { r.Header.Del("Authorization") }, anymail.WithRejectStatus(404)))
-	require.Equal(t, 405, post(func(r *anymailtest.Request) { r.Method = http.MethodGet }), "which is not Postal")
+	require.Equal(t, 503, post(func(r *simulator.Request) { r.Header.Set("Content-Encoding", "br") }))
+	require.Equal(t, 503, post(func(r *simulator.Request) { r.Header.Del("Authorization") }, anymail.WithRejectStatus(404)))
+	require.Equal(t, 405, post(func(r *simulator.Request) { r.Method = http.MethodGet }), "which is not Postal")
 	require.Equal(t, 200, post(nil))
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postaltest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postalsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postaltest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postalsim.New(), "inbound") }
 
 // FuzzKeys: whatever stands in the place of a key, it is one or an error.
 func FuzzKeys(f *testing.F) {
@@ -556,7 +549,7 @@ func TestInboundKeyWithoutToken(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	espdoc.Samples(t, postaltest.Kit(), func(sample string) string {
+	espdoc.Samples(t, postalsim.New(), func(sample string) string {
 		event, variant, _ := strings.Cut(sample, "-")
 		if event == "MessageTeleported" || variant == "incoming" {
 			return ""

@@ -14,23 +14,20 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/postmark"
-	"github.com/goanymail/anymail/esp/postmark/postmarktest"
+	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, postmarktest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, postmarksim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	adapter, err := postmark.New(postmark.Config{})
-	require.NoError(t, err)
-	events, err := anymailtest.Parse(adapter, anymailtest.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, postmark.New, postmark.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -231,35 +228,33 @@ func TestInbound(t *testing.T) {
 
 // Two URLs the wrong way round, and what is of no webhook at all.
 func TestWrongEndpoint(t *testing.T) {
-	adapter, err := postmark.New(postmark.Config{})
-	require.NoError(t, err)
-	kit := postmarktest.Kit()
-	for _, sample := range kit.Samples {
-		r := sample.Make(anymailtest.NewParams())
+	adapter := esptest.New(t, postmark.New, postmark.Config{})
+	sim := postmarksim.New()
+	for _, sample := range sim.Samples {
+		r := sample.Make(simulator.NewParams())
 		r.Endpoint = map[string]string{"tracking": "inbound", "inbound": "tracking"}[r.Endpoint]
-		_, err := anymailtest.Parse(adapter, r)
+		_, err := simulator.Parse(adapter, r)
 		require.ErrorIs(t, err, anymail.ErrMalformed, sample.Name)
 	}
-	_, err = anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(`{}`)))
+	_, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(`{}`)))
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
 // Postmark stops for good at 403, so a wrong address list must not answer it.
 func TestNever403(t *testing.T) {
-	kit := postmarktest.Kit()
-	s := anymailtest.NewServer(t, kit, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))
-	for _, sample := range kit.Samples {
-		status, _ := s.Post(t, s.Prepare(t, sample, anymailtest.NewParams()))
+	sim := postmarksim.New()
+	s := anymailtest.NewServer(t, sim, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))
+	for _, sample := range sim.Samples {
+		status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
 		require.Equal(t, http.StatusBadRequest, status, sample.Name)
 	}
 }
 
 func TestCustomHeader(t *testing.T) {
-	kit := postmarktest.Kit()
-	adapter, err := postmark.New(postmark.Config{HeaderName: "X-Hook", HeaderValues: anymail.Keys("new-value", "old-value")})
-	require.NoError(t, err)
-	s := anymailtest.NewServerFor(t, kit, adapter)
-	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+	sim := postmarksim.New()
+	adapter := esptest.New(t, postmark.New, postmark.Config{HeaderName: "X-Hook", HeaderValues: anymail.Keys("new-value", "old-value")})
+	s := anymailtest.NewServerFor(t, sim, adapter)
+	r := s.Prepare(t, sim.Samples[0], simulator.NewParams())
 	for value, want := range map[string]int{"": 400, "wrong": 400, "old-value": 200, "new-value": 200} {
 		r.Header.Set("X-Hook", value)
 		status, _ := s.Post(t, r)
@@ -268,19 +263,16 @@ func TestCustomHeader(t *testing.T) {
 }
 
 func TestNew(t *testing.T) {
-	for name, config := range map[string]postmark.Config{
+	esptest.Misconfigured(t, postmark.New, map[string]postmark.Config{
 		"no values":   {HeaderName: "X-Hook"},
 		"no name":     {HeaderValues: anymail.Keys("value")},
 		"empty value": {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
-	} {
-		_, err := postmark.New(config)
-		require.ErrorIs(t, err, anymail.ErrConfig, name)
-	}
+	})
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postmarktest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postmarksim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postmarktest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postmarksim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New(anymail.WithSharedSecret("postmark:correct-horse-battery-staple"))

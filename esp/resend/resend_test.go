@@ -17,30 +17,22 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/resend"
-	"github.com/goanymail/anymail/esp/resend/resendtest"
+	"github.com/goanymail/anymail/esp/resend/resendsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, resendtest.Kit())
-}
-
-func newAdapter(t testing.TB, config resend.Config) *resend.Adapter {
-	t.Helper()
-	adapter, err := resend.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, resendsim.New()) }
 
 // parse gives a body to the tracking endpoint's parser.
 func parse(t testing.TB, body string) []anymail.Event {
 	t.Helper()
-	r := anymailtest.JSON("tracking", []byte(body))
+	r := simulator.JSON("tracking", []byte(body))
 	r.Header.Set("Svix-Id", "msg_1")
-	events, err := anymailtest.Parse(newAdapter(t, resend.Config{}), r)
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, resend.New, resend.Config{}), r)
 }
 
 func TestTracking(t *testing.T) {
@@ -287,12 +279,12 @@ func TestSignature(t *testing.T) {
 		{"too early", map[string]string{"svix-id": "msg_demo1", "svix-timestamp": "1790000000", "svix-signature": vectorSignature}, signedAt.Add(-5*time.Minute - time.Second), 400},
 		{"unsigned", map[string]string{"svix-id": "msg_demo1", "svix-timestamp": "1790000000"}, signedAt, 400},
 	}
-	kit := resendtest.Kit()
-	adapter := newAdapter(t, resend.Config{TrackingSecrets: anymail.Keys("whsec_bmV4dC1zZWNyZXQ=", vectorSecret)})
+	sim := resendsim.New()
+	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys("whsec_bmV4dC1zZWNyZXQ=", vectorSecret)})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithClock(func() time.Time { return tt.now }))
-			r := s.Address(t, anymailtest.JSON("tracking", []byte(vectorBody)))
+			s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithClock(func() time.Time { return tt.now }))
+			r := s.Address(t, simulator.JSON("tracking", []byte(vectorBody)))
 			for name, value := range tt.header {
 				r.Header.Set(name, value)
 			}
@@ -310,9 +302,9 @@ func TestSignature(t *testing.T) {
 // The id counts in the headers that are signed only: beside them anybody could
 // write another one, to have an event done again.
 func TestIDIsSigned(t *testing.T) {
-	adapter := newAdapter(t, resend.Config{TrackingSecrets: anymail.Keys(vectorSecret)})
-	s := anymailtest.NewServerFor(t, resendtest.Kit(), adapter, anymail.WithClock(func() time.Time { return time.Unix(1790000000, 0) }))
-	r := s.Address(t, anymailtest.JSON("tracking", []byte(vectorBody)))
+	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys(vectorSecret)})
+	s := anymailtest.NewServerFor(t, resendsim.New(), adapter, anymail.WithClock(func() time.Time { return time.Unix(1790000000, 0) }))
+	r := s.Address(t, simulator.JSON("tracking", []byte(vectorBody)))
 	r.Header.Set("webhook-id", "msg_demo1")
 	r.Header.Set("webhook-timestamp", "1790000000")
 	r.Header.Set("webhook-signature", vectorSignature)
@@ -324,13 +316,13 @@ func TestIDIsSigned(t *testing.T) {
 
 // A later attempt has another time and signature, and the same id.
 func TestKeyOfLaterAttempt(t *testing.T) {
-	kit := resendtest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	sample, _ := kit.Sample("email.delivered")
-	p := anymailtest.NewParams()
+	sim := resendsim.New()
+	s := anymailtest.NewServer(t, sim)
+	sample, _ := sim.Sample("email.delivered")
+	p := simulator.NewParams()
 	for _, ago := range []time.Duration{2 * time.Minute, 0} {
 		r := s.Address(t, sample.Make(p))
-		require.NoError(t, kit.Sign(&r, s.Credential, time.Now().Add(-ago)))
+		require.NoError(t, sim.Sign(&r, s.Credential, time.Now().Add(-ago)))
 		status, _ := s.Post(t, r)
 		require.Equal(t, http.StatusOK, status)
 	}
@@ -398,7 +390,7 @@ func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 func inboundAdapter(t *testing.T, contents map[string]answer, hosts ...string) (*resend.Adapter, *answers) {
 	t.Helper()
 	api := &answers{t: t, contents: contents}
-	return newAdapter(t, resend.Config{APIKeys: anymail.Keys("re_newer", "re_older"), Client: &http.Client{Transport: api}, FileHosts: hosts}), api
+	return esptest.New(t, resend.New, resend.Config{APIKeys: anymail.Keys("re_newer", "re_older"), Client: &http.Client{Transport: api}, FileHosts: hosts}), api
 }
 
 // wantReceived is what the API tells of the message, with the contents of its
@@ -431,9 +423,9 @@ func wantReceived(contents ...[]byte) *anymail.InboundEvent {
 
 func receive(t *testing.T, adapter *resend.Adapter, endpoint string) (anymail.Event, error) {
 	t.Helper()
-	r := anymailtest.JSON(endpoint, []byte(notification))
+	r := simulator.JSON(endpoint, []byte(notification))
 	r.Header.Set("Svix-Id", "msg_1")
-	events, err := anymailtest.Parse(adapter, r)
+	events, err := simulator.Parse(adapter, r)
 	if err != nil {
 		return nil, err
 	}
@@ -513,8 +505,8 @@ func TestInbound(t *testing.T) {
 	})
 	t.Run("too large in source", func(t *testing.T) {
 		adapter, _ := inboundAdapter(t, contents(rawJSON, map[string]answer{rawURL: {200, strings.Repeat("x", 10_000)}}))
-		s := anymailtest.NewServerFor(t, resendtest.Kit(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 5000}))
-		r := s.Address(t, anymailtest.JSON("inbound", []byte(notification)))
+		s := anymailtest.NewServerFor(t, resendsim.New(), adapter, anymail.WithLimits(anymail.Limits{Fetch: 5000}))
+		r := s.Address(t, simulator.JSON("inbound", []byte(notification)))
 		r.Header.Set("Svix-Id", "msg_1")
 		status, _ := s.Post(t, r)
 		require.Equal(t, http.StatusOK, status)
@@ -552,8 +544,8 @@ func TestInboundAPIDown(t *testing.T) {
 		"attachment's bytes": {messageURL: {200, fmt.Sprintf(received, "null")}, attachmentsURL: {200, attachments}},
 	} {
 		adapter, _ := inboundAdapter(t, contents)
-		s := anymailtest.NewServerFor(t, resendtest.Kit(), adapter)
-		status, _ := s.Post(t, s.Address(t, anymailtest.JSON("inbound", []byte(notification))))
+		s := anymailtest.NewServerFor(t, resendsim.New(), adapter)
+		status, _ := s.Post(t, s.Address(t, simulator.JSON("inbound", []byte(notification))))
 		require.Equal(t, http.StatusServiceUnavailable, status, name)
 		require.Empty(t, s.Take(), name)
 		text := s.Rejections.All()[0].Err.Error()
@@ -568,8 +560,7 @@ func TestHostileIDs(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "../../domains", "1/2", "1?x=y", "1#x", "1%2f", "ä"} {
 		body, err := json.Marshal(map[string]any{"type": "email.received", "data": map[string]any{"email_id": id}})
 		require.NoError(t, err)
-		events, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", body))
-		require.NoError(t, err)
+		events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", body))
 		require.Equal(t, anymail.EventInboundFailed, events[0].Base().Type, id)
 	}
 	require.Empty(t, api.asked)
@@ -577,7 +568,7 @@ func TestHostileIDs(t *testing.T) {
 
 func TestMalformedNotification(t *testing.T) {
 	adapter, _ := inboundAdapter(t, nil)
-	_, err := anymailtest.Parse(adapter, anymailtest.JSON("inbound", []byte(`{"type":"email.received","data":[]}`)))
+	_, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(`{"type":"email.received","data":[]}`)))
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
@@ -595,7 +586,7 @@ func TestConfig(t *testing.T) {
 		require.NotContains(t, err.Error(), "***", name)
 	}
 	paths := func(config resend.Config) (all []string) {
-		for _, ep := range newAdapter(t, config).Endpoints() {
+		for _, ep := range esptest.New(t, resend.New, config).Endpoints() {
 			all = append(all, ep.Path)
 		}
 		return all
@@ -604,9 +595,9 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, []string{"tracking", "inbound"}, paths(resend.Config{APIKeys: anymail.Keys("re_1")}))
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, resendtest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, resendsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, resendtest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, resendsim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New()
@@ -636,7 +627,7 @@ func Example() {
 }
 
 func TestPage(t *testing.T) {
-	espdoc.Samples(t, resendtest.Kit(), func(sample string) string {
+	espdoc.Samples(t, resendsim.New(), func(sample string) string {
 		event, _, _ := strings.Cut(sample, "-")
 		if event == "email.teleported" {
 			return ""

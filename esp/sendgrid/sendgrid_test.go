@@ -21,14 +21,15 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/sendgrid"
-	"github.com/goanymail/anymail/esp/sendgrid/sendgridtest"
+	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, sendgridtest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, sendgridsim.New()) }
 
 // Made with: printf '%s%s' "$TIMESTAMP" "$BODY" | openssl dgst -sha256 -sign key.pem | base64
 const (
@@ -40,8 +41,7 @@ const (
 
 func verifyWith(t *testing.T, config sendgrid.Config, endpoint string, header http.Header, body string) (anymail.Proof, error) {
 	t.Helper()
-	adapter, err := sendgrid.New(config)
-	require.NoError(t, err)
+	adapter := esptest.New(t, sendgrid.New, config)
 	for _, ep := range adapter.Endpoints() {
 		if ep.Path == endpoint {
 			return ep.Verifier.Verify(context.Background(), &anymail.Payload{Header: header, Body: []byte(body)})
@@ -66,7 +66,7 @@ func inPEM(t *testing.T, key string) string {
 }
 
 func TestSignature(t *testing.T) {
-	other := sendgridtest.Kit().NewCredential().Config
+	other := sendgridsim.New().NewCredential().Config
 	repeated := signed(timestamp, signature)
 	repeated.Add("X-Twilio-Email-Event-Webhook-Timestamp", timestamp)
 	tests := []struct {
@@ -137,8 +137,7 @@ func TestEndpointsHaveTheirOwnKeys(t *testing.T) {
 		if endpoint == "inbound" {
 			config = sendgrid.Config{InboundKeys: anymail.Keys(publicKey)}
 		}
-		adapter, err := sendgrid.New(config)
-		require.NoError(t, err)
+		adapter := esptest.New(t, sendgrid.New, config)
 		for _, ep := range adapter.Endpoints() {
 			require.Equal(t, ep.Path == endpoint, ep.Verifier != nil, ep.Path)
 		}
@@ -205,8 +204,8 @@ func TestBearerToken(t *testing.T) {
 // Retries go on for a day, and for three with messages, perhaps with the first
 // signature.
 func TestWindow(t *testing.T) {
-	kit := sendgridtest.Kit()
-	s := anymailtest.NewServer(t, kit)
+	sim := sendgridsim.New()
+	s := anymailtest.NewServer(t, sim)
 	for _, tt := range []struct {
 		sample string
 		age    time.Duration
@@ -215,9 +214,9 @@ func TestWindow(t *testing.T) {
 		{"delivered", 24 * time.Hour, http.StatusOK}, {"delivered", 26 * time.Hour, http.StatusBadRequest},
 		{"inbound-raw", 72 * time.Hour, http.StatusOK}, {"inbound-raw", 74 * time.Hour, http.StatusServiceUnavailable},
 	} {
-		sample, _ := kit.Sample(tt.sample)
-		r := s.Address(t, sample.Make(anymailtest.NewParams()))
-		require.NoError(t, kit.Sign(&r, s.Credential, time.Now().Add(-tt.age)))
+		sample, _ := sim.Sample(tt.sample)
+		r := s.Address(t, sample.Make(simulator.NewParams()))
+		require.NoError(t, sim.Sign(&r, s.Credential, time.Now().Add(-tt.age)))
 		status, _ := s.Post(t, r)
 		require.Equal(t, tt.want, status, "%s signed %v ago", tt.sample, tt.age)
 	}
@@ -225,21 +224,21 @@ func TestWindow(t *testing.T) {
 
 // A 4xx loses a message for good, but not events.
 func TestInboundIsNotLost(t *testing.T) {
-	kit := sendgridtest.Kit()
+	sim := sendgridsim.New()
 	for name, tt := range map[string]struct {
 		options []anymail.Option
-		change  func(*anymailtest.Request)
+		change  func(*simulator.Request)
 		want    int // for events
 	}{
 		"address":      {[]anymail.Option{anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24"))}, nil, http.StatusForbidden},
 		"size":         {[]anymail.Option{anymail.WithLimits(anymail.Limits{Body: 10})}, nil, http.StatusRequestEntityTooLarge},
-		"signature":    {nil, func(r *anymailtest.Request) { r.Body = append(r.Body, '\n') }, http.StatusBadRequest},
-		"content type": {nil, func(r *anymailtest.Request) { r.Header.Set("Content-Type", "text/plain") }, http.StatusUnsupportedMediaType},
+		"signature":    {nil, func(r *simulator.Request) { r.Body = append(r.Body, '\n') }, http.StatusBadRequest},
+		"content type": {nil, func(r *simulator.Request) { r.Header.Set("Content-Type", "text/plain") }, http.StatusUnsupportedMediaType},
 	} {
-		s := anymailtest.NewServer(t, kit, tt.options...)
+		s := anymailtest.NewServer(t, sim, tt.options...)
 		for sampleName, want := range map[string]int{"inbound-parsed": http.StatusServiceUnavailable, "delivered": tt.want} {
-			sample, _ := kit.Sample(sampleName)
-			r := s.Prepare(t, sample, anymailtest.NewParams())
+			sample, _ := sim.Sample(sampleName)
+			r := s.Prepare(t, sample, simulator.NewParams())
 			if tt.change != nil {
 				tt.change(&r)
 			}
@@ -252,18 +251,14 @@ func TestInboundIsNotLost(t *testing.T) {
 var at = time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
 
 // parse gives a request to the parser of an adapter.
-func parse(t testing.TB, config sendgrid.Config, r anymailtest.Request) []anymail.Event {
+func parse(t testing.TB, config sendgrid.Config, r simulator.Request) []anymail.Event {
 	t.Helper()
-	adapter, err := sendgrid.New(config)
-	require.NoError(t, err)
-	events, err := anymailtest.Parse(adapter, r)
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, sendgrid.New, config), r)
 }
 
 func parseEvent(t testing.TB, config sendgrid.Config, body string) *anymail.TrackingEvent {
 	t.Helper()
-	events := parse(t, config, anymailtest.JSON("tracking", []byte(body)))
+	events := parse(t, config, simulator.JSON("tracking", []byte(body)))
 	require.Len(t, events, 1)
 	return events[0].(*anymail.TrackingEvent)
 }
@@ -568,11 +563,11 @@ func TestMessageID(t *testing.T) {
 // Events that can happen once have the same key when they come again with
 // another sg_event_id; opens and clicks are told apart by it.
 func TestKey(t *testing.T) {
-	s := anymailtest.NewServer(t, sendgridtest.Kit(), anymail.WithoutReplayCheck())
+	s := anymailtest.NewServer(t, sendgridsim.New(), anymail.WithoutReplayCheck())
 	keys := func(body string) []string {
 		s.Take()
-		r := s.Address(t, anymailtest.JSON("tracking", []byte(body)))
-		require.NoError(t, s.Kit.SignNow(&r, s.Credential))
+		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
+		require.NoError(t, s.Simulator.SignNow(&r, s.Credential))
 		status, _ := s.Post(t, r)
 		require.Equal(t, http.StatusOK, status)
 		var keys []string
@@ -624,10 +619,10 @@ func batch(n int) []byte {
 func TestLargeBatch(t *testing.T) {
 	const n = 10_000
 	body := bytes.Replace(batch(n), []byte(`"email":"user5000@example.com"`), []byte(`"email":{"not":"an address"}`), 1)
-	kit := sendgridtest.Kit()
-	s := anymailtest.NewServer(t, kit)
-	r := s.Address(t, anymailtest.JSON("tracking", body))
-	require.NoError(t, kit.SignNow(&r, s.Credential))
+	sim := sendgridsim.New()
+	s := anymailtest.NewServer(t, sim)
+	r := s.Address(t, simulator.JSON("tracking", body))
+	require.NoError(t, sim.SignNow(&r, s.Credential))
 	status, _ := s.Post(t, r)
 	require.Equal(t, http.StatusOK, status)
 	events := s.Take()
@@ -665,14 +660,14 @@ func BenchmarkBatch1000(b *testing.B) {
 	}
 }
 
-func field(name, value string) anymailtest.Field { return anymailtest.Field{Name: name, Value: value} }
+func field(name, value string) simulator.Field { return simulator.Field{Name: name, Value: value} }
 
 const receivedHeaders = "Received: by mx.example.net; Mon, 21 Sep 2026 14:13:00 +0000\nReceived: from a.example.org\nFrom: Grace <grace@example.org>\n" +
 	"To: Help <help@parse.example.com>\nCc: carl@example.org\nSubject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\nMessage-ID: <in1@example.org>\nDate: Mon, 21 Sep 2026 16:13:00 +0200\n" +
 	"Content-Type: multipart/mixed; boundary=x\n"
 
 func TestInboundParsed(t *testing.T) {
-	r := anymailtest.Multipart("inbound",
+	r := simulator.Multipart("inbound",
 		field("headers", receivedHeaders), field("dkim", "{@example.org : pass}"), field("to", "x"), field("from", "x"), field("subject", "x"),
 		field("text", "Gr\xfc\xdfe"), field("html", `<p>Ж <img src="cid:img1"></p>`),
 		field("envelope", `{"to":["help@parse.example.com","other@parse.example.com"],"from":"bounce@example.org"}`), field("sender_ip", "192.0.2.25"),
@@ -682,9 +677,9 @@ func TestInboundParsed(t *testing.T) {
 		field("attachment-info", `{"attachment1":{"filename":"note.txt","name":"note.txt","type":"text/plain"},"attachment2":{"filename":"pic.png","name":"pic.png","type":"image/png","content-id":"img1"},
 			"attachment3":{"filename":"Grüße.pdf","type":"application/pdf"}}`),
 		field("content-ids", `{"img1":"attachment2","img10":"attachment10"}`),
-		anymailtest.Field{Name: "attachment10", Filename: "ten.gif", ContentType: "image/gif", Value: "GIF"},
-		anymailtest.Field{Name: "attachment1", Filename: "../note.txt", ContentType: "text/plain", Value: "note\xff"},
-		anymailtest.Field{Name: "attachment2", Filename: "pic.png", ContentType: "image/png", Value: "\x89PNG\r\n\x1a\n"},
+		simulator.Field{Name: "attachment10", Filename: "ten.gif", ContentType: "image/gif", Value: "GIF"},
+		simulator.Field{Name: "attachment1", Filename: "../note.txt", ContentType: "text/plain", Value: "note\xff"},
+		simulator.Field{Name: "attachment2", Filename: "pic.png", ContentType: "image/png", Value: "\x89PNG\r\n\x1a\n"},
 		field("attachment3", "%PDF"),
 	)
 	score := 0.4
@@ -718,7 +713,7 @@ func TestInboundParsed(t *testing.T) {
 
 // Without headers there are the fields, each in a charset of its own.
 func TestInboundCharsets(t *testing.T) {
-	r := anymailtest.Multipart("inbound",
+	r := simulator.Multipart("inbound",
 		field("from", "J\xfcrgen <juergen@example.org>"), field("to", "\xf0\xd2\xc9\xd7\xc5\xd4 <help@parse.example.com>"), field("subject", "\x82\xb1\x82\xf1\x82\xc9\x82\xbf\x82\xcd"),
 		field("text", "caf\xe9 \x80"), field("html", "Grüße"), field("envelope", `{"to":["help@parse.example.com"],"from":""}`),
 		field("charsets", `{"from":"iso-8859-1","to":"koi8-r","subject":"shift_jis","text":"windows-1252","html":"no-such-charset"}`),
@@ -737,7 +732,7 @@ func TestInboundCharsets(t *testing.T) {
 
 func TestInboundRaw(t *testing.T) {
 	const message = "From: Grace <grace@example.org>\r\nTo: help@parse.example.com\r\nSubject: Hi\r\nMessage-ID: <in2@example.org>\r\nContent-Type: text/plain; charset=iso-8859-1\r\n\r\nGr\xfc\xdfe\r\n"
-	r := anymailtest.Multipart("inbound",
+	r := simulator.Multipart("inbound",
 		field("email", message), field("to", "x"), field("from", "x"), field("subject", "x"), field("sender_ip", "192.0.2.25"),
 		field("envelope", `{"to":["help@parse.example.com"],"from":"bounce@example.org"}`), field("charsets", `{"to":"UTF-8","from":"UTF-8","subject":"UTF-8"}`),
 		field("dkim", "none"), field("SPF", "softfail"),
@@ -770,14 +765,14 @@ func TestInboundDKIM(t *testing.T) {
 		"{@example.org : fail, @example.com : neutral}": "fail",
 		"{@example.org : PASS}, {@example.com : fail}":  "pass",
 	} {
-		events := parse(t, sendgrid.Config{}, anymailtest.Multipart("inbound", field("headers", "Subject: Hi\n"), field("dkim", text)))
+		events := parse(t, sendgrid.Config{}, simulator.Multipart("inbound", field("headers", "Subject: Hi\n"), field("dkim", text)))
 		require.Equal(t, want, events[0].(*anymail.InboundEvent).Message.Authentication.DKIM, text)
 	}
 }
 
 // The event webhook's URL and that of Inbound Parse, the wrong way round.
 func TestWrongEndpoint(t *testing.T) {
-	kit := sendgridtest.Kit()
+	sim := sendgridsim.New()
 	for name, tt := range map[string]struct {
 		endpoint string
 		want     int
@@ -785,12 +780,12 @@ func TestWrongEndpoint(t *testing.T) {
 		"inbound-raw": {"tracking", http.StatusUnsupportedMediaType},
 		"delivered":   {"inbound", http.StatusServiceUnavailable},
 	} {
-		s := anymailtest.NewServer(t, kit)
-		sample, _ := kit.Sample(name)
-		r := sample.Make(anymailtest.NewParams())
+		s := anymailtest.NewServer(t, sim)
+		sample, _ := sim.Sample(name)
+		r := sample.Make(simulator.NewParams())
 		r.Endpoint = tt.endpoint
 		r = s.Address(t, r)
-		require.NoError(t, kit.SignNow(&r, s.Credential))
+		require.NoError(t, sim.SignNow(&r, s.Credential))
 		status, _ := s.Post(t, r)
 		require.Equal(t, tt.want, status, name)
 		require.Empty(t, s.Take(), name)
@@ -798,13 +793,13 @@ func TestWrongEndpoint(t *testing.T) {
 	}
 	adapter, err := sendgrid.New(sendgrid.Config{})
 	require.NoError(t, err)
-	_, err = anymailtest.Parse(adapter, anymailtest.Multipart("inbound", field("event", "delivered")))
+	_, err = simulator.Parse(adapter, simulator.Multipart("inbound", field("event", "delivered")))
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
 // FuzzVerifier: nothing but the signed body verifies.
 func FuzzVerifier(f *testing.F) {
-	credential := sendgridtest.Kit().NewCredential()
+	credential := sendgridsim.New().NewCredential()
 	key := credential.Private.(*ecdsa.PrivateKey)
 	require.NotNil(f, key)
 	adapter, err := sendgrid.New(sendgrid.Config{VerificationKeys: anymail.Keys(credential.Config)})
@@ -819,9 +814,9 @@ func FuzzVerifier(f *testing.F) {
 	})
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, sendgridtest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, sendgridsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, sendgridtest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, sendgridsim.New(), "inbound") }
 
 func Example() {
 	adapter, err := sendgrid.New(sendgrid.Config{

@@ -16,23 +16,20 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/sparkpost"
-	"github.com/goanymail/anymail/esp/sparkpost/sparkposttest"
+	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, sparkposttest.Kit())
-}
+func TestConformance(t *testing.T) { conformance.Run(t, sparkpostsim.New()) }
 
 // parse gives a body to an endpoint's parser.
 func parse(t testing.TB, endpoint, body string) []anymail.Event {
 	t.Helper()
-	adapter, err := sparkpost.New(sparkpost.Config{})
-	require.NoError(t, err)
-	events, err := anymailtest.Parse(adapter, anymailtest.JSON(endpoint, []byte(body)))
-	require.NoError(t, err)
-	return events
+	return anymailtest.Parse(t, esptest.New(t, sparkpost.New, sparkpost.Config{}), simulator.JSON(endpoint, []byte(body)))
 }
 
 func TestTracking(t *testing.T) {
@@ -240,13 +237,11 @@ func TestAutomated(t *testing.T) {
 }
 
 func TestInitialOpens(t *testing.T) {
-	adapter, err := sparkpost.New(sparkpost.Config{InitialOpens: true})
-	require.NoError(t, err)
+	adapter := esptest.New(t, sparkpost.New, sparkpost.Config{InitialOpens: true})
 	for typ, want := range map[string]anymail.EventType{
 		"initial_open": anymail.EventOpened, "amp_initial_open": anymail.EventOpened, "open": anymail.EventOpened, "relay_delivery": anymail.EventUnknown,
 	} {
-		events, err := anymailtest.Parse(adapter, anymailtest.JSON("tracking", []byte(`[{"msys":{"track_event":{"type":"`+typ+`"}}}]`)))
-		require.NoError(t, err)
+		events := anymailtest.Parse(t, adapter, simulator.JSON("tracking", []byte(`[{"msys":{"track_event":{"type":"`+typ+`"}}}]`)))
 		require.Equal(t, want, events[0].Base().Type, typ)
 	}
 }
@@ -287,10 +282,9 @@ func TestBatches(t *testing.T) {
 			require.Equal(t, tt.ids, ids)
 		})
 	}
-	adapter, err := sparkpost.New(sparkpost.Config{})
-	require.NoError(t, err)
+	adapter := esptest.New(t, sparkpost.New, sparkpost.Config{})
 	for _, body := range []string{``, `7`, `[{"msys":`, `[] []`} {
-		_, err := anymailtest.Parse(adapter, anymailtest.JSON("tracking", []byte(body)))
+		_, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
 		require.ErrorIs(t, err, anymail.ErrMalformed, body)
 	}
 }
@@ -417,9 +411,9 @@ func TestBearerInsteadOfSecret(t *testing.T) {
 		Relay:  sparkpost.Auth{Tokens: anymail.Keys("token")},
 	})
 	require.NoError(t, err)
-	kit := sparkposttest.Kit()
-	s := anymailtest.NewServerFor(t, kit, adapter, anymail.WithoutSharedSecret())
-	r := s.Prepare(t, kit.Samples[0], anymailtest.NewParams())
+	sim := sparkpostsim.New()
+	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithoutSharedSecret())
+	r := s.Prepare(t, sim.Samples[0], simulator.NewParams())
 	for header, want := range map[string]int{"Bearer access-token": 200, "Bearer other": 400, "": 400} {
 		r.Header.Set("Authorization", header)
 		status, _ := s.Post(t, r)
@@ -427,9 +421,9 @@ func TestBearerInsteadOfSecret(t *testing.T) {
 	}
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, sparkposttest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, sparkpostsim.New(), "tracking") }
 
-func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, sparkposttest.Kit(), "inbound") }
+func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, sparkpostsim.New(), "inbound") }
 
 func Example() {
 	d, err := anymail.New(anymail.WithSharedSecret("sparkpost:correct-horse-battery-staple"))
@@ -455,7 +449,7 @@ func Example() {
 }
 
 func TestPage(t *testing.T) {
-	espdoc.Samples(t, sparkposttest.Kit(), func(sample string) string {
+	espdoc.Samples(t, sparkpostsim.New(), func(sample string) string {
 		if class, ok := strings.CutPrefix(sample, "bounce-"); ok {
 			return class
 		}

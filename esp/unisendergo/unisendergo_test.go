@@ -19,28 +19,21 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 	"github.com/goanymail/anymail/esp/unisendergo"
-	"github.com/goanymail/anymail/esp/unisendergo/unisendergotest"
+	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/internal/espdoc"
+	"github.com/goanymail/anymail/internal/esptest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-func TestConformance(t *testing.T) {
-	anymailtest.Conformance(t, unisendergotest.Kit())
-}
-
-func newAdapter(t testing.TB, config unisendergo.Config) *unisendergo.Adapter {
-	t.Helper()
-	adapter, err := unisendergo.New(config)
-	require.NoError(t, err)
-	return adapter
-}
+func TestConformance(t *testing.T) { conformance.Run(t, unisendergosim.New()) }
 
 // parse gives one event to the parser.
 func parse(t testing.TB, config unisendergo.Config, event string) *anymail.TrackingEvent {
 	t.Helper()
 	body := fmt.Sprintf(`{"auth":"","events_by_user":[{"user_id":456,"project_id":"6000000000000001","events":[%s]}]}`, event)
-	events, err := anymailtest.Parse(newAdapter(t, config), anymailtest.JSON("tracking", []byte(body)))
-	require.NoError(t, err)
+	events := anymailtest.Parse(t, esptest.New(t, unisendergo.New, config), simulator.JSON("tracking", []byte(body)))
 	require.Len(t, events, 1)
 	require.JSONEq(t, event, string(events[0].Base().Raw))
 	return events[0].(*anymail.TrackingEvent)
@@ -216,7 +209,7 @@ func TestBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			events, err := anymailtest.Parse(newAdapter(t, unisendergo.Config{}), anymailtest.JSON("tracking", []byte(tt.body)))
+			events, err := simulator.Parse(esptest.New(t, unisendergo.New, unisendergo.Config{}), simulator.JSON("tracking", []byte(tt.body)))
 			require.ErrorIs(t, err, tt.err)
 			var types []anymail.EventType
 			for _, ev := range events {
@@ -230,10 +223,10 @@ func TestBodies(t *testing.T) {
 func TestBatchLimit(t *testing.T) {
 	users := strings.TrimSuffix(strings.Repeat(`{"events":[{},{}]},`, 6), ",")
 	p := &anymail.Payload{Body: []byte(`{"events_by_user":[` + users + `]}`), Limits: anymail.Limits{BatchEvents: 11}}
-	_, err := newAdapter(t, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
+	_, err := esptest.New(t, unisendergo.New, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
 	require.ErrorIs(t, err, anymail.ErrTooLarge)
 	p.Limits.BatchEvents = 12
-	events, err := newAdapter(t, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
+	events, err := esptest.New(t, unisendergo.New, unisendergo.Config{}).Endpoints()[0].Parser.ParseEvents(context.Background(), p)
 	require.NoError(t, err)
 	require.Len(t, events, 12)
 }
@@ -242,8 +235,7 @@ func TestBatchLimit(t *testing.T) {
 // not from what a repetition changes around it.
 func TestKeys(t *testing.T) {
 	key := func(body string) string {
-		events, err := anymailtest.Parse(newAdapter(t, unisendergo.Config{}), anymailtest.JSON("tracking", []byte(body)))
-		require.NoError(t, err)
+		events := anymailtest.Parse(t, esptest.New(t, unisendergo.New, unisendergo.Config{}), simulator.JSON("tracking", []byte(body)))
 		require.Len(t, events, 1)
 		return events[0].Base().Key
 	}
@@ -274,7 +266,7 @@ func signed(body, key string) string {
 
 func verify(t testing.TB, body []byte, keys ...string) error {
 	t.Helper()
-	v := newAdapter(t, unisendergo.Config{APIKeys: anymail.Keys(keys...)}).Endpoints()[0].Verifier
+	v := esptest.New(t, unisendergo.New, unisendergo.Config{APIKeys: anymail.Keys(keys...)}).Endpoints()[0].Verifier
 	proof, err := v.Verify(context.Background(), &anymail.Payload{Body: body})
 	if err == nil {
 		require.NotEmpty(t, proof.Fingerprint)
@@ -353,9 +345,9 @@ func compress(t testing.TB, text string) []byte {
 func TestGzip(t *testing.T) {
 	body := signed(`{"auth":"{auth}","events_by_user":[{"user_id":1,"events":[{"event_name":"transactional_email_status","event_data":{"status":"delivered"}}]}]}`, apiKey)
 	for _, encoding := range []string{"gzip", ""} {
-		kit := unisendergotest.Kit()
-		s := anymailtest.NewServerFor(t, kit, newAdapter(t, unisendergo.Config{APIKeys: anymail.Keys(apiKey)}))
-		r := s.Address(t, anymailtest.JSON("tracking", compress(t, body)))
+		sim := unisendergosim.New()
+		s := anymailtest.NewServerFor(t, sim, esptest.New(t, unisendergo.New, unisendergo.Config{APIKeys: anymail.Keys(apiKey)}))
+		r := s.Address(t, simulator.JSON("tracking", compress(t, body)))
 		if encoding != "" {
 			r.Header.Set("Content-Encoding", encoding)
 		}
@@ -374,23 +366,23 @@ func TestGzip(t *testing.T) {
 // Unisender Go tries the URL with GET, and may have been told of it under
 // the name with an underscore.
 func TestProbe(t *testing.T) {
-	s := anymailtest.NewServer(t, unisendergotest.Kit())
+	s := anymailtest.NewServer(t, unisendergosim.New())
 	for _, name := range []string{"unisendergo", "unisender_go"} {
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			status, _ := s.Post(t, anymailtest.Request{Method: method, URL: s.URL + "/" + name + "/tracking/"})
+			status, _ := s.Post(t, simulator.Request{Method: method, URL: s.URL + "/" + name + "/tracking/"})
 			require.Equal(t, http.StatusOK, status, "%s %s", method, name)
 		}
 	}
 	require.Empty(t, s.Take())
 }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, unisendergotest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, unisendergosim.New(), "tracking") }
 
 // FuzzAuth: nothing that is signed anew with one byte changed, and no body
 // without the key, is authentic.
 func FuzzAuth(f *testing.F) {
-	for _, s := range unisendergotest.Kit().Samples {
-		f.Add(s.Make(anymailtest.NewParams()).Body)
+	for _, s := range unisendergosim.New().Samples {
+		f.Add(s.Make(simulator.NewParams()).Body)
 	}
 	f.Add([]byte(signed(`{"auth":"{auth}"}`, "a key that nobody has")))
 	f.Add([]byte{0x1f, 0x8b, 8})
@@ -432,7 +424,7 @@ func Example() {
 }
 
 func TestPage(t *testing.T) {
-	espdoc.Samples(t, unisendergotest.Kit(), func(sample string) string {
+	espdoc.Samples(t, unisendergosim.New(), func(sample string) string {
 		status, delivery, _ := strings.Cut(sample, "-")
 		switch {
 		case status == "hard_bounced" && delivery != "":

@@ -1,4 +1,4 @@
-// Package espdoc holds the pages in docs/esps to what the adapters do.
+// Package espdoc tests that the pages in docs/esps describe what the adapters do.
 package espdoc
 
 import (
@@ -11,13 +11,14 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/simulator"
 )
 
-// Row fails the test unless the ESP's page has a table row with the ESP's words
-// in its first cell and what became of them in the others: event_type (not in
-// tables of reasons), reject_reason and bounce.category. A cell may say more
-// than that ("bounced, or invalid by the status code"), but where the event has
-// nothing it has to be empty.
+// Row fails the test unless the ESP's page has a table row for an event. The
+// first cell names the ESP's words; the other cells contain event_type (not in
+// tables of reasons), reject_reason and bounce.category. A cell may contain more
+// ("bounced, or invalid by the status code"), but it must be empty if the event
+// has no such field.
 func Row(t testing.TB, esp, words string, ev *anymail.TrackingEvent) {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "esps", esp+".md")) // of a package below esp/
@@ -30,43 +31,36 @@ func Row(t testing.TB, esp, words string, ev *anymail.TrackingEvent) {
 	}
 	want := []string{string(typ), string(ev.RejectReason), string(ev.Bounce.Category)}
 	named := regexp.MustCompile(`(?i)(^|[^\w-])` + regexp.QuoteMeta(words) + `($|[^\w-])`)
-	var about []string
+	var others []string
 	for line := range strings.Lines(string(page)) {
 		cells := cellsOf(line)
 		if len(cells) < 3 || len(cells) > 4 || !named.MatchString(cells[0]) {
 			continue
 		}
-		if saysAll(cells[1:], want[4-len(cells):]) {
+		if contains(cells[1:], want[4-len(cells):]) {
 			return
 		}
-		about = append(about, strings.TrimSpace(line))
+		others = append(others, strings.TrimSpace(line))
 	}
-	t.Errorf("docs/esps/%s.md does not say that %q becomes %q, but\n%s", esp, words, want, strings.Join(about, "\n"))
+	t.Errorf("docs/esps/%s.md has no row in which %q becomes %q, but\n%s", esp, words, want, strings.Join(others, "\n"))
 }
 
-// Samples does what [Row] does for the first event of each sample of a kit, if it
-// is a tracking event. The function returns the ESP's words for a sample; none
-// where the page has others.
-func Samples(t testing.TB, kit *anymailtest.Kit, words func(sample string) string) {
+// Samples checks [Row] for the first event of each sample of a simulator, if it
+// is a tracking event. The function words returns the ESP's words for a sample,
+// or "" if the page does not name it.
+func Samples(t testing.TB, sim *simulator.Simulator, words func(sample string) string) {
 	t.Helper()
-	var trusted []anymailtest.Credential
-	if kit.NewCredential != nil {
-		trusted = append(trusted, kit.NewCredential())
-	}
-	adapter, err := kit.New(trusted...)
+	adapter, _, err := sim.NewAccount()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sample := range kit.Samples {
-		events, err := anymailtest.Parse(adapter, sample.Make(anymailtest.NewParams()))
-		if err != nil {
-			t.Fatalf("%s: %v", sample.Name, err)
-		}
+	for _, sample := range sim.Samples {
+		events := anymailtest.Parse(t, adapter, sample.Make(simulator.NewParams()))
 		if len(events) == 0 || words(sample.Name) == "" {
 			continue
 		}
 		if ev, ok := events[0].(*anymail.TrackingEvent); ok {
-			Row(t, kit.ESP, words(sample.Name), ev)
+			Row(t, sim.ESP, words(sample.Name), ev)
 		}
 	}
 }
@@ -85,7 +79,7 @@ func cellsOf(line string) []string {
 
 var wordOf = regexp.MustCompile(`[a-z_]+`)
 
-func saysAll(cells, want []string) bool {
+func contains(cells, want []string) bool {
 	for i, value := range want {
 		if value == "" && cells[i] != "" || value != "" && !slices.Contains(wordOf.FindAllString(cells[i], -1), value) {
 			return false

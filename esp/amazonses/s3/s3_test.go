@@ -19,8 +19,9 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/amazonses"
-	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/amazonses/s3"
+	"github.com/goanymail/anymail/simulator"
 )
 
 const bucket = "example-mail"
@@ -112,9 +113,9 @@ func TestClientThatDecrypts(t *testing.T) {
 // fetched by the adapter, delivered.
 func TestInbound(t *testing.T) {
 	client := storage(t)
-	var cloud amazonsestest.AWS
-	kit := cloud.Kit()
-	kit.New = func(trusted ...anymailtest.Credential) (anymail.Adapter, error) {
+	var cloud amazonsessim.AWS
+	sim := cloud.Simulator()
+	sim.NewAdapter = func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 		config, err := cloud.Config(trusted...)
 		if err != nil {
 			return nil, err
@@ -122,11 +123,11 @@ func TestInbound(t *testing.T) {
 		config.Objects, config.Buckets = s3.NewWithClient(client), []string{bucket}
 		return amazonses.New(config)
 	}
-	sample, ok := kit.Sample("Received S3")
+	sample, ok := sim.Sample("Received S3")
 	require.True(t, ok)
-	server := anymailtest.NewServer(t, kit)
+	server := anymailtest.NewServer(t, sim)
 
-	p := anymailtest.NewParams()
+	p := simulator.NewParams()
 	put(t, client, "in/"+p.EventID, p.MIME, nil)
 	events := server.Send(t, sample, p)
 	require.Len(t, events, 1)
@@ -135,7 +136,7 @@ func TestInbound(t *testing.T) {
 	require.Equal(t, "help@inbound.example.org", message.EnvelopeRecipient)
 	require.Len(t, message.Attachments, 2)
 
-	lost := server.Send(t, sample, anymailtest.NewParams())
+	lost := server.Send(t, sample, simulator.NewParams())
 	require.Len(t, lost, 1)
 	require.Equal(t, anymail.EventInboundFailed, lost[0].Base().Type)
 }

@@ -3,12 +3,13 @@ package pigeon_test
 import (
 	"testing"
 
-	"example.com/newesp/pigeon/pigeontest"
+	"example.com/newesp/pigeon/pigeonsim"
 
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/anymailtest/conformance"
 )
 
 // All that a new adapter has to show.
-func TestConformance(t *testing.T) { anymailtest.Conformance(t, pigeontest.Kit()) }
+func TestConformance(t *testing.T) { conformance.Run(t, pigeonsim.New()) }
 
-func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, pigeontest.Kit(), "tracking") }
+func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, pigeonsim.New(), "tracking") }

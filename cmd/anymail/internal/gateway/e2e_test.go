@@ -36,8 +36,8 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 // binary is the program, built as the documentation says.
@@ -202,23 +202,23 @@ func (p *process) events(t *testing.T, n int) []anymail.Event {
 
 // esp plays an ESP.
 type esp struct {
-	*anymailtest.Kit
-	credential anymailtest.Credential
+	*simulator.Simulator
+	credential simulator.Credential
 }
 
 func newESP(t *testing.T, name string) esp {
 	t.Helper()
-	kit := alltest.Kit(name)
-	require.NotNil(t, kit, name)
-	e := esp{Kit: kit}
-	if kit.NewCredential != nil {
-		e.credential = kit.NewCredential()
+	sim := allsim.Find(name)
+	require.NotNil(t, sim, name)
+	e := esp{Simulator: sim}
+	if sim.NewCredential != nil {
+		e.credential = sim.NewCredential()
 	}
 	return e
 }
 
 // request is the first sample that holds a tracking event, addressed and signed.
-func (e esp) request(t *testing.T, base, secret string, params anymailtest.Params) *http.Request {
+func (e esp) request(t *testing.T, base, secret string, params simulator.Params) *http.Request {
 	t.Helper()
 	for _, sample := range e.Samples {
 		if len(sample.Types) == 0 || sample.Types[0] == anymail.EventInbound {
@@ -226,10 +226,10 @@ func (e esp) request(t *testing.T, base, secret string, params anymailtest.Param
 		}
 		r := sample.Make(params)
 		var err error
-		r.URL, err = anymailtest.EndpointURL(base, e.ESP, r.Endpoint)
+		r.URL, err = simulator.EndpointURL(base, e.ESP, r.Endpoint)
 		require.NoError(t, err)
 		if secret != "" {
-			anymailtest.SetSecret(&r, secret)
+			simulator.SetSecret(&r, secret)
 		}
 		require.NoError(t, e.SignNow(&r, e.credential))
 		req, err := r.HTTP()
@@ -241,7 +241,7 @@ func (e esp) request(t *testing.T, base, secret string, params anymailtest.Param
 }
 
 // post posts that request and returns the status.
-func (e esp) post(t *testing.T, base, secret string, params anymailtest.Params) int {
+func (e esp) post(t *testing.T, base, secret string, params simulator.Params) int {
 	t.Helper()
 	status, err := do(e.request(t, base, secret, params))
 	require.NoError(t, err)
@@ -292,13 +292,13 @@ func TestServeInAnEmptyDirectory(t *testing.T) {
 	require.NotNil(t, secret, said)
 	require.Contains(t, said, strings.Replace(p.base, "://", "://"+secret[1]+"@", 1)+"/mailgun/tracking/\n")
 	n := 0
-	for _, kit := range alltest.Kits() {
-		e := newESP(t, kit.ESP)
+	for _, sim := range allsim.List() {
+		e := newESP(t, sim.ESP)
 		if e.ESP == "amazonses" {
 			continue // its signature needs a certificate from Amazon
 		}
-		require.Equal(t, 400, e.post(t, p.base, "anymail:0123456789abcdefghij", anymailtest.NewParams()), e.ESP)
-		require.Equal(t, 200, e.post(t, p.base, secret[1], anymailtest.NewParams()), e.ESP)
+		require.Equal(t, 400, e.post(t, p.base, "anymail:0123456789abcdefghij", simulator.NewParams()), e.ESP)
+		require.Equal(t, 200, e.post(t, p.base, secret[1], simulator.NewParams()), e.ESP)
 		n++
 		got := p.events(t, n)
 		require.Len(t, got, n)
@@ -323,8 +323,8 @@ func TestServeVerifiesSignatures(t *testing.T) {
 	p := serve(t, dir)
 	for i, e := range esps {
 		forger := newESP(t, e.ESP)
-		require.Equal(t, 400, forger.post(t, p.base, "", anymailtest.NewParams()), e.ESP)
-		params := anymailtest.NewParams()
+		require.Equal(t, 400, forger.post(t, p.base, "", simulator.NewParams()), e.ESP)
+		params := simulator.NewParams()
 		require.Equal(t, 200, e.post(t, p.base, "", params), e.ESP)
 		got := p.events(t, i+1)
 		require.Len(t, got, i+1, "nothing of the forger")
@@ -423,7 +423,7 @@ func TestWebhookSinkThatFailsMakesTheESPRetry(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL))
 	p := serve(t, dir)
-	e, params := newESP(t, "postmark"), anymailtest.NewParams()
+	e, params := newESP(t, "postmark"), simulator.NewParams()
 	require.Equal(t, 500, e.post(t, p.base, sharedSecret, params))
 	mu.Lock()
 	fail = false
@@ -459,7 +459,7 @@ func TestKilledGatewayLosesNothing(t *testing.T) {
 	e := newESP(t, "postmark")
 	const n = 30
 	for range n {
-		require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
 	}
 	h.wait(t, "the first call", func() bool { return len(h.tried) == 1 })
 	require.NoError(t, p.cmd.Process.Kill()) // SIGKILL
@@ -490,7 +490,7 @@ func TestDeadLetters(t *testing.T) {
 	p := serve(t, dir)
 	e := newESP(t, "postmark")
 	for range 3 {
-		require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
 	}
 	type job struct {
 		ID       int64  `json:"id"`
@@ -570,7 +570,7 @@ func TestStopsInGoodOrder(t *testing.T) {
 	require.Equal(t, 200, status, body)
 
 	answered := make(chan int, 1)
-	req := e.request(t, p.base, sharedSecret, anymailtest.NewParams())
+	req := e.request(t, p.base, sharedSecret, simulator.NewParams())
 	go func() {
 		status, _ := do(req)
 		answered <- status
@@ -578,7 +578,7 @@ func TestStopsInGoodOrder(t *testing.T) {
 	<-entered
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	// A request without the secret is 400 until it is 503.
-	for until := time.Now().Add(patience); e.post(t, p.base, "", anymailtest.NewParams()) != 503; time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(patience); e.post(t, p.base, "", simulator.NewParams()) != 503; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(until), "it goes on taking requests")
 	}
 	status, body = get(t, p.admin+"/readyz")
@@ -598,8 +598,8 @@ func TestMetricsAndReadiness(t *testing.T) {
 	write(t, dir, "anymail.yaml", "shared_secrets: "+sharedSecret+"\nqueue: sqlite:events.db\n")
 	p := serve(t, dir)
 	e := newESP(t, "postmark")
-	require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
-	require.Equal(t, 400, e.post(t, p.base, otherSecret, anymailtest.NewParams()))
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
+	require.Equal(t, 400, e.post(t, p.base, otherSecret, simulator.NewParams()))
 	p.events(t, 1)
 	status, body := get(t, p.admin+"/healthz")
 	require.Equal(t, 200, status)
@@ -632,19 +632,19 @@ func TestReload(t *testing.T) {
 	write(t, dir, "anymail.yaml", "shared_secrets_file: secrets\n")
 	p := serve(t, dir)
 	e := newESP(t, "postmark")
-	require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
 
 	write(t, dir, "secrets", "weak")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
 	p.stderr.wait(t, "the refusal", contains("not reloaded"))
-	require.Equal(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()), "all is as it was")
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()), "all is as it was")
 
 	write(t, dir, "secrets", otherSecret)
 	write(t, dir, "anymail.yaml", "shared_secrets_file: secrets\nstop_timeout: 5s\n")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
 	p.stderr.wait(t, "the reload", contains(`msg="anymail: reloaded"`))
-	require.Equal(t, 400, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
-	require.Equal(t, 200, e.post(t, p.base, otherSecret, anymailtest.NewParams()))
+	require.Equal(t, 400, e.post(t, p.base, sharedSecret, simulator.NewParams()))
+	require.Equal(t, 200, e.post(t, p.base, otherSecret, simulator.NewParams()))
 	p.stderr.wait(t, "what needs a restart", contains("after a restart\" key=stop_timeout"))
 	p.events(t, 3)
 	require.NoError(t, p.stop(t))
@@ -656,7 +656,7 @@ func TestReloadKeepsTheSecretThatWasMade(t *testing.T) {
 	require.NotNil(t, secret)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
 	p.stderr.wait(t, "the reload", contains(`msg="anymail: reloaded"`))
-	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, secret[1], anymailtest.NewParams()))
+	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, secret[1], simulator.NewParams()))
 }
 
 func TestTraces(t *testing.T) {
@@ -671,7 +671,7 @@ func TestTraces(t *testing.T) {
 	}))
 	defer collector.Close()
 	p := serve(t, t.TempDir(), "ANYMAIL_SHARED_SECRETS="+sharedSecret, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_SERVICE_NAME=mail-hooks")
-	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, sharedSecret, simulator.NewParams()))
 	require.NoError(t, p.stop(t), "the spans are sent at the end")
 	body := <-got
 	require.Contains(t, string(body), "mail-hooks")
@@ -728,7 +728,7 @@ func TestKafkaSink(t *testing.T) {
 	e := newESP(t, "postmark")
 	recipients := map[string]bool{}
 	for range 5 {
-		params := anymailtest.NewParams()
+		params := simulator.NewParams()
 		recipients[params.Recipient] = true
 		require.Equal(t, 200, e.post(t, p.base, sharedSecret, params))
 	}
@@ -752,7 +752,7 @@ func TestKafkaSink(t *testing.T) {
 	}
 
 	cluster.Close()
-	require.NotEqual(t, 200, e.post(t, p.base, sharedSecret, anymailtest.NewParams()))
+	require.NotEqual(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
 	status, body = get(t, p.admin+"/readyz")
 	require.Equal(t, 503, status)
 	require.Equal(t, "the sink kafka is out of reach\n", body)
@@ -818,10 +818,10 @@ func TestTwoGatewaysOnOnePostgres(t *testing.T) {
 	write(t, dir, "database", u.String())
 	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue_file: database\nidempotency_file: database\n")
 	first, second := serve(t, dir), serve(t, dir)
-	e, params := newESP(t, "postmark"), anymailtest.NewParams()
+	e, params := newESP(t, "postmark"), simulator.NewParams()
 	require.Equal(t, 200, e.post(t, first.base, sharedSecret, params))
 	require.Equal(t, 200, e.post(t, second.base, sharedSecret, params), "a redelivery to the other one")
-	require.Equal(t, 200, e.post(t, second.base, sharedSecret, anymailtest.NewParams()))
+	require.Equal(t, 200, e.post(t, second.base, sharedSecret, simulator.NewParams()))
 	h.wait(t, "both events", func() bool { return len(h.done) == 2 })
 	status, body := get(t, second.admin+"/readyz")
 	require.Equal(t, 200, status, body)

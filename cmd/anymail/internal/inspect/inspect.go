@@ -18,21 +18,21 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/verify"
 )
 
 // Options say with what to check.
 type Options struct {
-	ESP      all.ESP
-	Kit      *anymailtest.Kit    // that of the ESP, which knows what a request of it has
-	Endpoint *string             // nil to find it out
-	Secrets  []string            // "user:password"
-	Settings map[string][]string // of the ESP, as package all has them
-	Keys     []string            // for whichever setting has the keys of the endpoint
+	ESP       all.ESP
+	Simulator *simulator.Simulator // of the ESP, knows the parts of a request
+	Endpoint  *string              // nil to find it out
+	Secrets   []string             // "user:password"
+	Settings  map[string][]string  // of the ESP, as package all has them
+	Keys      []string             // for whichever setting has the keys of the endpoint
 	// URL is the one that the ESP calls, if not the captured one.
 	URL string
 	// At is when the request was received; zero where only the capture may know.
@@ -220,7 +220,7 @@ func printableASCII(s string) string { return strings.Trim(fmt.Sprintf("%+q", s)
 // keyNames is KeySettings, asked once: to make a key takes long.
 func (in *inspector) keyNames(path string) []string {
 	if in.names == nil {
-		in.names = append([]string{}, KeySettings(in.ESP, in.Kit, path)...)
+		in.names = append([]string{}, KeySettings(in.ESP, in.Simulator, path)...)
 	}
 	return in.names
 }
@@ -228,7 +228,7 @@ func (in *inspector) keyNames(path string) []string {
 // KeySettings are the names of an ESP's settings that hold what requests to an
 // endpoint are verified with, the usual one first: those with which there is a
 // verifier.
-func KeySettings(esp all.ESP, kit *anymailtest.Kit, path string) []string {
+func KeySettings(esp all.ESP, sim *simulator.Simulator, path string) []string {
 	verified := func(settings map[string][]string) (bool, error) {
 		adapter, err := esp.New(settings)
 		if err != nil {
@@ -241,8 +241,8 @@ func KeySettings(esp all.ESP, kit *anymailtest.Kit, path string) []string {
 		return nil
 	}
 	probe := "probe"
-	if kit != nil && kit.NewCredential != nil {
-		if config := kit.NewCredential().Config; config != "" {
+	if sim != nil && sim.NewCredential != nil {
+		if config := sim.NewCredential().Config; config != "" {
 			probe = config
 		}
 	}

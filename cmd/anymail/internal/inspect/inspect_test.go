@@ -10,28 +10,28 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/esp/all"
-	"github.com/goanymail/anymail/esp/all/alltest"
-	"github.com/goanymail/anymail/esp/amazonses/amazonsestest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 const secret = "anymail:correct-horse-battery"
 
 // captured signs a sample and makes a capture of it.
-func captured(t *testing.T, kit *anymailtest.Kit, c anymailtest.Credential, sample string) *capture.Request {
+func captured(t *testing.T, sim *simulator.Simulator, c simulator.Credential, sample string) *capture.Request {
 	t.Helper()
-	s, ok := kit.Sample(sample)
+	s, ok := sim.Sample(sample)
 	require.True(t, ok, sample)
-	r := s.Make(anymailtest.NewParams())
+	r := s.Make(simulator.NewParams())
 	r.Header = r.Header.Clone()
-	anymailtest.SetSecret(&r, secret)
+	simulator.SetSecret(&r, secret)
 	var err error
-	r.URL, err = anymailtest.EndpointURL("https://hooks.example.com/anymail", kit.ESP, r.Endpoint)
+	r.URL, err = simulator.EndpointURL("https://hooks.example.com/anymail", sim.ESP, r.Endpoint)
 	require.NoError(t, err)
-	require.NoError(t, kit.SignNow(&r, c))
+	require.NoError(t, sim.SignNow(&r, c))
 	return &capture.Request{Form: "HTTP", Method: http.MethodPost, URL: r.URL, Header: r.Header, Body: r.Body}
 }
 
@@ -39,7 +39,7 @@ func options(t *testing.T, esp string) inspect.Options {
 	t.Helper()
 	e, ok := all.Find(esp)
 	require.True(t, ok)
-	return inspect.Options{ESP: e, Kit: alltest.Kit(esp), Secrets: []string{secret}}
+	return inspect.Options{ESP: e, Simulator: allsim.Find(esp), Secrets: []string{secret}}
 }
 
 func check(t *testing.T, r *inspect.Report, name string) inspect.Check {
@@ -66,15 +66,15 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Nothing is fetched unless --fetch says so, and nothing is confirmed at all.
 func TestCertificates(t *testing.T) {
-	aws := new(amazonsestest.AWS)
-	kit := aws.Kit()
-	credential := kit.NewCredential()
+	aws := new(amazonsessim.AWS)
+	sim := aws.Simulator()
+	credential := sim.NewCredential()
 	for _, sample := range []string{"Bounce Permanent General", "SubscriptionConfirmation"} {
 		for _, fetch := range []bool{false, true} {
 			n := &network{next: aws}
 			o := options(t, "amazonses")
 			o.Fetch, o.Transport = fetch, n
-			r, err := inspect.Run(t.Context(), captured(t, kit, credential, sample), o)
+			r, err := inspect.Run(t.Context(), captured(t, sim, credential, sample), o)
 			require.NoError(t, err)
 			signature := check(t, r, inspect.CheckSignature)
 			if !fetch {
@@ -103,7 +103,7 @@ func TestCertificates(t *testing.T) {
 	// Amazon signs for everybody: it takes a secret, or to know the topic.
 	o := options(t, "amazonses")
 	o.Secrets, o.Fetch, o.Transport = nil, true, aws
-	r, err := inspect.Run(t.Context(), captured(t, kit, credential, "Bounce Permanent General"), o)
+	r, err := inspect.Run(t.Context(), captured(t, sim, credential, "Bounce Permanent General"), o)
 	require.NoError(t, err)
 	require.Equal(t, inspect.OK, check(t, r, inspect.CheckSignature).Result)
 	require.Equal(t, inspect.NotChecked, r.Verdict)
@@ -117,10 +117,10 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A stored message is fetched, and its fields come from there.
 func TestFetched(t *testing.T) {
-	kit := alltest.Kit("mailgun")
-	credential := kit.NewCredential()
-	request := captured(t, kit, credential, "route-store")
-	message := string(anymailtest.MustJSON(map[string]string{"body-mime": "From: ada@example.com\r\nTo: help@inbound.example.org\r\nSubject: In the store, and nowhere else\r\n\r\nHello\r\n"}))
+	sim := allsim.Find("mailgun")
+	credential := sim.NewCredential()
+	request := captured(t, sim, credential, "route-store")
+	message := string(simulator.MustJSON(map[string]string{"body-mime": "From: ada@example.com\r\nTo: help@inbound.example.org\r\nSubject: In the store, and nowhere else\r\n\r\nHello\r\n"}))
 
 	o := options(t, "mailgun")
 	o.Keys = []string{credential.Config}
@@ -166,15 +166,15 @@ func TestKeySettings(t *testing.T) {
 	} {
 		e, _ := all.Find(esp)
 		for path, name := range want {
-			require.Equal(t, name, append(inspect.KeySettings(e, alltest.Kit(esp), path), "")[0], "%s %s", esp, path)
+			require.Equal(t, name, append(inspect.KeySettings(e, allsim.Find(esp), path), "")[0], "%s %s", esp, path)
 		}
 	}
 }
 
 // The time that counts is that of the receipt, where somebody knows it.
 func TestTime(t *testing.T) {
-	kit := alltest.Kit("sendgrid")
-	sendgrid := kit.NewCredential()
+	sim := allsim.Find("sendgrid")
+	sendgrid := sim.NewCredential()
 	for name, tt := range map[string]struct {
 		captured, at time.Duration // after the signature; 0 for unknown
 		want         inspect.Result
@@ -186,7 +186,7 @@ func TestTime(t *testing.T) {
 		"of the future":            {-1000 * time.Hour, 0, inspect.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			request := captured(t, kit, sendgrid, kit.Samples[0].Name)
+			request := captured(t, sim, sendgrid, sim.Samples[0].Name)
 			now := time.Now()
 			if tt.captured != 0 {
 				request.At = now.Add(tt.captured)

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
+	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -72,7 +72,7 @@ func (in *inspector) checkSignature(ctx context.Context, p *passage) {
 	err := p.stages[anymail.StageVerify]
 	if in.endpoint.Verifier == nil {
 		c.Result = Skipped
-		if in.Kit.Signs(in.endpoint.Path) {
+		if in.Simulator.Signs(in.endpoint.Path) {
 			c.Reason = "no key was given" + in.keyHelp()
 		} else {
 			c.Reason = in.ESP.Title + " signs nothing here: the shared secret is what protects the endpoint"
@@ -213,15 +213,15 @@ func placeOf(p *anymail.Payload, signature []byte) (string, func([]byte) string)
 
 // missing tells what a signed request of the ESP has and this one has not.
 func (in *inspector) missing(p *passage) []string {
-	i := slices.IndexFunc(in.Kit.Samples, func(s anymailtest.Sample) bool { return s.Endpoint == in.endpoint.Path })
-	if i < 0 || !in.Kit.Signs(in.endpoint.Path) || in.Kit.NewCredential == nil {
+	i := slices.IndexFunc(in.Simulator.Samples, func(s simulator.Sample) bool { return s.Endpoint == in.endpoint.Path })
+	if i < 0 || !in.Simulator.Signs(in.endpoint.Path) || in.Simulator.NewCredential == nil {
 		return nil
 	}
-	genuine := in.Kit.Samples[i].Make(anymailtest.NewParams())
+	genuine := in.Simulator.Samples[i].Make(simulator.NewParams())
 	genuine.URL, genuine.Header = "https://hooks.example.com/", genuine.Header.Clone()
 	plainHeader := genuine.Header.Clone()
 	plainMembers := paths(genuine.Header, genuine.Body)
-	if in.Kit.SignNow(&genuine, in.Kit.NewCredential()) != nil {
+	if in.Simulator.SignNow(&genuine, in.Simulator.NewCredential()) != nil {
 		return nil
 	}
 	var lacks []string

@@ -13,15 +13,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
+	"github.com/goanymail/anymail/simulator"
 )
 
 const mail = "From: Ada <ada@example.com>\r\nSubject: =?UTF-8?Q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.com>\r\n\r\nSee you.\r\n"
 
 func TestMembers(t *testing.T) {
-	form := anymailtest.Multipart("", anymailtest.Field{Name: "subject", Value: "Hi"}, anymailtest.Field{Name: "to", Value: `["a"]`},
-		anymailtest.Field{Name: "file", Filename: "dot.png", Value: "\x89PNG"})
+	form := simulator.Multipart("", simulator.Field{Name: "subject", Value: "Hi"}, simulator.Field{Name: "to", Value: `["a"]`},
+		simulator.Field{Name: "file", Filename: "dot.png", Value: "\x89PNG"})
 	inMail := func(path string) [][2]string {
 		return [][2]string{
 			{path + " › From", "Ada <ada@example.com>"}, {path + " › Subject", "Grüße"}, {path + " › Message-ID", "<1@example.com>"},
@@ -40,8 +40,8 @@ func TestMembers(t *testing.T) {
 		"broken JSON":      {"", `{"a":"x","b":`, [][2]string{{"a", "x"}}},
 		"form":             {"application/x-www-form-urlencoded", "a=b+c&events=%5B%7B%22d%22%3A1%7D%5D&bad=%zz&=", [][2]string{{"a", "b c"}, {"events[0].d", "1"}}},
 		"multipart":        {form.Header.Get("Content-Type"), string(form.Body), [][2]string{{"subject", "Hi"}, {"to[0]", "a"}, {"file › filename", "dot.png"}}},
-		"a mail":           {"", string(anymailtest.MustJSON(map[string]string{"raw": mail})), inMail("raw")},
-		"a mail in base64": {"", string(anymailtest.MustJSON(map[string]string{"raw": base64.StdEncoding.EncodeToString([]byte(mail))})), inMail("raw")},
+		"a mail":           {"", string(simulator.MustJSON(map[string]string{"raw": mail})), inMail("raw")},
+		"a mail in base64": {"", string(simulator.MustJSON(map[string]string{"raw": base64.StdEncoding.EncodeToString([]byte(mail))})), inMail("raw")},
 		"nothing":          {"text/plain", "hello", nil},
 		"too deep":         {"", strings.Repeat("[", 10_000), nil},
 	} {
@@ -187,12 +187,12 @@ func TestWrapped(t *testing.T) {
 		}
 		return events
 	}
-	body := anymailtest.MustJSON(map[string]string{"ID": "id-1", "Message": event})
+	body := simulator.MustJSON(map[string]string{"ID": "id-1", "Message": event})
 	l := provenance.List(unwrap(body)[0], 0, provenance.Input{Body: body, Parse: unwrap})
 	want := map[string]string{"event_type": "derived from what", "event_id": "ID same", "recipient": "whom same", "reject_reason": "derived from what"}
 	require.Empty(t, cmp.Diff(want, sources(l)))
 
-	form := anymailtest.URLEncoded("", map[string][]string{"events": {event}})
+	form := simulator.URLEncoded("", map[string][]string{"events": {event}})
 	unform := func(body []byte) []anymail.Event {
 		f, err := (&anymail.Payload{Header: form.Header, Body: body}).Form()
 		if err != nil {
@@ -217,7 +217,7 @@ func TestInboundMail(t *testing.T) {
 		From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, Subject: "Grüße", Text: "See you.\r\n", RawMIME: anymail.Raw(mail),
 		Headers: anymail.Headers{{Name: "From", Value: "Ada <ada@example.com>"}, {Name: "Subject", Value: "Grüße"}, {Name: "Message-ID", Value: "<1@example.com>"}},
 	}}
-	ev.Raw = anymail.Raw(anymailtest.MustJSON(map[string]string{"sender": "ada@example.com", "email": mail}))
+	ev.Raw = anymail.Raw(simulator.MustJSON(map[string]string{"sender": "ada@example.com", "email": mail}))
 	l := provenance.List(ev, 0, provenance.Input{Body: ev.Raw})
 	require.Empty(t, cmp.Diff(map[string]string{
 		"event_type": "", "message.from[0].name": "email › From within", "message.from[0].address": "sender same", "message.subject": "email › Subject same",

@@ -22,9 +22,9 @@ var templates embed.FS
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]{0,39}$`)
 
-// Write writes a package called name, with its kit and its test, into a new
+// Write writes a package called name, its simulator and its test into a new
 // directory of that name below dir. It returns the files that it wrote. The
-// directory has to be in a Go module, and the new one must not be there yet.
+// directory dir must be in a Go module, and the new directory must not exist.
 func Write(dir, name, title string) (files []string, err error) {
 	if !validName.MatchString(name) {
 		return nil, fmt.Errorf("%q is not a name of lower case letters and digits", name)
@@ -40,13 +40,13 @@ func Write(dir, name, title string) (files []string, err error) {
 	if _, err := os.Stat(target); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s is there already", target)
 	}
-	if err := os.MkdirAll(filepath.Join(target, name+"test"), 0o755); err != nil { //nolint:gosec // source code
+	if err := os.MkdirAll(filepath.Join(target, name+"sim"), 0o755); err != nil { //nolint:gosec // source code
 		return nil, err
 	}
 	for _, f := range []struct{ source, file string }{
 		{"adapter.go.tmpl", name + ".go"},
 		{"adapter_test.go.tmpl", name + "_test.go"},
-		{"kit.go.tmpl", name + "test/" + name + "test.go"},
+		{"simulator.go.tmpl", name + "sim/" + name + "sim.go"},
 	} {
 		var b bytes.Buffer
 		t := template.Must(template.ParseFS(templates, f.source))

@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
-	"github.com/goanymail/anymail/esp/all/alltest"
+	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
 const evil = `<p id="hello">Hello <img src="cid:pic@example.com"></p><script>document.title = "taken"; fetch("/api/requests", {method: "DELETE"})</script>` +
@@ -30,20 +30,20 @@ const evil = `<p id="hello">Hello <img src="cid:pic@example.com"></p><script>doc
 
 // house is a page with the adapters of Postmark and of Mailgun, which is asked
 // for a signature.
-func house(t *testing.T) (url string, post func(esp, sample string, change func(*anymailtest.Request)) int) {
+func house(t *testing.T) (url string, post func(esp, sample string, change func(*simulator.Request)) int) {
 	t.Helper()
 	store := web.NewStore(100, 1<<20)
 	d, err := anymail.New(anymail.Insecure(), anymail.WithHooks(store.Hooks()), anymail.WithLogger(slog.New(slog.DiscardHandler)))
 	require.NoError(t, err)
-	credentials := map[string]anymailtest.Credential{}
+	credentials := map[string]simulator.Credential{}
 	for _, esp := range []string{"postmark", "mailgun"} {
-		kit := alltest.Kit(esp)
-		var trusted []anymailtest.Credential
-		if kit.NewCredential != nil {
-			credentials[esp] = kit.NewCredential()
+		sim := allsim.Find(esp)
+		var trusted []simulator.Credential
+		if sim.NewCredential != nil {
+			credentials[esp] = sim.NewCredential()
 			trusted = append(trusted, credentials[esp])
 		}
-		adapter, err := kit.New(trusted...)
+		adapter, err := sim.NewAdapter(trusted...)
 		require.NoError(t, err)
 		require.NoError(t, d.Register(esp, adapter))
 	}
@@ -52,16 +52,16 @@ func house(t *testing.T) (url string, post func(esp, sample string, change func(
 	router.Mount("/", web.NewServer(store, "/anymail"))
 	server := httptest.NewServer(router)
 	t.Cleanup(server.Close)
-	return server.URL, func(esp, name string, change func(*anymailtest.Request)) int {
+	return server.URL, func(esp, name string, change func(*simulator.Request)) int {
 		t.Helper()
-		kit := alltest.Kit(esp)
-		sample, ok := kit.Sample(name)
+		sim := allsim.Find(esp)
+		sample, ok := sim.Sample(name)
 		require.True(t, ok, name)
-		r := sample.Make(anymailtest.NewParams())
+		r := sample.Make(simulator.NewParams())
 		var err error
-		r.URL, err = anymailtest.EndpointURL(server.URL+"/anymail", esp, r.Endpoint)
+		r.URL, err = simulator.EndpointURL(server.URL+"/anymail", esp, r.Endpoint)
 		require.NoError(t, err)
-		require.NoError(t, kit.SignNow(&r, credentials[esp]))
+		require.NoError(t, sim.SignNow(&r, credentials[esp]))
 		if change != nil {
 			change(&r)
 		}
@@ -74,8 +74,8 @@ func house(t *testing.T) (url string, post func(esp, sample string, change func(
 	}
 }
 
-func withHTML(t *testing.T) func(*anymailtest.Request) {
-	return func(r *anymailtest.Request) {
+func withHTML(t *testing.T) func(*simulator.Request) {
+	return func(r *simulator.Request) {
 		var body map[string]any
 		require.NoError(t, json.Unmarshal(r.Body, &body))
 		body["HtmlBody"] = evil
@@ -97,11 +97,11 @@ func TestAPI(t *testing.T) {
 	url, post := house(t)
 	require.Equal(t, 200, post("postmark", "HardBounce", nil))
 	require.Equal(t, 200, post("postmark", "Inbound", withHTML(t)))
-	require.Equal(t, 400, post("mailgun", "delivered", func(r *anymailtest.Request) {
+	require.Equal(t, 400, post("mailgun", "delivered", func(r *simulator.Request) {
 		r.Body = []byte(strings.Replace(string(r.Body), `"token"`, `"taken"`, 1))
 		r.Header.Set("Authorization", "Basic aHVzaDpodXNo")
 	}))
-	require.Equal(t, 404, post("postmark", "Delivery", func(r *anymailtest.Request) { r.URL = url + "/anymail/nobody/tracking/" }))
+	require.Equal(t, 404, post("postmark", "Delivery", func(r *simulator.Request) { r.URL = url + "/anymail/nobody/tracking/" }))
 
 	_, list := get(t, url+"/api/requests")
 	var answer struct {
@@ -231,7 +231,7 @@ func TestPage(t *testing.T) {
 	require.Equal(t, 200, post("postmark", "HardBounce", nil))
 	require.Equal(t, 200, post("mailgun", "opened", nil))
 	require.Equal(t, 200, post("postmark", "Inbound", withHTML(t)))
-	require.Equal(t, 400, post("mailgun", "delivered", func(r *anymailtest.Request) { r.Body = []byte(`{}`) }))
+	require.Equal(t, 400, post("mailgun", "delivered", func(r *simulator.Request) { r.Body = []byte(`{}`) }))
 	eventually("five requests", func() bool { return rows() == 5 })
 	require.Contains(t, text("#live"), "Rejected a request to /anymail/mailgun/tracking/")
 	require.Contains(t, text("#chart-text"), "4 accepted, 1 rejected")

@@ -1,0 +1,392 @@
+// Package amazonsessim plays Amazon SES, SNS and S3, for tests and
+// demonstrations.
+package amazonsessim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/simulator"
+)
+
+const (
+	topic   = "arn:aws:sns:eu-west-1:123456789012:mail"
+	bucket  = "example-mail"
+	sns     = "https://sns.eu-west-1.amazonaws.com/"
+	account = "123456789012"
+)
+
+// New returns the simulator of Amazon SES with SNS. A credential is a certificate
+// authority that has issued a signing certificate. The adapter fetches the signing
+// certificate.
+func New() *simulator.Simulator { return new(AWS).Simulator() }
+
+// NewUnsigned returns the simulator of what AWS does not sign: raw message
+// delivery of SNS, and API destinations of EventBridge.
+func NewUnsigned() *simulator.Simulator { return new(AWS).UnsignedSimulator() }
+
+// Simulator does what [New] does, with its adapters connected to a.
+func (a *AWS) Simulator() *simulator.Simulator {
+	return &simulator.Simulator{
+		ESP:           amazonses.ESP,
+		Title:         "Amazon SES",
+		NewCredential: a.newCredential,
+		Sign:          sign,
+		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
+			config, err := a.Config(trusted...)
+			if err != nil {
+				return nil, err
+			}
+			return amazonses.New(config)
+		},
+		Samples: append(a.samples(notification), a.confirmation("SubscriptionConfirmation"), a.confirmation("UnsubscribeConfirmation")),
+	}
+}
+
+// UnsignedSimulator does what [NewUnsigned] does, with its adapters connected to
+// a.
+func (a *AWS) UnsignedSimulator() *simulator.Simulator {
+	return &simulator.Simulator{
+		ESP:   amazonses.ESP,
+		Title: "Amazon SES, unsigned",
+		NewAdapter: func(...simulator.Credential) (anymail.Adapter, error) {
+			config, err := a.Config()
+			if err != nil {
+				return nil, err
+			}
+			config.AcceptUnsigned = true
+			return amazonses.New(config)
+		},
+		Samples: append(a.samples(raw), simulator.Sample{
+			Name: "EventBridge API destination", Endpoint: "tracking", Types: types(anymail.EventDelivered),
+			Make: func(p simulator.Params) simulator.Request {
+				return simulator.JSON("tracking", simulator.MustJSON(envelope("Email Delivered", delivery)(p)))
+			},
+		}),
+	}
+}
+
+// object is what SES calls a JSON object.
+type object map[string]any
+
+// post makes the request that carries the Message of a notification.
+type post func(p simulator.Params, endpoint, message string) simulator.Request
+
+// notification is how SNS posts by default.
+func notification(p simulator.Params, endpoint, message string) simulator.Request {
+	return snsRequest(p, endpoint, map[string]string{
+		"Type":           "Notification",
+		"Subject":        "Amazon SES Email Event Notification",
+		"Message":        message,
+		"UnsubscribeURL": sns + "?Action=Unsubscribe&SubscriptionArn=" + topic + ":aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+	})
+}
+
+func snsRequest(p simulator.Params, endpoint string, m map[string]string) simulator.Request {
+	m["MessageId"] = uuid(p)
+	m["TopicArn"] = topic
+	m["Timestamp"] = stamp(p)
+	r := simulator.JSON(endpoint, simulator.MustJSON(m))
+	r.Header = http.Header{
+		"Content-Type":           {"text/plain; charset=UTF-8"}, // though it is JSON
+		"User-Agent":             {"Amazon Simple Notification Service Agent"},
+		"X-Amz-Sns-Message-Type": {m["Type"]},
+		"X-Amz-Sns-Message-Id":   {m["MessageId"]},
+		"X-Amz-Sns-Topic-Arn":    {topic},
+	}
+	return r
+}
+
+// raw is how SNS posts with raw message delivery.
+func raw(p simulator.Params, endpoint, message string) simulator.Request {
+	r := snsRequest(p, endpoint, map[string]string{"Type": "Notification"})
+	r.Header.Set("X-Amz-Sns-Rawdelivery", "true")
+	r.Body = []byte(message)
+	return r
+}
+
+func (a *AWS) samples(post post) []simulator.Sample {
+	tracking := func(name string, record func(simulator.Params) object, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
+		return simulator.Sample{
+			Name: name, Endpoint: "tracking", Types: types(typ), Reason: reason,
+			Make: func(p simulator.Params) simulator.Request {
+				return post(p, "tracking", string(simulator.MustJSON(record(p))))
+			},
+		}
+	}
+	ping := func(name, message string) simulator.Sample {
+		return simulator.Sample{Name: name, Endpoint: "tracking", Make: func(p simulator.Params) simulator.Request {
+			return post(p, "tracking", message)
+		}}
+	}
+	bounced := func(typ, sub, status, diagnostic string, event anymail.EventType, reason anymail.RejectReason) simulator.Sample {
+		return tracking("Bounce "+typ+" "+sub, bounce(typ, sub, status, diagnostic), event, reason)
+	}
+	two := tracking("Bounce of two recipients", twoBounces, anymail.EventBounced, anymail.RejectInvalid)
+	two.Types = types(anymail.EventBounced, anymail.EventBounced)
+	samples := []simulator.Sample{
+		tracking("Send", event("Send", "send", object{}), anymail.EventSent, ""),
+		tracking("Delivery", delivery, anymail.EventDelivered, ""),
+		tracking("DeliveryDelay", delay("TransientCommunicationFailure", "421 4.4.1 Unable to connect to remote host"), anymail.EventDeferred, ""),
+		tracking("DeliveryDelay SpamDetected", delay("SpamDetected", "421 4.7.0 Too much unwanted mail from you"), anymail.EventDeferred, ""),
+		bounced("Undetermined", "Undetermined", "", "", anymail.EventBounced, anymail.RejectBounced),
+		bounced("Permanent", "General", "5.7.1", "smtp; 550 5.7.1 not wanted here", anymail.EventBounced, anymail.RejectBlocked),
+		bounced("Permanent", "NoEmail", "5.1.1", "smtp; 550 5.1.1 user unknown", anymail.EventBounced, anymail.RejectInvalid),
+		bounced("Permanent", "Suppressed", "5.1.1", "Amazon SES has suppressed sending to this address", anymail.EventRejected, anymail.RejectBounced),
+		bounced("Permanent", "OnAccountSuppressionList", "5.1.1", "Amazon SES did not send the message to this address", anymail.EventRejected, anymail.RejectBlocked),
+		bounced("Permanent", "OnTenantSuppressionList", "5.1.1", "Amazon SES did not send the message to this address", anymail.EventRejected, anymail.RejectBlocked),
+		bounced("Permanent", "EmailValidationSuppressed", "5.1.1", "Amazon SES did not send the message to this address", anymail.EventRejected, anymail.RejectInvalid),
+		bounced("Permanent", "UnsubscribedRecipient", "5.1.1", "Amazon SES did not send the message to this address", anymail.EventRejected, anymail.RejectUnsubscribed),
+		bounced("Transient", "General", "4.0.0", "", anymail.EventBounced, anymail.RejectBounced),
+		bounced("Transient", "MailboxFull", "4.2.2", "smtp; 452 4.2.2 over quota", anymail.EventBounced, anymail.RejectBounced),
+		bounced("Transient", "MessageTooLarge", "5.3.4", "smtp; 552 5.3.4 too large", anymail.EventBounced, anymail.RejectOther),
+		bounced("Transient", "CustomTimeoutExceeded", "4.4.7", "smtp; 450 4.4.7 message expired", anymail.EventBounced, anymail.RejectTimedOut),
+		bounced("Transient", "ContentRejected", "5.6.0", "smtp; 554 5.6.0 looks like spam", anymail.EventBounced, anymail.RejectSpam),
+		bounced("Transient", "AttachmentRejected", "5.6.0", "smtp; 554 5.6.0 attachment not allowed", anymail.EventBounced, anymail.RejectBlocked),
+		two,
+		tracking("Complaint", complaint("abuse", nil), anymail.EventComplained, anymail.RejectSpam),
+		tracking("Complaint OnAccountSuppressionList", complaint("", "OnAccountSuppressionList"), anymail.EventRejected, anymail.RejectSpam),
+		tracking("Complaint not-spam", complaint("not-spam", nil), anymail.EventUnknown, ""),
+		tracking("Reject", event("Reject", "reject", object{"reason": "Bad content"}), anymail.EventRejected, anymail.RejectBlocked),
+		tracking("Rendering Failure", event("Rendering Failure", "failure", object{
+			"templateName": "welcome", "errorMessage": "Attribute 'name' is not present in the rendering data.",
+		}), anymail.EventFailed, anymail.RejectOther),
+		tracking("Open", opened(""), anymail.EventOpened, ""),
+		tracking("Open isBotEvent", opened("Likely"), anymail.EventOpened, ""),
+		tracking("Click", click, anymail.EventClicked, ""),
+		tracking("Subscription unsubscribeAll", subscription(true, "OptIn", "OptOut"), anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
+		tracking("Subscription OptIn", subscription(false, "OptOut", "OptIn"), anymail.EventSubscribed, ""),
+		tracking("Teleported", event("Teleported", "teleported", object{}), anymail.EventUnknown, ""),
+		tracking("notification Bounce", older(bounce("Permanent", "NoEmail", "5.1.1", "smtp; 550 5.1.1 user unknown")), anymail.EventBounced, anymail.RejectInvalid),
+		tracking("notification Complaint", older(complaint("abuse", nil)), anymail.EventComplained, anymail.RejectSpam),
+		tracking("notification Delivery", older(delivery), anymail.EventDelivered, ""),
+		tracking("EventBridge Email Delivered", envelope("Email Delivered", delivery), anymail.EventDelivered, ""),
+		tracking("EventBridge Advisor Recommendation Status Open", envelope("Advisor Recommendation Status Open", func(simulator.Params) object {
+			return object{"version": "1.0.0", "data": object{"type": "SPF"}}
+		}), anymail.EventUnknown, ""),
+		ping("topic validated", "Successfully validated SNS topic for Amazon SES event publishing."),
+		ping("AmazonSnsSubscriptionSucceeded", `{"notificationType":"AmazonSnsSubscriptionSucceeded","message":"You have subscribed a topic."}`),
+	}
+	return append(samples, a.inbound(post)...)
+}
+
+func types(list ...anymail.EventType) []anymail.EventType { return list }
+
+// confirmation is never raw. Its signature has the default version of topics.
+func (a *AWS) confirmation(typ string) simulator.Sample {
+	return simulator.Sample{Name: typ, Endpoint: "tracking", Make: func(p simulator.Params) simulator.Request {
+		token := fmt.Sprintf("%x", sha256.Sum256([]byte(p.EventID)))
+		link := sns + "?Action=ConfirmSubscription&TopicArn=" + topic + "&Token=" + token
+		a.api.Put(link, "text/xml", []byte("<ConfirmSubscriptionResponse/>"))
+		return snsRequest(p, "tracking", map[string]string{
+			"Type": typ, "SignatureVersion": "1", "Token": token, "SubscribeURL": link,
+			"Message": "You have chosen to change the subscription to the topic " + topic + ".",
+		})
+	}}
+}
+
+// mail is the object in every record.
+func mail(p simulator.Params) object {
+	return object{
+		"timestamp": stamp(p), "messageId": p.MessageID, "source": "Shop <" + p.Sender + ">",
+		"sourceArn":        "arn:aws:ses:eu-west-1:" + account + ":identity/" + p.Sender,
+		"sendingAccountId": account, "destination": []string{p.Recipient}, "headersTruncated": false,
+		"headers": []object{
+			{"name": "From", "value": "Shop <" + p.Sender + ">"},
+			{"name": "To", "value": p.Recipient},
+			{"name": "Subject", "value": p.Subject},
+			{"name": "X-Tag", "value": p.Tag},
+			{"name": "X-Metadata", "value": string(simulator.MustJSON(p.Metadata))},
+		},
+		"commonHeaders": object{
+			"from": []string{"Shop <" + p.Sender + ">"}, "to": []string{p.Recipient}, "messageId": p.MessageID, "subject": p.Subject,
+		},
+		"tags": object{
+			"ses:configuration-set": []string{"shop"}, "ses:source-ip": []string{"192.0.2.7"}, "campaign": []string{"autumn"},
+		},
+	}
+}
+
+// event makes records whose object has constant fields.
+func event(typ, name string, fields object) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		return object{"eventType": typ, "mail": mail(p), name: fields}
+	}
+}
+
+func delivery(p simulator.Params) object {
+	return event("Delivery", "delivery", object{
+		"timestamp": stamp(p), "processingTimeMillis": 2377, "recipients": []string{p.Recipient},
+		"smtpResponse": "250 2.6.0 Message received", "reportingMTA": "a1.eu-west-1.amazonses.com", "remoteMtaIp": "192.0.2.25",
+	})(p)
+}
+
+func delay(typ, diagnostic string) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		return event("DeliveryDelay", "deliveryDelay", object{
+			"timestamp": stamp(p), "delayType": typ, "expirationTime": stamp(p), "reportingMTA": "a1.eu-west-1.amazonses.com",
+			"delayedRecipients": []object{{"emailAddress": p.Recipient, "status": "4.4.1", "diagnosticCode": "smtp; " + diagnostic}},
+		})(p)
+	}
+}
+
+func bounce(typ, sub, status, diagnostic string) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		recipient := object{"emailAddress": p.Recipient}
+		if status != "" {
+			recipient["action"], recipient["status"] = "failed", status
+		}
+		if diagnostic != "" {
+			recipient["diagnosticCode"] = diagnostic
+		}
+		return event("Bounce", "bounce", object{
+			"timestamp": stamp(p), "feedbackId": p.EventID + "-000000", "bounceType": typ, "bounceSubType": sub,
+			"bouncedRecipients": []object{recipient}, "reportingMTA": "dns; a1.eu-west-1.amazonses.com",
+		})(p)
+	}
+}
+
+func twoBounces(p simulator.Params) object {
+	record := bounce("Permanent", "General", "5.1.1", "smtp; 550 5.1.1 user unknown")(p)
+	b := record["bounce"].(object)
+	b["bouncedRecipients"] = append(b["bouncedRecipients"].([]object), object{"emailAddress": "second." + p.Recipient})
+	return record
+}
+
+func complaint(feedback string, sub any) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		c := object{
+			"timestamp": stamp(p), "feedbackId": p.EventID + "-000000", "complaintSubType": sub,
+			"complainedRecipients": []object{{"emailAddress": p.Recipient}},
+		}
+		if feedback != "" {
+			c["userAgent"], c["complaintFeedbackType"], c["arrivalDate"] = "ExampleFBL/1.0", feedback, stamp(p)
+		}
+		return event("Complaint", "complaint", c)(p)
+	}
+}
+
+func opened(bot string) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		o := object{"timestamp": stamp(p), "userAgent": "Mozilla/5.0 (X11; Linux x86_64)", "ipAddress": "192.0.2.77"}
+		if bot != "" {
+			o["isBotEvent"] = bot
+		}
+		return event("Open", "open", o)(p)
+	}
+}
+
+func click(p simulator.Params) object {
+	return event("Click", "click", object{
+		"timestamp": stamp(p), "userAgent": "Mozilla/5.0 (X11; Linux x86_64)", "ipAddress": "192.0.2.77",
+		"link": "https://shop.example.org/orders/1701?from=mail", "linkTags": object{"position": []string{"top"}}, "isBotEvent": "Unlikely",
+	})(p)
+}
+
+func subscription(all bool, before, now string) func(simulator.Params) object {
+	preferences := func(all bool, status string) object {
+		return object{"unsubscribeAll": all, "topicSubscriptionStatus": []object{{"topicName": "weekly", "subscriptionStatus": status}}}
+	}
+	return func(p simulator.Params) object {
+		return event("Subscription", "subscription", object{
+			"timestamp": stamp(p), "contactList": "News", "source": "UnsubscribeHeader",
+			"newTopicPreferences": preferences(all, now), "oldTopicPreferences": preferences(false, before),
+		})(p)
+	}
+}
+
+// older turns an event into the notification of an identity, which has no tags,
+// and has headers only if they are enabled.
+func older(record func(simulator.Params) object) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		r := record(p)
+		r["notificationType"] = r["eventType"]
+		delete(r, "eventType")
+		m := r["mail"].(object)
+		delete(m, "tags")
+		m["sourceIp"], m["callerIdentity"] = "192.0.2.7", "mailer"
+		return r
+	}
+}
+
+func envelope(detailType string, record func(simulator.Params) object) func(simulator.Params) object {
+	return func(p simulator.Params) object {
+		return object{
+			"version": "0", "id": uuid(p), "detail-type": detailType, "source": "aws.ses", "account": account,
+			"time": p.Time.Format("2006-01-02T15:04:05Z"), "region": "eu-west-1",
+			"resources": []string{"arn:aws:ses:eu-west-1:" + account + ":configuration-set/shop"}, "detail": record(p),
+		}
+	}
+}
+
+// inbound has a sample for each kind of action of a receipt rule.
+func (a *AWS) inbound(post post) []simulator.Sample {
+	sample := func(name string, typ anymail.EventType, finish func(p simulator.Params, action, record object)) simulator.Sample {
+		return simulator.Sample{Name: name, Endpoint: "inbound", Types: types(typ), Make: func(p simulator.Params) simulator.Request {
+			action := object{"topicArn": topic}
+			record := received(p)
+			record["receipt"].(object)["action"] = action
+			finish(p, action, record)
+			return post(p, "inbound", string(simulator.MustJSON(record)))
+		}}
+	}
+	stored := func(name string, typ anymail.EventType, put bool) simulator.Sample {
+		return sample(name, typ, func(p simulator.Params, action, _ object) {
+			key := "in/" + p.EventID
+			action["type"], action["bucketName"], action["objectKeyPrefix"], action["objectKey"] = "S3", bucket, "in/", key
+			if put {
+				a.api.Put(objectURL(bucket, key), "message/rfc822", p.MIME)
+			}
+		})
+	}
+	return []simulator.Sample{
+		sample("Received SNS base64", anymail.EventInbound, func(p simulator.Params, action, record object) {
+			action["type"], action["encoding"] = "SNS", "BASE64"
+			record["content"] = base64.StdEncoding.EncodeToString(p.MIME)
+		}),
+		sample("Received SNS UTF-8", anymail.EventInbound, func(p simulator.Params, action, record object) {
+			action["type"], action["encoding"] = "SNS", "UTF8"
+			record["content"] = string(p.MIME)
+		}),
+		stored("Received S3", anymail.EventInbound, true),
+		stored("Received S3, deleted", anymail.EventInboundFailed, false),
+		sample("Received Lambda", anymail.EventInbound, func(_ simulator.Params, action, _ object) {
+			action["type"], action["invocationType"] = "Lambda", "Event"
+			action["functionArn"] = "arn:aws:lambda:eu-west-1:" + account + ":function:mail"
+		}),
+	}
+}
+
+func received(p simulator.Params) object {
+	const help = "help@inbound.example.org"
+	status := func(s string) object { return object{"status": s} }
+	return object{
+		"notificationType": "Received",
+		"mail": object{
+			"timestamp": stamp(p), "source": p.Sender, "messageId": p.EventID, "destination": []string{help}, "headersTruncated": false,
+			"headers": []object{
+				{"name": "From", "value": "Ada Lovelace <" + p.Sender + ">"},
+				{"name": "To", "value": "Help Desk <" + help + ">"},
+				{"name": "Subject", "value": p.Subject},
+				{"name": "Message-ID", "value": "<" + p.EventID + "@example.com>"},
+			},
+			"commonHeaders": object{"from": []string{"Ada Lovelace <" + p.Sender + ">"}, "to": []string{"Help Desk <" + help + ">"}, "subject": p.Subject},
+		},
+		"receipt": object{
+			"timestamp": stamp(p), "processingTimeMillis": 317, "recipients": []string{help},
+			"spamVerdict": status("PASS"), "virusVerdict": status("PASS"), "spfVerdict": status("PASS"),
+			"dkimVerdict": status("GRAY"), "dmarcVerdict": status("FAIL"), "dmarcPolicy": "none",
+		},
+	}
+}
+
+func stamp(p simulator.Params) string { return p.Time.Format("2006-01-02T15:04:05.000Z") }
+
+func uuid(p simulator.Params) string {
+	h := sha256.Sum256([]byte(p.EventID))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
+}

@@ -1,0 +1,215 @@
+// Package resendsim plays Resend, for tests and demonstrations.
+package resendsim
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/resend"
+	"github.com/goanymail/anymail/simulator"
+)
+
+//go:embed testdata
+var files embed.FS
+
+// New returns Resend's simulator. A credential is the secret of both webhooks,
+// tracking and inbound.
+func New() *simulator.Simulator {
+	api := new(simulator.API)
+	return &simulator.Simulator{
+		ESP:   resend.ESP,
+		Title: "Resend",
+		NewCredential: func() simulator.Credential {
+			key := make([]byte, 24)
+			_, _ = rand.Read(key) // never fails
+			return simulator.Credential{Config: "whsec_" + base64.StdEncoding.EncodeToString(key), Private: key}
+		},
+		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
+			keys := simulator.Keys(trusted)
+			return resend.New(resend.Config{TrackingSecrets: keys, InboundSecrets: keys, APIKeys: anymail.Keys("re_demo"), Client: api.Client()})
+		},
+		Sign: sign,
+		Samples: []simulator.Sample{
+			email("email.scheduled", anymail.EventQueued, "", nil),
+			email("email.sent", anymail.EventSent, "", fields{"broadcast_id": "b0000000-0000-4000-8000-000000000001"}),
+			email("email.delivered", anymail.EventDelivered, "", nil),
+			email("email.delivery_delayed", anymail.EventDeferred, "", nil),
+			bounced("hard", anymail.RejectBounced, "Permanent", "General", "smtp; 554 5.2.1 mailbox disabled"),
+			bounced("policy", anymail.RejectBlocked, "Permanent", "General", "smtp; 550 5.7.1 not welcome here"),
+			bounced("invalid", anymail.RejectInvalid, "Permanent", "General", "smtp; 550 5.1.1 no such user"),
+			bounced("noemail", anymail.RejectBounced, "Permanent", "NoEmail", ""),
+			bounced("full", anymail.RejectBounced, "Transient", "MailboxFull", "smtp; 452 4.2.2 mailbox full"),
+			bounced("spam", anymail.RejectSpam, "Transient", "ContentRejected", "smtp; 554 5.7.1 looks like spam"),
+			bounced("large", anymail.RejectOther, "Transient", "MessageTooLarge", "smtp; 552 5.3.4 message too big"),
+			bounced("undetermined", anymail.RejectBounced, "Undetermined", "Undetermined", ""),
+			bounced("attachment", anymail.RejectBlocked, "Transient", "AttachmentRejected", "smtp; 552 5.7.0 attachment refused"),
+			email("email.bounced-suppressed", anymail.EventRejected, anymail.RejectBounced, fields{
+				"bounce": fields{"type": "Permanent", "subType": "Suppressed", "message": "The address is on the suppression list."},
+			}),
+			email("email.suppressed", anymail.EventRejected, anymail.RejectBlocked, fields{
+				"suppressed": fields{"type": "OnAccountSuppressionList", "message": "The address is on the suppression list."},
+			}),
+			email("email.failed", anymail.EventFailed, anymail.RejectOther, fields{"failed": fields{"reason": "reached_daily_quota"}}),
+			email("email.failed-recipient", anymail.EventRejected, anymail.RejectInvalid, fields{"failed": fields{"reason": "invalid_recipient"}}),
+			email("email.complained", anymail.EventComplained, anymail.RejectSpam, nil),
+			email("email.opened", anymail.EventOpened, "", nil),
+			email("email.clicked", anymail.EventClicked, "", fields{"click": fields{
+				"link": "https://shop.example.org/orders/1701?from=mail", "ipAddress": "192.0.2.77",
+				"timestamp": "2026-01-01T00:00:00.000Z", "userAgent": "Mozilla/5.0 (X11; Linux x86_64)",
+			}}),
+			email("email.teleported", anymail.EventUnknown, "", nil),
+			other("contact.created", fields{"id": "c1", "segment_ids": []any{}, "first_name": "Ada", "last_name": nil, "unsubscribed": false}),
+			other("contact.updated", fields{"id": "c1", "unsubscribed": true}),
+			other("contact.deleted", fields{"id": "c1", "unsubscribed": true}),
+			other("contact.topics.updated", fields{"topics": []any{fields{"id": "t1", "subscription": "opt_out"}}}),
+			other("suppression.added", fields{"id": "s1", "origin": "bounce", "source_id": "11111111-2222-4333-8444-555555555555"}),
+			other("suppression.removed", fields{"id": "s1", "origin": "manual", "source_id": nil}),
+			other("domain.created", domain("pending")),
+			other("domain.updated", domain("verified")),
+			other("domain.deleted", domain("verified")),
+			other("topic.created", topic),
+			other("topic.updated", topic),
+			other("topic.deleted", topic),
+			inbox("inbox.created", nil),
+			inbox("inbox.updated", nil),
+			inbox("inbox.deleted", nil),
+			inbox("inbox.thread.created", fields{"thread_id": "th1"}),
+			inbox("inbox.thread.folder.updated", fields{"thread_id": "th1", "from": "inbox", "to": "archive"}),
+			inbox("inbox.thread.assigned", fields{"thread_id": "th1", "assignee_email": "desk@example.org"}),
+			inbox("inbox.thread.unassigned", fields{"thread_id": "th1", "previous_assignee_email": "desk@example.org"}),
+			inbox("inbox.thread.labels.updated", fields{"thread_id": "th1", "added": []any{}, "removed": []any{}}),
+			inbox("inbox.email.sent", fields{"email_id": "em2"}),
+			inbox("inbox.draft.created", fields{"draft_id": "dr1"}),
+			inbox("inbox.draft.updated", fields{"draft_id": "dr1"}),
+			inbox("inbox.draft.sent", fields{"draft_id": "dr1", "email_id": "em2"}),
+			inbox("inbox.draft.deleted", fields{"draft_id": "dr1"}),
+			inbox("inbox.email.received", fields{"thread_id": "th1", "email_id": "em1", "email": fields{"id": "em1", "direction": "inbound", "from": "bob@example.org"}}),
+			received("email.received", anymail.EventInbound, func(p simulator.Params) {
+				api.Put(messageURL(p)+"?html_format=cid", "application/json", answer("message.json", p))
+				api.Put(fileURL(p, "raw"), "message/rfc822", p.MIME)
+			}),
+			received("email.received-parsed", anymail.EventInbound, func(p simulator.Params) {
+				api.Put(messageURL(p)+"?html_format=cid", "application/json", answer("message-parsed.json", p))
+				api.Put(messageURL(p)+"/attachments", "application/json", answer("attachments.json", p))
+				api.Put(fileURL(p, "dot"), "image/png", []byte("\x89PNG\r\n\x1a\n"))
+				api.Put(fileURL(p, "notes"), "text/plain", []byte("a note"))
+			}),
+			received("email.received-gone", anymail.EventInboundFailed, func(simulator.Params) {}),
+		},
+	}
+}
+
+// sign signs as Svix does: https://docs.svix.com/receiving/verifying-payloads/how-manual
+func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
+	key, ok := c.Private.([]byte)
+	if !ok {
+		return fmt.Errorf("resendsim: a credential of another simulator")
+	}
+	timestamp := strconv.FormatInt(at.Unix(), 10)
+	mac := hmac.New(sha256.New, key)
+	_, _ = fmt.Fprintf(mac, "%s.%s.%s", r.Header.Get("Svix-Id"), timestamp, r.Body) // a hash never fails
+	r.Header.Set("Svix-Timestamp", timestamp)
+	r.Header.Set("Svix-Signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	return nil
+}
+
+type fields map[string]any
+
+const milli = "2006-01-02T15:04:05.000Z"
+
+// email is an event about a sent message.
+func email(name string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
+	return made(name, typ, reason, func(p simulator.Params) fields {
+		data := fields{
+			"created_at": p.Time.Add(-time.Minute).Format(milli), "email_id": p.MessageID, "message_id": "<" + p.EventID + "@email.example.org>",
+			"from": "News <" + p.Sender + ">", "to": []string{p.Recipient}, "subject": p.Subject, "tags": p.Metadata,
+			"headers": []any{fields{"name": "X-Tags", "value": `["` + p.Tag + `"]`}},
+		}
+		maps.Copy(data, more)
+		return data
+	})
+}
+
+func bounced(name string, reason anymail.RejectReason, typ, subType, diagnostic string) simulator.Sample {
+	bounce := fields{"type": typ, "subType": subType, "message": "Resend's words for a bounce."}
+	if diagnostic != "" {
+		bounce["diagnosticCode"] = []string{diagnostic}
+	}
+	return email("email.bounced-"+name, anymail.EventBounced, reason, fields{"bounce": bounce})
+}
+
+// other is an event that is not about a message.
+func other(name string, more fields) simulator.Sample {
+	return made(name, anymail.EventUnknown, "", func(p simulator.Params) fields {
+		data := fields{"created_at": p.Time.Add(-time.Minute).Format(milli), "email": p.Recipient}
+		maps.Copy(data, more)
+		return data
+	})
+}
+
+// inbox is an event of an inbox, which is not about a message of the send API.
+// https://github.com/resend/resend-node/blob/main/src/webhooks/interfaces/webhook-event.interface.ts
+func inbox(name string, more fields) simulator.Sample {
+	return made(name, anymail.EventUnknown, "", func(simulator.Params) fields {
+		data := fields{"source": "dashboard", "inbox_id": "ib1"}
+		maps.Copy(data, more)
+		return data
+	})
+}
+
+func domain(status string) fields {
+	return fields{"id": "d1", "name": "example.org", "status": status, "region": "eu-west-1", "records": []any{}}
+}
+
+var topic = fields{"id": "t1", "name": "News", "default_subscription": "opt_in"}
+
+func made(name string, typ anymail.EventType, reason anymail.RejectReason, data func(simulator.Params) fields) simulator.Sample {
+	event, _, _ := strings.Cut(name, "-")
+	return simulator.Sample{
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Make: func(p simulator.Params) simulator.Request {
+			body := fields{"type": event, "created_at": p.Time.Format(milli), "data": data(p)}
+			return withID(simulator.JSON("tracking", simulator.MustJSON(body)), p)
+		},
+	}
+}
+
+// withID sets the event's id in the header of Svix.
+func withID(r simulator.Request, p simulator.Params) simulator.Request {
+	r.Header.Set("Svix-Id", "msg_"+p.EventID)
+	return r
+}
+
+// received is the notification of a message. The function keep puts the message
+// into the API.
+func received(name string, typ anymail.EventType, keep func(simulator.Params)) simulator.Sample {
+	request := simulator.Template(files, "testdata/received.json", "inbound")
+	return simulator.Sample{
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{typ},
+		Make: func(p simulator.Params) simulator.Request {
+			keep(p)
+			return withID(request(p), p)
+		},
+	}
+}
+
+func answer(file string, p simulator.Params) []byte {
+	return simulator.Template(files, "testdata/"+file, "")(p).Body
+}
+
+func messageURL(p simulator.Params) string {
+	return "https://api.resend.com/emails/receiving/" + p.EventID
+}
+
+func fileURL(p simulator.Params, name string) string {
+	return "https://inbound-cdn.resend.com/" + p.EventID + "/" + name + "?signature=demo"
+}

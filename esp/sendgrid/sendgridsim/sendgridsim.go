@@ -1,0 +1,256 @@
+// Package sendgridsim plays SendGrid, for tests and demonstrations.
+package sendgridsim
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/sendgrid"
+	"github.com/goanymail/anymail/inbound/rawmime"
+	"github.com/goanymail/anymail/simulator"
+)
+
+// New returns SendGrid's simulator. It signs Inbound Parse and event webhooks with
+// the same keys.
+func New() *simulator.Simulator {
+	return &simulator.Simulator{
+		ESP:           sendgrid.ESP,
+		Title:         "SendGrid",
+		NewCredential: newCredential,
+		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
+			keys := simulator.Keys(trusted)
+			return sendgrid.New(sendgrid.Config{VerificationKeys: keys, InboundKeys: keys})
+		},
+		Sign:      sign,
+		Batch:     simulator.JoinArrays,
+		Malformed: malformed,
+		Samples: []simulator.Sample{
+			event("processed", anymail.EventQueued, "", object{"pool": object{"name": "main", "id": 7}}),
+			event("deferred", anymail.EventDeferred, "", object{"response": "451 4.7.1 try again later", "attempt": "3", "domain": "example.com"}),
+			event("delivered", anymail.EventDelivered, "", object{"response": "250 2.0.0 OK", "ip": "192.0.2.10", "tls": 1, "cert_err": 0}),
+			bounce("bounce", "Invalid Address", "5.1.1", "550 5.1.1 no such user", anymail.RejectInvalid),
+			bounce("bounce", "Mailbox Unavailable", "5.2.2", "552 5.2.2 mailbox full", anymail.RejectBounced),
+			named("bounce-technical", bounce("bounce", "Technical Failure", "4.4.1", "421 4.4.1 connection dropped", anymail.RejectBounced)),
+			named("bounce-frequency", bounce("bounce", "Frequency or Volume Too High", "4.7.28", "421 4.7.28 unusual rate", anymail.RejectBlocked)),
+			bounce("bounce", "Content", "5.7.1", "554 5.7.1 looks like spam", anymail.RejectSpam),
+			bounce("blocked", "Reputation", "5.7.1", "554 5.7.1 poor reputation", anymail.RejectBlocked),
+			bounce("expired", "Unclassified", "", "unable to get mx info", anymail.RejectTimedOut),
+			lateBounce(),
+			dropped("Bounced Address", anymail.RejectBounced),
+			dropped("Unsubscribed Address", anymail.RejectUnsubscribed),
+			dropped("Spam Reporting Address", anymail.RejectSpam),
+			named("dropped-spam-content", dropped("Spam Content (if Spam Checker app enabled)", anymail.RejectSpam)),
+			dropped("Invalid", anymail.RejectInvalid),
+			named("dropped-header", dropped("Invalid SMTPAPI header", anymail.RejectOther)),
+			dropped("Recipient List over Package Quota", anymail.RejectOther),
+			event("open", anymail.EventOpened, "", reader, object{"sg_machine_open": false, "sg_content_type": "html"}),
+			named("open-machine", event("open", anymail.EventOpened, "", reader, object{"sg_machine_open": true, "sg_content_type": "html"})),
+			event("click", anymail.EventClicked, "", reader, object{
+				"url": "https://www.example.com/offer?a=1&b=2", "url_offset": object{"index": 0, "type": "html"},
+			}),
+			event("spamreport", anymail.EventComplained, anymail.RejectSpam),
+			event("unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
+			event("group_unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, reader, group),
+			event("group_resubscribe", anymail.EventSubscribed, "", reader, group),
+			event("levitated", anymail.EventUnknown, ""),
+			account("account_status_change"),
+
+			received("inbound-parsed", parsed),
+			received("inbound-raw", raw),
+		},
+	}
+}
+
+func newCredential() simulator.Credential {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(fmt.Sprintf("sendgridsim: %v", err)) // never with this curve
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		panic(fmt.Sprintf("sendgridsim: %v", err))
+	}
+	return simulator.Credential{Config: base64.StdEncoding.EncodeToString(der), Private: key}
+}
+
+func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
+	key, ok := c.Private.(*ecdsa.PrivateKey)
+	if !ok {
+		return errors.New("sendgridsim: not a credential of SendGrid")
+	}
+	timestamp := strconv.FormatInt(at.Unix(), 10)
+	digest := sha256.Sum256(append([]byte(timestamp), r.Body...))
+	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		return fmt.Errorf("sendgridsim: %w", err)
+	}
+	r.Header.Set("X-Twilio-Email-Event-Webhook-Timestamp", timestamp)
+	r.Header.Set("X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature))
+	return nil
+}
+
+type object = map[string]any
+
+var (
+	reader = object{"useragent": "Mozilla/5.0 (demo)", "ip": "192.0.2.77"}
+	group  = object{"asm_group_id": 10, "url": "https://www.example.com/unsubscribe"}
+)
+
+func event(name string, typ anymail.EventType, reason anymail.RejectReason, more ...object) simulator.Sample {
+	return sample(name, typ, reason, func(p simulator.Params) object {
+		e := object{
+			"email": p.Recipient, "timestamp": p.Time.Unix(), "event": name, "category": []string{p.Tag},
+			"smtp-id": "<" + p.MessageID + "@geopod-ismtpd-1>", "sg_event_id": p.EventID, "sg_message_id": p.MessageID + ".recvd-6d5f-1-0.0",
+		}
+		for name, value := range p.Metadata {
+			e[name] = value
+		}
+		for _, m := range more {
+			maps.Copy(e, m)
+		}
+		return e
+	})
+}
+
+func sample(name string, typ anymail.EventType, reason anymail.RejectReason, makeEvent func(simulator.Params) object) simulator.Sample {
+	return simulator.Sample{
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Make: func(p simulator.Params) simulator.Request { return batch(makeEvent(p)) },
+	}
+}
+
+func named(name string, s simulator.Sample) simulator.Sample {
+	s.Name = name
+	return s
+}
+
+func bounce(kind, class, status, answer string, reason anymail.RejectReason) simulator.Sample {
+	return named("bounce-"+kind+"-"+string(reason), event("bounce", anymail.EventBounced, reason, object{
+		"type": kind, "bounce_classification": class, "status": status, "reason": answer, "ip": "192.0.2.10", "tls": 1, "cert_err": 0,
+	}))
+}
+
+// lateBounce is a bounce that SendGrid received as a message. It has no
+// sg_message_id.
+func lateBounce() simulator.Sample {
+	s := event("bounce", anymail.EventBounced, anymail.RejectBounced)
+	return sample("bounce-late", s.Types[0], s.Reason, func(p simulator.Params) object {
+		return object{
+			"email": p.Recipient, "timestamp": p.Time.Unix(), "event": "bounce", "type": "bounce", "status": "5.0.0",
+			"reason": "550 returned later", "bounce_classification": "Unclassified",
+			"smtp-id": "<" + p.MessageID + "@geopod-ismtpd-1>", "sg_event_id": p.EventID,
+		}
+	})
+}
+
+func dropped(why string, reason anymail.RejectReason) simulator.Sample {
+	return named("dropped-"+string(reason), event("dropped", anymail.EventRejected, reason, object{"reason": why, "status": "5.0.0"}))
+}
+
+// account is an event about the account, not about a message.
+func account(name string) simulator.Sample {
+	return sample(name, anymail.EventUnknown, "", func(p simulator.Params) object {
+		return object{"event": name, "type": "compliance_suspend", "timestamp": p.Time.Unix(), "sg_event_id": p.EventID}
+	})
+}
+
+// batch posts the events as SendGrid does, one on each line.
+func batch(events ...any) simulator.Request {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i, e := range events {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(simulator.MustJSON(e))
+		b.WriteString("\r\n")
+	}
+	b.WriteString("]\r\n")
+	return simulator.JSON("tracking", b.Bytes())
+}
+
+func malformed(p simulator.Params) simulator.Request {
+	good := func(name string) object {
+		return object{
+			"email": p.Recipient, "timestamp": p.Time.Unix(), "event": name,
+			"sg_event_id": name + p.EventID, "sg_message_id": p.MessageID + ".recvd-6d5f-1-0.0",
+		}
+	}
+	bad := object{"email": []int{1}, "event": object{"is": "delivered"}, "sg_event_id": p.EventID}
+	return batch(good("processed"), bad, good("delivered"))
+}
+
+func received(name string, fields func(simulator.Params) []simulator.Field) simulator.Sample {
+	return simulator.Sample{
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+		Make: func(p simulator.Params) simulator.Request { return simulator.Multipart("inbound", fields(p)...) },
+	}
+}
+
+// envelope holds the fields that both forms of Inbound Parse have.
+func envelope(p simulator.Params, m anymail.InboundMessage) []simulator.Field {
+	sender, recipient := p.Sender, p.Recipient
+	if len(m.From) > 0 {
+		sender = m.From[0].Address
+	}
+	if len(m.To) > 0 {
+		recipient = m.To[0].Address
+	}
+	return []simulator.Field{
+		{Name: "envelope", Value: string(simulator.MustJSON(object{"to": []string{recipient}, "from": sender}))},
+		{Name: "from", Value: m.Headers.Get("From")},
+		{Name: "to", Value: m.Headers.Get("To")},
+		{Name: "subject", Value: m.Subject},
+		{Name: "charsets", Value: `{"to":"UTF-8","from":"UTF-8","subject":"UTF-8","text":"UTF-8","html":"UTF-8"}`},
+		{Name: "dkim", Value: "{@example.com : pass}"},
+		{Name: "SPF", Value: "pass"},
+		{Name: "sender_ip", Value: "192.0.2.25"},
+		{Name: "spam_score", Value: "0.4"},
+		{Name: "spam_report", Value: "Content analysis details: (0.4 points, 5.0 required)"},
+	}
+}
+
+func raw(p simulator.Params) []simulator.Field {
+	fields := envelope(p, rawmime.Parse(p.MIME, anymail.Limits{}))
+	return append(fields, simulator.Field{Name: "email", Value: string(p.MIME)})
+}
+
+func parsed(p simulator.Params) []simulator.Field {
+	m := rawmime.Parse(p.MIME, anymail.Limits{})
+	headers, _, _ := bytes.Cut(p.MIME, []byte("\r\n\r\n"))
+	fields := append(envelope(p, m), simulator.Field{Name: "headers", Value: string(headers) + "\r\n"})
+	if m.Text != "" {
+		fields = append(fields, simulator.Field{Name: "text", Value: m.Text})
+	}
+	if m.HTML != "" {
+		fields = append(fields, simulator.Field{Name: "html", Value: m.HTML})
+	}
+	infos, ids := object{}, object{}
+	var files []simulator.Field
+	for i, a := range m.Attachments {
+		field := "attachment" + strconv.Itoa(i+1)
+		info := object{"filename": a.Filename, "name": a.Filename, "type": a.ContentType}
+		if a.ContentID != "" {
+			info["content-id"], ids[a.ContentID] = a.ContentID, field
+		}
+		infos[field] = info
+		files = append(files, simulator.Field{Name: field, Filename: a.Filename, ContentType: a.ContentType, Value: string(a.Content)})
+	}
+	fields = append(fields,
+		simulator.Field{Name: "attachments", Value: strconv.Itoa(len(files))},
+		simulator.Field{Name: "attachment-info", Value: string(simulator.MustJSON(infos))},
+		simulator.Field{Name: "content-ids", Value: string(simulator.MustJSON(ids))},
+	)
+	return append(fields, files...)
+}

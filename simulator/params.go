@@ -1,0 +1,91 @@
+package simulator
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// Params are what a sample is about. [NewParams] fills all fields.
+type Params struct {
+	Recipient string
+	Sender    string
+	Subject   string
+	// MessageID is the id of the message, as the send API returns it.
+	MessageID string
+	// EventID is unique to the event. It has hexadecimal digits.
+	EventID string
+	// Number is unique to the event, for ESPs that number events.
+	Number int64
+	// Time is when the event happened, in UTC.
+	Time     time.Time
+	Tag      string
+	Metadata map[string]string
+	// MIME is the received message, for inbound samples that hold one. Its
+	// lines end in CRLF.
+	MIME []byte
+}
+
+// NewParams returns made-up values. Each call makes new ids.
+func NewParams() Params {
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // never fails
+	number := int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
+	p := Params{
+		Recipient: "ada@example.com",
+		Sender:    "news@example.org",
+		Subject:   "Your order",
+		MessageID: "m-" + hex.EncodeToString(id[4:]),
+		EventID:   hex.EncodeToString(id[:]),
+		Number:    number + 1,
+		Time:      time.Now().UTC().Truncate(time.Second),
+		Tag:       "receipt",
+		Metadata:  map[string]string{"order": "1701"},
+	}
+	p.MIME = p.message()
+	return p
+}
+
+func (p Params) message() []byte {
+	var b bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
+	line("Received: from mail.example.com by mx.example.org; %s", p.Time.Format(time.RFC1123Z))
+	line("Received: from desk.example.com by mail.example.com; %s", p.Time.Format(time.RFC1123Z))
+	line("From: Ada Lovelace <ada@example.com>")
+	line("To: Help Desk <help@inbound.example.org>")
+	line("Subject: =?UTF-8?Q?R=C3=BCckfrage?=")
+	line("Date: %s", p.Time.Format(time.RFC1123Z))
+	line("Message-ID: <%s@example.com>", p.EventID)
+	line("MIME-Version: 1.0")
+	line("Content-Type: multipart/mixed; boundary=outer")
+	line("")
+	line("--outer")
+	line("Content-Type: multipart/alternative; boundary=inner")
+	line("")
+	line("--inner")
+	line("Content-Type: text/plain; charset=utf-8")
+	line("Content-Transfer-Encoding: quoted-printable")
+	line("")
+	line("Gr=C3=BC=C3=9Fe, see the picture.")
+	line("--inner")
+	line("Content-Type: text/html; charset=utf-8")
+	line("")
+	line(`<p>Grüße, see the <img src="cid:pic@example.com">.</p>`)
+	line("--inner--")
+	line("--outer")
+	line("Content-Type: image/png; name=dot.png")
+	line("Content-Disposition: inline; filename=dot.png")
+	line("Content-ID: <pic@example.com>")
+	line("Content-Transfer-Encoding: base64")
+	line("")
+	line("iVBORw0KGgo=")
+	line("--outer")
+	line("Content-Type: text/plain")
+	line("Content-Disposition: attachment; filename=notes.txt")
+	line("")
+	line("a note")
+	line("--outer--")
+	return b.Bytes()
+}

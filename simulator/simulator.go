@@ -1,0 +1,160 @@
+// Package simulator plays an e-mail service provider (ESP): it makes the ESP's
+// keys, its adapter, and signed requests of every event type that the ESP has.
+// Programs use it for demonstrations and to send test events. Tests use it
+// together with package anymailtest.
+//
+// The simulator of an ESP is in that ESP's folder, such as
+// esp/mailgun/mailgunsim. Package esp/all/allsim lists all of them.
+package simulator
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify"
+)
+
+// Simulator plays one ESP.
+type Simulator struct {
+	// ESP is the canonical name, Title what people call it.
+	ESP   string
+	Title string
+	// NewCredential makes a new key, as the ESP shows it or is given it. It is
+	// nil if the ESP signs nothing.
+	NewCredential func() Credential
+	// NewAdapter makes the adapter that trusts these credentials. An adapter
+	// that fetches something from its ESP is connected to an [API] that holds
+	// what the samples refer to.
+	NewAdapter func(trusted ...Credential) (anymail.Adapter, error)
+	// Sign signs a request as the ESP does at that time. It may change
+	// everything but the meaning of the request. It is nil if the ESP signs
+	// nothing.
+	Sign func(r *Request, c Credential, at time.Time) error
+	// Samples holds one or more for every event type that the ESP has.
+	Samples []Sample
+	// Batch joins the events of several unsigned requests, made by tracking
+	// samples of one endpoint, into one request. It is nil if the ESP has no
+	// batches.
+	Batch func(requests []Request) (Request, error)
+	// Malformed makes an unsigned batch of three events, the second of which
+	// is malformed. It is nil if the ESP has no batches.
+	Malformed func(Params) Request
+	// UnsignedEndpoints are the endpoints whose requests the ESP does not sign,
+	// although it signs others.
+	UnsignedEndpoints []string
+	// BodyUnsigned reports that signatures do not cover the body.
+	BodyUnsigned bool
+}
+
+// Credential is a key or secret that an ESP and its user share.
+type Credential struct {
+	// Config is what the user configures: the secret, or the public key.
+	Config string
+	// Private is what the ESP signs with. Only the simulator reads it.
+	Private any
+}
+
+// Keys returns what users configure of credentials, as a source. It returns nil
+// for no credentials, like a setting that was left out.
+func Keys(credentials []Credential) anymail.KeySource {
+	if len(credentials) == 0 {
+		return nil
+	}
+	var keys []string
+	for _, c := range credentials {
+		keys = append(keys, c.Config)
+	}
+	return anymail.Keys(keys...)
+}
+
+// Sample makes one kind of request.
+type Sample struct {
+	// Name is unique in the simulator. It is the ESP's own name of the event
+	// if that is enough, for example "bounce" or "bounce-blocked".
+	Name string
+	// Endpoint is the path of the adapter's endpoint that receives the request.
+	Endpoint string
+	// Types are the types of the request's events, in order. A ping has none.
+	Types []anymail.EventType
+	// Reason is the reject reason of the first event.
+	Reason anymail.RejectReason
+	// Untimed reports that the ESP gives no time with this event.
+	Untimed bool
+	// Make makes the request, not yet signed.
+	Make func(Params) Request
+}
+
+// Sample returns the sample of that name, and whether there is one.
+func (s *Simulator) Sample(name string) (Sample, bool) {
+	for _, sample := range s.Samples {
+		if sample.Name == name {
+			return sample, true
+		}
+	}
+	return Sample{}, false
+}
+
+// NewAccount makes an adapter that trusts one new credential, and returns both.
+// The credential is the zero value if the ESP signs nothing.
+func (s *Simulator) NewAccount() (anymail.Adapter, Credential, error) {
+	if s.NewCredential == nil {
+		adapter, err := s.NewAdapter()
+		return adapter, Credential{}, err
+	}
+	credential := s.NewCredential()
+	adapter, err := s.NewAdapter(credential)
+	return adapter, credential, err
+}
+
+// Credential makes a credential from a key that a user has: the secret itself
+// if the ESP signs with a secret, and a private key in PEM (PKCS #8) if it signs
+// with one. It returns an error if the ESP signs nothing, or signs with a
+// certificate of its own.
+func (s *Simulator) Credential(key string) (Credential, error) {
+	if s.NewCredential == nil {
+		return Credential{}, fmt.Errorf("simulator: %s signs nothing", s.Title)
+	}
+	switch example := s.NewCredential(); example.Private.(type) {
+	case nil:
+		return Credential{Config: key}, nil
+	case string:
+		return Credential{Config: key, Private: key}, nil
+	case []byte:
+		secret, err := verify.DecodeWebhookSecret(key)
+		if err != nil {
+			return Credential{}, fmt.Errorf("simulator: not a secret such as %s has", s.Title)
+		}
+		return Credential{Config: key, Private: secret}, nil
+	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+		block, _ := pem.Decode([]byte(key))
+		if block == nil {
+			return Credential{}, fmt.Errorf("simulator: %s signs with a private key: give it in PEM", s.Title)
+		}
+		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil || reflect.TypeOf(private) != reflect.TypeOf(example.Private) {
+			return Credential{}, fmt.Errorf("simulator: not a private key such as %s has", s.Title)
+		}
+		return Credential{Private: private}, nil
+	}
+	return Credential{}, fmt.Errorf("simulator: %s signs with a certificate of its own", s.Title)
+}
+
+// SignNow signs a request, if the ESP signs requests to its endpoint.
+func (s *Simulator) SignNow(r *Request, c Credential) error {
+	if !s.Signs(r.Endpoint) {
+		return nil
+	}
+	return s.Sign(r, c, time.Now())
+}
+
+// Signs reports whether the ESP signs requests to an endpoint.
+func (s *Simulator) Signs(endpoint string) bool {
+	return s.Sign != nil && !slices.Contains(s.UnsignedEndpoints, endpoint)
+}
