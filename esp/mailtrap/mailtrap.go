@@ -49,12 +49,12 @@ type Adapter struct {
 // messages not be fetched.
 func New(config Config) (*Adapter, error) {
 	if config.InboundSecrets != nil && config.APITokens == nil {
-		return nil, anymail.Because(anymail.ErrConfig, "mailtrap: inbound needs APITokens to fetch messages", nil)
+		return nil, anymail.Misconfigured("mailtrap.Config.APITokens", "inbound needs a token to fetch messages")
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "Mailtrap signing secret", nil),
-		verify.CheckKeys(config.InboundSecrets, "Mailtrap signing secret", nil),
-		verify.CheckKeys(config.APITokens, "Mailtrap API token", nil),
+		verify.CheckKeys(config.TrackingSecrets, "mailtrap.Config.TrackingSecrets", nil),
+		verify.CheckKeys(config.InboundSecrets, "mailtrap.Config.InboundSecrets", nil),
+		verify.CheckKeys(config.APITokens, "mailtrap.Config.APITokens", nil),
 	); err != nil {
 		return nil, err
 	}
