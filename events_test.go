@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
@@ -166,41 +165,4 @@ func TestTri(t *testing.T) {
 	for tri, want := range map[anymail.Tri]string{anymail.Yes: "yes", anymail.No: "no", anymail.Unsaid: "unsaid", anymail.TriOf(true): "yes", anymail.TriOf(false): "no"} {
 		require.Equal(t, want, tri.String())
 	}
-}
-
-func TestEventKey(t *testing.T) {
-	keys := map[string][]string{}
-	for _, parts := range [][]string{{}, {""}, {"a"}, {"a", ""}, {"", "a"}, {"a", "b"}, {"ab"}, {"ab", ""}, {strings.Repeat("x", 10000)}, {strings.Repeat("x", 10001)}} {
-		key := anymail.EventKey("acme", parts...)
-		require.Len(t, key, len("acme:")+24)
-		require.Nil(t, keys[key], "%q and %q", parts, keys[key])
-		keys[key] = append(parts, "seen")
-		require.Equal(t, key, anymail.EventKey("acme", parts...))
-	}
-	require.NotEqual(t, anymail.EventKey("a", "x"), anymail.EventKey("b", "x"))
-}
-
-func TestHeaders(t *testing.T) {
-	hs := fullInbound().Message.Headers
-	require.Equal(t, "1", hs.Get("received"))
-	require.Equal(t, []string{"1", "2"}, hs.Values("RECEIVED"))
-	require.Empty(t, hs.Get("missing"))
-	require.Nil(t, hs.Values("missing"))
-}
-
-func TestAddressString(t *testing.T) {
-	require.Equal(t, `"Ada L." <ada@example.com>`, anymail.Address{Name: "Ada L.", Address: "ada@example.com"}.String())
-}
-
-func TestInline(t *testing.T) {
-	m := &fullInbound().Message
-	for _, id := range []string{"c", "cid:c", "<c>"} {
-		a, ok := m.Inline(id)
-		require.True(t, ok)
-		require.Empty(t, cmp.Diff(m.Attachments[0], a))
-	}
-	_, ok := m.Inline("")
-	require.False(t, ok)
-	_, ok = m.Inline("d")
-	require.False(t, ok)
 }

@@ -3,6 +3,7 @@ package anymail_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -16,7 +17,72 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/simulator"
 )
+
+// Forms are counted before anything is believed in them, the signature included.
+func TestFormBounds(t *testing.T) {
+	fields := func(n int) simulator.Request {
+		values := url.Values{}
+		for i := range n {
+			values.Set(fmt.Sprint("field", i), "x")
+		}
+		return simulator.URLEncoded("inbound", values)
+	}
+	parts := func(n int) simulator.Request {
+		list := make([]simulator.Field, n)
+		for i := range list {
+			list[i] = simulator.Field{Name: fmt.Sprint("field", i), Value: "x"}
+		}
+		return simulator.Multipart("inbound", list...)
+	}
+	repeated := simulator.URLEncoded("inbound", nil)
+	repeated.Body = []byte(strings.Repeat("&", 1<<20))
+	tests := []struct {
+		name    string
+		request simulator.Request
+		limits  anymail.Limits
+		status  int
+	}{
+		{"1000 fields, not signed", fields(1000), anymail.Limits{}, 400},
+		{"1001 fields", fields(1001), anymail.Limits{}, 413},
+		{"a million empty fields", repeated, anymail.Limits{}, 413},
+		{"more fields than set", fields(6), anymail.Limits{FormFields: 5}, 413},
+		{"1000 parts, not signed", parts(1000), anymail.Limits{}, 400},
+		{"1001 parts", parts(1001), anymail.Limits{}, 413},
+		{"more parts than set", parts(6), anymail.Limits{FormFields: 5}, 413},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := anymailtest.NewServer(t, mailgunsim.New(), anymail.WithLimits(tt.limits))
+			status, _ := s.Post(t, s.Address(t, tt.request))
+			require.Equal(t, tt.status, status)
+			require.Empty(t, s.Take())
+		})
+	}
+}
+
+// What a parser stumbled over may be part of a letter, or of a secret.
+func TestErrorsDoNotQuoteForms(t *testing.T) {
+	const private = "ada@example.com"
+	const kind = "multipart/form-data; boundary=b"
+	for name, tt := range map[string]struct{ kind, body string }{
+		"part header":          {kind, "--b\r\n" + private + "\r\n\r\nx\r\n--b--\r\n"},
+		"no delimiter":         {kind, "--b\r\n\r\nx\r\n--b" + private + "\r\n"},
+		"content type":         {private + "/; a=b; a=c", ""},
+		"content type, params": {"multipart/form-data; " + private + "=b; " + private + "=c", ""},
+		"escape":               {"application/x-www-form-urlencoded", private + "=%zz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &anymail.Payload{Header: http.Header{"Content-Type": {tt.kind}}, Body: []byte(tt.body)}
+			_, err := p.Form()
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), private)
+		})
+	}
+}
 
 // fields are the fields of these names and values by turns.
 func fields(pairs ...string) anymail.Fields {

@@ -1,17 +1,19 @@
 package anymail_test
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -211,226 +213,216 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
-// A request reaches an endpoint by its own path or not at all, and by whichever
-// path it comes it meets the same checks.
-func TestPaths(t *testing.T) {
-	h := newHouse(t, newAcme())
-	open := acme{anymail.Endpoint{Path: "open", Parser: newAcme().endpoint.Parser}}
-	require.NoError(t, h.Register("other", open, anymail.WithoutSharedSecret(), anymail.Insecure()))
-	for _, path := range []string{
-		"//hooks/acme/tracking/", "/hooks//acme/tracking/", "/hooks/acme//tracking/", "/hooks/acme/tracking//",
-		"/hooks/./acme/tracking/", "/hooks/acme/../acme/tracking/", "/hooks/other/../acme/tracking/", "/hooks/other/open/../../acme/tracking/",
-		"/hooks/other/%2e%2e/acme/tracking/", "/hooks/other%2f..%2facme/tracking/", "/hooks/acme%2ftracking/", "/hooks/acme%2Ftracking",
-		"/hooks/acme/track%69ng/", "/hooks/%61cme/tracking/", "/hooks/acme/tracking%00/", "/hooks/acme/tracking%20/", "/hooks/acme/tracking;x=1/",
-		"/hooks/ACME/tracking/", "/hooks/acme/Tracking/", "/HOOKS/acme/tracking/", "/hooks/acme\\tracking/",
-		"/hooks/acme/tracking/?x", "/hooks/acme/tracking?/hooks/other/open/", "/hooks/ac_me/trac_king", "/hooks/_acme_/tracking/",
-		"/hooks/acme/open/", "/hooks/other/tracking/", "/hooks/acme/", "/hooks/acme",
-	} {
-		t.Run(path, func(t *testing.T) {
-			p := newPost(delivered).with("Authorization", "")
-			c := dial(t, h)
-			p.path = path
-			c.begin(t, p, fmt.Sprintf("Content-Length: %d", len(p.body)), p.body)
-			require.Contains(t, []int{400, 404}, c.status(t))
-			require.Empty(t, h.take())
-		})
-	}
-}
-
-// basic makes an Authorization header.
-func basic(credentials string) string {
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials))
-}
-
-func TestSharedSecretHeader(t *testing.T) {
-	const odd = "esp:p\xff\x00ss:w\u00f6rd-Of-Any-Bytes"
-	right := basic(secret)
-	tests := []struct {
-		name   string
-		values []string
-		status int
-	}{
-		{"right", []string{right}, 200},
-		{"scheme in lower case", []string{"basic" + strings.TrimPrefix(right, "Basic")}, 200},
-		{"more blanks", []string{"Basic   " + strings.TrimPrefix(right, "Basic ")}, 200},
-		{"any bytes", []string{basic(odd)}, 200},
-		{"twice the right one", []string{right, right}, 400},
-		{"right, then wrong", []string{right, basic("a:b")}, 400},
-		{"wrong, then right", []string{basic("a:b"), right}, 400},
-		{"joined by a comma", []string{right + ", " + right}, 400},
-		{"empty", []string{""}, 400},
-		{"scheme alone", []string{"Basic"}, 400},
-		{"scheme and a blank", []string{"Basic "}, 400},
-		{"no scheme", []string{strings.TrimPrefix(right, "Basic ")}, 400},
-		{"another scheme", []string{"Bearer" + strings.TrimPrefix(right, "Basic")}, 400},
-		{"not encoded", []string{"Basic " + secret}, 400},
-		{"no colon", []string{basic(strings.ReplaceAll(secret, ":", ""))}, 400},
-		{"user alone", []string{basic("esp:")}, 400},
-		{"password alone", []string{basic(":a-Long-Enough-Password")}, 400},
-		{"another user", []string{basic("Esp:a-Long-Enough-Password")}, 400},
-		{"a beginning", []string{basic(secret[:len(secret)-1])}, 400},
-		{"and more", []string{basic(secret + "\x00")}, 400},
-		{"and a line", []string{basic(secret + "\n")}, 400},
-		{"not padded", []string{strings.TrimRight(basic(secret+"!"), "=")}, 400},
-		{"rubbish after it", []string{right + "x"}, 400},
-		{"rubbish that is base64 after it", []string{right + "eHh4"}, 400},
-		{"not UTF-8", []string{basic("\xff\xfe:\xff")}, 400},
-		{"huge", []string{basic(secret + strings.Repeat("x", 500_000))}, 400},
-		{"huge rubbish", []string{"Basic " + strings.Repeat("=", 500_000)}, 400},
-	}
-	h := newHouse(t, newAcme(), anymail.WithSharedSecret(secret, odd))
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := newPost("[]")
-			p.header["Authorization"] = tt.values
-			require.Equal(t, tt.status, h.do(t, p).StatusCode)
-		})
-	}
-	_, err := anymail.New(anymail.WithSharedSecret("esp:" + strings.Repeat("0123456789abcdef", 100)))
-	require.ErrorIs(t, err, anymail.ErrConfig, "longer than what is looked at")
-}
-
-// While secrets and keys change, what is valid all along is taken and what
-// never was is not. Run with -race.
-func TestRotationUnderLoad(t *testing.T) {
-	const next = "esp:the-Next-Password-is-it"
-	secrets, keys := anymail.NewKeyRing(secret), anymail.NewKeyRing("key")
-	a := newAcme("key")
-	a.endpoint.Verifier = newAcmeVerifier(keys)
-	h := newHouse(t, a, anymail.WithSharedSecretSource(secrets), anymail.WithLogger(quiet))
-
-	stop := make(chan struct{})
-	var rotating, posting sync.WaitGroup
-	rotating.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				secrets.Set(next, secret)
-				keys.Set("next", "key")
-				secrets.Set(secret)
-				keys.Set("key")
-			}
-		}
-	})
-	for i := range 4 {
-		posting.Go(func() {
-			for j := range 50 {
-				body := fmt.Sprintf(`{"ID":"%d-%d","Event":"delivered"}`, i, j)
-				good := newPost(body).sign("key", time.Now())
-				require.Equal(t, 400, h.do(t, good.with("Authorization", basic("esp:never-Was-a-Password"))).StatusCode)
-				require.Equal(t, 400, h.do(t, newPost(body).sign("never", time.Now())).StatusCode)
-				require.Equal(t, 200, h.do(t, good).StatusCode)
-			}
-		})
-	}
-	posting.Wait()
-	close(stop)
-	rotating.Wait()
-	require.Len(t, h.take(), 200)
-}
-
-// Accounts of one ESP have their own keys, and what one may post to its URL it
-// may not post to another's.
-func TestAccounts(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
-	const second = "esp:a-Second-Strong-Password"
-	require.NoError(t, h.Register("acme-eu", newAcme("key of eu")))
-	require.NoError(t, h.Register("acme-own", newAcme("key of own"), anymail.WithSharedSecret(second)))
-	require.NoError(t, h.Register("acme-same", newAcme("key")))
-	event := func(id string) string { return `{"ID":"` + id + `","Event":"delivered"}` }
-	at := func(name string, p post) post {
-		p.path = "/hooks/" + name + "/tracking/"
-		return p
-	}
+func TestRateLimits(t *testing.T) {
 	now := time.Now()
+	good, forged := newPost(delivered).sign("key", now), newPost(delivered).sign("other", now)
+	loopback := anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))
+	from := func(p post, addr string) post { return p.with("X-Forwarded-For", addr) }
 	tests := []struct {
-		name   string
-		post   post
-		status int
-		events int
+		name  string
+		limit anymail.RateLimit
+		posts []post
+		want  []int
 	}{
-		{"own key", at("acme", newPost(event("1")).sign("key", now)), 200, 1},
-		{"own key of the second", at("acme-eu", newPost(event("2")).sign("key of eu", now)), 200, 1},
-		{"another account's key", at("acme-eu", newPost(event("3")).sign("key", now)), 400, 0},
-		{"the other way round", at("acme", newPost(event("4")).sign("key of eu", now)), 400, 0},
-		{"own key, another account's secret", at("acme-own", newPost(event("5")).sign("key of own", now)), 400, 0},
-		{"own key and secret", at("acme-own", newPost(event("6")).sign("key of own", now).with("Authorization", basic(second))), 200, 1},
-		{"replayed", at("acme", newPost(event("1")).sign("key", now)), 400, 0},
-		{"replayed at an account with another key", at("acme-eu", newPost(event("1")).sign("key", now)), 400, 0},
-		// The request is authentic there, but its event was done.
-		{"replayed at an account with the same key", at("acme-same", newPost(event("1")).sign("key", now)), 200, 0},
+		{
+			"per address", anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 0.001, Burst: 2}},
+			[]post{from(good, "192.0.2.1"), from(forged, "192.0.2.1"), from(forged, "192.0.2.1"), from(forged, "192.0.2.2")},
+			[]int{200, 400, 429, 400},
+		},
+		{
+			"per endpoint", anymail.RateLimit{PerEndpoint: anymail.Rate{PerSecond: 0.001, Burst: 2}},
+			[]post{from(good, "192.0.2.1"), from(forged, "192.0.2.2"), from(forged, "192.0.2.3")},
+			[]int{200, 400, 429},
+		},
+		{
+			"failures", anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 2}},
+			[]post{
+				from(forged, "192.0.2.1"), from(forged.with("Authorization", ""), "192.0.2.1"), from(good, "192.0.2.1"),
+				from(good, "192.0.2.2"), from(newPost("[]").sign("key", now), "192.0.2.2"), from(newPost(" []").sign("key", now), "192.0.2.2"), from(newPost("[] ").sign("key", now), "192.0.2.2"),
+			},
+			[]int{400, 400, 429, 200, 200, 200, 200},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.status, h.do(t, tt.post).StatusCode)
-			require.Len(t, h.take(), tt.events)
-		})
-	}
-}
-
-// What an ESP does in the course of things must not lock it out.
-func TestFailuresThatAreNone(t *testing.T) {
-	few := anymail.WithRateLimit(anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 2}})
-	now := time.Now()
-	good := newPost(delivered).sign("key", now)
-	a := newAcme("key")
-	a.endpoint.Challenge = true
-	tests := []struct {
-		name   string
-		post   post
-		status int
-		locks  bool
-	}{
-		{"asks for the challenge", good.with("Authorization", ""), 401, false},
-		{"comes again", good, 400, false},
-		{"is late", newPost(delivered).sign("key", now.Add(-time.Hour)), 400, false},
-		{"guesses the secret", good.with("Authorization", basic("a:b")), 400, true},
-		{"forges", newPost(delivered).sign("other", now), 400, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, a, few)
-			require.Equal(t, 200, h.do(t, good).StatusCode)
-			want := tt.status
-			for i := range 6 {
-				if tt.locks && i == 2 {
-					want = 429
+			h := newHouse(t, newAcme("key"), loopback, anymail.WithRateLimit(tt.limit))
+			for i, p := range tt.posts {
+				resp := h.do(t, p)
+				require.Equal(t, tt.want[i], resp.StatusCode, "request %d", i)
+				if resp.StatusCode == http.StatusTooManyRequests {
+					require.Equal(t, "5", resp.Header.Get("Retry-After"))
+					require.ErrorIs(t, h.rejections[len(h.rejections)-1].Err, anymail.ErrRateLimited)
 				}
-				require.Equal(t, want, h.do(t, tt.post).StatusCode, "time %d", i+1)
 			}
 		})
 	}
-	h := newHouse(t, newAcme("key"), few)
-	for range 2 {
-		require.Equal(t, 400, h.do(t, good.with("Authorization", "")).StatusCode)
-	}
-	require.Equal(t, 429, h.do(t, good).StatusCode, "nobody was asked to come without a secret")
 }
 
-// With RejectStatus, every way of not being authentic looks the same from
-// outside.
-func TestRejectionsLookTheSame(t *testing.T) {
-	now := time.Now()
-	good := newPost(delivered).sign("key", now)
-	h := newHouse(t, newAcme("key"), anymail.WithRejectStatus(410))
-	require.Equal(t, 200, h.do(t, good).StatusCode)
-	var first http.Header
-	for i, p := range []post{
-		good.with("Authorization", ""),
-		good.with("Authorization", basic("a:b")),
-		newPost(delivered),
-		newPost(delivered).sign("other", now),
-		newPost(delivered).sign("key", now.Add(-time.Hour)),
-		good, // replayed
-	} {
-		resp := h.do(t, p)
-		require.Equal(t, 410, resp.StatusCode)
-		resp.Header.Del("Date")
-		if i == 0 {
-			first = resp.Header
-		}
-		require.Empty(t, cmp.Diff(first, resp.Header))
+// Who waits to be told to send the body is told nothing if nobody wants it.
+func TestRefusedBeforeTheBody(t *testing.T) {
+	h := newHouse(t, newAcme())
+	c := dial(t, h)
+	c.begin(t, newPost("").with("Authorization", ""), "Content-Length: 100000\r\nExpect: 100-continue", "")
+	require.Equal(t, 400, c.status(t))
+}
+
+// costs is a Dispatcher with all protections, and requests to it that differ in
+// what is wrong with them.
+type costs struct {
+	*anymail.Dispatcher
+	made int
+}
+
+// newCosts logs as a program in production does, to nowhere.
+func newCosts(t testing.TB) *costs {
+	t.Helper()
+	d, err := anymail.New(
+		anymail.WithSharedSecret(secret),
+		anymail.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))), //nolint:sloglint // what a line costs has to count
+		anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")),
+		anymail.WithRateLimit(anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 1e6, Burst: 1 << 30}}),
+	)
+	require.NoError(t, err)
+	require.NoError(t, d.Register("acme", newAcme("key")))
+	require.NoError(t, d.Register("over", newAcme("key"), anymail.WithRateLimit(anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 1e-6, Burst: 1}})))
+	c := &costs{Dispatcher: d}
+	c.ServeHTTP(newSink(), c.request(t, "over the rate")) // the one that the rate allows
+	return c
+}
+
+// refusals are the requests that do not pass, those first that are found out
+// first.
+var refusals = []string{"wrong address", "over the rate", "no secret", "wrong secret", "huge secret", "wrong signature", "no signature"}
+
+// request makes a new request: a batch of 20 events, about 2 kB.
+func (c *costs) request(t testing.TB, wrong string) *http.Request {
+	t.Helper()
+	c.made++
+	var events []string
+	for i := range 20 {
+		events = append(events, fmt.Sprintf(`{"ID":"%d-%d","Event":"delivered","Email":"ada@example.com","Note":"the rest of the event"}`, c.made, i))
 	}
+	p := newPost("["+strings.Join(events, ",")+"]").sign("key", time.Now())
+	path, addr := "/acme/tracking/", "192.0.2.1:1"
+	switch wrong {
+	case "wrong address":
+		addr = "198.51.100.1:1"
+	case "over the rate":
+		path = "/over/tracking/"
+	case "no secret":
+		p = p.with("Authorization", "")
+	case "wrong secret":
+		p = p.with("Authorization", basic("esp:never-Was-a-Password"))
+	case "huge secret":
+		p = p.with("Authorization", basic(secret+strings.Repeat("x", 1<<16)))
+	case "wrong signature":
+		p = p.sign("other", time.Now())
+	case "no signature":
+		p = p.with("X-Acme-Signature", "")
+	}
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(p.body))
+	r.Header, r.RemoteAddr = p.header, addr
+	return r
+}
+
+// sink is a ResponseWriter that costs nothing itself.
+type sink struct {
+	header http.Header
+	status int
+}
+
+func newSink() *sink                           { return &sink{header: http.Header{}} }
+func (s *sink) Header() http.Header            { return s.header }
+func (s *sink) WriteHeader(status int)         { s.status = status }
+func (s *sink) Write(text []byte) (int, error) { return len(text), nil }
+
+// allocated returns the bytes that handling the requests allocates.
+func allocated(h http.Handler, requests []*http.Request) (bytes uint64, statuses map[int]int) {
+	statuses = map[int]int{}
+	sinks := make([]*sink, len(requests))
+	for i := range sinks {
+		sinks[i] = newSink()
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for i, r := range requests {
+		h.ServeHTTP(sinks[i], r)
+	}
+	runtime.ReadMemStats(&after)
+	for _, s := range sinks {
+		statuses[s.status]++
+	}
+	return after.TotalAlloc - before.TotalAlloc, statuses
+}
+
+// Whatever is wrong with a request, refusing it allocates less than taking it
+// would, the log line included; and the sooner it is found out, the less.
+func TestRefusalsAllocateLess(t *testing.T) {
+	const n = 100
+	c := newCosts(t)
+	measure := func(wrong string) (uint64, map[int]int) {
+		requests := make([]*http.Request, n)
+		for i := range requests {
+			requests[i] = c.request(t, wrong)
+		}
+		return allocated(c, requests)
+	}
+	measure("") // fills pools
+	accepted, statuses := measure("")
+	require.Equal(t, map[int]int{200: n}, statuses)
+	for _, wrong := range refusals {
+		refused, statuses := measure(wrong)
+		require.NotContains(t, statuses, 200)
+		require.Less(t, refused, accepted/2, wrong)
+		t.Logf("%-16s %5d of %d bytes, %v", wrong, refused/n, accepted/n, statuses)
+	}
+}
+
+// A body that is not wanted is not read: whatever its length, refusing costs
+// the same.
+func TestRefusedBodiesAreNotRead(t *testing.T) {
+	c := newCosts(t)
+	for _, wrong := range []string{"wrong address", "over the rate", "no secret", "wrong secret"} {
+		r := c.request(t, wrong)
+		r.Body = unreadable{t}
+		c.ServeHTTP(newSink(), r)
+	}
+}
+
+// unreadable is a body that must not be read.
+type unreadable struct{ t *testing.T }
+
+func (n unreadable) Read([]byte) (int, error) {
+	n.t.Error("the body of a refused request was read")
+	return 0, io.EOF
+}
+func (unreadable) Close() error { return nil }
+
+func benchmark(b *testing.B, c *costs, wrong string) {
+	r := c.request(b, wrong)
+	body, err := io.ReadAll(r.Body)
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		c.ServeHTTP(newSink(), r)
+	}
+}
+
+// BenchmarkRefused is for comparison with [BenchmarkAccepted]: the same body.
+func BenchmarkRefused(b *testing.B) {
+	for _, wrong := range refusals {
+		b.Run(strings.ReplaceAll(wrong, " ", "-"), func(b *testing.B) { benchmark(b, newCosts(b), wrong) })
+	}
+}
+
+// BenchmarkAccepted is a lower bound: no receiver is connected, and the replay
+// check is off, since it would refuse the second request.
+func BenchmarkAccepted(b *testing.B) {
+	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithoutReplayCheck(), anymail.WithLogger(quiet),
+		anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")),
+		anymail.WithRateLimit(anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 1e6, Burst: 1 << 30}}))
+	require.NoError(b, err)
+	require.NoError(b, d.Register("acme", newAcme("key")))
+	benchmark(b, &costs{Dispatcher: d}, "")
 }

@@ -1,0 +1,168 @@
+package anymail_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+)
+
+func zipped(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+// The limit is on what arrives, and on what it expands to, whatever it says of
+// itself.
+func TestBodySize(t *testing.T) {
+	const limit = 64 << 10
+	batch := func(size int) string { return "[" + strings.Repeat(" ", size-2) + "]" }
+	length := func(n int) string { return fmt.Sprintf("Content-Length: %d", n) }
+	const isChunked, isGzip = "Transfer-Encoding: chunked", "\r\nContent-Encoding: gzip"
+	chunked := func(text string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(text), text) }
+	bomb, fits := zipped(t, batch(limit+1)), zipped(t, batch(limit))
+	corrupt := []byte(fits)
+	corrupt[12] ^= 0xff
+	tests := []struct {
+		name         string
+		length, body string
+		status       int
+	}{
+		{"as large as it may be", length(limit), batch(limit), 200},
+		{"declared too large", length(limit + 1), batch(limit + 1), 413},
+		{"declared too large by far, nothing sent", length(1 << 60), "", 413},
+		{"chunked, as large as it may be", isChunked, chunked(batch(limit)), 200},
+		{"chunked, too large", isChunked, chunked(batch(limit + 1)), 413},
+		{"chunked, too large, without an end", isChunked, "ffffffff\r\n" + batch(2*limit), 413},
+		{"gzip, as large as it may be", length(len(fits)) + isGzip, fits, 200},
+		{"gzip bomb", length(len(bomb)) + isGzip, bomb, 413},
+		{"chunked gzip bomb", isChunked + isGzip, chunked(bomb), 413},
+		{"gzip of many members", length(3*len(fits)) + isGzip, fits + fits + fits, 413},
+		{"gzip that is none", length(9) + isGzip, "no gzip !", 400},
+		{"corrupt gzip", length(len(corrupt)) + isGzip, string(corrupt), 400},
+		{"twice gzip", length(len(fits)) + isGzip + ", gzip", fits, 415},
+		{"chunk that is none", isChunked, "zz\r\n", 503}, // torn on the way: the ESP may come again
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{Body: limit, BodyTime: 10 * time.Second}))
+			c := dial(t, h)
+			c.begin(t, newPost(""), tt.length, tt.body)
+			require.Equal(t, tt.status, c.status(t))
+			require.Empty(t, h.take())
+		})
+	}
+}
+
+// A body that stops half-way costs its time limit, whether or not somebody
+// still wants it: net/http reads on before it sends a refusal.
+func TestSlowBodies(t *testing.T) {
+	good := newPost(delivered)
+	tests := []struct {
+		name    string
+		post    post
+		length  string
+		body    string
+		options []anymail.Option
+		status  int
+	}{
+		{"authentic", good, "Content-Length: 100000", "{", nil, 503},
+		{"authentic, chunked", good, "Transfer-Encoding: chunked", "1\r\n{\r\n", nil, 503},
+		{"gzip", good.with("Content-Encoding", "gzip"), "Content-Length: 100000", zipped(t, delivered), nil, 503},
+		{"wrong secret", good.with("Authorization", "Basic x"), "Content-Length: 100000", "{", nil, 400},
+		{"wrong secret, chunked", good.with("Authorization", "Basic x"), "Transfer-Encoding: chunked", "1\r\n{\r\n", nil, 400},
+		{"refused by its method", post{"PUT", good.path, "", good.header}, "Content-Length: 100000", "{", nil, 405},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHouse(t, newAcme(), append(tt.options, anymail.WithLimits(anymail.Limits{BodyTime: 30 * time.Millisecond}))...)
+			c := dial(t, h)
+			c.begin(t, tt.post, tt.length, tt.body)
+			require.Equal(t, tt.status, c.status(t))
+			require.Empty(t, h.take())
+		})
+	}
+
+	// Receivers have their own time, after the body's.
+	h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 100 * time.Millisecond}))
+	require.NoError(t, h.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(300 * time.Millisecond):
+			return nil
+		}
+	}))
+	require.Equal(t, 200, h.do(t, good).StatusCode)
+}
+
+// A body that stops half-way costs its time limit and a small buffer, whatever
+// length it declares.
+func TestSlowBody(t *testing.T) {
+	h := newHouse(t, newAcme("key"), anymail.WithLimits(anymail.Limits{BodyTime: 50 * time.Millisecond}))
+	p := newPost(delivered).sign("key", time.Now())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000000\r\n\r\n{", p.path, p.header.Get("Authorization"))
+	require.NoError(t, err)
+	answer, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Contains(t, string(answer), "503 Service Unavailable")
+	require.Empty(t, h.take())
+}
+
+// Less body than declared is a connection that broke, which a retry mends.
+func TestBodyCutOff(t *testing.T) {
+	h := newHouse(t, newAcme("key"))
+	for _, encoding := range []string{"identity", "gzip"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+		require.NoError(t, err)
+		p := newPost(delivered)
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Encoding: %s\r\nContent-Length: 1000\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", p.path, p.header.Get("Authorization"), encoding)
+		require.NoError(t, err)
+		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+		answer, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.Contains(t, string(answer), "503 Service Unavailable", encoding)
+		require.NoError(t, conn.Close())
+	}
+}
+
+func TestGzip(t *testing.T) {
+	zip := func(s string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		_, err := w.Write([]byte(s))
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		return b.String()
+	}
+	h := newHouse(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 1 << 20}))
+	p := newPost(delivered).sign("key", time.Now()).with("Content-Encoding", "gzip")
+	p.body = zip(delivered)
+	require.Equal(t, 200, h.do(t, p).StatusCode)
+	require.Len(t, h.take(), 1)
+
+	p.body = zip(strings.Repeat(" ", 1<<20+1))
+	require.Less(t, len(p.body), 1<<12)
+	require.Equal(t, 413, h.do(t, p).StatusCode)
+	p.body = "no gzip at all, though it says so"
+	require.Equal(t, 400, h.do(t, p).StatusCode)
+	p.body = zip(delivered)[:30]
+	require.Equal(t, 400, h.do(t, p).StatusCode)
+}
