@@ -23,12 +23,12 @@ func TestMountedOnServeMux(t *testing.T) {
 	require.NoError(t, d.Register("acme", newAcme("key")))
 	mux := http.NewServeMux()
 	mux.Handle("/deep/down/", http.StripPrefix("/deep/down", d))
-	h := &house{url: serve(t, mux)}
+	srv := &testServer{url: serve(t, mux)}
 	p := newPost(delivered).sign("key", time.Now())
 	p.path = "/deep/down/acme/tracking/"
-	require.Equal(t, 200, h.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	p.path = "/deep/down/acme/"
-	require.Equal(t, 404, h.do(t, p).StatusCode)
+	require.Equal(t, 404, srv.do(t, p).StatusCode)
 }
 
 // Parameters of the routes around the Dispatcher are theirs.
@@ -47,10 +47,10 @@ func TestMountedBelowParameters(t *testing.T) {
 	router.Route("/{name}", func(r chi.Router) {
 		r.Route("/{endpoint}", func(r chi.Router) { r.Mount("/hooks", d) })
 	})
-	h := &house{url: serve(t, router)}
+	srv := &testServer{url: serve(t, router)}
 	p := newPost("[]").sign("key", time.Now())
 	p.path = "/acme/tracking/hooks/acme"
-	require.Equal(t, 200, h.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Equal(t, "https://example.com/x/acme", url)
 	require.Equal(t, "tracking", tenant)
 }
@@ -114,29 +114,29 @@ func (noEndpoints) Endpoints() []anymail.Endpoint { return nil }
 
 // Adapters are registered while requests run.
 func TestRegisterWhileServing(t *testing.T) {
-	h := newHouse(t, newAcme("key"), anymail.WithLogger(quiet), anymail.WithoutReplayCheck())
+	srv := newTestServer(t, newAcme("key"), anymail.WithLogger(quiet), anymail.WithoutReplayCheck())
 	registered := make(chan error)
 	go func() {
 		defer close(registered)
 		for i := range 100 {
-			registered <- h.Register(fmt.Sprint("acme-", i), newAcme("key"))
+			registered <- srv.Register(fmt.Sprint("acme-", i), newAcme("key"))
 		}
 	}()
 	p := newPost(delivered).sign("key", time.Now())
 	for err := range registered {
 		require.NoError(t, err)
-		require.Equal(t, 200, h.do(t, p).StatusCode)
+		require.Equal(t, 200, srv.do(t, p).StatusCode)
 	}
 	p.path = "/hooks/acme-99/tracking/"
-	require.Equal(t, 200, h.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
 }
 
 // A request reaches an endpoint by its own path or not at all, and by whichever
 // path it comes it meets the same checks.
 func TestPaths(t *testing.T) {
-	h := newHouse(t, newAcme())
+	srv := newTestServer(t, newAcme())
 	open := acme{anymail.Endpoint{Path: "open", Parser: newAcme().endpoint.Parser}}
-	require.NoError(t, h.Register("other", open, anymail.WithoutSharedSecret(), anymail.Insecure()))
+	require.NoError(t, srv.Register("other", open, anymail.WithoutSharedSecret(), anymail.Insecure()))
 	for _, path := range []string{
 		"//hooks/acme/tracking/", "/hooks//acme/tracking/", "/hooks/acme//tracking/", "/hooks/acme/tracking//",
 		"/hooks/./acme/tracking/", "/hooks/acme/../acme/tracking/", "/hooks/other/../acme/tracking/", "/hooks/other/open/../../acme/tracking/",
@@ -148,11 +148,11 @@ func TestPaths(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			p := newPost(delivered).with("Authorization", "")
-			c := dial(t, h)
+			c := dial(t, srv)
 			p.path = path
 			c.begin(t, p, fmt.Sprintf("Content-Length: %d", len(p.body)), p.body)
 			require.Contains(t, []int{400, 404}, c.status(t))
-			require.Empty(t, h.take())
+			require.Empty(t, srv.take())
 		})
 	}
 }
@@ -171,11 +171,11 @@ func TestUnknownMethods(t *testing.T) {
 // Accounts of one ESP have their own keys, and what one may post to its URL it
 // may not post to another's.
 func TestAccounts(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
+	srv := newTestServer(t, newAcme("key"))
 	const second = "esp:a-Second-Strong-Password"
-	require.NoError(t, h.Register("acme-eu", newAcme("key of eu")))
-	require.NoError(t, h.Register("acme-own", newAcme("key of own"), anymail.WithSharedSecret(second)))
-	require.NoError(t, h.Register("acme-same", newAcme("key")))
+	require.NoError(t, srv.Register("acme-eu", newAcme("key of eu")))
+	require.NoError(t, srv.Register("acme-own", newAcme("key of own"), anymail.WithSharedSecret(second)))
+	require.NoError(t, srv.Register("acme-same", newAcme("key")))
 	event := func(id string) string { return `{"ID":"` + id + `","Event":"delivered"}` }
 	at := func(name string, p post) post {
 		p.path = "/hooks/" + name + "/tracking/"
@@ -201,74 +201,74 @@ func TestAccounts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.status, h.do(t, tt.post).StatusCode)
-			require.Len(t, h.take(), tt.events)
+			require.Equal(t, tt.status, srv.do(t, tt.post).StatusCode)
+			require.Len(t, srv.take(), tt.events)
 		})
 	}
 }
 
 func TestOverloadAndShutdown(t *testing.T) {
-	h := newHouse(t, newAcme("key"), anymail.WithMaxInFlight(1))
+	srv := newTestServer(t, newAcme("key"), anymail.WithMaxInFlight(1))
 	entered, release := make(chan struct{}), make(chan struct{})
-	require.NoError(t, h.Tracking.Connect("slow", func(context.Context, *anymail.TrackingEvent) error {
+	require.NoError(t, srv.Tracking.Connect("slow", func(context.Context, *anymail.TrackingEvent) error {
 		entered <- struct{}{}
 		<-release
 		return nil
 	}))
 	status := make(chan int, 1)
-	go func() { status <- h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode }()
+	go func() { status <- srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode }()
 	<-entered
 
 	other := newPost(strings.Replace(delivered, "1", "2", 1)).sign("key", time.Now())
-	resp := h.do(t, other)
+	resp := srv.do(t, other)
 	require.Equal(t, 503, resp.StatusCode)
 	require.NotEmpty(t, resp.Header.Get("Retry-After"))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, h.Shutdown(ctx), context.DeadlineExceeded)
+	require.ErrorIs(t, srv.Shutdown(ctx), context.DeadlineExceeded)
 	close(release)
 	require.Equal(t, 200, <-status)
-	require.NoError(t, h.Shutdown(t.Context()))
-	require.Equal(t, 503, h.do(t, other).StatusCode)
-	require.Len(t, h.take(), 1)
+	require.NoError(t, srv.Shutdown(t.Context()))
+	require.Equal(t, 503, srv.do(t, other).StatusCode)
+	require.Len(t, srv.take(), 1)
 }
 
 // Shutdown returns when requests have ended, and they have not before they were
 // answered and their hooks were told.
 func TestShutdownWaitsForTheAnswer(t *testing.T) {
 	answering, answered := make(chan struct{}), make(chan struct{})
-	h := newHouse(t, newAcme("key"), anymail.WithHooks(anymail.Hooks{
+	srv := newTestServer(t, newAcme("key"), anymail.WithHooks(anymail.Hooks{
 		Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 			return ctx, func(anymail.RequestResult) { close(answering); <-answered }
 		},
 	}))
 	status := make(chan int, 1)
-	go func() { status <- h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode }()
+	go func() { status <- srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode }()
 	<-answering
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, h.Shutdown(ctx), context.DeadlineExceeded)
+	require.ErrorIs(t, srv.Shutdown(ctx), context.DeadlineExceeded)
 	close(answered)
-	require.NoError(t, h.Shutdown(t.Context()))
+	require.NoError(t, srv.Shutdown(t.Context()))
 	require.Equal(t, 200, <-status)
 }
 
 func TestNewStartsItsQueueAndShutdownEndsIt(t *testing.T) {
 	q := &runningQueue{err: errors.New("a receiver does not end")}
 	var runs []string
-	h := newHouse(t, newAcme("key"), q.option(), anymail.WithHooks(anymail.Hooks{
+	srv := newTestServer(t, newAcme("key"), q.option(), anymail.WithHooks(anymail.Hooks{
 		Receiver: func(ctx context.Context, receiver string, _ anymail.Event) (context.Context, func(error)) {
 			runs = append(runs, receiver)
 			return ctx, func(error) { panic("a hook only observes") }
 		},
 	}))
-	require.Same(t, q, h.Queue())
-	require.Equal(t, http.StatusOK, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
-	require.Len(t, h.take(), 1, "it has the Dispatcher's receivers")
+	require.Same(t, q, srv.Queue())
+	require.Equal(t, http.StatusOK, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	require.Len(t, srv.take(), 1, "it has the Dispatcher's receivers")
 	require.Equal(t, []string{"keep"}, runs, "and hooks")
-	require.Contains(t, h.log.String(), "the queue has run")
-	require.ErrorIs(t, h.Shutdown(t.Context()), q.err)
+	require.Contains(t, srv.log.String(), "the queue has run")
+	require.ErrorIs(t, srv.Shutdown(t.Context()), q.err)
 	require.Equal(t, []string{"start", "enqueue", "shutdown"}, q.told)
 }
 

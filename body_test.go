@@ -59,11 +59,11 @@ func TestBodySize(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{Body: limit, BodyTime: 10 * time.Second}))
-			c := dial(t, h)
+			srv := newTestServer(t, newAcme(), anymail.WithLimits(anymail.Limits{Body: limit, BodyTime: 10 * time.Second}))
+			c := dial(t, srv)
 			c.begin(t, newPost(""), tt.length, tt.body)
 			require.Equal(t, tt.status, c.status(t))
-			require.Empty(t, h.take())
+			require.Empty(t, srv.take())
 		})
 	}
 }
@@ -89,17 +89,17 @@ func TestSlowBodies(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, newAcme(), append(tt.options, anymail.WithLimits(anymail.Limits{BodyTime: 30 * time.Millisecond}))...)
-			c := dial(t, h)
+			srv := newTestServer(t, newAcme(), append(tt.options, anymail.WithLimits(anymail.Limits{BodyTime: 30 * time.Millisecond}))...)
+			c := dial(t, srv)
 			c.begin(t, tt.post, tt.length, tt.body)
 			require.Equal(t, tt.status, c.status(t))
-			require.Empty(t, h.take())
+			require.Empty(t, srv.take())
 		})
 	}
 
 	// Receivers have their own time, after the body's.
-	h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 100 * time.Millisecond}))
-	require.NoError(t, h.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+	srv := newTestServer(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 100 * time.Millisecond}))
+	require.NoError(t, srv.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -107,15 +107,15 @@ func TestSlowBodies(t *testing.T) {
 			return nil
 		}
 	}))
-	require.Equal(t, 200, h.do(t, good).StatusCode)
+	require.Equal(t, 200, srv.do(t, good).StatusCode)
 }
 
 // A body that stops half-way costs its time limit and a small buffer, whatever
 // length it declares.
 func TestSlowBody(t *testing.T) {
-	h := newHouse(t, newAcme("key"), anymail.WithLimits(anymail.Limits{BodyTime: 50 * time.Millisecond}))
+	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{BodyTime: 50 * time.Millisecond}))
 	p := newPost(delivered).sign("key", time.Now())
-	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000000\r\n\r\n{", p.path, p.header.Get("Authorization"))
@@ -123,14 +123,14 @@ func TestSlowBody(t *testing.T) {
 	answer, err := io.ReadAll(conn)
 	require.NoError(t, err)
 	require.Contains(t, string(answer), "503 Service Unavailable")
-	require.Empty(t, h.take())
+	require.Empty(t, srv.take())
 }
 
 // Less body than declared is a connection that broke, which a retry mends.
 func TestBodyCutOff(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
+	srv := newTestServer(t, newAcme("key"))
 	for _, encoding := range []string{"identity", "gzip"} {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+		conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
 		require.NoError(t, err)
 		p := newPost(delivered)
 		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Encoding: %s\r\nContent-Length: 1000\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03", p.path, p.header.Get("Authorization"), encoding)
@@ -152,17 +152,17 @@ func TestGzip(t *testing.T) {
 		require.NoError(t, w.Close())
 		return b.String()
 	}
-	h := newHouse(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 1 << 20}))
+	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 1 << 20}))
 	p := newPost(delivered).sign("key", time.Now()).with("Content-Encoding", "gzip")
 	p.body = zip(delivered)
-	require.Equal(t, 200, h.do(t, p).StatusCode)
-	require.Len(t, h.take(), 1)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
+	require.Len(t, srv.take(), 1)
 
 	p.body = zip(strings.Repeat(" ", 1<<20+1))
 	require.Less(t, len(p.body), 1<<12)
-	require.Equal(t, 413, h.do(t, p).StatusCode)
+	require.Equal(t, 413, srv.do(t, p).StatusCode)
 	p.body = "no gzip at all, though it says so"
-	require.Equal(t, 400, h.do(t, p).StatusCode)
+	require.Equal(t, 400, srv.do(t, p).StatusCode)
 	p.body = zip(delivered)[:30]
-	require.Equal(t, 400, h.do(t, p).StatusCode)
+	require.Equal(t, 400, srv.do(t, p).StatusCode)
 }

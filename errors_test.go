@@ -47,18 +47,18 @@ func TestStatusOfBorrowedErrors(t *testing.T) {
 				if place.option != nil {
 					options = append(options, place.option(func() error { return err }))
 				}
-				h := newHouse(t, newAcme("key"), options...)
+				srv := newTestServer(t, newAcme("key"), options...)
 				if place.option == nil {
-					require.NoError(t, h.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error { return err }))
+					require.NoError(t, srv.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error { return err }))
 				}
 				for i := range 3 { // the address is not counted as one that forges
 					p := newPost(delivered).sign("key", time.Now().Add(time.Duration(i)*time.Second))
-					require.Equal(t, place.status, h.do(t, p).StatusCode)
+					require.Equal(t, place.status, srv.do(t, p).StatusCode)
 				}
-				require.ErrorIs(t, h.rejections[0].Err, place.kind)
-				require.ErrorIs(t, h.rejections[0].Err, err)
+				require.ErrorIs(t, srv.rejections[0].Err, place.kind)
+				require.ErrorIs(t, srv.rejections[0].Err, err)
 				var requestErr *anymail.RequestError
-				require.ErrorAs(t, h.rejections[0].Err, &requestErr)
+				require.ErrorAs(t, srv.rejections[0].Err, &requestErr)
 				require.NotEqual(t, "signature mismatch", requestErr.Reason)
 			})
 		}

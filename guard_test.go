@@ -245,13 +245,13 @@ func TestRateLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, newAcme("key"), loopback, anymail.WithRateLimit(tt.limit))
+			srv := newTestServer(t, newAcme("key"), loopback, anymail.WithRateLimit(tt.limit))
 			for i, p := range tt.posts {
-				resp := h.do(t, p)
+				resp := srv.do(t, p)
 				require.Equal(t, tt.want[i], resp.StatusCode, "request %d", i)
 				if resp.StatusCode == http.StatusTooManyRequests {
 					require.Equal(t, "5", resp.Header.Get("Retry-After"))
-					require.ErrorIs(t, h.rejections[len(h.rejections)-1].Err, anymail.ErrRateLimited)
+					require.ErrorIs(t, srv.rejections[len(srv.rejections)-1].Err, anymail.ErrRateLimited)
 				}
 			}
 		})
@@ -260,8 +260,8 @@ func TestRateLimits(t *testing.T) {
 
 // Who waits to be told to send the body is told nothing if nobody wants it.
 func TestRefusedBeforeTheBody(t *testing.T) {
-	h := newHouse(t, newAcme())
-	c := dial(t, h)
+	srv := newTestServer(t, newAcme())
+	c := dial(t, srv)
 	c.begin(t, newPost("").with("Authorization", ""), "Content-Length: 100000\r\nExpect: 100-continue", "")
 	require.Equal(t, 400, c.status(t))
 }

@@ -106,8 +106,8 @@ func (p post) with(name, value string) post {
 	return p
 }
 
-// house is a Dispatcher behind a real listener.
-type house struct {
+// testServer is a Dispatcher behind a real listener.
+type testServer struct {
 	*anymail.Dispatcher
 	url string
 
@@ -117,31 +117,31 @@ type house struct {
 	log        bytes.Buffer
 }
 
-func newHouse(t *testing.T, adapter anymail.Adapter, options ...anymail.Option) *house {
+func newTestServer(t *testing.T, adapter anymail.Adapter, options ...anymail.Option) *testServer {
 	t.Helper()
-	h := new(house)
+	srv := new(testServer)
 	options = append([]anymail.Option{
 		anymail.WithSharedSecret(secret),
-		anymail.WithLogger(slog.New(slog.NewTextHandler(&h.log, nil))),
+		anymail.WithLogger(slog.New(slog.NewTextHandler(&srv.log, nil))),
 		anymail.WithHooks(anymail.Hooks{Rejected: func(_ context.Context, r anymail.Rejection) {
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			h.rejections = append(h.rejections, r)
+			srv.mu.Lock()
+			defer srv.mu.Unlock()
+			srv.rejections = append(srv.rejections, r)
 		}}),
 	}, options...)
 	d, err := anymail.New(options...)
 	require.NoError(t, err)
 	require.NoError(t, d.Register("acme", adapter))
 	require.NoError(t, d.Tracking.Connect("keep", func(_ context.Context, ev *anymail.TrackingEvent) error {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.events = append(h.events, ev)
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		srv.events = append(srv.events, ev)
 		return nil
 	}))
 	router := chi.NewRouter()
 	router.Mount("/hooks", d)
-	h.Dispatcher, h.url = d, serve(t, router)
-	return h
+	srv.Dispatcher, srv.url = d, serve(t, router)
+	return srv
 }
 
 func serve(t *testing.T, handler http.Handler) string {
@@ -154,17 +154,17 @@ func serve(t *testing.T, handler http.Handler) string {
 	return server.URL
 }
 
-func (h *house) take() []*anymail.TrackingEvent {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	events := h.events
-	h.events = nil
+func (srv *testServer) take() []*anymail.TrackingEvent {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	events := srv.events
+	srv.events = nil
 	return events
 }
 
-func (h *house) do(t *testing.T, p post) *http.Response {
+func (srv *testServer) do(t *testing.T, p post) *http.Response {
 	t.Helper()
-	req, err := http.NewRequest(p.method, h.url+p.path, strings.NewReader(p.body))
+	req, err := http.NewRequest(p.method, srv.url+p.path, strings.NewReader(p.body))
 	require.NoError(t, err)
 	req.Header = p.header
 	resp, err := http.DefaultClient.Do(req)
@@ -188,9 +188,9 @@ type rawClient struct {
 	answers *bufio.Reader
 }
 
-func dial(t *testing.T, h *house) *rawClient {
+func dial(t *testing.T, srv *testServer) *rawClient {
 	t.Helper()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
 	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))

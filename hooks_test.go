@@ -46,14 +46,14 @@ func TestPanickingHooks(t *testing.T) {
 	}
 	for name, hooks := range tests {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t, newAcme("key"), anymail.WithHooks(hooks))
+			srv := newTestServer(t, newAcme("key"), anymail.WithHooks(hooks))
 			now := time.Now()
-			require.Equal(t, 200, h.do(t, newPost(delivered).sign("key", now)).StatusCode)
-			require.Len(t, h.take(), 1)
-			require.Equal(t, 400, h.do(t, newPost(delivered).sign("other", now)).StatusCode)
-			require.Equal(t, 400, h.do(t, newPost(delivered).sign("key", now)).StatusCode, "a replay")
+			require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", now)).StatusCode)
+			require.Len(t, srv.take(), 1)
+			require.Equal(t, 400, srv.do(t, newPost(delivered).sign("other", now)).StatusCode)
+			require.Equal(t, 400, srv.do(t, newPost(delivered).sign("key", now)).StatusCode, "a replay")
 			if name != "no context" {
-				require.Contains(t, h.log.String(), "a bug in the metrics")
+				require.Contains(t, srv.log.String(), "a bug in the metrics")
 			}
 		})
 	}
@@ -89,8 +89,8 @@ func TestHooksEnd(t *testing.T) {
 		status  int
 		events  int
 	}{{newAcme("key"), 200, 1}, {panics, 500, 0}} {
-		h := newHouse(t, tt.adapter, anymail.WithHooks(hooks))
-		require.Equal(t, tt.status, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+		srv := newTestServer(t, tt.adapter, anymail.WithHooks(hooks))
+		require.Equal(t, tt.status, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
 		require.Empty(t, open)
 		require.Equal(t, tt.status, outcome.Status)
 		require.Len(t, outcome.Events, tt.events)
@@ -98,13 +98,13 @@ func TestHooksEnd(t *testing.T) {
 	}
 
 	// After a receiver that ends the goroutine, too. net/http hangs up then.
-	h := newHouse(t, newAcme("key"), anymail.WithHooks(hooks))
-	require.NoError(t, h.Tracking.Connect("leaves", func(context.Context, *anymail.TrackingEvent) error { runtime.Goexit(); return nil }))
-	c := dial(t, h)
+	srv := newTestServer(t, newAcme("key"), anymail.WithHooks(hooks))
+	require.NoError(t, srv.Tracking.Connect("leaves", func(context.Context, *anymail.TrackingEvent) error { runtime.Goexit(); return nil }))
+	c := dial(t, srv)
 	c.begin(t, newPost(delivered).sign("key", time.Now()), fmt.Sprintf("Content-Length: %d", len(delivered)), delivered)
 	_, err := http.ReadResponse(c.answers, nil)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.NoError(t, h.Shutdown(t.Context()), "waits for the hooks")
+	require.NoError(t, srv.Shutdown(t.Context()), "waits for the hooks")
 	require.Empty(t, open)
 	require.ErrorContains(t, outcome.Err, "Goexit")
 }

@@ -136,16 +136,16 @@ func TestStoreFailsInFinish(t *testing.T) {
 				}
 				return nil
 			}}
-			h := newHouse(t, newAcme("key"), anymail.WithIdempotencyStore(store))
+			srv := newTestServer(t, newAcme("key"), anymail.WithIdempotencyStore(store))
 			p := newPost(delivered).sign("key", time.Now())
-			require.Equal(t, 503, h.do(t, p).StatusCode)
-			require.ErrorIs(t, h.rejections[0].Err, anymail.ErrUnavailable)
-			require.Len(t, h.take(), 1)
+			require.Equal(t, 503, srv.do(t, p).StatusCode)
+			require.ErrorIs(t, srv.rejections[0].Err, anymail.ErrUnavailable)
+			require.Len(t, srv.take(), 1)
 			failing = false
 			// The claim is still held, as after a crash: a store of several
 			// processes ends it in time.
-			require.Equal(t, 503, h.do(t, p).StatusCode)
-			require.Empty(t, h.take())
+			require.Equal(t, 503, srv.do(t, p).StatusCode)
+			require.Empty(t, srv.take())
 		})
 	}
 }

@@ -31,11 +31,11 @@ func heap() int64 {
 
 // crowd opens n requests that declare a body, send the beginning of it and
 // then nothing, and waits until all of them are let in.
-func crowd(t *testing.T, h *house, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
+func crowd(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
 	t.Helper()
 	clients := make([]*rawClient, n)
 	for i := range clients {
-		clients[i] = dial(t, h)
+		clients[i] = dial(t, srv)
 		clients[i].begin(t, newPost(""), fmt.Sprintf("Content-Length: %d", declared), sent)
 	}
 	require.Eventually(t, func() bool { return entered.Load() == int64(n) }, time.Minute, time.Millisecond)
@@ -64,8 +64,8 @@ func TestLimitsOfAnAdapter(t *testing.T) {
 		return nil, nil
 	})
 	require.NoError(t, d.Register("acme", a, anymail.WithLimits(anymail.Limits{BatchEvents: 7, BodyTime: -1})))
-	h := &house{url: serve(t, http.StripPrefix("/hooks", d))}
-	require.Equal(t, 200, h.do(t, newPost("[]").sign("key", time.Now())).StatusCode)
+	srv := &testServer{url: serve(t, http.StripPrefix("/hooks", d))}
+	require.Equal(t, 200, srv.do(t, newPost("[]").sign("key", time.Now())).StatusCode)
 	require.Equal(t, anymail.Limits{
 		Body: 1000, FormFields: 3, BatchEvents: 7, BodyTime: 30 * time.Second, RequestTime: time.Minute,
 		MIMEDepth: 24, MIMEParts: 1000, MIMEHeaders: 2000, Fetch: 64 << 20,
@@ -77,23 +77,23 @@ func TestLimitsOfAnAdapter(t *testing.T) {
 func TestThousandSlowRequests(t *testing.T) {
 	const n, declared = 1000, 60 << 20
 	var entered atomic.Int64
-	h := newHouse(t, newAcme(), counting(&entered), anymail.WithMaxInFlight(n),
+	srv := newTestServer(t, newAcme(), counting(&entered), anymail.WithMaxInFlight(n),
 		anymail.WithLimits(anymail.Limits{Body: 64 << 20, BodyTime: time.Minute}))
 	before := heap()
-	clients := crowd(t, h, &entered, n, declared, "[")
+	clients := crowd(t, srv, &entered, n, declared, "[")
 	require.Less(t, heap()-before, int64(160<<20), "for promises of 60 GB")
 
-	resp := h.do(t, newPost(delivered))
+	resp := srv.do(t, newPost(delivered))
 	require.Equal(t, 503, resp.StatusCode)
 	require.NotEmpty(t, resp.Header.Get("Retry-After"))
-	h.mu.Lock()
-	require.ErrorContains(t, h.rejections[0].Err, "too many requests in flight")
-	h.mu.Unlock()
+	srv.mu.Lock()
+	require.ErrorContains(t, srv.rejections[0].Err, "too many requests in flight")
+	srv.mu.Unlock()
 
 	for _, c := range clients {
 		c.Close()
 	}
-	require.NoError(t, h.Shutdown(t.Context()), "all are counted out")
+	require.NoError(t, srv.Shutdown(t.Context()), "all are counted out")
 }
 
 // Many bodies that nobody has vouched for yet, none of them over the limit, are
@@ -101,13 +101,13 @@ func TestThousandSlowRequests(t *testing.T) {
 func TestBytesInFlight(t *testing.T) {
 	const n, sent, limit = 24, 1 << 20, 8 << 20
 	var entered atomic.Int64
-	h := newHouse(t, newAcme("key"), anymail.WithoutSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
+	srv := newTestServer(t, newAcme("key"), anymail.WithoutSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
 		anymail.WithLimits(anymail.Limits{Body: 2 * sent, BodyTime: time.Minute}))
 	body := bytes.Repeat([]byte{' '}, sent) // one for all, so that the clients take no memory
 	refused := func() (n int) {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		for _, r := range h.rejections {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		for _, r := range srv.rejections {
 			if strings.Contains(r.Err.Error(), "too many bytes in flight") {
 				n++
 			}
@@ -116,7 +116,7 @@ func TestBytesInFlight(t *testing.T) {
 	}
 	before := heap()
 	var wg sync.WaitGroup
-	clients := crowd(t, h, &entered, n, 2*sent, "")
+	clients := crowd(t, srv, &entered, n, 2*sent, "")
 	for _, c := range clients {
 		wg.Go(func() { _, _ = c.Write(body) }) // fails where it is refused meanwhile
 	}
@@ -129,7 +129,7 @@ func TestBytesInFlight(t *testing.T) {
 	wg.Wait()
 
 	large := newPost("["+strings.Repeat(" ", 2*sent-2)+"]").sign("key", time.Now())
-	require.Eventually(t, func() bool { return h.do(t, large).StatusCode != http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond, "the bytes are given back")
+	require.Eventually(t, func() bool { return srv.do(t, large).StatusCode != http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond, "the bytes are given back")
 
 	d, err := anymail.New()
 	require.NoError(t, err)
@@ -158,20 +158,20 @@ func TestFormsInFlight(t *testing.T) {
 		{multipart, 3 * size / 2, 503},
 		{multipart, 3 * size, 415},
 	} {
-		h := newHouse(t, newAcme(), anymail.WithMaxInFlightBytes(tt.room))
-		require.Equal(t, tt.status, h.do(t, form(tt.kind)).StatusCode, "%s, %d", tt.kind, tt.room)
-		require.Equal(t, tt.status, h.do(t, form(tt.kind)).StatusCode, "the bytes are given back")
+		srv := newTestServer(t, newAcme(), anymail.WithMaxInFlightBytes(tt.room))
+		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "%s, %d", tt.kind, tt.room)
+		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "the bytes are given back")
 	}
 }
 
 // A listener that fills the backlog of one adapter leaves room for others.
 func TestInFlightPerAdapter(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
-	require.NoError(t, h.Register("narrow", newAcme("key"), anymail.WithMaxInFlight(1)))
+	srv := newTestServer(t, newAcme("key"))
+	require.NoError(t, srv.Register("narrow", newAcme("key"), anymail.WithMaxInFlight(1)))
 	entered, release := make(chan struct{}), make(chan struct{})
 	letGo := sync.OnceFunc(func() { close(release) })
 	defer letGo()
-	require.NoError(t, h.Tracking.Connect("slow", func(_ context.Context, ev *anymail.TrackingEvent) error {
+	require.NoError(t, srv.Tracking.Connect("slow", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		if ev.ID == "slow" {
 			close(entered)
 			<-release
@@ -184,13 +184,13 @@ func TestInFlightPerAdapter(t *testing.T) {
 		return p
 	}
 	status := make(chan int, 1)
-	go func() { status <- h.do(t, at("narrow", `{"ID":"slow"}`)).StatusCode }()
+	go func() { status <- srv.do(t, at("narrow", `{"ID":"slow"}`)).StatusCode }()
 	<-entered
-	require.Equal(t, 503, h.do(t, at("narrow", `{"ID":"1"}`)).StatusCode)
-	require.Equal(t, 200, h.do(t, at("acme", `{"ID":"2"}`)).StatusCode)
+	require.Equal(t, 503, srv.do(t, at("narrow", `{"ID":"1"}`)).StatusCode)
+	require.Equal(t, 200, srv.do(t, at("acme", `{"ID":"2"}`)).StatusCode)
 	letGo()
 	require.Equal(t, 200, <-status)
-	require.True(t, errors.Is(h.rejections[0].Err, anymail.ErrUnavailable))
+	require.True(t, errors.Is(srv.rejections[0].Err, anymail.ErrUnavailable))
 }
 
 func TestJSONBounds(t *testing.T) {
@@ -215,9 +215,9 @@ func TestJSONBounds(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, newAcme(), anymail.WithLimits(tt.limits))
-			require.Equal(t, tt.status, h.do(t, newPost(tt.body)).StatusCode)
-			require.Len(t, h.take(), tt.events)
+			srv := newTestServer(t, newAcme(), anymail.WithLimits(tt.limits))
+			require.Equal(t, tt.status, srv.do(t, newPost(tt.body)).StatusCode)
+			require.Len(t, srv.take(), tt.events)
 		})
 	}
 }

@@ -139,8 +139,8 @@ func TestKeysOfTheCore(t *testing.T) {
 	}
 	a := newAcme("key")
 	a.endpoint.Parser = anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) { return all, nil })
-	h := newHouse(t, a, anymail.WithQueue(queueFunc(func([]anymail.Event) error { return nil })))
-	require.Equal(t, 200, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	srv := newTestServer(t, a, anymail.WithQueue(queueFunc(func([]anymail.Event) error { return nil })))
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
 
 	seen := map[string]int{}
 	for i, group := range groups {
@@ -170,8 +170,8 @@ func TestEventsHaveAJSONForm(t *testing.T) {
 		}, nil
 	})
 	var queued []anymail.Event
-	h := newHouse(t, a, anymail.WithQueue(queueFunc(func(events []anymail.Event) error { queued = events; return nil })))
-	require.Equal(t, 200, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	srv := newTestServer(t, a, anymail.WithQueue(queueFunc(func(events []anymail.Event) error { queued = events; return nil })))
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
 	require.Len(t, queued, 2)
 	for _, ev := range queued {
 		form, err := json.Marshal(ev)

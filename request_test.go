@@ -67,22 +67,22 @@ func TestRequestTime(t *testing.T) {
 }
 
 func TestClientGone(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
+	srv := newTestServer(t, newAcme("key"))
 	entered := make(chan struct{})
 	ended := make(chan error, 1)
-	require.NoError(t, h.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+	require.NoError(t, srv.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
 		close(entered)
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return ctx.Err()
 	}))
-	require.NoError(t, h.Tracking.Connect("next", func(context.Context, *anymail.TrackingEvent) error {
+	require.NoError(t, srv.Tracking.Connect("next", func(context.Context, *anymail.TrackingEvent) error {
 		t.Error("ran though nobody waits for the answer any more")
 		return nil
 	}))
 	p := newPost(delivered).sign("key", time.Now())
 	ctx, cancel := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ctx, p.method, h.url+p.path, strings.NewReader(p.body))
+	req, err := http.NewRequestWithContext(ctx, p.method, srv.url+p.path, strings.NewReader(p.body))
 	require.NoError(t, err)
 	req.Header = p.header
 	go func() {
@@ -92,8 +92,8 @@ func TestClientGone(t *testing.T) {
 	_, err = http.DefaultClient.Do(req)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, <-ended, context.Canceled)
-	require.NoError(t, h.Shutdown(t.Context()), "waits for the request to end")
-	require.Len(t, h.take(), 1, "the first receiver had done its work")
+	require.NoError(t, srv.Shutdown(t.Context()), "waits for the request to end")
+	require.Len(t, srv.take(), 1, "the first receiver had done its work")
 }
 
 func TestHandshake(t *testing.T) {
@@ -106,34 +106,34 @@ func TestHandshake(t *testing.T) {
 		}
 		return &anymail.Reply{Status: 202, ContentType: "text/plain", Body: []byte(w.Challenge)}, nil
 	}
-	h := newHouse(t, a)
-	resp := h.do(t, newPost(`{"Challenge":"echo"}`).sign("key", time.Now()))
+	srv := newTestServer(t, a)
+	resp := srv.do(t, newPost(`{"Challenge":"echo"}`).sign("key", time.Now()))
 	body, _ := io.ReadAll(resp.Body)
 	require.Equal(t, 202, resp.StatusCode)
 	require.Equal(t, "echo", string(body))
-	require.Equal(t, 400, h.do(t, newPost(`{"Challenge":"echo"}`)).StatusCode, "only for what is authentic")
-	require.Equal(t, 200, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
-	require.Len(t, h.take(), 1)
+	require.Equal(t, 400, srv.do(t, newPost(`{"Challenge":"echo"}`)).StatusCode, "only for what is authentic")
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	require.Len(t, srv.take(), 1)
 	probe := newPost("")
 	probe.method = "OPTIONS"
-	require.Equal(t, 200, h.do(t, probe).StatusCode)
+	require.Equal(t, 200, srv.do(t, probe).StatusCode)
 }
 
 // A parser's panic is this side's bug: the ESP should come again.
 func TestPanickingAdapter(t *testing.T) {
 	a := newAcme("key")
 	a.endpoint.Parser = anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) { panic("bug") })
-	h := newHouse(t, a)
-	require.Equal(t, 500, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
-	require.Equal(t, 500, h.do(t, newPost(delivered).sign("key", time.Now())).StatusCode, "and no replay")
+	srv := newTestServer(t, a)
+	require.Equal(t, 500, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	require.Equal(t, 500, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode, "and no replay")
 }
 
 func TestFailingReceivers(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
+	srv := newTestServer(t, newAcme("key"))
 	fail := map[string]error{"fails": errors.New("database is away"), "panics": nil}
 	ran := map[string]int{}
 	connect := func(name string, receive func() error) {
-		require.NoError(t, h.Tracking.Connect(name, func(context.Context, *anymail.TrackingEvent) error {
+		require.NoError(t, srv.Tracking.Connect(name, func(context.Context, *anymail.TrackingEvent) error {
 			ran[name]++
 			return receive()
 		}))
@@ -148,10 +148,10 @@ func TestFailingReceivers(t *testing.T) {
 	connect("last", func() error { return nil })
 
 	p := newPost(delivered).sign("key", time.Now())
-	require.Equal(t, 500, h.do(t, p).StatusCode)
+	require.Equal(t, 500, srv.do(t, p).StatusCode)
 	require.Equal(t, map[string]int{"fails": 1, "panics": 1, "last": 1}, ran)
-	require.Len(t, h.take(), 1)
-	err := h.rejections[0].Err
+	require.Len(t, srv.take(), 1)
+	err := srv.rejections[0].Err
 	require.ErrorIs(t, err, anymail.ErrReceiver)
 	require.ErrorIs(t, err, fail["fails"])
 	var panicked *anymail.PanicError
@@ -164,24 +164,24 @@ func TestFailingReceivers(t *testing.T) {
 
 	// Those that had succeeded are not run again, also by a request signed anew.
 	p = p.sign("key", time.Now().Add(time.Second))
-	require.Equal(t, 500, h.do(t, p).StatusCode)
+	require.Equal(t, 500, srv.do(t, p).StatusCode)
 	require.Equal(t, map[string]int{"fails": 2, "panics": 2, "last": 1}, ran)
-	require.Empty(t, h.take())
+	require.Empty(t, srv.take())
 
 	fail["fails"] = nil
-	require.Equal(t, 200, h.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Equal(t, map[string]int{"fails": 3, "panics": 2, "last": 1}, ran)
 
 	// Now all is done: the same signature is a replay, a new one is fine.
-	require.Equal(t, 400, h.do(t, p).StatusCode)
-	require.Equal(t, 200, h.do(t, p.sign("key", time.Now().Add(2*time.Second))).StatusCode)
+	require.Equal(t, 400, srv.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p.sign("key", time.Now().Add(2*time.Second))).StatusCode)
 	require.Equal(t, map[string]int{"fails": 3, "panics": 2, "last": 1}, ran)
 }
 
 func TestQueue(t *testing.T) {
 	var queued []anymail.Event
 	fail := true
-	h := newHouse(t, newAcme("key"), anymail.WithQueue(queueFunc(func(events []anymail.Event) error {
+	srv := newTestServer(t, newAcme("key"), anymail.WithQueue(queueFunc(func(events []anymail.Event) error {
 		if fail {
 			return errors.New("disk full")
 		}
@@ -189,13 +189,13 @@ func TestQueue(t *testing.T) {
 		return nil
 	})))
 	p := newPost(delivered).sign("key", time.Now())
-	resp := h.do(t, p)
+	resp := srv.do(t, p)
 	require.Equal(t, 503, resp.StatusCode)
 	require.Equal(t, "5", resp.Header.Get("Retry-After"))
 	fail = false
-	require.Equal(t, 200, h.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Len(t, queued, 1)
-	require.Empty(t, h.take(), "the queue is in front of the receivers")
+	require.Empty(t, srv.take(), "the queue is in front of the receivers")
 }
 
 // An ESP that signs no time cannot sign an attempt anew: what it missed the
@@ -203,31 +203,31 @@ func TestQueue(t *testing.T) {
 func TestRepeatedSignature(t *testing.T) {
 	adapter := newAcme("key")
 	adapter.endpoint.RepeatsSignature = true
-	h := newHouse(t, adapter)
+	srv := newTestServer(t, adapter)
 	failing := true
-	require.NoError(t, h.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error {
+	require.NoError(t, srv.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error {
 		if failing {
 			return errors.New("out of order")
 		}
 		return nil
 	}))
 	p := newPost(delivered).sign("key", time.Now())
-	require.Equal(t, 500, h.do(t, p).StatusCode)
+	require.Equal(t, 500, srv.do(t, p).StatusCode)
 	failing = false
 	for range 3 {
-		require.Equal(t, 200, h.do(t, p).StatusCode)
+		require.Equal(t, 200, srv.do(t, p).StatusCode)
 	}
-	require.Len(t, h.take(), 1)
-	require.Len(t, h.rejections, 1, "the failure alone")
-	require.Equal(t, 400, h.do(t, p.sign("other key", time.Now())).StatusCode)
+	require.Len(t, srv.take(), 1)
+	require.Len(t, srv.rejections, 1, "the failure alone")
+	require.Equal(t, 400, srv.do(t, p.sign("other key", time.Now())).StatusCode)
 }
 
 func TestReplayCheckCanBeOff(t *testing.T) {
-	h := newHouse(t, newAcme("key"), anymail.WithoutReplayCheck())
+	srv := newTestServer(t, newAcme("key"), anymail.WithoutReplayCheck())
 	p := newPost(delivered).sign("key", time.Now())
-	require.Equal(t, 200, h.do(t, p).StatusCode)
-	require.Equal(t, 200, h.do(t, p).StatusCode)
-	require.Len(t, h.take(), 1, "the idempotency store still holds")
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
+	require.Len(t, srv.take(), 1, "the idempotency store still holds")
 }
 
 // Requests of strange shapes, as they are made to be read by a proxy otherwise
@@ -283,8 +283,8 @@ func TestRequestShapes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 10 * time.Second}))
-			c := dial(t, h)
+			srv := newTestServer(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 10 * time.Second}))
+			c := dial(t, srv)
 			_, _ = io.WriteString(c, tt.text) // the server may have heard enough before the end
 			if strings.Contains(tt.text, "HEAD") {
 				answer, err := io.ReadAll(c)
@@ -294,7 +294,7 @@ func TestRequestShapes(t *testing.T) {
 			} else {
 				require.Equal(t, tt.statuses, c.all(t))
 			}
-			require.Len(t, h.take(), tt.events)
+			require.Len(t, srv.take(), tt.events)
 		})
 	}
 }
@@ -303,13 +303,13 @@ func TestRequestShapes(t *testing.T) {
 // request alone.
 func TestHTTP2(t *testing.T) {
 	const limit = 64 << 10
-	h := new(house)
+	srv := new(testServer)
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.RequireTLS(), anymail.WithLogger(quiet),
 		anymail.WithLimits(anymail.Limits{Body: limit, BodyTime: 100 * time.Millisecond}))
 	require.NoError(t, err)
 	require.NoError(t, d.Register("acme", newAcme()))
 	require.NoError(t, d.Tracking.Connect("keep", func(_ context.Context, ev *anymail.TrackingEvent) error {
-		h.events = append(h.events, ev)
+		srv.events = append(srv.events, ev)
 		return nil
 	}))
 	server := httptest.NewUnstartedServer(http.StripPrefix("/hooks", d))
@@ -352,7 +352,7 @@ func TestHTTP2(t *testing.T) {
 			require.NoError(t, resp.Body.Close())
 			require.Equal(t, 2, resp.ProtoMajor)
 			require.Equal(t, tt.status, resp.StatusCode)
-			require.Len(t, h.take(), tt.events)
+			require.Len(t, srv.take(), tt.events)
 		})
 	}
 }
@@ -378,14 +378,14 @@ func TestPublicURL(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, a, tt.options...)
+			srv := newTestServer(t, a, tt.options...)
 			p := newPost("[]").sign("key", time.Now())
 			p.path += "?a=1"
 			for name, value := range tt.header {
 				p = p.with(name, value)
 			}
-			require.Equal(t, 200, h.do(t, p).StatusCode)
-			require.Equal(t, strings.Replace(tt.want, "http://HOST", h.url, 1), seen)
+			require.Equal(t, 200, srv.do(t, p).StatusCode)
+			require.Equal(t, strings.Replace(tt.want, "http://HOST", srv.url, 1), seen)
 		})
 	}
 }

@@ -94,18 +94,18 @@ func TestAnswers(t *testing.T) {
 			if tt.adapter == nil {
 				tt.adapter = newAcme("key")
 			}
-			h := newHouse(t, tt.adapter, tt.options...)
-			resp := h.do(t, tt.post)
+			srv := newTestServer(t, tt.adapter, tt.options...)
+			resp := srv.do(t, tt.post)
 			require.Equal(t, tt.status, resp.StatusCode)
 			for name, values := range tt.header {
 				require.Equal(t, values, resp.Header[name])
 			}
-			require.Len(t, h.take(), tt.events)
+			require.Len(t, srv.take(), tt.events)
 			if tt.err == nil {
 				return
 			}
-			require.Len(t, h.rejections, 1)
-			r := h.rejections[0]
+			require.Len(t, srv.rejections, 1)
+			r := srv.rejections[0]
 			require.ErrorIs(t, r.Err, tt.err)
 			require.Equal(t, tt.status, r.Status)
 			require.Equal(t, tt.payload, r.Payload != nil, "payload of the rejection")
@@ -117,9 +117,9 @@ func TestAnswers(t *testing.T) {
 			require.ErrorAs(t, r.Err, &requestErr)
 			require.Equal(t, "acme", requestErr.ESP)
 			require.Equal(t, "tracking", requestErr.Endpoint)
-			require.Contains(t, h.log.String(), "anymail: request not accepted")
+			require.Contains(t, srv.log.String(), "anymail: request not accepted")
 			for _, hidden := range []string{"Long-Enough", "ada@example.com"} {
-				require.NotContains(t, h.log.String()+r.Err.Error(), hidden)
+				require.NotContains(t, srv.log.String()+r.Err.Error(), hidden)
 			}
 			body, _ := io.ReadAll(resp.Body)
 			if tt.post.method != "HEAD" {
@@ -134,8 +134,8 @@ func TestAnswers(t *testing.T) {
 func TestRejectionsLookTheSame(t *testing.T) {
 	now := time.Now()
 	good := newPost(delivered).sign("key", now)
-	h := newHouse(t, newAcme("key"), anymail.WithRejectStatus(410))
-	require.Equal(t, 200, h.do(t, good).StatusCode)
+	srv := newTestServer(t, newAcme("key"), anymail.WithRejectStatus(410))
+	require.Equal(t, 200, srv.do(t, good).StatusCode)
 	var first http.Header
 	for i, p := range []post{
 		good.with("Authorization", ""),
@@ -145,7 +145,7 @@ func TestRejectionsLookTheSame(t *testing.T) {
 		newPost(delivered).sign("key", now.Add(-time.Hour)),
 		good, // replayed
 	} {
-		resp := h.do(t, p)
+		resp := srv.do(t, p)
 		require.Equal(t, 410, resp.StatusCode)
 		resp.Header.Del("Date")
 		if i == 0 {
@@ -176,41 +176,41 @@ func TestFailuresThatAreNone(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t, a, few)
-			require.Equal(t, 200, h.do(t, good).StatusCode)
+			srv := newTestServer(t, a, few)
+			require.Equal(t, 200, srv.do(t, good).StatusCode)
 			want := tt.status
 			for i := range 6 {
 				if tt.locks && i == 2 {
 					want = 429
 				}
-				require.Equal(t, want, h.do(t, tt.post).StatusCode, "time %d", i+1)
+				require.Equal(t, want, srv.do(t, tt.post).StatusCode, "time %d", i+1)
 			}
 		})
 	}
-	h := newHouse(t, newAcme("key"), few)
+	srv := newTestServer(t, newAcme("key"), few)
 	for range 2 {
-		require.Equal(t, 400, h.do(t, good.with("Authorization", "")).StatusCode)
+		require.Equal(t, 400, srv.do(t, good.with("Authorization", "")).StatusCode)
 	}
-	require.Equal(t, 429, h.do(t, good).StatusCode, "nobody was asked to come without a secret")
+	require.Equal(t, 429, srv.do(t, good).StatusCode, "nobody was asked to come without a secret")
 }
 
 func TestAllowNamesTheProbes(t *testing.T) {
 	a := newAcme("key")
 	a.endpoint.Probes = []string{"GET"}
-	h := newHouse(t, a)
+	srv := newTestServer(t, a)
 	p := newPost("")
 	p.method = "PUT"
-	resp := h.do(t, p)
+	resp := srv.do(t, p)
 	require.Equal(t, 405, resp.StatusCode)
 	require.Equal(t, "POST, HEAD, GET", resp.Header.Get("Allow"))
-	require.ErrorIs(t, h.rejections[0].Err, anymail.ErrMethodNotAllowed)
+	require.ErrorIs(t, srv.rejections[0].Err, anymail.ErrMethodNotAllowed)
 }
 
 // A connection on which a request was refused before its body was read serves
 // the next request as if nothing had been.
 func TestKeepAliveAfterRefusal(t *testing.T) {
-	h := newHouse(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 100}))
-	conn, err := net.Dial("tcp", strings.TrimPrefix(h.url, "http://"))
+	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 100}))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
 	good := newPost(delivered).sign("key", time.Now())
@@ -223,7 +223,7 @@ func TestKeepAliveAfterRefusal(t *testing.T) {
 		{newPost(strings.Repeat("x", 5000)), 413},
 		{good, 200},
 	} {
-		req, err := http.NewRequest(tt.post.method, h.url+tt.post.path, strings.NewReader(tt.post.body))
+		req, err := http.NewRequest(tt.post.method, srv.url+tt.post.path, strings.NewReader(tt.post.body))
 		require.NoError(t, err)
 		req.Header = tt.post.header
 		require.NoError(t, req.Write(conn))
@@ -233,23 +233,23 @@ func TestKeepAliveAfterRefusal(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, tt.status, resp.StatusCode)
 	}
-	require.Len(t, h.take(), 1)
+	require.Len(t, srv.take(), 1)
 }
 
 // The log line of a request stays one line of bounded length, however many
 // receivers failed on however many events.
 func TestLogLineIsBounded(t *testing.T) {
-	h := newHouse(t, newAcme("key"))
-	require.NoError(t, h.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error { return errors.New("no database") }))
+	srv := newTestServer(t, newAcme("key"))
+	require.NoError(t, srv.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error { return errors.New("no database") }))
 	var batch []string
 	for i := range 1000 {
 		batch = append(batch, strings.Replace(delivered, "1", fmt.Sprint(i), 1))
 	}
 	p := newPost("["+strings.Join(batch, ",")+"]").sign("key", time.Now())
-	require.Equal(t, 500, h.do(t, p).StatusCode)
-	for line := range strings.Lines(h.log.String()) {
+	require.Equal(t, 500, srv.do(t, p).StatusCode)
+	for line := range strings.Lines(srv.log.String()) {
 		require.Less(t, len(line), 10_000)
 	}
-	require.Contains(t, h.log.String(), "no database")
-	require.Greater(t, len(h.rejections[0].Err.Error()), 10_000, "the hook has it all")
+	require.Contains(t, srv.log.String(), "no database")
+	require.Greater(t, len(srv.rejections[0].Err.Error()), 10_000, "the hook has it all")
 }

@@ -50,12 +50,12 @@ func TestSharedSecretHeader(t *testing.T) {
 		{"huge", []string{basic(secret + strings.Repeat("x", 500_000))}, 400},
 		{"huge rubbish", []string{"Basic " + strings.Repeat("=", 500_000)}, 400},
 	}
-	h := newHouse(t, newAcme(), anymail.WithSharedSecret(secret, odd))
+	srv := newTestServer(t, newAcme(), anymail.WithSharedSecret(secret, odd))
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPost("[]")
 			p.header["Authorization"] = tt.values
-			require.Equal(t, tt.status, h.do(t, p).StatusCode)
+			require.Equal(t, tt.status, srv.do(t, p).StatusCode)
 		})
 	}
 	_, err := anymail.New(anymail.WithSharedSecret("esp:" + strings.Repeat("0123456789abcdef", 100)))
@@ -95,17 +95,17 @@ func TestSecretsWithWhiteSpace(t *testing.T) {
 
 func TestRotationWhileServing(t *testing.T) {
 	ring := anymail.NewKeyRing(secret)
-	h := newHouse(t, newAcme(), anymail.WithSharedSecretSource(ring))
-	require.Equal(t, 200, h.do(t, newPost(delivered)).StatusCode)
+	srv := newTestServer(t, newAcme(), anymail.WithSharedSecretSource(ring))
+	require.Equal(t, 200, srv.do(t, newPost(delivered)).StatusCode)
 	ring.Set("esp:the-Next-Password-is-it")
-	require.Equal(t, 400, h.do(t, newPost(delivered)).StatusCode)
+	require.Equal(t, 400, srv.do(t, newPost(delivered)).StatusCode)
 	next := newPost(delivered).with("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("esp:the-Next-Password-is-it")))
-	require.Equal(t, 200, h.do(t, next).StatusCode)
+	require.Equal(t, 200, srv.do(t, next).StatusCode)
 	ring.Set("weak:weak")
 	weak := next.with("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("weak:weak")))
-	require.Equal(t, 400, h.do(t, weak).StatusCode, "a weak secret opens nothing")
+	require.Equal(t, 400, srv.do(t, weak).StatusCode, "a weak secret opens nothing")
 	ring.Set()
-	require.Equal(t, 400, h.do(t, next).StatusCode)
+	require.Equal(t, 400, srv.do(t, next).StatusCode)
 }
 
 // While secrets and keys change, what is valid all along is taken and what
@@ -115,7 +115,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	secrets, keys := anymail.NewKeyRing(secret), anymail.NewKeyRing("key")
 	a := newAcme("key")
 	a.endpoint.Verifier = newAcmeVerifier(keys)
-	h := newHouse(t, a, anymail.WithSharedSecretSource(secrets), anymail.WithLogger(quiet))
+	srv := newTestServer(t, a, anymail.WithSharedSecretSource(secrets), anymail.WithLogger(quiet))
 
 	stop := make(chan struct{})
 	var rotating, posting sync.WaitGroup
@@ -137,14 +137,14 @@ func TestRotationUnderLoad(t *testing.T) {
 			for j := range 50 {
 				body := fmt.Sprintf(`{"ID":"%d-%d","Event":"delivered"}`, i, j)
 				good := newPost(body).sign("key", time.Now())
-				require.Equal(t, 400, h.do(t, good.with("Authorization", basic("esp:never-Was-a-Password"))).StatusCode)
-				require.Equal(t, 400, h.do(t, newPost(body).sign("never", time.Now())).StatusCode)
-				require.Equal(t, 200, h.do(t, good).StatusCode)
+				require.Equal(t, 400, srv.do(t, good.with("Authorization", basic("esp:never-Was-a-Password"))).StatusCode)
+				require.Equal(t, 400, srv.do(t, newPost(body).sign("never", time.Now())).StatusCode)
+				require.Equal(t, 200, srv.do(t, good).StatusCode)
 			}
 		})
 	}
 	posting.Wait()
 	close(stop)
 	rotating.Wait()
-	require.Len(t, h.take(), 200)
+	require.Len(t, srv.take(), 200)
 }
