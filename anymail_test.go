@@ -31,7 +31,7 @@ func TestMountedOnServeMux(t *testing.T) {
 	require.Equal(t, 404, srv.do(t, p).StatusCode)
 }
 
-// Parameters of the routes around the Dispatcher are theirs.
+// The Dispatcher leaves the URL parameters of the routes around it alone.
 func TestMountedBelowParameters(t *testing.T) {
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet), anymail.WithPublicURL("https://example.com/x"))
 	require.NoError(t, err)
@@ -62,20 +62,20 @@ func TestRegisterRefuses(t *testing.T) {
 		as      string
 		adapter anymail.Adapter
 		options []anymail.Option
-		want    string // in the error; "" for none
+		want    string // in the error; "" if there is no error
 	}{
 		{"signature alone", "a", newAcme("key"), nil, ""},
 		{"secret alone", "a", open, []anymail.Option{anymail.WithSharedSecret(secret)}, ""},
 		{"neither", "a", open, nil, "any client could post"},
-		{"insecure in so many words", "a", open, []anymail.Option{anymail.Insecure()}, ""},
+		{"explicitly insecure", "a", open, []anymail.Option{anymail.Insecure()}, ""},
 		{"empty name", "", newAcme("key"), nil, "a name must have"},
 		{"name with a slash", "a/b", newAcme("key"), nil, "a name must have"},
 		{"name taken", "taken", newAcme("key"), nil, "already registered"},
-		{"name taken but for an underscore", "ta_ken", newAcme("key"), nil, "already registered"},
+		{"name taken, except for an underscore", "ta_ken", newAcme("key"), nil, "already registered"},
 		{"no parser", "a", acme{anymail.Endpoint{Path: "tracking", Verifier: newAcme("key").endpoint.Verifier}}, nil, "no parser"},
 		{"secret without a user", "a", open, []anymail.Option{anymail.WithSharedSecret("a-Long-Enough-Password")}, "user:password"},
 		{"short secret", "a", open, []anymail.Option{anymail.WithSharedSecret("esp:short")}, "16 characters"},
-		{"monotonous secret", "a", open, []anymail.Option{anymail.WithSharedSecret("esp:aaaaaaaaaaaaaaaaaaaaaaaa")}, "different characters"},
+		{"secret of one character", "a", open, []anymail.Option{anymail.WithSharedSecret("esp:aaaaaaaaaaaaaaaaaaaaaaaa")}, "different characters"},
 		{"reject status", "a", newAcme("key"), []anymail.Option{anymail.WithRejectStatus(200)}, "must be 400 to 499"},
 		{"public URL", "a", newAcme("key"), []anymail.Option{anymail.WithPublicURL("example.com/x")}, "absolute"},
 		{"max in flight", "a", newAcme("key"), []anymail.Option{anymail.WithMaxInFlight(0)}, "at least 1"},
@@ -131,8 +131,8 @@ func TestRegisterWhileServing(t *testing.T) {
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
 }
 
-// A request reaches an endpoint by its own path or not at all, and by whichever
-// path it comes it meets the same checks.
+// A request reaches an endpoint only by the endpoint's own path, and every spelling
+// of the path meets the same checks.
 func TestPaths(t *testing.T) {
 	srv := newTestServer(t, newAcme())
 	open := acme{anymail.Endpoint{Path: "open", Parser: newAcme().endpoint.Parser}}
@@ -157,7 +157,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// A method that no router knows is answered like any other that is not POST.
+// An unknown method gets the same answer as any other that is not POST.
 func TestUnknownMethods(t *testing.T) {
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet))
 	require.NoError(t, err)
@@ -168,8 +168,8 @@ func TestUnknownMethods(t *testing.T) {
 	require.Equal(t, "POST, HEAD", w.Header().Get("Allow"))
 }
 
-// Accounts of one ESP have their own keys, and what one may post to its URL it
-// may not post to another's.
+// Accounts of one ESP have their own keys, and a request for one account is refused
+// at another.
 func TestAccounts(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"))
 	const second = "esp:a-Second-Strong-Password"
@@ -196,7 +196,7 @@ func TestAccounts(t *testing.T) {
 		{"own key and secret", at("acme-own", newPost(event("6")).sign("key of own", now).with("Authorization", basic(second))), 200, 1},
 		{"replayed", at("acme", newPost(event("1")).sign("key", now)), 400, 0},
 		{"replayed at an account with another key", at("acme-eu", newPost(event("1")).sign("key", now)), 400, 0},
-		// The request is authentic there, but its event was done.
+		// The request is authentic there, but its event is completed.
 		{"replayed at an account with the same key", at("acme-same", newPost(event("1")).sign("key", now)), 200, 0},
 	}
 	for _, tt := range tests {
@@ -234,8 +234,7 @@ func TestOverloadAndShutdown(t *testing.T) {
 	require.Len(t, srv.take(), 1)
 }
 
-// Shutdown returns when requests have ended, and they have not before they were
-// answered and their hooks were told.
+// Shutdown waits until each request has its response and its hooks have ended.
 func TestShutdownWaitsForTheAnswer(t *testing.T) {
 	answering, answered := make(chan struct{}), make(chan struct{})
 	srv := newTestServer(t, newAcme("key"), anymail.WithHooks(anymail.Hooks{
@@ -254,8 +253,8 @@ func TestShutdownWaitsForTheAnswer(t *testing.T) {
 	require.Equal(t, 200, <-status)
 }
 
-func TestNewStartsItsQueueAndShutdownEndsIt(t *testing.T) {
-	q := &runningQueue{err: errors.New("a receiver does not end")}
+func TestNewStartsAndShutdownStopsARunningQueue(t *testing.T) {
+	q := &runningQueue{err: errors.New("a receiver is still running")}
 	var runs []string
 	srv := newTestServer(t, newAcme("key"), q.option(), anymail.WithHooks(anymail.Hooks{
 		Receiver: func(ctx context.Context, receiver string, _ anymail.Event) (context.Context, func(error)) {
@@ -265,23 +264,23 @@ func TestNewStartsItsQueueAndShutdownEndsIt(t *testing.T) {
 	}))
 	require.Same(t, q, srv.Queue())
 	require.Equal(t, http.StatusOK, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
-	require.Len(t, srv.take(), 1, "it has the Dispatcher's receivers")
-	require.Equal(t, []string{"keep"}, runs, "and hooks")
+	require.Len(t, srv.take(), 1, "the queue runs the Dispatcher's receivers")
+	require.Equal(t, []string{"keep"}, runs, "and its hooks")
 	require.Contains(t, srv.log.String(), "the queue has run")
 	require.ErrorIs(t, srv.Shutdown(t.Context()), q.err)
-	require.Equal(t, []string{"start", "enqueue", "shutdown"}, q.told)
+	require.Equal(t, []string{"start", "enqueue", "shutdown"}, q.calls)
 }
 
-func TestWhoeverOpensAQueueClosesIt(t *testing.T) {
+func TestShutdownLeavesWithQueueOpen(t *testing.T) {
 	q := &runningQueue{}
 	d, err := anymail.New(anymail.WithQueue(q))
 	require.NoError(t, err)
 	require.Same(t, q, d.Queue())
 	require.NoError(t, d.Shutdown(t.Context()))
-	require.Empty(t, q.told)
+	require.Empty(t, q.calls)
 }
 
-func TestAQueueThatDoesNotStart(t *testing.T) {
+func TestRunningQueueFailsToStart(t *testing.T) {
 	broken := errors.New("no database")
 	_, err := anymail.New(anymail.WithRunningQueue(func(anymail.QueueHost) (anymail.RunningQueue, error) { return nil, broken }))
 	require.ErrorIs(t, err, broken)
@@ -293,20 +292,20 @@ func TestAQueueThatDoesNotStart(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrConfig)
 	d, err := anymail.New(anymail.Insecure())
 	require.NoError(t, err)
-	require.ErrorIs(t, d.Register("acme", newAcme("key"), q.option()), anymail.ErrConfig, "it is for all adapters")
-	require.Empty(t, q.told, "nothing is started that would not be stopped")
+	require.ErrorIs(t, d.Register("acme", newAcme("key"), q.option()), anymail.ErrConfig, "a queue serves all adapters")
+	require.Empty(t, q.calls, "New starts no queue that it would not stop")
 	require.Nil(t, d.Queue())
 }
 
-// runningQueue runs what it is given at once, and notes what is done to it.
+// runningQueue runs events immediately and records the calls of its methods.
 type runningQueue struct {
-	host anymail.QueueHost
-	told []string
-	err  error
+	host  anymail.QueueHost
+	calls []string
+	err   error
 }
 
 func (q *runningQueue) Enqueue(ctx context.Context, events []anymail.Event) error {
-	q.told = append(q.told, "enqueue")
+	q.calls = append(q.calls, "enqueue")
 	_, end := q.host.Hooks.Receiver(ctx, "keep", events[0])
 	err := q.host.Signals.Deliver(ctx, nil, events...)
 	end(err)
@@ -315,13 +314,13 @@ func (q *runningQueue) Enqueue(ctx context.Context, events []anymail.Event) erro
 }
 
 func (q *runningQueue) Shutdown(context.Context) error {
-	q.told = append(q.told, "shutdown")
+	q.calls = append(q.calls, "shutdown")
 	return q.err
 }
 
 func (q *runningQueue) option() anymail.Option {
 	return anymail.WithRunningQueue(func(host anymail.QueueHost) (anymail.RunningQueue, error) {
-		q.host, q.told = host, append(q.told, "start")
+		q.host, q.calls = host, append(q.calls, "start")
 		return q, nil
 	})
 }

@@ -26,8 +26,8 @@ func zipped(t *testing.T, text string) string {
 	return b.String()
 }
 
-// The limit is on what arrives, and on what it expands to, whatever it says of
-// itself.
+// The limit holds for the bytes that arrive and for their decompressed form,
+// whatever length the request declares.
 func TestBodySize(t *testing.T) {
 	const limit = 64 << 10
 	batch := func(size int) string { return "[" + strings.Repeat(" ", size-2) + "]" }
@@ -42,20 +42,20 @@ func TestBodySize(t *testing.T) {
 		length, body string
 		status       int
 	}{
-		{"as large as it may be", length(limit), batch(limit), 200},
+		{"at the limit", length(limit), batch(limit), 200},
 		{"declared too large", length(limit + 1), batch(limit + 1), 413},
-		{"declared too large by far, nothing sent", length(1 << 60), "", 413},
-		{"chunked, as large as it may be", isChunked, chunked(batch(limit)), 200},
+		{"declared far too large, nothing sent", length(1 << 60), "", 413},
+		{"chunked, at the limit", isChunked, chunked(batch(limit)), 200},
 		{"chunked, too large", isChunked, chunked(batch(limit + 1)), 413},
-		{"chunked, too large, without an end", isChunked, "ffffffff\r\n" + batch(2*limit), 413},
-		{"gzip, as large as it may be", length(len(fits)) + isGzip, fits, 200},
+		{"chunked, too large, unterminated", isChunked, "ffffffff\r\n" + batch(2*limit), 413},
+		{"gzip, at the limit", length(len(fits)) + isGzip, fits, 200},
 		{"gzip bomb", length(len(bomb)) + isGzip, bomb, 413},
 		{"chunked gzip bomb", isChunked + isGzip, chunked(bomb), 413},
 		{"gzip of many members", length(3*len(fits)) + isGzip, fits + fits + fits, 413},
-		{"gzip that is none", length(9) + isGzip, "no gzip !", 400},
+		{"invalid gzip", length(9) + isGzip, "no gzip !", 400},
 		{"corrupt gzip", length(len(corrupt)) + isGzip, string(corrupt), 400},
 		{"twice gzip", length(len(fits)) + isGzip + ", gzip", fits, 415},
-		{"chunk that is none", isChunked, "zz\r\n", 503}, // torn on the way: the ESP may come again
+		{"invalid chunk", isChunked, "zz\r\n", 503}, // a transport error: the ESP may retry
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -68,8 +68,8 @@ func TestBodySize(t *testing.T) {
 	}
 }
 
-// A body that stops half-way costs its time limit, whether or not somebody
-// still wants it: net/http reads on before it sends a refusal.
+// A body that stalls ends at its time limit, even if the request is refused:
+// net/http reads the rest of the body before it sends a refusal.
 func TestSlowBodies(t *testing.T) {
 	good := newPost(delivered)
 	tests := []struct {
@@ -85,7 +85,7 @@ func TestSlowBodies(t *testing.T) {
 		{"gzip", good.with("Content-Encoding", "gzip"), "Content-Length: 100000", zipped(t, delivered), nil, 503},
 		{"wrong secret", good.with("Authorization", "Basic x"), "Content-Length: 100000", "{", nil, 400},
 		{"wrong secret, chunked", good.with("Authorization", "Basic x"), "Transfer-Encoding: chunked", "1\r\n{\r\n", nil, 400},
-		{"refused by its method", post{"PUT", good.path, "", good.header}, "Content-Length: 100000", "{", nil, 405},
+		{"refused method", post{"PUT", good.path, "", good.header}, "Content-Length: 100000", "{", nil, 405},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestSlowBodies(t *testing.T) {
 		})
 	}
 
-	// Receivers have their own time, after the body's.
+	// The time limit of the body does not apply to receivers.
 	srv := newTestServer(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 100 * time.Millisecond}))
 	require.NoError(t, srv.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
 		select {
@@ -110,8 +110,8 @@ func TestSlowBodies(t *testing.T) {
 	require.Equal(t, 200, srv.do(t, good).StatusCode)
 }
 
-// A body that stops half-way costs its time limit and a small buffer, whatever
-// length it declares.
+// A body that stalls costs its time limit and a small buffer, whatever length it
+// declares.
 func TestSlowBody(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{BodyTime: 50 * time.Millisecond}))
 	p := newPost(delivered).sign("key", time.Now())
@@ -126,7 +126,7 @@ func TestSlowBody(t *testing.T) {
 	require.Empty(t, srv.take())
 }
 
-// Less body than declared is a connection that broke, which a retry mends.
+// A body shorter than declared means a broken connection: a retry can succeed.
 func TestBodyCutOff(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"))
 	for _, encoding := range []string{"identity", "gzip"} {
@@ -161,7 +161,7 @@ func TestGzip(t *testing.T) {
 	p.body = zip(strings.Repeat(" ", 1<<20+1))
 	require.Less(t, len(p.body), 1<<12)
 	require.Equal(t, 413, srv.do(t, p).StatusCode)
-	p.body = "no gzip at all, though it says so"
+	p.body = "not gzip, despite the header"
 	require.Equal(t, 400, srv.do(t, p).StatusCode)
 	p.body = zip(delivered)[:30]
 	require.Equal(t, 400, srv.do(t, p).StatusCode)

@@ -12,18 +12,18 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// What a receiver, a queue or a store returns may well be one of this package's
-// errors, from a client of its own, say. It is this side's failure all the same:
-// the ESP has to come again, and its address has done nothing wrong.
-func TestStatusOfBorrowedErrors(t *testing.T) {
-	borrowed := []error{
+// A receiver, a queue or a store can return one of this package's errors, for
+// example from a client of its own. That is still a failure of the server: the
+// ESP has to retry, and the failure does not count against its address.
+func TestStatusOfErrorsFromUserCode(t *testing.T) {
+	returned := []error{
 		anymail.ErrUnauthenticated, anymail.ErrReplayed, anymail.ErrForbidden, anymail.ErrRateLimited, anymail.ErrTooLarge,
 		anymail.ErrUnsupportedMedia, anymail.ErrMethodNotAllowed, anymail.ErrMalformed, anymail.ErrUnavailable,
 		anymail.Unauthenticated("signature mismatch"), fmt.Errorf("upstream: %w", anymail.Malformed("JSON", nil)),
 		errors.Join(errors.New("first"), anymail.ErrMalformed),
 		&anymail.RequestError{Err: anymail.ErrUnauthenticated},
 	}
-	for _, err := range borrowed {
+	for _, err := range returned {
 		places := []struct {
 			name   string
 			option func(fail func() error) anymail.Option
@@ -51,7 +51,7 @@ func TestStatusOfBorrowedErrors(t *testing.T) {
 				if place.option == nil {
 					require.NoError(t, srv.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error { return err }))
 				}
-				for i := range 3 { // the address is not counted as one that forges
+				for i := range 3 { // not counted as failures of the address
 					p := newPost(delivered).sign("key", time.Now().Add(time.Duration(i)*time.Second))
 					require.Equal(t, place.status, srv.do(t, p).StatusCode)
 				}

@@ -59,7 +59,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// The form is documented, so it is written down here as it has to be.
+// The form is documented, so the test spells it out.
 func TestJSONForm(t *testing.T) {
 	form, err := json.Marshal(fullTracking())
 	require.NoError(t, err)
@@ -71,8 +71,8 @@ func TestJSONForm(t *testing.T) {
 		"click_url": "https://example.com/?a=1&b=<2>", "user_agent": "UA", "ip": "2001:db8::1",
 		"geo": {"country": "DE", "region": "BE", "city": "Berlin"},
 		"bounce": {"category": "hard", "smtp_code": 550, "enhanced_code": "5.1.1"}, "automated": false}`, string(form))
-	require.True(t, strings.HasPrefix(string(form), `{"kind":"tracking","esp":"acme","event_type":"bounced"`), "kind comes first")
-	require.Contains(t, string(form), "9007199254740993", "numbers stay as they are")
+	require.True(t, strings.HasPrefix(string(form), `{"kind":"tracking","esp":"acme","event_type":"bounced"`), "kind is first")
+	require.Contains(t, string(form), "9007199254740993", "numbers keep their digits")
 
 	form, err = json.Marshal(&anymail.InboundEvent{
 		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "k", Raw: anymail.Raw("\xff")},
@@ -97,7 +97,7 @@ func TestDecodeEventRefuses(t *testing.T) {
 	}
 }
 
-// The schema that is shipped knows every type, reason and field, and no other.
+// The schema has exactly the types, reasons and fields of the model.
 func TestSchemaIsComplete(t *testing.T) {
 	var s struct {
 		Properties map[string]struct{ Enum []string }
@@ -133,7 +133,7 @@ func TestSchemaIsComplete(t *testing.T) {
 	require.ElementsMatch(t, slices.Collect(maps.Keys(s.Defs["message"].Properties)), members(fullInbound().Message))
 }
 
-// Times are in UTC, whoever wrote the form.
+// Times are in UTC, whatever their zone in the form.
 func TestDecodeEventTimes(t *testing.T) {
 	ev, err := anymail.DecodeEvent([]byte(`{"kind":"inbound","timestamp":"2026-09-21T16:13:20+02:00","message":{"date":"2026-09-21T09:13:20-05:00"}}`))
 	require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestDecodeEventTimes(t *testing.T) {
 	require.Equal(t, want, ev.(*anymail.InboundEvent).Message.Date)
 }
 
-// An error is one line, for a log.
+// An error is one line, so that it fits a log.
 func TestDecodeEventError(t *testing.T) {
 	_, err := anymail.DecodeEvent([]byte(`{"kind":"tracking","ip":"nowhere"}`))
 	require.NotContains(t, err.Error(), "\n")

@@ -22,7 +22,7 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// Forms are counted before anything is believed in them, the signature included.
+// The number of fields is checked before the signature.
 func TestFormBounds(t *testing.T) {
 	fields := func(n int) simulator.Request {
 		values := url.Values{}
@@ -46,11 +46,11 @@ func TestFormBounds(t *testing.T) {
 		limits  anymail.Limits
 		status  int
 	}{
-		{"1000 fields, not signed", fields(1000), anymail.Limits{}, 400},
+		{"1000 fields, unsigned", fields(1000), anymail.Limits{}, 400},
 		{"1001 fields", fields(1001), anymail.Limits{}, 413},
 		{"a million empty fields", repeated, anymail.Limits{}, 413},
 		{"more fields than set", fields(6), anymail.Limits{FormFields: 5}, 413},
-		{"1000 parts, not signed", parts(1000), anymail.Limits{}, 400},
+		{"1000 parts, unsigned", parts(1000), anymail.Limits{}, 400},
 		{"1001 parts", parts(1001), anymail.Limits{}, 413},
 		{"more parts than set", parts(6), anymail.Limits{FormFields: 5}, 413},
 	}
@@ -64,7 +64,7 @@ func TestFormBounds(t *testing.T) {
 	}
 }
 
-// What a parser stumbled over may be part of a letter, or of a secret.
+// The text that a parser fails on may be part of a message or a secret.
 func TestErrorsDoNotQuoteForms(t *testing.T) {
 	const private = "ada@example.com"
 	const kind = "multipart/form-data; boundary=b"
@@ -84,7 +84,7 @@ func TestErrorsDoNotQuoteForms(t *testing.T) {
 	}
 }
 
-// fields are the fields of these names and values by turns.
+// fields makes Fields of alternating names and values.
 func fields(pairs ...string) anymail.Fields {
 	fields := anymail.Fields{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -111,11 +111,11 @@ func TestForm(t *testing.T) {
 			Files:  []anymail.FormFile{{Field: "f", Filename: "é.txt", Content: []byte("one\r\ntwo\x00")}, {Field: "g", Filename: "g"}},
 		}, nil},
 		{"encoded part stays as it is", multi, "--b\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3Db\r\n--b--", &anymail.Form{Fields: fields("a", "a=3Db")}, nil},
-		{"preamble, and content like a delimiter", multi, "not --b\r\n\r\n" + part(`name="a"`, "x --b\r\n\r\ny") + part(`name="a"`, "2") + "--b--", &anymail.Form{Fields: fields("a", "x --b\r\n\r\ny", "a", "2")}, nil},
+		{"preamble, and content that resembles a delimiter", multi, "not --b\r\n\r\n" + part(`name="a"`, "x --b\r\n\r\ny") + part(`name="a"`, "2") + "--b--", &anymail.Form{Fields: fields("a", "x --b\r\n\r\ny", "a", "2")}, nil},
 		{"bare line feeds", multi, "--b\nContent-Disposition: form-data; name=a\n\n1\n\n2\n--b--\n", &anymail.Form{Fields: fields("a", "1\n\n2")}, nil},
 		{"no header", multi, "--b\r\n\r\nx\r\n\r\ny\r\n--b--", &anymail.Form{Fields: fields("", "x\r\n\r\ny")}, nil},
 		{"names without values", "application/x-www-form-urlencoded", "a&&b=&=c", &anymail.Form{Fields: fields("a", "", "b", "", "", "c")}, nil},
-		{"half an escape", "application/x-www-form-urlencoded", "a=%4", nil, anymail.ErrMalformed},
+		{"incomplete escape", "application/x-www-form-urlencoded", "a=%4", nil, anymail.ErrMalformed},
 		{"semicolon", "application/x-www-form-urlencoded", "a=1;b=2", nil, anymail.ErrMalformed},
 		{"bad escape", "application/x-www-form-urlencoded", "a=%zz", nil, anymail.ErrMalformed},
 		{"too many fields", "application/x-www-form-urlencoded", many, nil, anymail.ErrTooLarge},
@@ -123,7 +123,7 @@ func TestForm(t *testing.T) {
 		{"cut off", multi, part(`name="a"`, "1"), nil, anymail.ErrMalformed},
 		{"no boundary", "multipart/form-data", "--b--", nil, anymail.ErrMalformed},
 		{"JSON", "application/json", "{}", nil, anymail.ErrUnsupportedMedia},
-		{"none", "", "{}", nil, anymail.ErrUnsupportedMedia},
+		{"no content type", "", "{}", nil, anymail.ErrUnsupportedMedia},
 		{"broken type", "a/b; c", "{}", nil, anymail.ErrUnsupportedMedia},
 	}
 	for _, tt := range tests {
@@ -150,7 +150,7 @@ func TestFormFile(t *testing.T) {
 	require.False(t, ok)
 }
 
-// Contents are parts of the body, unless they were escaped.
+// Contents are slices of the body, unless they were escaped.
 func TestFormCopiesNothing(t *testing.T) {
 	large := strings.Repeat("x", 1<<20)
 	for contentType, body := range map[string]string{
@@ -176,7 +176,7 @@ func FuzzForm(f *testing.F) {
 		p := &anymail.Payload{Header: http.Header{"Content-Type": {contentType}}, Body: body}
 		form, err := p.Form()
 		if (form == nil) == (err == nil) {
-			t.Fatal("neither or both of a form and an error")
+			t.Fatal("must return either a form or an error")
 		}
 		if errors.Is(err, anymail.ErrTooLarge) || errors.Is(err, anymail.ErrUnsupportedMedia) {
 			return

@@ -30,14 +30,14 @@ func prefix(texts ...string) (list []netip.Prefix) {
 	return list
 }
 
-// seen is what an adapter learns of where a request came from.
+// seen is what an adapter learns about the origin of a request.
 type seen struct {
 	Addr string
 	URL  string
 }
 
-// from sends a request that a peer has sent, without a listener in between, and
-// returns what the adapter saw of it.
+// from handles a request from peer, without a listener, and returns what the
+// adapter saw.
 func from(t *testing.T, peer string, header http.Header, options ...anymail.Option) (saw seen, status int) {
 	t.Helper()
 	a := newAcme()
@@ -59,8 +59,8 @@ func from(t *testing.T, peer string, header http.Header, options ...anymail.Opti
 	return saw, w.Code
 }
 
-// Who a request comes from is what the connection says, and beyond that only
-// what trusted proxies say.
+// The origin of a request is that of the connection, or what trusted proxies
+// report.
 func TestForwarded(t *testing.T) {
 	const client, proxy = "192.0.2.1", "10.0.0.1"
 	spoofed := http.Header{
@@ -78,33 +78,33 @@ func TestForwarded(t *testing.T) {
 		trusted []netip.Prefix
 		want    seen
 	}{
-		{"nobody trusted", proxy + ":1", spoofed, nil, plain(proxy)},
-		{"spoofed by a stranger", "203.0.113.7:1", spoofed, trusted, plain("203.0.113.7")},
+		{"no trusted proxy", proxy + ":1", spoofed, nil, plain(proxy)},
+		{"spoofed by an untrusted client", "203.0.113.7:1", spoofed, trusted, plain("203.0.113.7")},
 		{"spoofed over IPv6", "[2001:db8:2::7]:1", spoofed, trusted, plain("2001:db8:2::7")},
 		{"spoofed by a neighbour of the proxy", "11.0.0.0:1", spoofed, trusted, plain("11.0.0.0")},
-		{"told by a proxy", proxy + ":1", spoofed, trusted, seen{client, "https://evil.example/acme/tracking"}},
-		{"told by a proxy over IPv6", "[2001:db8:1::1]:1", xff(client), trusted, plain(client)},
-		{"told by a proxy, IPv4-mapped", "[::ffff:10.0.0.1]:1", xff(client), trusted, plain(client)},
-		{"told by a proxy with a zone", "[fe80::1%eth0]:1", xff(client), trusted, plain(client)},
+		{"reported by a proxy", proxy + ":1", spoofed, trusted, seen{client, "https://evil.example/acme/tracking"}},
+		{"reported by a proxy over IPv6", "[2001:db8:1::1]:1", xff(client), trusted, plain(client)},
+		{"reported by a proxy, IPv4-mapped", "[::ffff:10.0.0.1]:1", xff(client), trusted, plain(client)},
+		{"reported by a proxy with a zone", "[fe80::1%eth0]:1", xff(client), trusted, plain(client)},
 		{"other headers of a proxy", proxy + ":1", http.Header{"X-Real-Ip": {client}, "Forwarded": {"for=192.0.2.1"}}, trusted, plain(proxy)},
-		{"client writes the list's beginning", proxy + ":1", xff("192.0.2.1, 203.0.113.7"), trusted, plain("203.0.113.7")},
+		{"client writes the beginning of the list", proxy + ":1", xff("192.0.2.1, 203.0.113.7"), trusted, plain("203.0.113.7")},
 		{"client writes a header of its own", proxy + ":1", xff("192.0.2.1", "203.0.113.7"), trusted, plain("203.0.113.7")},
 		{"chain of proxies", proxy + ":1", xff("192.0.2.1, 203.0.113.7, 10.9.9.9, 2001:db8:1::9"), trusted, plain("203.0.113.7")},
 		{"client claims to be a proxy", proxy + ":1", xff("192.0.2.1, 10.0.0.2, 203.0.113.7, 10.9.9.9"), trusted, plain("203.0.113.7")},
 		{"client writes nonsense", proxy + ":1", xff("evil, 203.0.113.7"), trusted, plain("203.0.113.7")},
 		{"proxy writes nonsense", proxy + ":1", xff("192.0.2.1, unknown"), trusted, plain(proxy)},
 		{"empty", proxy + ":1", xff(""), trusted, plain(proxy)},
-		{"nobody but proxies", proxy + ":1", xff("10.0.0.7, 10.0.0.8"), trusted, plain(proxy)},
+		{"only proxies", proxy + ":1", xff("10.0.0.7, 10.0.0.8"), trusted, plain(proxy)},
 		{"mapped client", proxy + ":1", xff("::ffff:192.0.2.1"), trusted, plain(client)},
 		{"client with a port", proxy + ":1", xff("[2001:db8:2::7]:443"), trusted, plain("2001:db8:2::7")},
-		{"two claims of https", proxy + ":1", http.Header{"X-Forwarded-Proto": {"https, http"}}, trusted, plain(proxy)},
-		{"two headers that claim https", proxy + ":1", http.Header{"X-Forwarded-Proto": {"https", "http"}}, trusted, plain(proxy)},
-		{"client writes much", proxy + ":1", xff(strings.Repeat("192.0.2.1,", 100_000) + " 203.0.113.7"), trusted, plain("203.0.113.7")},
+		{"two protocols in one header", proxy + ":1", http.Header{"X-Forwarded-Proto": {"https, http"}}, trusted, plain(proxy)},
+		{"two headers with a protocol", proxy + ":1", http.Header{"X-Forwarded-Proto": {"https", "http"}}, trusted, plain(proxy)},
+		{"client writes a long list", proxy + ":1", xff(strings.Repeat("192.0.2.1,", 100_000) + " 203.0.113.7"), trusted, plain("203.0.113.7")},
 		{"client writes many headers", proxy + ":1", xff(append(strings.Split(strings.Repeat("192.0.2.1,", 1000), ","), "203.0.113.7")...), trusted, plain("203.0.113.7")},
-		{"client writes much of nothing", proxy + ":1", xff(strings.Repeat("1", 100_000) + ", 203.0.113.7"), trusted, plain("203.0.113.7")},
-		{"much of nothing", proxy + ":1", xff(strings.Repeat("1", 100_000)), trusted, plain(proxy)},
+		{"client writes a long invalid entry", proxy + ":1", xff(strings.Repeat("1", 100_000) + ", 203.0.113.7"), trusted, plain("203.0.113.7")},
+		{"long invalid entry", proxy + ":1", xff(strings.Repeat("1", 100_000)), trusted, plain(proxy)},
 		{"no address", "@", spoofed, trusted, plain("invalid IP")},
-		{"peer that is none", "evil", spoofed, trusted, plain("invalid IP")},
+		{"invalid peer", "evil", spoofed, trusted, plain("invalid IP")},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestForwarded(t *testing.T) {
 			header := xff(value)
 			return testing.AllocsPerRun(20, func() { from(t, proxy+":1", header, anymail.WithTrustedProxies(trusted...)) })
 		}
-		// Of a long list its last 1024 bytes are looked at: 103 addresses.
+		// Only the last 1024 bytes of a list are read: 103 addresses.
 		require.Less(t, costs(strings.Repeat("192.0.2.1,", 100_000)+"192.0.2.1")-costs("192.0.2.1"), 1000.0)
 	})
 }
@@ -140,11 +140,11 @@ func TestAllowedAddresses(t *testing.T) {
 		{"IPv6 not in the list", "[2001:db8:0:1::9]:1", nil, allow("2001:db8::/64"), 403},
 		{"IPv6 with a zone", "[fe80::9%eth0]:1", nil, allow("fe80::/10"), 200},
 		{"IPv6 against a list of all of IPv4", "[2001:db8::9]:1", nil, allow("0.0.0.0/0"), 403},
-		{"mapped does not make it IPv6", "[::ffff:192.0.2.9]:1", nil, allow("::/0"), 403},
+		{"IPv4-mapped is not IPv6", "[::ffff:192.0.2.9]:1", nil, allow("::/0"), 403},
 		{"no address against a list of everything", "@", nil, allow("0.0.0.0/0", "::/0"), 403},
 		{"claims to be in the list", "203.0.113.7:1", http.Header{"X-Forwarded-For": {"192.0.2.9"}}, allow("192.0.2.0/24"), 403},
 		{"no list", "203.0.113.7:1", nil, anymail.WithoutAllowedAddresses(), 200},
-		{"list that is empty today", "203.0.113.7:1", nil, anymail.WithAllowedAddressFunc(func(context.Context) ([]netip.Prefix, error) { return nil, nil }), 403},
+		{"loaded list is empty", "203.0.113.7:1", nil, anymail.WithAllowedAddressFunc(func(context.Context) ([]netip.Prefix, error) { return nil, nil }), 403},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,8 +160,8 @@ func TestAllowedAddresses(t *testing.T) {
 	}
 }
 
-// Over a Unix socket there is no address and no proof of https. Whoever can
-// connect is believed no more than anybody else.
+// A Unix socket has no address and no proof of https, so its clients are not
+// trusted more than others.
 func TestUnixSocket(t *testing.T) {
 	dir, err := os.MkdirTemp("", "") // t.TempDir makes names that are too long for a socket
 	require.NoError(t, err)
@@ -172,11 +172,11 @@ func TestUnixSocket(t *testing.T) {
 		forged  int
 		status  int
 	}{
-		"open":           {nil, 0, 200},
-		"list":           {[]anymail.Option{anymail.WithAllowedAddresses(prefix("0.0.0.0/0", "::/0")...)}, 0, 403},
-		"https":          {[]anymail.Option{anymail.RequireTLS()}, 0, 400},
-		"proxy":          {[]anymail.Option{anymail.RequireTLS(), anymail.WithTrustedProxies(prefix("0.0.0.0/0", "::/0")...)}, 0, 400},
-		"rate of nobody": {[]anymail.Option{anymail.WithRateLimit(anymail.DefaultRateLimit())}, 50, 200},
+		"open":       {nil, 0, 200},
+		"list":       {[]anymail.Option{anymail.WithAllowedAddresses(prefix("0.0.0.0/0", "::/0")...)}, 0, 403},
+		"https":      {[]anymail.Option{anymail.RequireTLS()}, 0, 400},
+		"proxy":      {[]anymail.Option{anymail.RequireTLS(), anymail.WithTrustedProxies(prefix("0.0.0.0/0", "::/0")...)}, 0, 400},
+		"rate limit": {[]anymail.Option{anymail.WithRateLimit(anymail.DefaultRateLimit())}, 50, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := anymail.New(append(tt.options, anymail.WithSharedSecret(secret), anymail.WithLogger(quiet))...)
@@ -258,7 +258,7 @@ func TestRateLimits(t *testing.T) {
 	}
 }
 
-// Who waits to be told to send the body is told nothing if nobody wants it.
+// A client that waits for "100 Continue" is refused without one.
 func TestRefusedBeforeTheBody(t *testing.T) {
 	srv := newTestServer(t, newAcme())
 	c := dial(t, srv)
@@ -266,19 +266,19 @@ func TestRefusedBeforeTheBody(t *testing.T) {
 	require.Equal(t, 400, c.status(t))
 }
 
-// costs is a Dispatcher with all protections, and requests to it that differ in
-// what is wrong with them.
+// costs is a Dispatcher with all protections, and makes requests that each fail a
+// different one.
 type costs struct {
 	*anymail.Dispatcher
 	made int
 }
 
-// newCosts logs as a program in production does, to nowhere.
+// newCosts makes log lines as a production program does, and discards them.
 func newCosts(t testing.TB) *costs {
 	t.Helper()
 	d, err := anymail.New(
 		anymail.WithSharedSecret(secret),
-		anymail.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))), //nolint:sloglint // what a line costs has to count
+		anymail.WithLogger(slog.New(slog.NewJSONHandler(io.Discard, nil))), //nolint:sloglint // the cost of the line has to count
 		anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")),
 		anymail.WithRateLimit(anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 1e6, Burst: 1 << 30}}),
 	)
@@ -286,12 +286,11 @@ func newCosts(t testing.TB) *costs {
 	require.NoError(t, d.Register("acme", newAcme("key")))
 	require.NoError(t, d.Register("over", newAcme("key"), anymail.WithRateLimit(anymail.RateLimit{PerAddress: anymail.Rate{PerSecond: 1e-6, Burst: 1}})))
 	c := &costs{Dispatcher: d}
-	c.ServeHTTP(newSink(), c.request(t, "over the rate")) // the one that the rate allows
+	c.ServeHTTP(newSink(), c.request(t, "over the rate")) // uses up the rate
 	return c
 }
 
-// refusals are the requests that do not pass, those first that are found out
-// first.
+// refusals are the requests that are refused, in the order of the checks.
 var refusals = []string{"wrong address", "over the rate", "no secret", "wrong secret", "huge secret", "wrong signature", "no signature"}
 
 // request makes a new request: a batch of 20 events, about 2 kB.
@@ -325,7 +324,7 @@ func (c *costs) request(t testing.TB, wrong string) *http.Request {
 	return r
 }
 
-// sink is a ResponseWriter that costs nothing itself.
+// sink is a ResponseWriter that allocates nothing.
 type sink struct {
 	header http.Header
 	status int
@@ -355,8 +354,8 @@ func allocated(h http.Handler, requests []*http.Request) (bytes uint64, statuses
 	return after.TotalAlloc - before.TotalAlloc, statuses
 }
 
-// Whatever is wrong with a request, refusing it allocates less than taking it
-// would, the log line included; and the sooner it is found out, the less.
+// Refusing a request allocates less than half of what accepting it does, the log
+// line included.
 func TestRefusalsAllocateLess(t *testing.T) {
 	const n = 100
 	c := newCosts(t)
@@ -378,8 +377,7 @@ func TestRefusalsAllocateLess(t *testing.T) {
 	}
 }
 
-// A body that is not wanted is not read: whatever its length, refusing costs
-// the same.
+// The body of a refused request is not read, so its length does not matter.
 func TestRefusedBodiesAreNotRead(t *testing.T) {
 	c := newCosts(t)
 	for _, wrong := range []string{"wrong address", "over the rate", "no secret", "wrong secret"} {

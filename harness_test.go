@@ -66,7 +66,7 @@ func newAcmeVerifier(keys anymail.KeySource) anymail.Verifier {
 	}.Verifier()
 }
 
-// quiet is a logger for tests that make much noise.
+// quiet is a logger for tests that log a lot.
 var quiet = slog.New(slog.DiscardHandler)
 
 func (acme) ESP() string                     { return "acme" }
@@ -74,7 +74,7 @@ func (a acme) Endpoints() []anymail.Endpoint { return []anymail.Endpoint{a.endpo
 
 const delivered = `{"ID":"1","Event":"delivered","Email":"ada@example.com"}`
 
-// post is a request in the making.
+// post is a request to send.
 type post struct {
 	method, path, body string
 	header             http.Header
@@ -180,9 +180,9 @@ type queueFunc func([]anymail.Event) error
 
 func (f queueFunc) Enqueue(_ context.Context, events []anymail.Event) error { return f(events) }
 
-// rawClient is a client that does as it likes: it sends what it is told to, byte for
-// byte, and nothing else. It gives up after a minute, so that what should have
-// been cut off fails and does not hang.
+// rawClient sends exactly the bytes that a test gives it. It gives up after a
+// minute, so that a connection that the server should have closed fails the test
+// and does not hang it.
 type rawClient struct {
 	net.Conn
 	answers *bufio.Reader
@@ -217,7 +217,8 @@ func (c *rawClient) status(t *testing.T) int {
 	return resp.StatusCode
 }
 
-// answers reads what comes until the server hangs up, 100s included.
+// all returns the statuses of all responses, 100s included, until the server
+// closes the connection.
 func (c *rawClient) all(t *testing.T) (statuses []int) {
 	t.Helper()
 	for {

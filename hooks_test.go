@@ -14,7 +14,7 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Hooks observe. One that panics changes neither the answer nor what is done.
+// A hook that panics changes neither the response nor the delivery.
 func TestPanickingHooks(t *testing.T) {
 	bug := func() { panic("a bug in the metrics") }
 	tests := map[string]anymail.Hooks{
@@ -59,7 +59,7 @@ func TestPanickingHooks(t *testing.T) {
 	}
 }
 
-// Each hook that was begun is ended, after a panic too.
+// Each hook that began ends, even after a panic.
 func TestHooksEnd(t *testing.T) {
 	var open []string
 	begin := func(name string) { open = append(open, name) }
@@ -97,14 +97,14 @@ func TestHooksEnd(t *testing.T) {
 		require.Equal(t, tt.status == 200, outcome.Err == nil)
 	}
 
-	// After a receiver that ends the goroutine, too. net/http hangs up then.
+	// A receiver that ends the goroutine: net/http closes the connection.
 	srv := newTestServer(t, newAcme("key"), anymail.WithHooks(hooks))
 	require.NoError(t, srv.Tracking.Connect("leaves", func(context.Context, *anymail.TrackingEvent) error { runtime.Goexit(); return nil }))
 	c := dial(t, srv)
 	c.begin(t, newPost(delivered).sign("key", time.Now()), fmt.Sprintf("Content-Length: %d", len(delivered)), delivered)
 	_, err := http.ReadResponse(c.answers, nil)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	require.NoError(t, srv.Shutdown(t.Context()), "waits for the hooks")
+	require.NoError(t, srv.Shutdown(t.Context()), "Shutdown waits for the hooks")
 	require.Empty(t, open)
 	require.ErrorContains(t, outcome.Err, "Goexit")
 }

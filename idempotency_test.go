@@ -15,7 +15,7 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// 64 deliveries of one event at once run its receiver once.
+// 64 concurrent deliveries of one event run its receiver once.
 func TestConcurrentDuplicates(t *testing.T) {
 	var s anymail.Signals
 	var runs atomic.Int64
@@ -54,7 +54,7 @@ func (*brokenStore) Claim(context.Context, string, []string) ([]anymail.Claim, e
 func TestBrokenStore(t *testing.T) {
 	var s anymail.Signals
 	require.NoError(t, s.Tracking.Connect("a", func(context.Context, *anymail.TrackingEvent) error {
-		t.Error("ran though nobody knows whether it had run")
+		t.Error("ran, although the store did not report whether it had run before")
 		return nil
 	}))
 	require.ErrorIs(t, s.Deliver(t.Context(), new(brokenStore), event("acme", anymail.EventSent, "k")), anymail.ErrUnavailable)
@@ -77,7 +77,7 @@ func TestMemoryStore(t *testing.T) {
 	require.Equal(t, []anymail.Claim{busy}, claim("s", "a"))
 }
 
-// The store forgets the oldest, and only them.
+// The store forgets the oldest entries only.
 func TestMemoryStoreIsBounded(t *testing.T) {
 	const size, total = 4096, 100_000
 	ctx := t.Context()
@@ -93,13 +93,13 @@ func TestMemoryStoreIsBounded(t *testing.T) {
 		if claims[0] == anymail.ClaimDone {
 			known++
 		} else if i > total-size/4 {
-			t.Fatalf("event %d of %d is forgotten already", i, total)
+			t.Fatalf("the store has forgotten event %d of %d", i, total)
 		}
 	}
 	require.LessOrEqual(t, known, size+16)
 }
 
-// faultyStore fails where it is told to.
+// faultyStore fails with the errors of its functions.
 type faultyStore struct {
 	anymail.IdempotencyStore
 	claim  func() error
@@ -124,8 +124,8 @@ func (s *faultyStore) Finish(ctx context.Context, receiver, key string, done boo
 	return s.IdempotencyStore.Finish(ctx, receiver, key, done)
 }
 
-// A store that cannot take down what was done makes the ESP come again; what it
-// did take down is not run again.
+// If a store cannot record a success, the ESP has to retry. Recorded successes are
+// not run again.
 func TestStoreFailsInFinish(t *testing.T) {
 	for _, of := range []string{"keep", "replay acme/tracking"} {
 		t.Run(of, func(t *testing.T) {
@@ -142,19 +142,19 @@ func TestStoreFailsInFinish(t *testing.T) {
 			require.ErrorIs(t, srv.rejections[0].Err, anymail.ErrUnavailable)
 			require.Len(t, srv.take(), 1)
 			failing = false
-			// The claim is still held, as after a crash: a store of several
-			// processes ends it in time.
+			// The claim is still held, as after a crash. A store for several
+			// processes ends it after some time.
 			require.Equal(t, 503, srv.do(t, p).StatusCode)
 			require.Empty(t, srv.take())
 		})
 	}
 }
 
-// A store that answers for fewer keys than it was asked about has failed.
+// A store that returns fewer claims than keys has failed.
 func TestStoreAnswersTooLittle(t *testing.T) {
 	var s anymail.Signals
 	require.NoError(t, s.Tracking.Connect("a", func(context.Context, *anymail.TrackingEvent) error {
-		t.Error("ran though nobody knows whether it had run")
+		t.Error("ran, although the store did not report whether it had run before")
 		return nil
 	}))
 	err := s.Deliver(t.Context(), terseStore{}, event("acme", anymail.EventSent, "k"))

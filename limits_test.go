@@ -21,7 +21,7 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// heap returns the bytes of heap in use, and of stacks: what an attacker takes.
+// heap returns the bytes in use by the heap and by stacks.
 func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -29,8 +29,8 @@ func heap() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
-// crowd opens n requests that declare a body, send the beginning of it and
-// then nothing, and waits until all of them are let in.
+// crowd opens n requests that declare a body and send only its beginning. It
+// returns once all of them have been accepted.
 func crowd(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
 	t.Helper()
 	clients := make([]*rawClient, n)
@@ -42,7 +42,7 @@ func crowd(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int
 	return clients
 }
 
-// counting counts the requests that were let in.
+// counting counts the requests that reach the guard.
 func counting(entered *atomic.Int64) anymail.Option {
 	return anymail.WithHooks(anymail.Hooks{Stage: func(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
 		if stage == anymail.StageGuard {
@@ -52,7 +52,7 @@ func counting(entered *atomic.Int64) anymail.Option {
 	}})
 }
 
-// Limits of an adapter are laid over those of the Dispatcher, field by field.
+// Limits of an adapter override those of the Dispatcher, field by field.
 func TestLimitsOfAnAdapter(t *testing.T) {
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet), anymail.WithLimits(anymail.Limits{Body: 1000, FormFields: 3}))
 	require.NoError(t, err)
@@ -72,8 +72,8 @@ func TestLimitsOfAnAdapter(t *testing.T) {
 	}, got)
 }
 
-// With a thousand slow requests under way, each of which promised 60 MB, one
-// more is answered at once, and all together hold next to nothing.
+// While a thousand slow requests are in flight, each of which declares 60 MB, one
+// more is answered immediately, and all of them together use little memory.
 func TestThousandSlowRequests(t *testing.T) {
 	const n, declared = 1000, 60 << 20
 	var entered atomic.Int64
@@ -81,7 +81,7 @@ func TestThousandSlowRequests(t *testing.T) {
 		anymail.WithLimits(anymail.Limits{Body: 64 << 20, BodyTime: time.Minute}))
 	before := heap()
 	clients := crowd(t, srv, &entered, n, declared, "[")
-	require.Less(t, heap()-before, int64(160<<20), "for promises of 60 GB")
+	require.Less(t, heap()-before, int64(160<<20), "although they declare 60 GB")
 
 	resp := srv.do(t, newPost(delivered))
 	require.Equal(t, 503, resp.StatusCode)
@@ -93,17 +93,17 @@ func TestThousandSlowRequests(t *testing.T) {
 	for _, c := range clients {
 		c.Close()
 	}
-	require.NoError(t, srv.Shutdown(t.Context()), "all are counted out")
+	require.NoError(t, srv.Shutdown(t.Context()), "no request is left in flight")
 }
 
-// Many bodies that nobody has vouched for yet, none of them over the limit, are
-// bounded all together.
+// The memory of many unauthenticated bodies is bounded in total, even if each of
+// them is below the limit.
 func TestBytesInFlight(t *testing.T) {
 	const n, sent, limit = 24, 1 << 20, 8 << 20
 	var entered atomic.Int64
 	srv := newTestServer(t, newAcme("key"), anymail.WithoutSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
 		anymail.WithLimits(anymail.Limits{Body: 2 * sent, BodyTime: time.Minute}))
-	body := bytes.Repeat([]byte{' '}, sent) // one for all, so that the clients take no memory
+	body := bytes.Repeat([]byte{' '}, sent) // shared, so that the clients use no memory
 	refused := func() (n int) {
 		srv.mu.Lock()
 		defer srv.mu.Unlock()
@@ -118,9 +118,9 @@ func TestBytesInFlight(t *testing.T) {
 	var wg sync.WaitGroup
 	clients := crowd(t, srv, &entered, n, 2*sent, "")
 	for _, c := range clients {
-		wg.Go(func() { _, _ = c.Write(body) }) // fails where it is refused meanwhile
+		wg.Go(func() { _, _ = c.Write(body) }) // fails if the server has refused it
 	}
-	// Half of what a body needs is more than 16 of them may have.
+	// Each body holds the bytes that it has sent, so only limit/sent of them fit.
 	require.Eventually(t, func() bool { return refused() >= n-limit/sent }, time.Minute, time.Millisecond)
 	require.Less(t, heap()-before, int64(limit+limit))
 	for _, c := range clients {
@@ -129,17 +129,17 @@ func TestBytesInFlight(t *testing.T) {
 	wg.Wait()
 
 	large := newPost("["+strings.Repeat(" ", 2*sent-2)+"]").sign("key", time.Now())
-	require.Eventually(t, func() bool { return srv.do(t, large).StatusCode != http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond, "the bytes are given back")
+	require.Eventually(t, func() bool { return srv.do(t, large).StatusCode != http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond, "the bytes are released")
 
 	d, err := anymail.New()
 	require.NoError(t, err)
 	err = d.Register("acme", newAcme("key"), anymail.WithMaxInFlightBytes(1))
-	require.ErrorIs(t, err, anymail.ErrConfig, "it is for all adapters together")
+	require.ErrorIs(t, err, anymail.ErrConfig, "the limit is for all adapters together")
 	_, err = anymail.New(anymail.WithMaxInFlightBytes(0))
 	require.ErrorIs(t, err, anymail.ErrConfig)
 }
 
-// What a form is decoded into counts as well.
+// The decoded form counts as well.
 func TestFormsInFlight(t *testing.T) {
 	const size = 1 << 20
 	form := func(kind string) post {
@@ -154,23 +154,23 @@ func TestFormsInFlight(t *testing.T) {
 	}{
 		{"text/plain", 3 * size / 2, 415},
 		{urlencoded, 3 * size / 2, 503},
-		{urlencoded, 3 * size, 415}, // acme takes no forms
+		{urlencoded, 3 * size, 415}, // acme accepts no forms
 		{multipart, 3 * size / 2, 503},
 		{multipart, 3 * size, 415},
 	} {
 		srv := newTestServer(t, newAcme(), anymail.WithMaxInFlightBytes(tt.room))
 		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "%s, %d", tt.kind, tt.room)
-		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "the bytes are given back")
+		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "the bytes are released")
 	}
 }
 
-// A listener that fills the backlog of one adapter leaves room for others.
+// An adapter that is at its limit leaves room for others.
 func TestInFlightPerAdapter(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"))
 	require.NoError(t, srv.Register("narrow", newAcme("key"), anymail.WithMaxInFlight(1)))
 	entered, release := make(chan struct{}), make(chan struct{})
-	letGo := sync.OnceFunc(func() { close(release) })
-	defer letGo()
+	releaseOnce := sync.OnceFunc(func() { close(release) })
+	defer releaseOnce()
 	require.NoError(t, srv.Tracking.Connect("slow", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		if ev.ID == "slow" {
 			close(entered)
@@ -188,7 +188,7 @@ func TestInFlightPerAdapter(t *testing.T) {
 	<-entered
 	require.Equal(t, 503, srv.do(t, at("narrow", `{"ID":"1"}`)).StatusCode)
 	require.Equal(t, 200, srv.do(t, at("acme", `{"ID":"2"}`)).StatusCode)
-	letGo()
+	releaseOnce()
 	require.Equal(t, 200, <-status)
 	require.True(t, errors.Is(srv.rejections[0].Err, anymail.ErrUnavailable))
 }
@@ -208,7 +208,7 @@ func TestJSONBounds(t *testing.T) {
 		{"nested 1000 deep", deep(1000), anymail.Limits{}, 200, 1},
 		{"nested a million deep", deep(1_000_000), anymail.Limits{}, 400, 0},
 		{"nested a million deep, never closed", strings.Repeat(`{"a":`, 1_000_000), anymail.Limits{}, 400, 0},
-		// All of them are the same event: one call of the receiver.
+		// All elements are the same event: the receiver runs once.
 		{"20000 elements", batch(20_000), anymail.Limits{}, 200, 1},
 		{"20001 elements", batch(20_001), anymail.Limits{}, 413, 0},
 		{"more elements than set", batch(4), anymail.Limits{BatchEvents: 3}, 413, 0},
@@ -222,9 +222,9 @@ func TestJSONBounds(t *testing.T) {
 	}
 }
 
-// A message within the limits of the body can still be made to hurt. What is
-// over the limits of MIME is left out, and the rest delivered: the sender is a
-// stranger, and a refusal would only make the ESP come again.
+// Parts of a message that exceed the MIME limits are left out, and the rest is
+// delivered. The message is the sender's, so a refusal would only make the ESP
+// retry.
 func TestMIMEBounds(t *testing.T) {
 	const top = "Subject: s\r\nContent-Type: multipart/mixed; boundary=b\r\n"
 	part := "--b\r\nContent-Type: application/pdf\r\n\r\nx\r\n"
@@ -241,7 +241,7 @@ func TestMIMEBounds(t *testing.T) {
 	}{
 		{"2000 parts", top + "\r\n" + strings.Repeat(part, 2000) + "--b--\r\n", anymail.Limits{}, 1000, 2},
 		{"more parts than set", top + "\r\n" + strings.Repeat(part, 9) + "--b--\r\n", anymail.Limits{MIMEParts: 3}, 3, 2},
-		{"50 deep", "Subject: s\r\n" + nested.String() + "\r\nhello", anymail.Limits{}, 1, 2}, // what is deeper is an attachment as it is
+		{"50 deep", "Subject: s\r\n" + nested.String() + "\r\nhello", anymail.Limits{}, 1, 2}, // deeper parts become one attachment, unparsed
 		{"3000 headers", strings.Repeat("X: y\r\n", 2999) + "Subject: s\r\n\r\nhello", anymail.Limits{}, 0, 2000},
 		{"more headers than set", strings.Repeat("X: y\r\n", 9) + "\r\nhello", anymail.Limits{MIMEHeaders: 4}, 0, 4},
 	}

@@ -35,11 +35,11 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 	}{
 		{"5.1.1", "", invalid},  // no such mailbox
 		{"5.1.2", "", invalid},  // no such host
-		{"5.1.10", "", invalid}, // the domain takes no mail
-		{"5.1.0", "", nothing},  // the address of one of the two
+		{"5.1.10", "", invalid}, // the domain accepts no mail
+		{"5.1.0", "", nothing},  // an address, but not which
 		{"5.1.7", "", nothing},  // the sender's address
 		{"5.1.8", "", nothing},  // the sender's domain
-		{"5.2.1", "", nothing},  // disabled, for some time or for good
+		{"5.2.1", "", nothing},  // disabled, temporarily or permanently
 		{"5.2.2", "", want{anymail.RejectBounced, anymail.BounceSoft}},
 		{"4.2.2", "", want{anymail.RejectBounced, anymail.BounceSoft}},
 		{"5.2.3", "", want{anymail.RejectOther, anymail.BounceSoft}},
@@ -51,7 +51,7 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 		{"", "", nothing},
 		{"", "550 User unknown in local table", invalid},
 		{"", "550 user has no more room", nothing},
-		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code knows better
+		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code is more specific
 	} {
 		ev := bounce(tt.enhanced, tt.answer)
 		anymail.Normalize(ev, "acme")
@@ -60,7 +60,7 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 	ev := bounce("5.1.1", "")
 	ev.RejectReason = anymail.RejectSpam
 	anymail.Normalize(ev, "acme")
-	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "what the ESP says itself stays")
+	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "the ESP's own reason takes precedence")
 }
 
 func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
@@ -89,7 +89,7 @@ func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
 		{anymail.EventBounced, "", anymail.BounceUndetermined},
 		{anymail.EventBounced, anymail.BounceSoft, anymail.BounceSoft},
 		{anymail.EventDeferred, "", anymail.BounceSoft},
-		{anymail.EventDeferred, anymail.BounceHard, anymail.BounceSoft}, // nothing is for good yet
+		{anymail.EventDeferred, anymail.BounceHard, anymail.BounceSoft}, // not permanent yet
 		{anymail.EventDeferred, anymail.BounceBlock, anymail.BounceBlock},
 	} {
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: tt.typ}, Bounce: anymail.Bounce{Category: tt.before}}
@@ -98,9 +98,9 @@ func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
 	}
 }
 
-// Keys of events whose adapter sets none: the same whenever the ESP says the
-// same again, different for anything else.
-func TestKeysOfTheCore(t *testing.T) {
+// Keys of events whose adapter sets none: equal for a redelivery, different for
+// any other event.
+func TestDefaultKeys(t *testing.T) {
 	tracking := func(id, raw, recipient string, typ anymail.EventType) anymail.Event {
 		return &anymail.TrackingEvent{Common: anymail.Common{ID: id, Type: typ, Raw: anymail.Raw(raw)}, Recipient: recipient}
 	}
@@ -115,7 +115,7 @@ func TestKeysOfTheCore(t *testing.T) {
 		return ev
 	}
 	same := func(*anymail.InboundMessage) {}
-	groups := [][]anymail.Event{ // of each, all have the same key and no other has it
+	groups := [][]anymail.Event{ // events have the same key if and only if they are in one group
 		{tracking("1", "a", "x", anymail.EventBounced), tracking("1", "b", "x", anymail.EventBounced)},
 		{tracking("1", "a", "y", anymail.EventBounced)},
 		{tracking("1", "a", "x", anymail.EventDeferred)},
@@ -125,7 +125,7 @@ func TestKeysOfTheCore(t *testing.T) {
 		{tracking("", "a", "y", anymail.EventBounced)},
 		{inbound("3", "a", "x", same), inbound("3", "b", "x", same)},
 		{inbound("3", "a", "y", same)},
-		// The raw form of a message has boundaries and signatures of its own each time.
+		// Each delivery of a message has its own boundaries and signatures in Raw.
 		{inbound("", "a", "x", same), inbound("", "b", "x", same)},
 		{inbound("", "a", "y", same)},
 		{inbound("", "a", "x", func(m *anymail.InboundMessage) { m.Text = "U" })},
@@ -157,8 +157,8 @@ func TestKeysOfTheCore(t *testing.T) {
 	}
 }
 
-// What an adapter fills in that has no JSON form would keep the event from ever
-// being queued, and the ESP would come again for days.
+// A value without a JSON form would keep the event out of the queue, and the ESP
+// would retry for days.
 func TestEventsHaveAJSONForm(t *testing.T) {
 	nan := math.NaN()
 	far := time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -26,7 +26,7 @@ func TestOptionsRefuseNil(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrConfig)
 }
 
-// A list that is empty because a setting was not found opens nothing.
+// A list that is empty because a setting is missing must not open an endpoint.
 func TestOptionsRefuseEmptyLists(t *testing.T) {
 	var secrets []string
 	var prefixes []netip.Prefix

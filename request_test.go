@@ -20,7 +20,7 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// The clock is a synthetic one: it goes on when all there is to do is to wait.
+// The test runs on the fake clock of synctest.
 func TestRequestTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet), anymail.WithLimits(anymail.Limits{RequestTime: time.Minute}))
@@ -58,10 +58,10 @@ func TestRequestTime(t *testing.T) {
 		began := time.Now()
 		require.Equal(t, 500, post())
 		require.Equal(t, time.Minute, time.Since(began))
-		require.Equal(t, map[string]int{"quick": 1, "stuck": 1}, ran, "what had not begun when the time was up does not begin")
+		require.Equal(t, map[string]int{"quick": 1, "stuck": 1}, ran, "after the time limit no receiver starts")
 
 		stuck = false
-		require.Equal(t, 200, post(), "comes again and is finished")
+		require.Equal(t, 200, post(), "the retry succeeds")
 		require.Equal(t, map[string]int{"quick": 1, "stuck": 2, "late": 1}, ran)
 	})
 }
@@ -77,7 +77,7 @@ func TestClientGone(t *testing.T) {
 		return ctx.Err()
 	}))
 	require.NoError(t, srv.Tracking.Connect("next", func(context.Context, *anymail.TrackingEvent) error {
-		t.Error("ran though nobody waits for the answer any more")
+		t.Error("ran after the client had gone")
 		return nil
 	}))
 	p := newPost(delivered).sign("key", time.Now())
@@ -92,8 +92,8 @@ func TestClientGone(t *testing.T) {
 	_, err = http.DefaultClient.Do(req)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, <-ended, context.Canceled)
-	require.NoError(t, srv.Shutdown(t.Context()), "waits for the request to end")
-	require.Len(t, srv.take(), 1, "the first receiver had done its work")
+	require.NoError(t, srv.Shutdown(t.Context()), "Shutdown waits for the request")
+	require.Len(t, srv.take(), 1, "the first receiver has run")
 }
 
 func TestHandshake(t *testing.T) {
@@ -102,7 +102,7 @@ func TestHandshake(t *testing.T) {
 	a.endpoint.Handshake = func(_ context.Context, p *anymail.Payload) (*anymail.Reply, error) {
 		var w struct{ Challenge string }
 		if json.Unmarshal(p.Body, &w) != nil || w.Challenge == "" {
-			return nil, nil //nolint:nilerr // not a handshake, and that is no error
+			return nil, nil //nolint:nilerr // not a handshake, which is not an error
 		}
 		return &anymail.Reply{Status: 202, ContentType: "text/plain", Body: []byte(w.Challenge)}, nil
 	}
@@ -111,7 +111,7 @@ func TestHandshake(t *testing.T) {
 	body, _ := io.ReadAll(resp.Body)
 	require.Equal(t, 202, resp.StatusCode)
 	require.Equal(t, "echo", string(body))
-	require.Equal(t, 400, srv.do(t, newPost(`{"Challenge":"echo"}`)).StatusCode, "only for what is authentic")
+	require.Equal(t, 400, srv.do(t, newPost(`{"Challenge":"echo"}`)).StatusCode, "only authentic requests get a handshake")
 	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
 	require.Len(t, srv.take(), 1)
 	probe := newPost("")
@@ -119,13 +119,13 @@ func TestHandshake(t *testing.T) {
 	require.Equal(t, 200, srv.do(t, probe).StatusCode)
 }
 
-// A parser's panic is this side's bug: the ESP should come again.
+// A parser's panic is a bug in the server: the ESP should retry.
 func TestPanickingAdapter(t *testing.T) {
 	a := newAcme("key")
 	a.endpoint.Parser = anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) { panic("bug") })
 	srv := newTestServer(t, a)
 	require.Equal(t, 500, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
-	require.Equal(t, 500, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode, "and no replay")
+	require.Equal(t, 500, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode, "not a replay")
 }
 
 func TestFailingReceivers(t *testing.T) {
@@ -162,7 +162,7 @@ func TestFailingReceivers(t *testing.T) {
 		require.Contains(t, err.Error(), word)
 	}
 
-	// Those that had succeeded are not run again, also by a request signed anew.
+	// Receivers that succeeded do not run again, even if the retry has a new signature.
 	p = p.sign("key", time.Now().Add(time.Second))
 	require.Equal(t, 500, srv.do(t, p).StatusCode)
 	require.Equal(t, map[string]int{"fails": 2, "panics": 2, "last": 1}, ran)
@@ -172,7 +172,7 @@ func TestFailingReceivers(t *testing.T) {
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Equal(t, map[string]int{"fails": 3, "panics": 2, "last": 1}, ran)
 
-	// Now all is done: the same signature is a replay, a new one is fine.
+	// All receivers have succeeded: the same signature is a replay, a new one is not.
 	require.Equal(t, 400, srv.do(t, p).StatusCode)
 	require.Equal(t, 200, srv.do(t, p.sign("key", time.Now().Add(2*time.Second))).StatusCode)
 	require.Equal(t, map[string]int{"fails": 3, "panics": 2, "last": 1}, ran)
@@ -195,11 +195,11 @@ func TestQueue(t *testing.T) {
 	fail = false
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Len(t, queued, 1)
-	require.Empty(t, srv.take(), "the queue is in front of the receivers")
+	require.Empty(t, srv.take(), "with a queue, the request does not run receivers")
 }
 
-// An ESP that signs no time cannot sign an attempt anew: what it missed the
-// answer to has to succeed when it comes again, and what failed has to run.
+// If an ESP signs no time, every attempt has the same signature. A retry of a
+// completed request has to succeed, and a retry of a failed one has to run.
 func TestRepeatedSignature(t *testing.T) {
 	adapter := newAcme("key")
 	adapter.endpoint.RepeatsSignature = true
@@ -207,7 +207,7 @@ func TestRepeatedSignature(t *testing.T) {
 	failing := true
 	require.NoError(t, srv.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error {
 		if failing {
-			return errors.New("out of order")
+			return errors.New("not available")
 		}
 		return nil
 	}))
@@ -218,7 +218,7 @@ func TestRepeatedSignature(t *testing.T) {
 		require.Equal(t, 200, srv.do(t, p).StatusCode)
 	}
 	require.Len(t, srv.take(), 1)
-	require.Len(t, srv.rejections, 1, "the failure alone")
+	require.Len(t, srv.rejections, 1, "only the failure")
 	require.Equal(t, 400, srv.do(t, p.sign("other key", time.Now())).StatusCode)
 }
 
@@ -227,12 +227,12 @@ func TestReplayCheckCanBeOff(t *testing.T) {
 	p := newPost(delivered).sign("key", time.Now())
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
-	require.Len(t, srv.take(), 1, "the idempotency store still holds")
+	require.Len(t, srv.take(), 1, "the idempotency store still applies")
 }
 
-// Requests of strange shapes, as they are made to be read by a proxy otherwise
-// than by the server behind it. Whatever comes of one, a request that is hidden
-// in it has to prove itself like any other, and no event is taken twice.
+// Requests that a proxy and the server behind it may interpret differently. A
+// request that is hidden in another one is checked like any other, and no event
+// is delivered twice.
 func TestRequestShapes(t *testing.T) {
 	auth := "Authorization: " + basic(secret) + "\r\n"
 	head := func(more ...string) string {
@@ -249,17 +249,17 @@ func TestRequestShapes(t *testing.T) {
 		events   int
 	}{
 		{"plain", head(length, end) + auth + "\r\n" + delivered, []int{200}, 1},
-		{"two in one go", head(length) + auth + "\r\n" + delivered + head(length, end) + auth + "\r\n" + strings.Replace(delivered, "1", "2", 1), []int{200, 200}, 2},
-		{"one that proves itself, one that does not", head(length) + auth + "\r\n" + delivered + hidden, []int{200, 400}, 1},
+		{"two requests, pipelined", head(length) + auth + "\r\n" + delivered + head(length, end) + auth + "\r\n" + strings.Replace(delivered, "1", "2", 1), []int{200, 200}, 2},
+		{"one with a secret, one without", head(length) + auth + "\r\n" + delivered + hidden, []int{200, 400}, 1},
 		{"length and chunks", head(length, isChunked, end) + auth + "\r\n" + chunks, []int{200}, 1},
-		{"hidden behind the chunks", head(fmt.Sprintf("Content-Length: %d", len(chunks)+len(hidden)), isChunked) + auth + "\r\n" + chunks + hidden, []int{200, 400}, 1},
+		{"hidden after the chunks", head(fmt.Sprintf("Content-Length: %d", len(chunks)+len(hidden)), isChunked) + auth + "\r\n" + chunks + hidden, []int{200, 400}, 1},
 		{"hidden in the length", head(fmt.Sprintf("Content-Length: %d", len(hidden)), end) + auth + "\r\n" + hidden, []int{400}, 0},
 		{"two lengths", head(length, "Content-Length: 1") + auth + "\r\n" + delivered, []int{400}, 0},
 		{"length with a sign", head(fmt.Sprintf("Content-Length: +%d", len(delivered))) + auth + "\r\n" + delivered, []int{400}, 0},
 		{"negative length", head("Content-Length: -1") + auth + "\r\n" + delivered, []int{400}, 0},
-		{"length that is too long for a number", head("Content-Length: "+strings.Repeat("9", 100)) + auth + "\r\n" + delivered, []int{400}, 0},
-		{"blank before the colon", head("Content-Length : 1") + auth + "\r\n" + delivered, []int{400}, 0},
-		{"chunks of another spelling", head("Transfer-Encoding: xchunked") + auth + "\r\n" + chunks, []int{501}, 0},
+		{"length that overflows", head("Content-Length: "+strings.Repeat("9", 100)) + auth + "\r\n" + delivered, []int{400}, 0},
+		{"space before the colon", head("Content-Length : 1") + auth + "\r\n" + delivered, []int{400}, 0},
+		{"unknown transfer encoding", head("Transfer-Encoding: xchunked") + auth + "\r\n" + chunks, []int{501}, 0},
 		{"chunks twice", head(isChunked, isChunked) + auth + "\r\n" + chunks, []int{501}, 0},
 		{"chunks in chunks", head("Transfer-Encoding: chunked, chunked") + auth + "\r\n" + chunks, []int{501}, 0},
 		{"gzip as a transfer encoding", head("Transfer-Encoding: gzip, chunked") + auth + "\r\n" + chunks, []int{501}, 0},
@@ -270,12 +270,12 @@ func TestRequestShapes(t *testing.T) {
 		{"no host", strings.Replace(head(length, end), "Host: x\r\n", "", 1) + auth + "\r\n" + delivered, []int{400}, 0},
 		{"two hosts", head(length, "Host: y", end) + auth + "\r\n" + delivered, []int{400}, 0},
 		{"NUL in a header", head(length, "X-A: \x00", end) + auth + "\r\n" + delivered, []int{400}, 0},
-		{"another URL than that of the server", strings.Replace(head(length, end), "POST ", "POST http://elsewhere.example", 1) + auth + "\r\n" + delivered, []int{200}, 1},
-		{"told to go on", head(length, "Expect: 100-continue", end) + auth + "\r\n" + delivered, []int{100, 200}, 1},
+		{"absolute URL of another host", strings.Replace(head(length, end), "POST ", "POST http://elsewhere.example", 1) + auth + "\r\n" + delivered, []int{200}, 1},
+		{"expects 100-continue", head(length, "Expect: 100-continue", end) + auth + "\r\n" + delivered, []int{100, 200}, 1},
 		{"expects something else", head(length, "Expect: magic", end) + auth + "\r\n" + delivered, []int{417}, 0},
 		{"HEAD with a body", strings.Replace(head(fmt.Sprintf("Content-Length: %d", len(hidden)), end), "POST", "HEAD", 1) + auth + "\r\n" + hidden, []int{200}, 0},
 		{"method in lower case", strings.Replace(head(length, end), "POST", "post", 1) + auth + "\r\n" + delivered, []int{405}, 0},
-		{"method that nobody knows", strings.Replace(head(length, end), "POST", "SMUGGLE", 1) + auth + "\r\n" + delivered, []int{405}, 0},
+		{"unknown method", strings.Replace(head(length, end), "POST", "SMUGGLE", 1) + auth + "\r\n" + delivered, []int{405}, 0},
 		{"content encoding twice", head(length, "Content-Encoding: identity", "Content-Encoding: gzip", end) + auth + "\r\n" + delivered, []int{415}, 0},
 		{"content encoding in two fields", head(length, "Content-Encoding: gzip", "Content-Encoding: gzip", end) + auth + "\r\n" + delivered, []int{415}, 0},
 		{"content type twice", head(length, "Content-Type: text/plain", end) + auth + "\r\n" + delivered, []int{415}, 0},
@@ -285,7 +285,7 @@ func TestRequestShapes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := newTestServer(t, newAcme(), anymail.WithLimits(anymail.Limits{BodyTime: 10 * time.Second}))
 			c := dial(t, srv)
-			_, _ = io.WriteString(c, tt.text) // the server may have heard enough before the end
+			_, _ = io.WriteString(c, tt.text) // the server may close the connection before the end
 			if strings.Contains(tt.text, "HEAD") {
 				answer, err := io.ReadAll(c)
 				require.NoError(t, err)
@@ -299,8 +299,8 @@ func TestRequestShapes(t *testing.T) {
 	}
 }
 
-// The bounds hold over HTTP/2 too, where the server cannot hang up on one
-// request alone.
+// The limits hold over HTTP/2 as well, where the server cannot close the connection
+// of a single request.
 func TestHTTP2(t *testing.T) {
 	const limit = 64 << 10
 	srv := new(testServer)
@@ -316,7 +316,7 @@ func TestHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	// A body that does not end: it has been sent, and then there is silence.
+	// A body that sends text and then stalls.
 	stuck := func(text string) io.Reader {
 		r, w := io.Pipe()
 		t.Cleanup(func() { w.Close() })
@@ -327,14 +327,14 @@ func TestHTTP2(t *testing.T) {
 	tests := []struct {
 		name   string
 		body   io.Reader
-		header string // instead of the secret
+		header string // replaces the secret
 		status int
 		events int
 	}{
 		{"good", strings.NewReader(delivered), "", 200, 1},
-		{"as large as it may be", strings.NewReader(batch(limit)), "", 200, 0},
+		{"at the limit", strings.NewReader(batch(limit)), "", 200, 0},
 		{"too large", strings.NewReader(batch(limit + 1)), "", 413, 0},
-		{"too large, of no declared length", io.MultiReader(strings.NewReader(batch(limit)), strings.NewReader(" ")), "", 413, 0},
+		{"too large, no declared length", io.MultiReader(strings.NewReader(batch(limit)), strings.NewReader(" ")), "", 413, 0},
 		{"slow", stuck("["), "", 503, 0},
 		{"slow and refused", stuck("["), basic("a:b"), 400, 0},
 	}
@@ -369,11 +369,11 @@ func TestPublicURL(t *testing.T) {
 		name    string
 		options []anymail.Option
 		header  map[string]string
-		want    string // HOST stands for the listener
+		want    string // HOST is replaced by the listener's address
 	}{
-		{"as the request says", nil, nil, "http://HOST/hooks/acme/tracking/?a=1"},
-		{"told by a stranger", nil, map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}, "http://HOST/hooks/acme/tracking/?a=1"},
-		{"told by a proxy", []anymail.Option{trusted}, map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "mail.example.com"}, "https://mail.example.com/hooks/acme/tracking/?a=1"},
+		{"from the request", nil, nil, "http://HOST/hooks/acme/tracking/?a=1"},
+		{"claimed by an untrusted client", nil, map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}, "http://HOST/hooks/acme/tracking/?a=1"},
+		{"reported by a proxy", []anymail.Option{trusted}, map[string]string{"X-Forwarded-Proto": "https", "X-Forwarded-Host": "mail.example.com"}, "https://mail.example.com/hooks/acme/tracking/?a=1"},
 		{"set", []anymail.Option{anymail.WithPublicURL("https://mail.example.com/elsewhere/")}, nil, "https://mail.example.com/elsewhere/acme/tracking/?a=1"},
 	}
 	for _, tt := range tests {

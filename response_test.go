@@ -20,7 +20,7 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// TestAnswers holds the table of section 4 of the design, row by row.
+// Which status each kind of request gets.
 func TestAnswers(t *testing.T) {
 	now := time.Now()
 	signed := func(body string) post { return newPost(body).sign("key", now) }
@@ -34,8 +34,8 @@ func TestAnswers(t *testing.T) {
 		status  int
 		header  http.Header
 		events  int
-		err     error // of the rejection
-		payload bool  // whether the rejection has it
+		err     error // kind of the rejection
+		payload bool  // whether the rejection has the payload
 	}{
 		{name: "HEAD", post: method(path(signed(""), "/hooks/acme/tracking"), "HEAD").with("Authorization", ""), status: 200},
 		{name: "GET", post: method(signed(""), "GET"), status: 405, header: http.Header{"Allow": {"POST, HEAD"}}},
@@ -57,7 +57,7 @@ func TestAnswers(t *testing.T) {
 		{name: "shared secret of another scheme", post: signed(delivered).with("Authorization", "Bearer "+base64.StdEncoding.EncodeToString([]byte(secret))), status: 400, err: anymail.ErrUnauthenticated},
 		{name: "broken shared secret", post: signed(delivered).with("Authorization", "Basic !"), status: 400, err: anymail.ErrUnauthenticated},
 		{name: "older shared secret", options: []anymail.Option{anymail.WithSharedSecret("new:another-Good-Password", secret)}, post: signed(delivered), status: 200, events: 1},
-		{name: "reject status of choice", options: []anymail.Option{anymail.WithRejectStatus(404)}, post: signed(delivered).with("Authorization", ""), status: 404, err: anymail.ErrUnauthenticated},
+		{name: "custom reject status", options: []anymail.Option{anymail.WithRejectStatus(404)}, post: signed(delivered).with("Authorization", ""), status: 404, err: anymail.ErrUnauthenticated},
 		{
 			name: "challenge", adapter: acme{func() anymail.Endpoint { e := newAcme("key").endpoint; e.Challenge = true; return e }()},
 			post: signed(delivered).with("Authorization", ""), status: 401, err: anymail.ErrUnauthenticated,
@@ -72,21 +72,21 @@ func TestAnswers(t *testing.T) {
 
 		{name: "address not allowed", options: []anymail.Option{anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24"))}, post: signed(delivered), status: 403, err: anymail.ErrForbidden},
 		{name: "address allowed", options: []anymail.Option{anymail.WithAllowedAddresses(netip.MustParsePrefix("127.0.0.0/8"))}, post: signed(delivered), status: 200, events: 1},
-		{name: "address claimed by somebody who is no proxy", options: []anymail.Option{anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24"))}, post: signed(delivered).with("X-Forwarded-For", "192.0.2.1"), status: 403, err: anymail.ErrForbidden},
-		{name: "address told by a proxy", options: []anymail.Option{anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.1/32")), anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24"))}, post: signed(delivered).with("X-Forwarded-For", "203.0.113.9, 192.0.2.1"), status: 200, events: 1},
-		{name: "address list out of reach", options: []anymail.Option{anymail.WithAllowedAddressFunc(func(context.Context) ([]netip.Prefix, error) { return nil, errors.New("down") })}, post: signed(delivered), status: 503, err: anymail.ErrUnavailable},
+		{name: "address claimed by an untrusted client", options: []anymail.Option{anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24"))}, post: signed(delivered).with("X-Forwarded-For", "192.0.2.1"), status: 403, err: anymail.ErrForbidden},
+		{name: "address reported by a proxy", options: []anymail.Option{anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.1/32")), anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24"))}, post: signed(delivered).with("X-Forwarded-For", "203.0.113.9, 192.0.2.1"), status: 200, events: 1},
+		{name: "address list unavailable", options: []anymail.Option{anymail.WithAllowedAddressFunc(func(context.Context) ([]netip.Prefix, error) { return nil, errors.New("down") })}, post: signed(delivered), status: 503, err: anymail.ErrUnavailable},
 
 		{name: "plain http refused", options: []anymail.Option{anymail.RequireTLS()}, post: signed(delivered), status: 400, err: anymail.ErrUnauthenticated},
-		{name: "https claimed by somebody who is no proxy", options: []anymail.Option{anymail.RequireTLS()}, post: signed(delivered).with("X-Forwarded-Proto", "https"), status: 400, err: anymail.ErrUnauthenticated},
-		{name: "https told by a proxy", options: []anymail.Option{anymail.RequireTLS(), anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))}, post: signed(delivered).with("X-Forwarded-Proto", "https"), status: 200, events: 1},
+		{name: "https claimed by an untrusted client", options: []anymail.Option{anymail.RequireTLS()}, post: signed(delivered).with("X-Forwarded-Proto", "https"), status: 400, err: anymail.ErrUnauthenticated},
+		{name: "https reported by a proxy", options: []anymail.Option{anymail.RequireTLS(), anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"))}, post: signed(delivered).with("X-Forwarded-Proto", "https"), status: 200, events: 1},
 
 		{name: "body over the limit", options: []anymail.Option{anymail.WithLimits(anymail.Limits{Body: 20})}, post: signed(delivered), status: 413, err: anymail.ErrTooLarge},
 		{name: "more events than allowed", options: []anymail.Option{anymail.WithLimits(anymail.Limits{BatchEvents: 2})}, post: signed("[{},{},{}]"), status: 413, err: anymail.ErrTooLarge, payload: true},
 		{name: "wrong content type", post: signed(delivered).with("Content-Type", "text/plain"), status: 415, err: anymail.ErrUnsupportedMedia, payload: true},
-		{name: "wrong content type of a forgery", post: newPost(delivered).with("Content-Type", "text/plain"), status: 400, err: anymail.ErrUnauthenticated},
+		{name: "wrong content type, forged", post: newPost(delivered).with("Content-Type", "text/plain"), status: 400, err: anymail.ErrUnauthenticated},
 		{name: "unknown content encoding", post: signed(delivered).with("Content-Encoding", "br"), status: 415, err: anymail.ErrUnsupportedMedia},
 		{name: "undecodable", post: signed(`{"ID":`), status: 400, err: anymail.ErrMalformed, payload: true},
-		{name: "something else after the JSON", post: signed(delivered + "{}"), status: 400, err: anymail.ErrMalformed, payload: true},
+		{name: "trailing data after the JSON", post: signed(delivered + "{}"), status: 400, err: anymail.ErrMalformed, payload: true},
 		{name: "nested 20000 deep", post: signed(strings.Repeat("[", 20000)), status: 400, err: anymail.ErrMalformed, payload: true},
 	}
 	for _, tt := range tests {
@@ -129,8 +129,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// With RejectStatus, every way of not being authentic looks the same from
-// outside.
+// With WithRejectStatus, all unauthenticated requests get the same response.
 func TestRejectionsLookTheSame(t *testing.T) {
 	now := time.Now()
 	good := newPost(delivered).sign("key", now)
@@ -155,8 +154,8 @@ func TestRejectionsLookTheSame(t *testing.T) {
 	}
 }
 
-// What an ESP does in the course of things must not lock it out.
-func TestFailuresThatAreNone(t *testing.T) {
+// Refusals that an ESP causes in normal operation must not lock it out.
+func TestExpectedRefusalsDoNotLockOut(t *testing.T) {
 	few := anymail.WithRateLimit(anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 2}})
 	now := time.Now()
 	good := newPost(delivered).sign("key", now)
@@ -169,8 +168,8 @@ func TestFailuresThatAreNone(t *testing.T) {
 		locks  bool
 	}{
 		{"asks for the challenge", good.with("Authorization", ""), 401, false},
-		{"comes again", good, 400, false},
-		{"is late", newPost(delivered).sign("key", now.Add(-time.Hour)), 400, false},
+		{"repeats a signature", good, 400, false},
+		{"stale", newPost(delivered).sign("key", now.Add(-time.Hour)), 400, false},
 		{"guesses the secret", good.with("Authorization", basic("a:b")), 400, true},
 		{"forges", newPost(delivered).sign("other", now), 400, true},
 	}
@@ -191,10 +190,10 @@ func TestFailuresThatAreNone(t *testing.T) {
 	for range 2 {
 		require.Equal(t, 400, srv.do(t, good.with("Authorization", "")).StatusCode)
 	}
-	require.Equal(t, 429, srv.do(t, good).StatusCode, "nobody was asked to come without a secret")
+	require.Equal(t, 429, srv.do(t, good).StatusCode, "without a challenge, a missing secret is a failure")
 }
 
-func TestAllowNamesTheProbes(t *testing.T) {
+func TestAllowListsProbes(t *testing.T) {
 	a := newAcme("key")
 	a.endpoint.Probes = []string{"GET"}
 	srv := newTestServer(t, a)
@@ -206,8 +205,7 @@ func TestAllowNamesTheProbes(t *testing.T) {
 	require.ErrorIs(t, srv.rejections[0].Err, anymail.ErrMethodNotAllowed)
 }
 
-// A connection on which a request was refused before its body was read serves
-// the next request as if nothing had been.
+// A connection stays usable after a request was refused before its body was read.
 func TestKeepAliveAfterRefusal(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 100}))
 	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
@@ -236,8 +234,8 @@ func TestKeepAliveAfterRefusal(t *testing.T) {
 	require.Len(t, srv.take(), 1)
 }
 
-// The log line of a request stays one line of bounded length, however many
-// receivers failed on however many events.
+// The log line of a request has a bounded length, however many receivers fail on
+// however many events.
 func TestLogLineIsBounded(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"))
 	require.NoError(t, srv.Tracking.Connect("fails", func(context.Context, *anymail.TrackingEvent) error { return errors.New("no database") }))
@@ -251,5 +249,5 @@ func TestLogLineIsBounded(t *testing.T) {
 		require.Less(t, len(line), 10_000)
 	}
 	require.Contains(t, srv.log.String(), "no database")
-	require.Greater(t, len(srv.rejections[0].Err.Error()), 10_000, "the hook has it all")
+	require.Greater(t, len(srv.rejections[0].Err.Error()), 10_000, "the hook gets the full error")
 }

@@ -24,15 +24,15 @@ func TestSharedSecretHeader(t *testing.T) {
 	}{
 		{"right", []string{right}, 200},
 		{"scheme in lower case", []string{"basic" + strings.TrimPrefix(right, "Basic")}, 200},
-		{"more blanks", []string{"Basic   " + strings.TrimPrefix(right, "Basic ")}, 200},
+		{"more spaces", []string{"Basic   " + strings.TrimPrefix(right, "Basic ")}, 200},
 		{"any bytes", []string{basic(odd)}, 200},
-		{"twice the right one", []string{right, right}, 400},
+		{"right one twice", []string{right, right}, 400},
 		{"right, then wrong", []string{right, basic("a:b")}, 400},
 		{"wrong, then right", []string{basic("a:b"), right}, 400},
 		{"joined by a comma", []string{right + ", " + right}, 400},
 		{"empty", []string{""}, 400},
 		{"scheme alone", []string{"Basic"}, 400},
-		{"scheme and a blank", []string{"Basic "}, 400},
+		{"scheme and a space", []string{"Basic "}, 400},
 		{"no scheme", []string{strings.TrimPrefix(right, "Basic ")}, 400},
 		{"another scheme", []string{"Bearer" + strings.TrimPrefix(right, "Basic")}, 400},
 		{"not encoded", []string{"Basic " + secret}, 400},
@@ -40,15 +40,15 @@ func TestSharedSecretHeader(t *testing.T) {
 		{"user alone", []string{basic("esp:")}, 400},
 		{"password alone", []string{basic(":a-Long-Enough-Password")}, 400},
 		{"another user", []string{basic("Esp:a-Long-Enough-Password")}, 400},
-		{"a beginning", []string{basic(secret[:len(secret)-1])}, 400},
-		{"and more", []string{basic(secret + "\x00")}, 400},
-		{"and a line", []string{basic(secret + "\n")}, 400},
+		{"truncated", []string{basic(secret[:len(secret)-1])}, 400},
+		{"with a NUL at the end", []string{basic(secret + "\x00")}, 400},
+		{"with a line end", []string{basic(secret + "\n")}, 400},
 		{"not padded", []string{strings.TrimRight(basic(secret+"!"), "=")}, 400},
-		{"rubbish after it", []string{right + "x"}, 400},
-		{"rubbish that is base64 after it", []string{right + "eHh4"}, 400},
+		{"garbage at the end", []string{right + "x"}, 400},
+		{"base64 garbage at the end", []string{right + "eHh4"}, 400},
 		{"not UTF-8", []string{basic("\xff\xfe:\xff")}, 400},
 		{"huge", []string{basic(secret + strings.Repeat("x", 500_000))}, 400},
-		{"huge rubbish", []string{"Basic " + strings.Repeat("=", 500_000)}, 400},
+		{"huge garbage", []string{"Basic " + strings.Repeat("=", 500_000)}, 400},
 	}
 	srv := newTestServer(t, newAcme(), anymail.WithSharedSecret(secret, odd))
 	for _, tt := range tests {
@@ -59,7 +59,7 @@ func TestSharedSecretHeader(t *testing.T) {
 		})
 	}
 	_, err := anymail.New(anymail.WithSharedSecret("esp:" + strings.Repeat("0123456789abcdef", 100)))
-	require.ErrorIs(t, err, anymail.ErrConfig, "longer than what is looked at")
+	require.ErrorIs(t, err, anymail.ErrConfig, "longer than the header that is read")
 }
 
 func TestKeySources(t *testing.T) {
@@ -82,10 +82,10 @@ func TestKeySources(t *testing.T) {
 	keys[0] = "after"
 	got, err := ring.Keys(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []string{"before"}, got, "the ring has a copy")
+	require.Equal(t, []string{"before"}, got, "the ring keeps a copy")
 }
 
-// What was read from a file often has its line end.
+// A secret that is read from a file often has a line end.
 func TestSecretsWithWhiteSpace(t *testing.T) {
 	for _, text := range []string{secret + "\n", secret + "\r\n", " " + secret, secret + "\t"} {
 		_, err := anymail.New(anymail.WithSharedSecret(text))
@@ -103,13 +103,13 @@ func TestRotationWhileServing(t *testing.T) {
 	require.Equal(t, 200, srv.do(t, next).StatusCode)
 	ring.Set("weak:weak")
 	weak := next.with("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("weak:weak")))
-	require.Equal(t, 400, srv.do(t, weak).StatusCode, "a weak secret opens nothing")
+	require.Equal(t, 400, srv.do(t, weak).StatusCode, "a weak secret is refused")
 	ring.Set()
 	require.Equal(t, 400, srv.do(t, next).StatusCode)
 }
 
-// While secrets and keys change, what is valid all along is taken and what
-// never was is not. Run with -race.
+// While secrets and keys change, requests that are valid throughout are accepted,
+// and requests that are never valid are refused. Run with -race.
 func TestRotationUnderLoad(t *testing.T) {
 	const next = "esp:the-Next-Password-is-it"
 	secrets, keys := anymail.NewKeyRing(secret), anymail.NewKeyRing("key")

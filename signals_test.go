@@ -56,7 +56,7 @@ func TestConnect(t *testing.T) {
 	require.Equal(t, []string{"b"}, s.Receivers())
 }
 
-// Receivers come and go while events are delivered.
+// Receivers are connected and disconnected while events are delivered.
 func TestConnectWhileDelivering(t *testing.T) {
 	var s anymail.Signals
 	nop := func(context.Context, *anymail.TrackingEvent) error { return nil }
@@ -88,7 +88,7 @@ func TestCall(t *testing.T) {
 	require.ErrorIs(t, s.Call(t.Context(), "a", &anymail.InboundEvent{}), anymail.ErrUnavailable)
 }
 
-// A filter that panics fails its own receiver and no other.
+// A filter that panics fails its own receiver only.
 func TestPanickingFilter(t *testing.T) {
 	var s anymail.Signals
 	ran := 0
@@ -103,30 +103,30 @@ func TestPanickingFilter(t *testing.T) {
 	require.ErrorIs(t, s.Tracking.Connect("none", nop, nil), anymail.ErrConfig)
 }
 
-// A filter that panics costs its own receiver the event, and no other.
-func TestAFilterThatPanicsInFrontOfAQueue(t *testing.T) {
+// A filter that panics fails the event for its own receiver only.
+func TestPanickingFilterWithQueue(t *testing.T) {
 	var s anymail.Signals
 	calls := 0
 	receive := func(context.Context, *anymail.TrackingEvent) error { calls++; return nil }
 	require.NoError(t, s.Tracking.Connect("good", receive))
-	require.NoError(t, s.Tracking.Connect("picky", receive, func(*anymail.Common) bool { panic("poison") }))
+	require.NoError(t, s.Tracking.Connect("panicking", receive, func(*anymail.Common) bool { panic("poison") }))
 	ev := event("acme", anymail.EventSent, "k")
-	require.Equal(t, []string{"good", "picky"}, s.Matching(ev))
+	require.Equal(t, []string{"good", "panicking"}, s.Matching(ev))
 	require.NoError(t, s.Call(t.Context(), "good", ev))
 	var failed *anymail.ReceiverError
-	require.ErrorAs(t, s.Call(t.Context(), "picky", ev), &failed)
+	require.ErrorAs(t, s.Call(t.Context(), "panicking", ev), &failed)
 	require.ErrorContains(t, failed, "poison")
 	require.Equal(t, 1, calls)
 }
 
-// Whatever ends a delivery, no claim outlives it: otherwise the event would be
-// taken for under way until the process ends.
+// No claim outlives its delivery, however the delivery ends: otherwise the event
+// would count as in progress until the process ends.
 func TestNoClaimOutlivesDelivery(t *testing.T) {
 	store := anymail.NewMemoryStore(0)
 	var s anymail.Signals
-	leave := true
+	exit := true
 	require.NoError(t, s.Tracking.Connect("a", func(_ context.Context, ev *anymail.TrackingEvent) error {
-		if ev.Key == "2" && leave {
+		if ev.Key == "2" && exit {
 			runtime.Goexit()
 		}
 		return nil
@@ -143,8 +143,8 @@ func TestNoClaimOutlivesDelivery(t *testing.T) {
 	require.Equal(t, []anymail.Claim{anymail.ClaimDone, anymail.ClaimGranted, anymail.ClaimGranted}, claims)
 }
 
-// The largest batch comes again while it is under way: to find that out takes
-// time in proportion to its size. If it took the square, this would be minutes.
+// A redelivery of a large batch that is still in progress takes time linear in its
+// size. If it were quadratic, the test would take minutes.
 func TestBusyBatch(t *testing.T) {
 	const n = 200_000
 	store := anymail.NewMemoryStore(2 * n)
@@ -162,5 +162,5 @@ func TestBusyBatch(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	require.ErrorIs(t, s.Deliver(ctx, store, events...), anymail.ErrUnavailable)
-	require.Equal(t, 1, ran, "the last one, in time")
+	require.Equal(t, 1, ran, "the new event, in time")
 }
