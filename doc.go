@@ -1,68 +1,80 @@
-// Package anymail receives the webhooks of e-mail service providers (ESPs):
-// delivered, bounced, opened, complained, a message came in. It proves that each
-// request is authentic, turns it into one model that is the same for all ESPs,
-// and runs your functions on it.
+// Package anymail receives the webhooks of e-mail service providers (ESPs): a
+// message was delivered, bounced or opened, a recipient complained, a message was
+// received. It checks that each request is authentic, turns it into events that are
+// the same for all ESPs, and calls your functions with them.
 //
 // # From a request to your function
 //
-// [New] makes a [Dispatcher], an [net/http.Handler]. [Dispatcher.Register] adds
-// an adapter, which a package below esp/ provides, and Connect a function:
+// [New] returns a [Dispatcher], which is an [net/http.Handler].
+// [Dispatcher.Register] adds an adapter, which a package in esp/ provides. Connect
+// adds a receiver, which is a function:
 //
 //	d, err := anymail.New(anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET"))) // "user:password"
 //	adapter, err := postmark.New(postmark.Config{})
 //	err = d.Register("postmark", adapter)
 //	err = d.Tracking.Connect("suppress", func(ctx context.Context, ev *anymail.TrackingEvent) error {
-//		return suppress(ctx, ev.Recipient) // an error makes the ESP come again
+//		return suppress(ctx, ev.Recipient) // an error makes the ESP retry
 //	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
 //	http.Handle("/anymail/", http.StripPrefix("/anymail", d))
 //
-// The ESP is then told to post to
-// https://user:password@your.host/anymail/postmark/tracking/. What it posts goes
-// through the stages that [Stage] names: the guard (method, TLS, address, rate,
-// shared secret, size), the adapter's [Verifier] (is it the ESP's?), its
-// [EventParser] (what does it say?), and delivery.
+// At the ESP, set the webhook URL to
+// https://user:password@your.host/anymail/postmark/tracking/. Each request passes
+// the stages that [Stage] lists: the guard checks method, TLS, address, rate, shared
+// secret and size; the adapter's [Verifier] checks the ESP's signature; its
+// [EventParser] makes events of the payload; delivery calls the receivers.
 //
 // # Events
 //
-// A [TrackingEvent] says what became of a message that was sent, an
-// [InboundEvent] holds one that was received. [EventType], [RejectReason] and
-// [BounceCategory] mean the same whichever ESP reports; Raw is what the ESP
-// itself wrote. The strings of an event are parts of longer ones: [strings.Clone]
-// those that are kept for long. Both have a JSON form, which [DecodeEvent] reads and
+// A [TrackingEvent] reports what happened to a message that was sent. An
+// [InboundEvent] holds a message that was received. [EventType], [RejectReason] and
+// [BounceCategory] mean the same for every ESP. An event that the adapter does not
+// know is an [EventUnknown], never an error. Raw is the ESP's own event, unchanged.
+// Both kinds have a JSON form, which [DecodeEvent] reads and
 // schema/event.schema.json describes.
 //
-// # Once, and not lost
+// # Redelivery
 //
-// ESPs repeat what was not answered with success, and sometimes what was. Every
-// event has a Key that is the same each time, and an [IdempotencyStore] remembers
-// which receiver has done which key: of three receivers one of which failed, the
-// next attempt runs that one. By default the store is in memory; package sqlstore
-// has one for several processes. A receiver that dies between its work and the
-// note about it is run once more: "at least once", as it always is.
+// ESPs retry after a failure, and sometimes after a success. Every event has a Key
+// that is the same for each redelivery, and an [IdempotencyStore] records which
+// receiver has completed which key. If one of three receivers fails, the next
+// attempt runs that one only. The default store is in memory; package sqlstore has
+// one for several processes. If a process dies after a receiver has run and before
+// that is recorded, the receiver runs once more: delivery is at least once.
 //
-// The answer makes the ESP come again where that can help (a receiver failed:
-// 500; overloaded, shutting down or a queue out of reach: 503), and not where it
-// cannot (not authentic, malformed: 400). Receivers run before the answer. Where
-// that takes too long, or they must not be lost when the process dies, an option
-// of package durable puts a queue in front of them, and nothing else changes:
+// The status of the response makes the ESP retry if a retry can succeed: 500 after a
+// receiver failed; 503 on overload, during shutdown, or if a queue is unavailable.
+// Otherwise it does not: 400 for an unauthenticated or malformed request.
+//
+// # Queues
+//
+// By default, receivers run before the response. If that takes too long, or if
+// events must survive the end of the process, an option of package durable puts a
+// queue in front of them. Nothing else changes:
 //
 //	d, err := anymail.New(secret, durable.SQLite(ctx, "events.db"))
 //	d, err := anymail.New(secret, durable.Postgres(ctx, databaseURL))
 //
-// [WithQueue] takes a queue of your own. [Dispatcher.Shutdown] stops in good
-// order, with or without a queue.
+// [WithQueue] accepts a queue of your own. [Dispatcher.Shutdown] stops gracefully,
+// with or without a queue.
 //
 // # Security
 //
-// An endpoint that anybody could post to does not start unless [Insecure] says
-// so. Secrets and keys come from a [KeySource], so that they can be exchanged
-// while requests run. Old or repeated requests are refused, everything that a
-// request can cost is bounded ([Limits]), and neither logs nor answers hold
-// secrets or payloads. See docs/securing.md.
+// An endpoint with neither a shared secret nor a signature key does not start unless
+// you set [Insecure]. Secrets and keys come from a [KeySource], so that they can be
+// replaced while requests run. Stale and replayed requests are refused. [Limits]
+// bound what a request can cost. Logs, errors and responses hold no secrets and no
+// payloads. See docs/securing.md.
 //
-// # An ESP of your own
+// # Errors
 //
-// An [Adapter] is a list of [Endpoint] values. Package verify has the verifiers,
-// wire and inbound what parsers are made of, and anymailtest/conformance the test
-// suite that every adapter passes. See examples/newesp.
+// Errors match by [errors.Is]: "returns [ErrConfig]" means that the error is or wraps
+// ErrConfig. [*RequestError], [*ReceiverError], [*PanicError] and [*ConfigError] have
+// the details, for [errors.As].
+//
+// # Writing an adapter
+//
+// An [Adapter] is a list of [Endpoint] values. Package verify has verifiers, packages
+// wire and inbound have the parts of parsers, and anymailtest/conformance is the test
+// suite that every adapter passes. CONTRIBUTING.md lists the steps; examples/newesp
+// has a complete adapter. docs/architecture.md explains the design.
 package anymail

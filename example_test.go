@@ -22,7 +22,7 @@ import (
 
 const exampleSecret = "postmark:x9Kq-27fh-Wm3T-pLz8"
 
-// send does what an ESP does, and returns the status of the answer.
+// send posts a webhook as Postmark does, and returns the status of the response.
 func send(handler http.Handler, path, secret, body string) int {
 	r := httptest.NewRequest(http.MethodPost, "https://example.com"+path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
@@ -50,7 +50,7 @@ func Example() {
 	}
 	err = d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		fmt.Println("no more mail to", ev.Recipient, "because it", ev.Type)
-		return nil // an error would make Postmark come again
+		return nil // an error makes Postmark retry
 	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
 	if err != nil {
 		panic(err)
@@ -58,15 +58,15 @@ func Example() {
 
 	fmt.Println(send(d, "/postmark/tracking/", exampleSecret, aBounce))
 	fmt.Println(send(d, "/postmark/tracking/", "postmark:a-wrong-password-1234", aBounce))
-	fmt.Println(send(d, "/postmark/tracking/", exampleSecret, aBounce), "again, and not run again")
+	fmt.Println(send(d, "/postmark/tracking/", exampleSecret, aBounce), "for a redelivery: the receiver does not run again")
 	// Output:
 	// no more mail to ada@example.com because it bounced
 	// 200
 	// 400
-	// 200 again, and not run again
+	// 200 for a redelivery: the receiver does not run again
 }
 
-// exampleDispatcher returns one that has Postmark's adapter.
+// exampleDispatcher returns a Dispatcher with Postmark's adapter.
 func exampleDispatcher(options ...anymail.Option) *anymail.Dispatcher {
 	d, err := anymail.New(append([]anymail.Option{anymail.WithSharedSecret(exampleSecret)}, options...)...)
 	if err != nil {
@@ -82,8 +82,8 @@ func exampleDispatcher(options ...anymail.Option) *anymail.Dispatcher {
 	return d
 }
 
-// On a chi router a Dispatcher is mounted; middlewares and parameters around it
-// work as for any other.
+// Mount a Dispatcher on a chi router. Middlewares and URL parameters work as for any
+// other handler.
 func ExampleDispatcher_chi() {
 	d := exampleDispatcher()
 	r := chi.NewRouter()
@@ -101,7 +101,7 @@ func ExampleDispatcher_chi() {
 	// 200
 }
 
-// On anything else, http.StripPrefix takes off what stands before the adapter's
+// On any other router, use http.StripPrefix to remove what precedes the adapter's
 // name.
 func ExampleDispatcher_serveMux() {
 	mux := http.NewServeMux()
@@ -114,8 +114,8 @@ func ExampleDispatcher_serveMux() {
 	// 404
 }
 
-// A secret is exchanged without a restart: first both are good, then the new one
-// alone. An adapter's signing keys work the same way.
+// Replace a secret without a restart: accept both for a while, then only the new
+// one. The signing keys of an adapter are replaced in the same way.
 func ExampleKeyRing() {
 	const older, newer = exampleSecret, "postmark:Vb6-yRt41-nQe0-cHu5"
 	ring := anymail.NewKeyRing(older)
@@ -124,7 +124,7 @@ func ExampleKeyRing() {
 		fmt.Println(send(d, "/postmark/tracking/", older, aBounce), send(d, "/postmark/tracking/", newer, aBounce))
 	}
 	try()
-	ring.Set(newer, older) // now change it at the ESP
+	ring.Set(newer, older) // change it at the ESP now
 	try()
 	ring.Set(newer)
 	try()
@@ -134,7 +134,7 @@ func ExampleKeyRing() {
 	// 400 200
 }
 
-// pigeon is an adapter for an ESP that signs with an HMAC and posts JSON arrays.
+// pigeon is the adapter of an ESP that signs with an HMAC and posts JSON arrays.
 type pigeon struct{ keys anymail.KeySource }
 
 func (pigeon) ESP() string { return "pigeon" }
@@ -156,15 +156,15 @@ func (p pigeon) Endpoints() []anymail.Endpoint {
 			}
 			types := map[string]anymail.EventType{"landed": anymail.EventDelivered, "returned": anymail.EventBounced}
 			return wire.Batch(p, func(w *letter, ev *anymail.TrackingEvent) {
-				ev.Type = types[w.Event] // what is not in there becomes EventUnknown
+				ev.Type = types[w.Event] // EventUnknown if the map does not have it
 				ev.ID, ev.Recipient, ev.Timestamp = w.ID, w.To, w.At.Time
 			})
 		}),
 	}}
 }
 
-// An adapter says how an ESP's payloads prove authentic and what they mean. A
-// finished one is in examples/newesp.
+// An adapter describes how an ESP's payloads authenticate and what they mean.
+// examples/newesp has a complete one.
 func ExampleAdapter() {
 	adapter := pigeon{keys: anymail.Keys("the signing key")}
 	p := &anymail.Payload{Body: []byte(`[{"ID":"1","Event":"landed","To":"ada@example.com","At":1790000000},{"ID":"2","Event":"lost its way"}]`)}
@@ -176,7 +176,7 @@ func ExampleAdapter() {
 
 	_, err = adapter.Endpoints()[0].Verifier.Verify(context.Background(), p)
 	fmt.Println(err)
-	// The second event's type is empty until the Dispatcher completes it.
+	// The Dispatcher replaces the empty type of the second event by EventUnknown.
 
 	// Output:
 	// 1 delivered 2026-09-21 14:13:20 +0000 UTC
@@ -185,8 +185,8 @@ func ExampleAdapter() {
 	// not authenticated: no signature
 }
 
-// A Verifier can be a function. It returns an error that is ErrUnauthenticated
-// for what is not the ESP's; any other makes the ESP come again.
+// A Verifier can be a function. It returns ErrUnauthenticated for requests that are
+// not the ESP's. Any other error makes the ESP retry.
 func ExampleVerifierFunc() {
 	v := anymail.VerifierFunc(func(_ context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		if !p.SecretProved {
@@ -199,10 +199,10 @@ func ExampleVerifierFunc() {
 	// Output: true not authenticated: no shared secret
 }
 
-// memoryQueue is a queue for the example's sake; package durable has real ones.
+// memoryQueue is a queue for this example. Package durable has real ones.
 type memoryQueue struct{ forms [][]byte }
 
-// Enqueue keeps all events or none.
+// Enqueue stores all events or none.
 func (q *memoryQueue) Enqueue(_ context.Context, events []anymail.Event) error {
 	for _, ev := range events {
 		form, err := json.Marshal(ev)
@@ -214,8 +214,8 @@ func (q *memoryQueue) Enqueue(_ context.Context, events []anymail.Event) error {
 	return nil
 }
 
-// With a queue the ESP has its answer as soon as the events are kept. A worker,
-// in this process or another, reads them and runs the receivers.
+// With a queue, the ESP gets its response as soon as the events are stored. A worker,
+// in this process or another one, reads them and runs the receivers.
 func ExampleWithQueue() {
 	queue := new(memoryQueue)
 	d := exampleDispatcher(anymail.WithQueue(queue))
@@ -232,7 +232,7 @@ func ExampleWithQueue() {
 			panic(err)
 		}
 		if err := worker.Deliver(context.Background(), nil, ev); err != nil {
-			fmt.Println("to be tried again:", err)
+			fmt.Println("will retry:", err)
 		}
 	}
 	// Output:
@@ -240,18 +240,17 @@ func ExampleWithQueue() {
 	// suppress ada@example.com
 }
 
-// Deliver runs what is left to run: with a store, what a receiver has done is not
-// done again.
+// With a store, Deliver runs only the receivers that have not completed the event.
 func ExampleSignals_Deliver() {
 	var signals anymail.Signals
-	away := true
+	available := false
 	_ = signals.Tracking.Connect("count", func(context.Context, *anymail.TrackingEvent) error {
 		fmt.Println("counted")
 		return nil
 	})
 	_ = signals.Tracking.Connect("crm", func(context.Context, *anymail.TrackingEvent) error {
-		if away {
-			return errors.New("no answer")
+		if !available {
+			return errors.New("no response")
 		}
 		fmt.Println("noted")
 		return nil
@@ -260,16 +259,16 @@ func ExampleSignals_Deliver() {
 	ev := &anymail.TrackingEvent{Common: anymail.Common{ESP: "acme", Type: anymail.EventOpened, Key: "acme:1"}}
 	store := anymail.NewMemoryStore(0)
 	fmt.Println(signals.Deliver(context.Background(), store, ev))
-	away = false
+	available = true
 	fmt.Println(signals.Deliver(context.Background(), store, ev))
 	// Output:
 	// counted
-	// receiver "crm" on acme opened event acme:1: no answer
+	// receiver "crm" on acme opened event acme:1: no response
 	// noted
 	// <nil>
 }
 
-// Both kinds of events have a JSON form, and DecodeEvent tells which it is.
+// Both kinds of events have a JSON form. DecodeEvent returns the kind that it finds.
 func ExampleDecodeEvent() {
 	form, err := json.Marshal(&anymail.TrackingEvent{
 		Common:    anymail.Common{ESP: "acme", Type: anymail.EventClicked, Key: "acme:1"},
@@ -293,8 +292,8 @@ func ExampleDecodeEvent() {
 	// ada@example.com clicked, automated: yes
 }
 
-// What was not answered with success is logged, and told to a hook, which can ask
-// with errors.Is and errors.As what it was.
+// Every request that is not answered with success is logged and reported to a hook.
+// The hook gets the details with errors.Is and errors.As.
 func ExampleHooks() {
 	d := exampleDispatcher(
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
@@ -305,7 +304,7 @@ func ExampleHooks() {
 			case errors.As(r.Err, &receiver): // first, since it wraps whatever the receiver returned
 				fmt.Println(r.Status, "receiver", receiver.Receiver, "failed, no such file:", errors.Is(r.Err, os.ErrNotExist))
 			case errors.Is(r.Err, anymail.ErrMalformed):
-				fmt.Println(r.Status, "could not be read and will not come again:", string(r.Payload.Body))
+				fmt.Println(r.Status, "malformed, will not be retried:", string(r.Payload.Body))
 			case errors.As(r.Err, &request):
 				fmt.Println(r.Status, request.Name, request.Endpoint, request.Reason)
 			}
@@ -318,6 +317,6 @@ func ExampleHooks() {
 	send(d, "/postmark/tracking/", exampleSecret, aBounce)
 	// Output:
 	// 400 postmark tracking wrong shared secret
-	// 400 could not be read and will not come again: {
+	// 400 malformed, will not be retried: {
 	// 500 receiver crm failed, no such file: true
 }

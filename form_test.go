@@ -3,6 +3,7 @@ package anymail_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -16,9 +17,74 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
-// fields are the fields of these names and values by turns.
+// The number of fields is checked before the signature.
+func TestFormBounds(t *testing.T) {
+	fields := func(n int) simulator.Request {
+		values := url.Values{}
+		for i := range n {
+			values.Set(fmt.Sprint("field", i), "x")
+		}
+		return simulator.URLEncoded("inbound", values)
+	}
+	parts := func(n int) simulator.Request {
+		list := make([]simulator.Field, n)
+		for i := range list {
+			list[i] = simulator.Field{Name: fmt.Sprint("field", i), Value: "x"}
+		}
+		return simulator.Multipart("inbound", list...)
+	}
+	repeated := simulator.URLEncoded("inbound", nil)
+	repeated.Body = []byte(strings.Repeat("&", 1<<20))
+	tests := []struct {
+		name    string
+		request simulator.Request
+		limits  anymail.Limits
+		status  int
+	}{
+		{"1000 fields, unsigned", fields(1000), anymail.Limits{}, 400},
+		{"1001 fields", fields(1001), anymail.Limits{}, 413},
+		{"a million empty fields", repeated, anymail.Limits{}, 413},
+		{"more fields than set", fields(6), anymail.Limits{FormFields: 5}, 413},
+		{"1000 parts, unsigned", parts(1000), anymail.Limits{}, 400},
+		{"1001 parts", parts(1001), anymail.Limits{}, 413},
+		{"more parts than set", parts(6), anymail.Limits{FormFields: 5}, 413},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := anymailtest.NewServer(t, mailgunsim.New(), anymail.WithLimits(tt.limits))
+			status, _ := s.Post(t, s.Address(t, tt.request))
+			require.Equal(t, tt.status, status)
+			require.Empty(t, s.Take())
+		})
+	}
+}
+
+// The text that a parser fails on may be part of a message or a secret.
+func TestErrorsDoNotQuoteForms(t *testing.T) {
+	const private = "ada@example.com"
+	const kind = "multipart/form-data; boundary=b"
+	for name, tt := range map[string]struct{ kind, body string }{
+		"part header":          {kind, "--b\r\n" + private + "\r\n\r\nx\r\n--b--\r\n"},
+		"no delimiter":         {kind, "--b\r\n\r\nx\r\n--b" + private + "\r\n"},
+		"content type":         {private + "/; a=b; a=c", ""},
+		"content type, params": {"multipart/form-data; " + private + "=b; " + private + "=c", ""},
+		"escape":               {"application/x-www-form-urlencoded", private + "=%zz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &anymail.Payload{Header: http.Header{"Content-Type": {tt.kind}}, Body: []byte(tt.body)}
+			_, err := p.Form()
+			require.Error(t, err)
+			require.NotContains(t, err.Error(), private)
+		})
+	}
+}
+
+// fields makes Fields of alternating names and values.
 func fields(pairs ...string) anymail.Fields {
 	fields := anymail.Fields{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -45,11 +111,11 @@ func TestForm(t *testing.T) {
 			Files:  []anymail.FormFile{{Field: "f", Filename: "é.txt", Content: []byte("one\r\ntwo\x00")}, {Field: "g", Filename: "g"}},
 		}, nil},
 		{"encoded part stays as it is", multi, "--b\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\na=3Db\r\n--b--", &anymail.Form{Fields: fields("a", "a=3Db")}, nil},
-		{"preamble, and content like a delimiter", multi, "not --b\r\n\r\n" + part(`name="a"`, "x --b\r\n\r\ny") + part(`name="a"`, "2") + "--b--", &anymail.Form{Fields: fields("a", "x --b\r\n\r\ny", "a", "2")}, nil},
+		{"preamble, and content that resembles a delimiter", multi, "not --b\r\n\r\n" + part(`name="a"`, "x --b\r\n\r\ny") + part(`name="a"`, "2") + "--b--", &anymail.Form{Fields: fields("a", "x --b\r\n\r\ny", "a", "2")}, nil},
 		{"bare line feeds", multi, "--b\nContent-Disposition: form-data; name=a\n\n1\n\n2\n--b--\n", &anymail.Form{Fields: fields("a", "1\n\n2")}, nil},
 		{"no header", multi, "--b\r\n\r\nx\r\n\r\ny\r\n--b--", &anymail.Form{Fields: fields("", "x\r\n\r\ny")}, nil},
 		{"names without values", "application/x-www-form-urlencoded", "a&&b=&=c", &anymail.Form{Fields: fields("a", "", "b", "", "", "c")}, nil},
-		{"half an escape", "application/x-www-form-urlencoded", "a=%4", nil, anymail.ErrMalformed},
+		{"incomplete escape", "application/x-www-form-urlencoded", "a=%4", nil, anymail.ErrMalformed},
 		{"semicolon", "application/x-www-form-urlencoded", "a=1;b=2", nil, anymail.ErrMalformed},
 		{"bad escape", "application/x-www-form-urlencoded", "a=%zz", nil, anymail.ErrMalformed},
 		{"too many fields", "application/x-www-form-urlencoded", many, nil, anymail.ErrTooLarge},
@@ -57,7 +123,7 @@ func TestForm(t *testing.T) {
 		{"cut off", multi, part(`name="a"`, "1"), nil, anymail.ErrMalformed},
 		{"no boundary", "multipart/form-data", "--b--", nil, anymail.ErrMalformed},
 		{"JSON", "application/json", "{}", nil, anymail.ErrUnsupportedMedia},
-		{"none", "", "{}", nil, anymail.ErrUnsupportedMedia},
+		{"no content type", "", "{}", nil, anymail.ErrUnsupportedMedia},
 		{"broken type", "a/b; c", "{}", nil, anymail.ErrUnsupportedMedia},
 	}
 	for _, tt := range tests {
@@ -84,7 +150,7 @@ func TestFormFile(t *testing.T) {
 	require.False(t, ok)
 }
 
-// Contents are parts of the body, unless they were escaped.
+// Contents are slices of the body, unless they were escaped.
 func TestFormCopiesNothing(t *testing.T) {
 	large := strings.Repeat("x", 1<<20)
 	for contentType, body := range map[string]string{
@@ -110,7 +176,7 @@ func FuzzForm(f *testing.F) {
 		p := &anymail.Payload{Header: http.Header{"Content-Type": {contentType}}, Body: body}
 		form, err := p.Form()
 		if (form == nil) == (err == nil) {
-			t.Fatal("neither or both of a form and an error")
+			t.Fatal("must return either a form or an error")
 		}
 		if errors.Is(err, anymail.ErrTooLarge) || errors.Is(err, anymail.ErrUnsupportedMedia) {
 			return

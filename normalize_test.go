@@ -1,7 +1,12 @@
 package anymail_test
 
 import (
+	"context"
+	"encoding/json"
+	"math"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,11 +35,11 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 	}{
 		{"5.1.1", "", invalid},  // no such mailbox
 		{"5.1.2", "", invalid},  // no such host
-		{"5.1.10", "", invalid}, // the domain takes no mail
-		{"5.1.0", "", nothing},  // the address of one of the two
+		{"5.1.10", "", invalid}, // the domain accepts no mail
+		{"5.1.0", "", nothing},  // an address, but not which
 		{"5.1.7", "", nothing},  // the sender's address
 		{"5.1.8", "", nothing},  // the sender's domain
-		{"5.2.1", "", nothing},  // disabled, for some time or for good
+		{"5.2.1", "", nothing},  // disabled, temporarily or permanently
 		{"5.2.2", "", want{anymail.RejectBounced, anymail.BounceSoft}},
 		{"4.2.2", "", want{anymail.RejectBounced, anymail.BounceSoft}},
 		{"5.2.3", "", want{anymail.RejectOther, anymail.BounceSoft}},
@@ -46,7 +51,7 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 		{"", "", nothing},
 		{"", "550 User unknown in local table", invalid},
 		{"", "550 user has no more room", nothing},
-		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code knows better
+		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code is more specific
 	} {
 		ev := bounce(tt.enhanced, tt.answer)
 		anymail.Normalize(ev, "acme")
@@ -55,7 +60,7 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 	ev := bounce("5.1.1", "")
 	ev.RejectReason = anymail.RejectSpam
 	anymail.Normalize(ev, "acme")
-	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "what the ESP says itself stays")
+	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "the ESP's own reason takes precedence")
 }
 
 func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
@@ -84,11 +89,107 @@ func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
 		{anymail.EventBounced, "", anymail.BounceUndetermined},
 		{anymail.EventBounced, anymail.BounceSoft, anymail.BounceSoft},
 		{anymail.EventDeferred, "", anymail.BounceSoft},
-		{anymail.EventDeferred, anymail.BounceHard, anymail.BounceSoft}, // nothing is for good yet
+		{anymail.EventDeferred, anymail.BounceHard, anymail.BounceSoft}, // not permanent yet
 		{anymail.EventDeferred, anymail.BounceBlock, anymail.BounceBlock},
 	} {
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: tt.typ}, Bounce: anymail.Bounce{Category: tt.before}}
 		anymail.Normalize(ev, "acme")
 		require.Equal(t, tt.after, ev.Bounce.Category, tt)
 	}
+}
+
+// Keys of events whose adapter sets none: equal for a redelivery, different for
+// any other event.
+func TestDefaultKeys(t *testing.T) {
+	tracking := func(id, raw, recipient string, typ anymail.EventType) anymail.Event {
+		return &anymail.TrackingEvent{Common: anymail.Common{ID: id, Type: typ, Raw: anymail.Raw(raw)}, Recipient: recipient}
+	}
+	inbound := func(id, raw, recipient string, change func(*anymail.InboundMessage)) anymail.Event {
+		ev := &anymail.InboundEvent{Common: anymail.Common{ID: id, Type: anymail.EventInbound, Raw: anymail.Raw(raw)}}
+		ev.Message = anymail.InboundMessage{
+			EnvelopeRecipient: recipient, MessageID: "m", Subject: "S", Text: "T",
+			Headers:     anymail.Headers{{Name: "X-One", Value: "1"}},
+			Attachments: []anymail.Attachment{{Filename: "f", Content: []byte("c"), Size: 1}},
+		}
+		change(&ev.Message)
+		return ev
+	}
+	same := func(*anymail.InboundMessage) {}
+	groups := [][]anymail.Event{ // events have the same key if and only if they are in one group
+		{tracking("1", "a", "x", anymail.EventBounced), tracking("1", "b", "x", anymail.EventBounced)},
+		{tracking("1", "a", "y", anymail.EventBounced)},
+		{tracking("1", "a", "x", anymail.EventDeferred)},
+		{tracking("2", "a", "x", anymail.EventBounced)},
+		{tracking("", "a", "x", anymail.EventBounced), tracking("", "a", "x", anymail.EventBounced)},
+		{tracking("", "b", "x", anymail.EventBounced)},
+		{tracking("", "a", "y", anymail.EventBounced)},
+		{inbound("3", "a", "x", same), inbound("3", "b", "x", same)},
+		{inbound("3", "a", "y", same)},
+		// Each delivery of a message has its own boundaries and signatures in Raw.
+		{inbound("", "a", "x", same), inbound("", "b", "x", same)},
+		{inbound("", "a", "y", same)},
+		{inbound("", "a", "x", func(m *anymail.InboundMessage) { m.Text = "U" })},
+		{inbound("", "a", "x", func(m *anymail.InboundMessage) { m.Subject, m.Text = "ST", "" })},
+		{inbound("", "a", "x", func(m *anymail.InboundMessage) { m.Headers[0].Value = "2" })},
+		{inbound("", "a", "x", func(m *anymail.InboundMessage) { m.Attachments[0].Content = []byte("d") })},
+	}
+	var all []anymail.Event
+	for _, group := range groups {
+		all = append(all, group...)
+	}
+	a := newAcme("key")
+	a.endpoint.Parser = anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) { return all, nil })
+	srv := newTestServer(t, a, anymail.WithQueue(queueFunc(func([]anymail.Event) error { return nil })))
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+
+	seen := map[string]int{}
+	for i, group := range groups {
+		for _, ev := range group {
+			key := ev.Base().Key
+			require.NotEmpty(t, key)
+			require.Equal(t, "acme", ev.Base().ESP)
+			if in, ok := seen[key]; ok {
+				require.Equal(t, i, in, "groups %d and %d have the same key", i, in)
+			}
+			require.Equal(t, group[0].Base().Key, key, "group %d", i)
+			seen[key] = i
+		}
+	}
+}
+
+// A value without a JSON form would keep the event out of the queue, and the ESP
+// would retry for days.
+func TestEventsHaveAJSONForm(t *testing.T) {
+	nan := math.NaN()
+	far := time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
+	a := newAcme("key")
+	a.endpoint.Parser = anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
+		return []anymail.Event{
+			&anymail.TrackingEvent{Common: anymail.Common{ID: "1", Timestamp: far}},
+			&anymail.InboundEvent{Common: anymail.Common{ID: "2"}, Message: anymail.InboundMessage{Date: far.In(time.FixedZone("", 3600)), SpamScore: &nan}},
+		}, nil
+	})
+	var queued []anymail.Event
+	srv := newTestServer(t, a, anymail.WithQueue(queueFunc(func(events []anymail.Event) error { queued = events; return nil })))
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+	require.Len(t, queued, 2)
+	for _, ev := range queued {
+		form, err := json.Marshal(ev)
+		require.NoError(t, err)
+		_, err = anymail.DecodeEvent(form)
+		require.NoError(t, err)
+		require.NotEmpty(t, ev.Base().Key)
+	}
+}
+
+func TestEventKey(t *testing.T) {
+	keys := map[string][]string{}
+	for _, parts := range [][]string{{}, {""}, {"a"}, {"a", ""}, {"", "a"}, {"a", "b"}, {"ab"}, {"ab", ""}, {strings.Repeat("x", 10000)}, {strings.Repeat("x", 10001)}} {
+		key := anymail.EventKey("acme", parts...)
+		require.Len(t, key, len("acme:")+24)
+		require.Nil(t, keys[key], "%q and %q", parts, keys[key])
+		keys[key] = append(parts, "seen")
+		require.Equal(t, key, anymail.EventKey("acme", parts...))
+	}
+	require.NotEqual(t, anymail.EventKey("a", "x"), anymail.EventKey("b", "x"))
 }

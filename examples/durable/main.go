@@ -30,7 +30,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	// "user:password", as in the URL that Postmark has.
+	// "user:password", as in the webhook URL at Postmark.
 	secret := anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET"))
 	d, err := anymail.New(secret, durable.SQLite(ctx, "events.db"))
 	check(err)
@@ -57,7 +57,7 @@ func main() {
 		}
 	}()
 
-	<-ctx.Done() // then let running requests and callbacks finish
+	<-ctx.Done() // then wait for running requests and receivers
 	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	check(errors.Join(d.Shutdown(stopping), s.Shutdown(stopping)))

@@ -1,4 +1,4 @@
-// Command quickstart receives Postmark's webhooks and runs two callbacks. Try it:
+// Command quickstart receives Postmark's webhooks and runs two receivers. To try it:
 //
 //	WEBHOOK_SECRET=anymail:some-long-password go run ./examples/quickstart
 //	anymail trigger postmark bounced --to http://127.0.0.1:8080/anymail --secret anymail:some-long-password
@@ -25,7 +25,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	// "user:password", as in the URL that Postmark has.
+	// "user:password", as in the webhook URL at Postmark.
 	secret := anymail.WithSharedSecret(os.Getenv("WEBHOOK_SECRET"))
 	d, err := anymail.New(secret)
 	check(err)
@@ -52,7 +52,7 @@ func main() {
 		}
 	}()
 
-	<-ctx.Done() // then let running requests and callbacks finish
+	<-ctx.Done() // then wait for running requests and receivers
 	stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	check(errors.Join(d.Shutdown(stopping), s.Shutdown(stopping)))

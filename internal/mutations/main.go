@@ -103,8 +103,8 @@ var mutations = []mutation{
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case addr.IsValid() && s.perAddress != nil && !s.perAddress.Allow(addr, now):`, `case false:`}},
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case g.perEndpoint != nil && !g.perEndpoint.Allow(netip.Addr{}, now):`, `case false:`}},
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case addr.IsValid() && s.failures != nil && !s.failures.Peek(addr, now):`, `case false:`}},
-	{test: "TestFailuresThatAreNone", file: "response.go", edits: []string{` && !challenged {`, ` {`}},
-	{test: "TestFailuresThatAreNone", file: "response.go", edits: []string{`if kind == ErrUnauthenticated && !challenged {`, `if errors.Is(err, ErrUnauthenticated) && !challenged {`}},
+	{test: "TestExpectedRefusalsDoNotLockOut", file: "response.go", edits: []string{` && !challenged {`, ` {`}},
+	{test: "TestExpectedRefusalsDoNotLockOut", file: "response.go", edits: []string{`if kind == ErrUnauthenticated && !challenged {`, `if errors.Is(err, ErrUnauthenticated) && !challenged {`}},
 	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
 	{pkg: "internal/ratelimit", test: "TestIPv6NetworksCountAsOne", file: "internal/ratelimit/ratelimit.go", edits: []string{`Prefix(64)`, `Prefix(128)`}},
 	{pkg: "internal/ratelimit", test: "TestExtremes", file: "internal/ratelimit/ratelimit.go", edits: []string{`const forever = 1 << 60`, `const forever = 1e300`, `time.Duration(min(interval*`, `time.Duration(int64(interval)) * time.Duration(int64(1*`, `-1), forever)),`, `-1))),`}},
@@ -139,7 +139,7 @@ var mutations = []mutation{
 	{test: "TestFailingReceivers", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
 	{test: "TestNoClaimOutlivesDelivery", file: "signals.go", edits: []string{`for ; i < len(claims); i++ {`, `for ; false; i++ {`}},
 	{test: "TestPanickingHooks", file: "hooks.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
-	{test: "TestStatusOfBorrowedErrors", file: "errors.go", edits: []string{`if slices.Contains(kinds, err) {`, `for _, kind := range kinds { if errors.Is(err, kind) { return "", kind } }; if slices.Contains(kinds, err) {`}},
+	{test: "TestStatusOfErrorsFromUserCode", file: "errors.go", edits: []string{`if slices.Contains(kinds, err) {`, `for _, kind := range kinds { if errors.Is(err, kind) { return "", kind } }; if slices.Contains(kinds, err) {`}},
 
 	// costs
 	{test: "TestRefusedBodiesAreNotRead", file: "request.go", edits: []string{`proved, err := ep.guard.check(ctx, r, from)`, `_, _ = readBody(w, r, ep.limits, memory); proved, err := ep.guard.check(ctx, r, from)`}},

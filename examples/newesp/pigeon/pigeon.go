@@ -1,5 +1,5 @@
-// Package pigeon is an adapter for an ESP that does not exist, written outside
-// of the anymail module as anybody would write one.
+// Package pigeon is the adapter for Pigeon, an ESP that does not exist. It is outside
+// the anymail module, like an adapter of your own.
 //
 // Pigeon posts JSON arrays of events and signs them: X-Pigeon-Signature is the
 // hexadecimal HMAC-SHA256 of X-Pigeon-Time, a dot, and the body.
@@ -16,9 +16,9 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "pigeon"
 
-// Config is what the adapter has to know.
+// Config configures the adapter.
 type Config struct {
-	// SigningKeys are the webhook's signing keys, any of which may match.
+	// SigningKeys are the signing keys of the webhook, any of which may match.
 	SigningKeys anymail.KeySource
 }
 
@@ -31,7 +31,7 @@ func New(config Config) (*Adapter, error) { return &Adapter{config}, nil }
 // ESP returns "pigeon".
 func (*Adapter) ESP() string { return ESP }
 
-// Endpoints returns tracking.
+// Endpoints returns the tracking endpoint.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:         "tracking",
@@ -49,7 +49,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{tracking}
 }
 
-// event is what Pigeon posts.
+// event is one event on the wire.
 type event struct {
 	ID      string        `json:"id"`
 	Event   string        `json:"event"`

@@ -9,7 +9,7 @@ import (
 	"github.com/goanymail/anymail/anymailtest/conformance"
 )
 
-// All that a new adapter has to show.
+// The suite that every adapter passes.
 func TestConformance(t *testing.T) { conformance.Run(t, pigeonsim.New()) }
 
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, pigeonsim.New(), "tracking") }

@@ -1,4 +1,4 @@
-// Package pigeonsim plays Pigeon.
+// Package pigeonsim has the simulator of Pigeon.
 package pigeonsim
 
 import (

@@ -1,0 +1,263 @@
+package anymail_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/simulator"
+)
+
+// heap returns the bytes in use by the heap and by stacks.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+// crowd opens n requests that declare a body and send only its beginning. It
+// returns once all of them have been accepted.
+func crowd(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
+	t.Helper()
+	clients := make([]*rawClient, n)
+	for i := range clients {
+		clients[i] = dial(t, srv)
+		clients[i].begin(t, newPost(""), fmt.Sprintf("Content-Length: %d", declared), sent)
+	}
+	require.Eventually(t, func() bool { return entered.Load() == int64(n) }, time.Minute, time.Millisecond)
+	return clients
+}
+
+// counting counts the requests that reach the guard.
+func counting(entered *atomic.Int64) anymail.Option {
+	return anymail.WithHooks(anymail.Hooks{Stage: func(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
+		if stage == anymail.StageGuard {
+			entered.Add(1)
+		}
+		return ctx, nil
+	}})
+}
+
+// Limits of an adapter override those of the Dispatcher, field by field.
+func TestLimitsOfAnAdapter(t *testing.T) {
+	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet), anymail.WithLimits(anymail.Limits{Body: 1000, FormFields: 3}))
+	require.NoError(t, err)
+	var got anymail.Limits
+	a := newAcme("key")
+	a.endpoint.MaxBody = 2000
+	a.endpoint.Parser = anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+		got = p.Limits
+		return nil, nil
+	})
+	require.NoError(t, d.Register("acme", a, anymail.WithLimits(anymail.Limits{BatchEvents: 7, BodyTime: -1})))
+	srv := &testServer{url: serve(t, http.StripPrefix("/hooks", d))}
+	require.Equal(t, 200, srv.do(t, newPost("[]").sign("key", time.Now())).StatusCode)
+	require.Equal(t, anymail.Limits{
+		Body: 1000, FormFields: 3, BatchEvents: 7, BodyTime: 30 * time.Second, RequestTime: time.Minute,
+		MIMEDepth: 24, MIMEParts: 1000, MIMEHeaders: 2000, Fetch: 64 << 20,
+	}, got)
+}
+
+// While a thousand slow requests are in flight, each of which declares 60 MB, one
+// more is answered immediately, and all of them together use little memory.
+func TestThousandSlowRequests(t *testing.T) {
+	const n, declared = 1000, 60 << 20
+	var entered atomic.Int64
+	srv := newTestServer(t, newAcme(), counting(&entered), anymail.WithMaxInFlight(n),
+		anymail.WithLimits(anymail.Limits{Body: 64 << 20, BodyTime: time.Minute}))
+	before := heap()
+	clients := crowd(t, srv, &entered, n, declared, "[")
+	require.Less(t, heap()-before, int64(160<<20), "although they declare 60 GB")
+
+	resp := srv.do(t, newPost(delivered))
+	require.Equal(t, 503, resp.StatusCode)
+	require.NotEmpty(t, resp.Header.Get("Retry-After"))
+	srv.mu.Lock()
+	require.ErrorContains(t, srv.rejections[0].Err, "too many requests in flight")
+	srv.mu.Unlock()
+
+	for _, c := range clients {
+		c.Close()
+	}
+	require.NoError(t, srv.Shutdown(t.Context()), "no request is left in flight")
+}
+
+// The memory of many unauthenticated bodies is bounded in total, even if each of
+// them is below the limit.
+func TestBytesInFlight(t *testing.T) {
+	const n, sent, limit = 24, 1 << 20, 8 << 20
+	var entered atomic.Int64
+	srv := newTestServer(t, newAcme("key"), anymail.WithoutSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
+		anymail.WithLimits(anymail.Limits{Body: 2 * sent, BodyTime: time.Minute}))
+	body := bytes.Repeat([]byte{' '}, sent) // shared, so that the clients use no memory
+	refused := func() (n int) {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		for _, r := range srv.rejections {
+			if strings.Contains(r.Err.Error(), "too many bytes in flight") {
+				n++
+			}
+		}
+		return n
+	}
+	before := heap()
+	var wg sync.WaitGroup
+	clients := crowd(t, srv, &entered, n, 2*sent, "")
+	for _, c := range clients {
+		wg.Go(func() { _, _ = c.Write(body) }) // fails if the server has refused it
+	}
+	// Each body holds the bytes that it has sent, so only limit/sent of them fit.
+	require.Eventually(t, func() bool { return refused() >= n-limit/sent }, time.Minute, time.Millisecond)
+	require.Less(t, heap()-before, int64(limit+limit))
+	for _, c := range clients {
+		c.Close()
+	}
+	wg.Wait()
+
+	large := newPost("["+strings.Repeat(" ", 2*sent-2)+"]").sign("key", time.Now())
+	require.Eventually(t, func() bool { return srv.do(t, large).StatusCode != http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond, "the bytes are released")
+
+	d, err := anymail.New()
+	require.NoError(t, err)
+	err = d.Register("acme", newAcme("key"), anymail.WithMaxInFlightBytes(1))
+	require.ErrorIs(t, err, anymail.ErrConfig, "the limit is for all adapters together")
+	_, err = anymail.New(anymail.WithMaxInFlightBytes(0))
+	require.ErrorIs(t, err, anymail.ErrConfig)
+}
+
+// The decoded form counts as well.
+func TestFormsInFlight(t *testing.T) {
+	const size = 1 << 20
+	form := func(kind string) post {
+		return newPost("a="+strings.Repeat("x", size-2)).with("Content-Type", kind)
+	}
+	urlencoded := "application/x-www-form-urlencoded"
+	multipart := `Multipart/Form-Data; boundary="b"`
+	for _, tt := range []struct {
+		kind   string
+		room   int64
+		status int
+	}{
+		{"text/plain", 3 * size / 2, 415},
+		{urlencoded, 3 * size / 2, 503},
+		{urlencoded, 3 * size, 415}, // acme accepts no forms
+		{multipart, 3 * size / 2, 503},
+		{multipart, 3 * size, 415},
+	} {
+		srv := newTestServer(t, newAcme(), anymail.WithMaxInFlightBytes(tt.room))
+		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "%s, %d", tt.kind, tt.room)
+		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "the bytes are released")
+	}
+}
+
+// An adapter that is at its limit leaves room for others.
+func TestInFlightPerAdapter(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"))
+	require.NoError(t, srv.Register("narrow", newAcme("key"), anymail.WithMaxInFlight(1)))
+	entered, release := make(chan struct{}), make(chan struct{})
+	releaseOnce := sync.OnceFunc(func() { close(release) })
+	defer releaseOnce()
+	require.NoError(t, srv.Tracking.Connect("slow", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		if ev.ID == "slow" {
+			close(entered)
+			<-release
+		}
+		return nil
+	}))
+	at := func(name, body string) post {
+		p := newPost(body).sign("key", time.Now())
+		p.path = "/hooks/" + name + "/tracking/"
+		return p
+	}
+	status := make(chan int, 1)
+	go func() { status <- srv.do(t, at("narrow", `{"ID":"slow"}`)).StatusCode }()
+	<-entered
+	require.Equal(t, 503, srv.do(t, at("narrow", `{"ID":"1"}`)).StatusCode)
+	require.Equal(t, 200, srv.do(t, at("acme", `{"ID":"2"}`)).StatusCode)
+	releaseOnce()
+	require.Equal(t, 200, <-status)
+	require.True(t, errors.Is(srv.rejections[0].Err, anymail.ErrUnavailable))
+}
+
+func TestJSONBounds(t *testing.T) {
+	deep := func(n int) string {
+		return `{"ID":"1","Event":"delivered","More":` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}"
+	}
+	batch := func(n int) string { return "[" + strings.Repeat("{},", n-1) + "{}]" }
+	tests := []struct {
+		name   string
+		body   string
+		limits anymail.Limits
+		status int
+		events int
+	}{
+		{"nested 1000 deep", deep(1000), anymail.Limits{}, 200, 1},
+		{"nested a million deep", deep(1_000_000), anymail.Limits{}, 400, 0},
+		{"nested a million deep, never closed", strings.Repeat(`{"a":`, 1_000_000), anymail.Limits{}, 400, 0},
+		// All elements are the same event: the receiver runs once.
+		{"20000 elements", batch(20_000), anymail.Limits{}, 200, 1},
+		{"20001 elements", batch(20_001), anymail.Limits{}, 413, 0},
+		{"more elements than set", batch(4), anymail.Limits{BatchEvents: 3}, 413, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := newTestServer(t, newAcme(), anymail.WithLimits(tt.limits))
+			require.Equal(t, tt.status, srv.do(t, newPost(tt.body)).StatusCode)
+			require.Len(t, srv.take(), tt.events)
+		})
+	}
+}
+
+// Parts of a message that exceed the MIME limits are left out, and the rest is
+// delivered. The message is the sender's, so a refusal would only make the ESP
+// retry.
+func TestMIMEBounds(t *testing.T) {
+	const top = "Subject: s\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+	part := "--b\r\nContent-Type: application/pdf\r\n\r\nx\r\n"
+	var nested strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&nested, "Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n", i, i)
+	}
+	tests := []struct {
+		name        string
+		mime        string
+		limits      anymail.Limits
+		attachments int
+		headers     int
+	}{
+		{"2000 parts", top + "\r\n" + strings.Repeat(part, 2000) + "--b--\r\n", anymail.Limits{}, 1000, 2},
+		{"more parts than set", top + "\r\n" + strings.Repeat(part, 9) + "--b--\r\n", anymail.Limits{MIMEParts: 3}, 3, 2},
+		{"50 deep", "Subject: s\r\n" + nested.String() + "\r\nhello", anymail.Limits{}, 1, 2}, // deeper parts become one attachment, unparsed
+		{"3000 headers", strings.Repeat("X: y\r\n", 2999) + "Subject: s\r\n\r\nhello", anymail.Limits{}, 0, 2000},
+		{"more headers than set", strings.Repeat("X: y\r\n", 9) + "\r\nhello", anymail.Limits{MIMEHeaders: 4}, 0, 4},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sim := mailgunsim.New()
+			s := anymailtest.NewServer(t, sim, anymail.WithLimits(tt.limits))
+			sample, ok := sim.Sample("route-forward-mime")
+			require.True(t, ok)
+			p := simulator.NewParams()
+			p.MIME = []byte(tt.mime)
+			events := s.Send(t, sample, p)
+			require.Len(t, events, 1)
+			m := events[0].(*anymail.InboundEvent).Message
+			require.Len(t, m.Attachments, tt.attachments)
+			require.Len(t, m.Headers, tt.headers)
+		})
+	}
+}
