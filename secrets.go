@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/goanymail/anymail/internal/parsed"
+	"github.com/goanymail/anymail/internal/keycache"
 )
 
 // KeySource gives the secrets or keys that are valid now. Every request asks
@@ -70,13 +70,13 @@ const (
 // secretChecker compares credentials with shared secrets. It keeps the digests
 // of the secrets until they change.
 type secretChecker struct {
-	sums parsed.List[[sha256.Size]byte]
+	sums keycache.Cache[[sha256.Size]byte]
 }
 
 // match reports whether the Authorization header holds one of the secrets, in a
 // time that depends on neither.
 func (c *secretChecker) match(header string, secrets []string) bool {
-	sums, _ := c.sums.Of(secrets, sumStrongSecrets) // never fails
+	sums, _ := c.sums.Parse(secrets, sumStrongSecrets) // never fails
 	if len(header) > maxAuthorization {
 		return false
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/parsed"
+	"github.com/goanymail/anymail/internal/keycache"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
 )
@@ -20,13 +20,13 @@ import (
 // keySource makes of keys in the forms that Postal shows them in those that
 // package verify takes.
 func keySource(source anymail.KeySource) anymail.KeySource {
-	last := new(parsed.List[string])
+	last := new(keycache.Cache[string])
 	return anymail.KeyFunc(func(ctx context.Context) ([]string, error) {
 		texts, err := source.Keys(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return last.Of(texts, parseKeys)
+		return last.Parse(texts, parseKeys)
 	})
 }
 

@@ -52,7 +52,7 @@ var mutations = []mutation{
 	{test: "TestOptionsRefuseEmptyLists", file: "options.go", edits: []string{`s.fail("WithAllowedAddresses", "must have an address")`, `s.allowed = nil; return`}},
 	{test: "TestRegisterRefuses", file: "options.go", edits: []string{`if err := checkSecret(secret); err != nil {`, `if err := checkSecret(secret); false {`}},
 	{test: "TestRotationWhileServing", file: "secrets.go", edits: []string{`if checkSecret(secret) == nil {`, `if true {`}},
-	{test: "TestRotationWhileServing", file: "internal/parsed/parsed.go", edits: []string{`slices.Equal(last.texts, texts)`, `len(texts) > 0`}},
+	{test: "TestRotationWhileServing", file: "internal/keycache/keycache.go", edits: []string{`slices.Equal(last.keys, keys)`, `len(keys) > 0`}},
 	{test: "TestRotationUnderLoad", file: "secrets.go", race: true, edits: []string{`keys = slices.Clone(keys)`, `if old := r.keys.Load(); old != nil { keys = append((*old)[:0], keys...) } else { keys = append([]string(nil), keys...) }`}},
 	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secrets.match(header[0], secrets) {`, `if !g.secrets.match(header[0], secrets) {`}},
 	{test: "TestSharedSecretHeader", file: "guard.go", edits: []string{`if len(header) != 1 || !g.secrets.match(header[0], secrets) {`, `if len(header) != 1 || !g.secrets.match(header[0], secrets) && false {`}},
