@@ -142,32 +142,3 @@ func BenchmarkPublicKey(b *testing.B) {
 		})
 	}
 }
-
-// BenchmarkSNS has its certificate at hand. What it does on top of the floor
-// is to read the JSON, which the parser does once more.
-func BenchmarkSNS(b *testing.B) {
-	a := newAuthority()
-	v := verify.SNS{TopicARNs: []string{topic}, Client: serving(a.leaf("sns.amazonaws.com")).client()}.Verifier()
-	m := notification()
-	a.sign(m, "2")
-	p := posted(b, m)
-	signature, _ := base64.StdEncoding.DecodeString(m.Signature)
-	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageID + "\nTimestamp\n" + m.Timestamp + "\nTopicArn\n" + m.TopicArn + "\nType\nNotification\n"
-	floor(b, "floor", func() bool {
-		return rsa.VerifyPKCS1v15(&a.key.PublicKey, crypto.SHA256, sha256Of(text), signature) == nil
-	})
-	floor(b, "parse", func() bool {
-		_, err := verify.ParseSNS(p.Body)
-		return err == nil
-	})
-	measure(b, "verify", v, p, true)
-	forged := *m
-	forged.Message += "x"
-	measure(b, "forged", v, posted(b, forged), false)
-	forged = *m
-	forged.TopicArn += "x"
-	measure(b, "other-topic", v, posted(b, forged), false)
-	forged = *m
-	forged.SigningCertURL = "https://sns.example.com/x.pem"
-	measure(b, "other-host", v, posted(b, forged), false)
-}

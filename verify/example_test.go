@@ -72,20 +72,6 @@ func ExampleStandardWebhooks() {
 	// Output: 2021-02-25 15:02:10 +0000 UTC g0hM9S <nil>
 }
 
-func ExampleSNS() {
-	v := verify.SNS{
-		TopicARNs:     []string{"arn:aws:sns:eu-west-1:123456789012:mail"},
-		RequireSHA256: true, // where the topic has SignatureVersion 2
-	}.Verifier()
-
-	_, err := v.Verify(context.Background(), &anymail.Payload{Body: []byte(`{
-		"Type": "Notification",
-		"TopicArn": "arn:aws:sns:eu-west-1:999999999999:of-somebody-else"
-	}`)})
-	fmt.Println(err)
-	// Output: not authenticated: not a topic that is configured
-}
-
 // The p= tag of a DKIM record.
 func ExampleParsePublicKey() {
 	key, err := verify.ParsePublicKey("v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")

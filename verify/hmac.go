@@ -4,13 +4,15 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"sync"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/trace"
 )
 
-// HMAC verifies a keyed hash. Keys and Signatures must be set.
+// HMAC verifies a keyed hash. Keys must be set, and either Signatures or Claims.
 type HMAC struct {
 	Keys anymail.KeySource
 	// Hash is SHA-256 if nil.
@@ -18,33 +20,20 @@ type HMAC struct {
 	// DecodeKey turns a key as the ESP shows it into bytes. If nil, the key is
 	// its own bytes. An empty key never verifies anything.
 	DecodeKey func(string) ([]byte, error)
-	// Signatures finds the signatures.
+	// Signatures reads the signatures, at most 16.
 	Signatures Signatures
 	// Content is [Body] if nil.
 	Content Content
-	// SignedAt finds the signed time, if the ESP signs one.
+	// SignedAt reads the signed time, if the ESP signs one.
 	SignedAt SignedAt
+	// Claims, if set, replaces Signatures, Content and SignedAt.
+	Claims Claims
 }
 
-// Verifier returns the verifier that h describes. The nonce is the MAC.
+// Verifier returns the verifier that h describes. The fingerprint is the MAC.
 func (h HMAC) Verifier() anymail.Verifier {
-	if h.Content == nil {
-		h.Content = Body
-	}
-	return verifier(h.Keys, h.parse, func(p *anymail.Payload) (*claim, error) {
-		if h.Signatures == nil {
-			return nil, errMissing
-		}
-		macs, err := h.Signatures(p)
-		if err != nil {
-			return nil, err
-		}
-		if len(macs) > maxMACs {
-			return nil, errEncoding
-		}
-		c := &claim{macs: macs}
-		return c, c.read(p, h.SignedAt, h.Content)
-	})
+	s := scheme{signatures: h.Signatures, content: h.Content, signedAt: h.SignedAt, claims: h.Claims, most: maxMACs}
+	return verifier(h.Keys, h.parse, s.read)
 }
 
 // maxMACs bounds how many signatures one request may offer to a keyed hash. A
@@ -60,7 +49,7 @@ func (h HMAC) parse(text string) (key, error) {
 		}
 	}
 	if len(secret) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, errEmptyKey
 	}
 	newHash := h.Hash
 	if newHash == nil {
@@ -69,8 +58,10 @@ func (h HMAC) parse(text string) (key, error) {
 	return &macKey{newHash().Size(), sync.Pool{New: func() any { return hmac.New(newHash, secret) }}}, nil
 }
 
-// macKey keeps keyed hashes that are ready to be used: to make one takes three
-// times as long as to hash a short body.
+var errEmptyKey = errors.New("it is empty")
+
+// macKey keeps keyed hashes for reuse: making one takes three times as long as
+// hashing a short body.
 type macKey struct {
 	size int
 	pool sync.Pool
@@ -84,9 +75,7 @@ func (k *macKey) prove(c *claim) []byte {
 	if !fits {
 		return nil // without hashing the body
 	}
-	h := k.pool.Get().(hash.Hash)
-	defer k.pool.Put(h)
-	sum := macOf(h, c)
+	sum := k.mac(c.Content)
 	for _, mac := range c.macs {
 		if hmac.Equal(sum, mac) {
 			return sum
@@ -95,10 +84,16 @@ func (k *macKey) prove(c *claim) []byte {
 	return nil
 }
 
-func macOf(h hash.Hash, c *claim) []byte {
+func (k *macKey) mac(content [][]byte) []byte {
+	h := k.pool.Get().(hash.Hash)
+	defer k.pool.Put(h)
 	h.Reset()
-	for _, chunk := range c.chunks {
+	for _, chunk := range content {
 		_, _ = h.Write(chunk) // a hash never fails
 	}
 	return h.Sum(nil)
+}
+
+func (k *macKey) explain(c *claim) trace.Attempt {
+	return trace.Attempt{Kind: fmt.Sprintf("HMAC of %d bits", 8*k.size), Expected: k.mac(c.Content)}
 }

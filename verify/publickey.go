@@ -14,61 +14,50 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/trace"
 )
 
-// PublicKey verifies a signature made with a private key: ECDSA, RSA
-// (PKCS #1 v1.5) or Ed25519, whichever kind the configured key is of; the
-// message has no say in it. Keys and Signatures must be set.
+// PublicKey verifies a signature that a private key made: ECDSA, RSA (PKCS #1
+// v1.5) or Ed25519. The kind of the configured key decides, never the request.
+// Keys must be set, and either Signatures or Claims.
 type PublicKey struct {
-	// Keys are PEM or base64 DER, as [ParsePublicKey] takes them.
+	// Keys are PEM or base64 DER, as [ParsePublicKey] accepts them.
 	Keys anymail.KeySource
 	// Hash is SHA-256 if 0. Ed25519 signs the content itself.
 	Hash crypto.Hash
-	// Signatures finds the signatures, at most four.
+	// Signatures reads the signatures, at most four.
 	Signatures Signatures
 	// Content is [Body] if nil.
 	Content Content
-	// SignedAt finds the signed time, if the ESP signs one.
+	// SignedAt reads the signed time, if the ESP signs one.
 	SignedAt SignedAt
+	// Claims, if set, replaces Signatures, Content and SignedAt.
+	Claims Claims
 }
 
-// Verifier returns the verifier that k describes. The nonce is the digest of
-// the content and not the signature, of which there can be several valid ones.
+// Verifier returns the verifier that k describes. The fingerprint is the digest
+// of the content: a content can have several valid signatures.
 func (k PublicKey) Verifier() anymail.Verifier {
 	if k.Hash == 0 {
 		k.Hash = crypto.SHA256
 	}
-	if k.Content == nil {
-		k.Content = Body
+	s := scheme{signatures: k.Signatures, content: k.Content, signedAt: k.SignedAt, claims: k.Claims, most: maxSignatures, public: true}
+	return verifier(k.Keys, k.parse, s.read)
+}
+
+func (k PublicKey) parse(text string) (key, error) {
+	if !k.Hash.Available() {
+		return nil, errors.New("its hash is not linked into the program")
 	}
-	parse := func(text string) (key, error) {
-		if !k.Hash.Available() {
-			return nil, errors.New("its hash is not linked into the program")
-		}
-		public, err := ParsePublicKey(text)
-		return publicKey{public, k.Hash}, err
-	}
-	return verifier(k.Keys, parse, func(p *anymail.Payload) (*claim, error) {
-		if k.Signatures == nil {
-			return nil, errMissing
-		}
-		signatures, err := k.Signatures(p)
-		if err != nil {
-			return nil, err
-		}
-		if len(signatures) > maxSignatures {
-			return nil, errEncoding
-		}
-		c := &claim{signatures: signatures}
-		return c, c.read(p, k.SignedAt, k.Content)
-	})
+	public, err := ParsePublicKey(text)
+	return publicKey{public, k.Hash}, err
 }
 
 // maxSignatures bounds how many signatures one request may offer to a public
-// key, since every one is tried: two during a rotation, and some to spare.
+// key, since each one is tried. A rotation needs two.
 const maxSignatures = 4
 
-// publicKey is a public key and the hash that goes with it.
+// publicKey is a public key and the hash that is used with it.
 type publicKey struct {
 	public crypto.PublicKey
 	hash   crypto.Hash
@@ -90,15 +79,19 @@ func (k publicKey) valid(c *claim, signature []byte) bool {
 	case *rsa.PublicKey:
 		return len(signature) == public.Size() && rsa.VerifyPKCS1v15(public, k.hash, c.sum(k.hash), signature) == nil
 	case ed25519.PublicKey:
-		return len(signature) == ed25519.SignatureSize && ed25519.Verify(public, c.content(), signature)
+		return len(signature) == ed25519.SignatureSize && ed25519.Verify(public, c.joined(), signature)
 	}
 	return false
 }
 
+func (k publicKey) explain(c *claim) trace.Attempt {
+	return trace.PublicKey(k.public, k.hash, c.sum(k.hash), c.signatures)
+}
+
 // ParsePublicKey reads one public key (PKIX, or PKCS #1 for RSA) in PEM or in
-// base64 DER, with or without line breaks, also as the p= tag of a DKIM
-// record. An Ed25519 key may also be the base64 of its 32 bytes alone. RSA
-// keys of less than 1024 or more than 8192 bits are refused.
+// base64 DER, with or without line breaks, or as the p= tag of a DKIM record. An
+// Ed25519 key may also be the base64 of its 32 bytes alone. It refuses RSA keys
+// of less than 1024 or more than 8192 bits.
 func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	text = strings.TrimSpace(text)
 	var der []byte
@@ -140,7 +133,7 @@ func ParsePublicKey(text string) (crypto.PublicKey, error) {
 	return public, nil
 }
 
-// maxRSABits bounds what one verification can cost; crypto/tls has the same.
+// maxRSABits bounds the cost of one verification, as in crypto/tls.
 const maxRSABits = 8192
 
 func checkRSA(public *rsa.PublicKey) error {

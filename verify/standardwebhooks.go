@@ -13,15 +13,15 @@ import (
 
 // StandardWebhooks describes the scheme of standardwebhooks.com: a list of
 // signatures over id, timestamp and body, "v1," by HMAC-SHA256 and "v1a," by
-// Ed25519. The kind of the configured key decides which of them count.
+// Ed25519. The kind of the configured key decides which of them it tries.
 //
 // Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type StandardWebhooks struct {
-	// Keys are as the ESP shows them: secrets that are "whsec_" and base64, or
-	// public keys that are "whpk_" and base64.
+	// Keys are as the ESP shows them: secrets ("whsec_" and base64) or public
+	// keys ("whpk_" and base64).
 	Keys anymail.KeySource
-	// Prefix is that of the header names, "webhook-" if empty; Svix, the
-	// scheme's ancestor, has "svix-".
+	// Prefix begins the header names. It is "webhook-" if empty; Svix, from which
+	// the scheme comes, has "svix-".
 	Prefix string
 	// DecodeKey decodes a secret. It is [DecodeWebhookSecret] if nil.
 	DecodeKey func(string) ([]byte, error)
@@ -38,12 +38,12 @@ func (s StandardWebhooks) Verifier() anymail.Verifier {
 	name := http.CanonicalHeaderKey(s.Prefix + "signature")
 	at := UnixHeader(s.Prefix + "timestamp")
 	content := HeadersAndBody(".", s.Prefix+"id", s.Prefix+"timestamp")
-	return verifier(s.Keys, s.parse, func(p *anymail.Payload) (*claim, error) {
-		c, err := versionedList(p, name)
-		if err != nil {
+	return verifier(s.Keys, s.parse, func(p *anymail.Payload) ([]claim, error) {
+		claims := make([]claim, 1)
+		if err := readVersions(p, name, &claims[0]); err != nil {
 			return nil, err
 		}
-		return c, c.read(p, at, content)
+		return claims, claims[0].fill(p, at, content)
 	})
 }
 
@@ -54,7 +54,7 @@ func (s StandardWebhooks) parse(text string) (key, error) {
 	}
 	public, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || len(public) != ed25519.PublicKeySize {
-		return nil, errors.New("it is no Ed25519 key")
+		return nil, errors.New("it is not an Ed25519 key")
 	}
 	return publicKey{ed25519.PublicKey(public), crypto.SHA256}, nil
 }
@@ -64,12 +64,12 @@ func DecodeWebhookSecret(secret string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 }
 
-func versionedList(p *anymail.Payload, name string) (*claim, error) {
+// readVersions reads the list of signatures, each with its version.
+func readVersions(p *anymail.Payload, name string, c *claim) error {
 	value, err := Header(p, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := new(claim)
 	for entry := range strings.FieldsSeq(value) {
 		version, encoded, _ := strings.Cut(entry, ",")
 		list, most := &c.macs, maxMACs
@@ -78,19 +78,19 @@ func versionedList(p *anymail.Payload, name string) (*claim, error) {
 		case "v1a":
 			list, most = &c.signatures, maxSignatures
 		default:
-			continue // of a version that may come one day
+			continue // a later version
 		}
-		if len(*list) == most || len(encoded) > maxSignatureText {
-			return nil, errEncoding
+		if len(*list) == most {
+			return errEncoding
 		}
-		signature, err := decodeBase64(encoded)
-		if err != nil || len(signature) == 0 {
-			return nil, errEncoding
+		signature, err := Base64(encoded)
+		if err != nil {
+			return err
 		}
 		*list = append(*list, signature)
 	}
 	if c.macs == nil && c.signatures == nil {
-		return nil, errMissing
+		return errMissing
 	}
-	return c, nil
+	return nil
 }

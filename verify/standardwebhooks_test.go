@@ -86,7 +86,7 @@ func TestStandardWebhooks(t *testing.T) {
 		{"the prefix is no part of the key", []string{"whsec_" + secret}, headers(v1), nil, 0, "unavailable: signature key: it cannot be decoded"},
 		{"other id", []string{secret}, replace(1, id+"x"), nil, 0, mismatch},
 		{"other time", []string{secret}, replace(3, "1649367554"), nil, 0, mismatch},
-		{"id with a dot", []string{secret}, replace(1, id+".1"), nil, 0, border},
+		{"id with a dot", []string{secret}, replace(1, id+".1"), nil, 0, separator},
 		{"time with a fraction", []string{secret}, replace(3, "1649367553.0"), nil, 0, timestamp},
 		{"unknown version only", []string{secret}, headers("v2," + strings.TrimPrefix(v1, "v1,")), nil, 0, noSignature},
 		{"no version", []string{secret}, headers(strings.TrimPrefix(v1, "v1,")), nil, 0, noSignature},
@@ -113,7 +113,7 @@ func TestStandardWebhooks(t *testing.T) {
 		{"empty key", []string{""}, headers(v1), nil, 0, "unavailable: signature key: it is empty"},
 		{"prefix without key", []string{"whsec_"}, headers(v1), nil, 0, "unavailable: signature key: it is empty"},
 		{"private key", []string{"whsk_" + public[5:]}, headers(v1a), nil, 0, "unavailable: signature key: it cannot be decoded"},
-		{"public key of another length", []string{"whpk_AAAA"}, headers(v1a), nil, 0, "unavailable: signature key: it is no Ed25519 key"},
+		{"public key of another length", []string{"whpk_AAAA"}, headers(v1a), nil, 0, "unavailable: signature key: it is not an Ed25519 key"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,17 +23,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/trace"
 	"github.com/goanymail/anymail/verify"
 )
 
-// traced verifies p and returns the steps along with the answer.
-func traced(t *testing.T, v anymail.Verifier, p *anymail.Payload) ([]verify.Step, error) {
+// traced verifies p and returns the steps and the result.
+func traced(t *testing.T, v anymail.Verifier, p *anymail.Payload) ([]trace.Step, error) {
 	t.Helper()
-	var steps []verify.Step
-	ctx := verify.WithTrace(t.Context(), func(s verify.Step) { steps = append(steps, s) })
+	var steps []trace.Step
+	ctx := trace.With(t.Context(), func(s trace.Step) { steps = append(steps, s) })
 	proof, err := v.Verify(ctx, p)
 	plain, plainErr := v.Verify(t.Context(), p)
-	require.Equal(t, plainErr, err, "the trace changes no answer")
+	require.Equal(t, plainErr, err, "the trace changes no result")
 	require.Empty(t, cmp.Diff(plain, proof))
 	return steps, err
 }
@@ -48,16 +49,16 @@ func TestTraceHMAC(t *testing.T) {
 	valid := mac("key", "1790000000.body")
 	steps, err := traced(t, v, request("body", "X-Sig", valid, "X-Time", "1790000000"))
 	require.NoError(t, err)
-	want := verify.Step{
+	want := trace.Step{
 		Offered:  [][]byte{unhex(t, valid)},
 		Content:  [][]byte{[]byte("1790000000"), []byte("."), []byte("body")},
 		SignedAt: time.Unix(1790000000, 0).UTC(),
-		Attempts: []verify.Attempt{
+		Attempts: []trace.Attempt{
 			{Key: 0, Kind: "HMAC of 256 bits", Expected: unhex(t, mac("older", "1790000000.body"))},
 			{Key: 1, Kind: "HMAC of 256 bits", Expected: unhex(t, valid), Valid: true},
 		},
 	}
-	require.Empty(t, cmp.Diff([]verify.Step{want}, steps, cmpopts.EquateErrors()))
+	require.Empty(t, cmp.Diff([]trace.Step{want}, steps, cmpopts.EquateErrors()))
 
 	// A signature of another length is refused without a hash, but explained.
 	steps, err = traced(t, v, request("body", "X-Sig", valid[:40], "X-Time", "1790000000"))
@@ -68,17 +69,17 @@ func TestTraceHMAC(t *testing.T) {
 
 	steps, err = traced(t, v, request("body", "X-Time", "1790000000"))
 	require.EqualError(t, err, noSignature)
-	require.Equal(t, []verify.Step{{Err: err}}, steps)
+	require.Equal(t, []trace.Step{{Err: err}}, steps)
 }
 
 func TestTraceNoKey(t *testing.T) {
 	v := verify.HMAC{Signatures: verify.HexHeader("X-Sig")}.Verifier()
 	steps, err := traced(t, v, request("body", "X-Sig", "00"))
 	require.EqualError(t, err, noKeys)
-	require.Equal(t, []verify.Step{{Offered: [][]byte{{0}}, Content: [][]byte{[]byte("body")}, Err: err}}, steps)
+	require.Equal(t, []trace.Step{{Offered: [][]byte{{0}}, Content: [][]byte{[]byte("body")}, Err: err}}, steps)
 }
 
-// Of an RSA signature can be told what it is of.
+// An RSA signature shows which digest it covers.
 func TestTracePublicKey(t *testing.T) {
 	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
@@ -102,14 +103,14 @@ func TestTracePublicKey(t *testing.T) {
 				steps, err := traced(t, v, request(body, "X-Sig", hex.EncodeToString(signature)))
 				require.Len(t, steps, 1)
 				require.Equal(t, err, steps[0].Err)
-				want := verify.Attempt{Kind: tt.kind, Valid: body == "body"}
+				want := trace.Attempt{Kind: tt.kind, Valid: body == "body"}
 				if tt.digested {
 					want.Digest = sha256Of(body)
 				}
 				if tt.signed {
 					want.Signed = sha256Of("body")
 				}
-				require.Equal(t, []verify.Attempt{want}, steps[0].Attempts)
+				require.Equal(t, []trace.Attempt{want}, steps[0].Attempts)
 				require.Equal(t, want.Valid, err == nil)
 			}
 		})
@@ -129,58 +130,22 @@ func TestTraceToken(t *testing.T) {
 	v := verify.Token{Keys: anymail.Keys("one", "two"), Header: "X-Token"}.Verifier()
 	steps, err := traced(t, v, request("", "X-Token", "two"))
 	require.NoError(t, err)
-	require.Equal(t, []verify.Step{{Offered: [][]byte{[]byte("two")}, Attempts: []verify.Attempt{
+	require.Equal(t, []trace.Step{{Offered: [][]byte{[]byte("two")}, Attempts: []trace.Attempt{
 		{Key: 0, Kind: "secret", Expected: []byte("one")},
 		{Key: 1, Kind: "secret", Expected: []byte("two"), Valid: true},
 	}}}, steps)
 
 	steps, err = traced(t, v, request(""))
 	require.EqualError(t, err, noSignature)
-	require.Equal(t, []verify.Step{{Header: "X-Token", Err: err}}, steps)
+	require.Equal(t, []trace.Step{{Header: "X-Token", Err: err}}, steps)
 
 	bearer := verify.Token{Keys: anymail.Keys("one"), Scheme: "Bearer"}.Verifier()
 	steps, err = traced(t, bearer, request("", "Authorization", "Basic b25l"))
 	require.EqualError(t, err, mismatch)
-	require.Equal(t, []verify.Step{{Header: "Authorization", Err: err}}, steps)
+	require.Equal(t, []trace.Step{{Header: "Authorization", Err: err}}, steps)
 }
 
-func TestTraceSNS(t *testing.T) {
-	a := newAuthority()
-	v := verify.SNS{TopicARNs: []string{topic}, Client: serving(a.leaf("sns.amazonaws.com")).client()}.Verifier()
-	m := notification()
-	a.sign(m, "2")
-	p := posted(t, m)
-	p.ReceivedAt = snsNow
-	steps, err := traced(t, v, p)
-	require.NoError(t, err)
-	require.Len(t, steps, 1)
-	require.True(t, steps[0].Attempts[0].Valid)
-	require.Equal(t, m.Time(), steps[0].SignedAt)
-	require.Contains(t, string(steps[0].Content[0]), "MessageId\n"+m.MessageID)
-	signed := steps[0].Attempts[0].Signed
-
-	m.Message += "!"
-	p = posted(t, m)
-	p.ReceivedAt = snsNow
-	steps, err = traced(t, v, p)
-	require.EqualError(t, err, mismatch)
-	require.Equal(t, err, steps[0].Err)
-	require.Equal(t, signed, steps[0].Attempts[0].Signed, "what the topic's owner signed")
-	offered := steps[0].Offered
-	require.NotEqual(t, signed, steps[0].Attempts[0].Digest)
-
-	// Without the certificate there is nothing to compare with.
-	v = verify.SNS{TopicARNs: []string{topic}, Client: serving(nil).client()}.Verifier()
-	steps, err = traced(t, v, p)
-	require.Error(t, err)
-	require.Equal(t, err, steps[0].Err)
-	require.Equal(t, offered, steps[0].Offered)
-	require.Contains(t, string(steps[0].Content[0]), "MessageId\n"+m.MessageID)
-	require.Equal(t, m.Time(), steps[0].SignedAt)
-	require.Empty(t, steps[0].Attempts)
-}
-
-// A verifier of several tells the steps of those that were asked.
+// Any records the steps of those verifiers that it asked.
 func TestTraceAny(t *testing.T) {
 	v := verify.Any(
 		verify.Token{Keys: anymail.Keys("secret"), Header: "X-Token"}.Verifier(),
@@ -192,17 +157,11 @@ func TestTraceAny(t *testing.T) {
 	require.NoError(t, steps[1].Err)
 }
 
-// What is computed goes to the trace alone: an error ends up in a log, with or
-// without a trace.
+// Only the trace holds computed values: errors reach logs, with or without a
+// trace.
 func TestErrorsHoldNothingComputed(t *testing.T) {
-	a := newAuthority()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
-	m := notification()
-	a.sign(m, "2")
-	m.Message += "!"
-	sns := posted(t, m)
-	sns.ReceivedAt = snsNow
 	secret := base64.StdEncoding.EncodeToString([]byte("0123456789abcdef01234567"))
 	for name, tt := range map[string]struct {
 		v anymail.Verifier
@@ -212,7 +171,6 @@ func TestErrorsHoldNothingComputed(t *testing.T) {
 		"token":    {verify.Token{Keys: anymail.Keys("the-token"), Header: "X-Token"}.Verifier(), request("", "X-Token", "the-guess")},
 		"RSA":      {verify.PublicKey{Keys: anymail.Keys(publicPEM(t, rsaKey.Public())), Signatures: verify.HexHeader("X-Sig")}.Verifier(), request("body", "X-Sig", hex.EncodeToString(sign(t, rsaKey, crypto.SHA256, "another")))},
 		"standard": {verify.StandardWebhooks{Keys: anymail.Keys("whsec_" + secret)}.Verifier(), request("body", "Webhook-Id", "m", "Webhook-Timestamp", "1790000000", "Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(make([]byte, 32)))},
-		"SNS":      {verify.SNS{TopicARNs: []string{topic}, Client: serving(a.leaf("sns.amazonaws.com")).client()}.Verifier(), sns},
 	} {
 		t.Run(name, func(t *testing.T) {
 			steps, err := traced(t, tt.v, tt.p)
@@ -247,21 +205,21 @@ func TestErrorsHoldNothingComputed(t *testing.T) {
 
 type otherKey struct{}
 
-// Without a trace nothing is made and nothing is called.
+// Without a trace nothing is allocated and nothing is called.
 func TestNoTrace(t *testing.T) {
 	ctx := context.WithValue(t.Context(), otherKey{}, 1)
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		verify.Trace(ctx, func() verify.Step {
+		trace.Record(ctx, func() trace.Step {
 			t.Error("called")
-			return verify.Step{}
+			return trace.Step{}
 		})
 	}))
 }
 
-// On a developer's own machine: why does this request not verify?
-func ExampleWithTrace() {
+// A developer's tool shows why a request does not verify.
+func Example_trace() {
 	v := verify.HMAC{Keys: anymail.Keys("key"), Signatures: verify.HexHeader("X-Signature")}.Verifier()
-	ctx := verify.WithTrace(context.Background(), func(s verify.Step) {
+	ctx := trace.With(context.Background(), func(s trace.Step) {
 		fmt.Printf("offered  %x\n", s.Offered[0])
 		fmt.Printf("computed %.8x...\n", s.Attempts[0].Expected)
 	})

@@ -23,7 +23,7 @@ import (
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/simulator"
-	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/verify/sns"
 )
 
 // rawHTTP, curlCommand and harFile write a request down as people do.
@@ -189,7 +189,7 @@ func (e *esp) args(t *testing.T, r simulator.Request) []string {
 		args = append(args, "--key", e.credential.Config)
 	}
 	if e.aws != nil {
-		m, err := verify.ParseSNS(r.Body)
+		m, err := sns.Parse(r.Body)
 		require.NoError(t, err)
 		get, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.SigningCertURL, nil)
 		require.NoError(t, err)

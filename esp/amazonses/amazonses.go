@@ -17,7 +17,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/verify/sns"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -45,7 +45,7 @@ type Config struct {
 	// SubscriptionConfirmation instead of confirming it. An error makes SNS
 	// ask again. If nil, a subscription is confirmed if the request carried
 	// the shared secret, and otherwise refused.
-	OnSubscription func(context.Context, *verify.SNSMessage) error
+	OnSubscription func(context.Context, *sns.Message) error
 	// Objects gets messages that a receipt rule has stored in S3, from one of
 	// Buckets; it is needed for such rules only. Package
 	// github.com/goanymail/anymail/esp/amazonses/s3 has one.
@@ -71,26 +71,26 @@ type ObjectGetter interface {
 // Adapter is the adapter for one AWS account.
 type Adapter struct {
 	config Config
-	sns    verify.SNS
+	sns    *sns.Verifier
 }
 
 // New returns an adapter. It returns an error that is [anymail.ErrConfig] where
 // a topic is not an ARN of an SNS topic, or Objects is set without Buckets.
 func New(config Config) (*Adapter, error) {
 	for _, arn := range config.TopicARNs {
-		if _, ok := verify.AWSSNS(arn); !ok {
+		if _, ok := sns.AWS(arn); !ok {
 			return nil, anymail.Misconfigured("amazonses.Config.TopicARNs", "%q is not the ARN of an SNS topic", arn)
 		}
 	}
 	if config.Objects != nil && len(config.Buckets) == 0 {
 		return nil, anymail.Misconfigured("amazonses.Config.Buckets", "must name the buckets of Objects")
 	}
-	return &Adapter{config, verify.SNS{
+	return &Adapter{config, sns.New(sns.Options{
 		TopicARNs:     config.TopicARNs,
 		RequireSHA256: config.RequireSHA256,
 		Roots:         config.Roots,
 		Client:        config.Client,
-	}}, nil
+	})}, nil
 }
 
 // ESP returns "amazonses".
@@ -123,15 +123,14 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 // verifier takes what SNS has signed and, if told to, what looks like one of
 // the two things that AWS does not sign.
 func (a *Adapter) verifier() anymail.Verifier {
-	signed := a.sns.Verifier()
 	if !a.config.AcceptUnsigned {
-		return signed
+		return a.sns
 	}
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		if _, err := verify.ParseSNS(p.Body); err != nil && p.SecretProved && a.unsigned(p) {
+		if _, err := sns.Parse(p.Body); err != nil && p.SecretProved && a.unsigned(p) {
 			return anymail.Proof{}, nil
 		}
-		return signed.Verify(ctx, p)
+		return a.sns.Verify(ctx, p)
 	})
 }
 
@@ -146,14 +145,14 @@ func (a *Adapter) unsigned(p *anymail.Payload) bool {
 
 // handshake answers what SNS has to say for itself.
 func (a *Adapter) handshake(ctx context.Context, p *anymail.Payload) (*anymail.Reply, error) {
-	if wire.StringMember(p.Body, "Type") == verify.SNSNotification {
+	if wire.StringMember(p.Body, "Type") == sns.Notification {
 		return nil, nil // without reading all of it for that
 	}
-	m, err := verify.ParseSNS(p.Body)
+	m, err := sns.Parse(p.Body)
 	switch {
-	case err == nil && m.Type == verify.SNSSubscriptionConfirmation:
+	case err == nil && m.Type == sns.SubscriptionConfirmation:
 		return &anymail.Reply{}, a.subscribe(ctx, p, m)
-	case err == nil && m.Type == verify.SNSUnsubscribeConfirmation:
+	case err == nil && m.Type == sns.UnsubscribeConfirmation:
 		a.logger().WarnContext(ctx, "anymail: Amazon SNS ended a subscription; its topic's events do not come any more",
 			slog.String("name", p.Name), slog.String("topic", m.TopicArn))
 		return &anymail.Reply{}, nil
@@ -161,7 +160,7 @@ func (a *Adapter) handshake(ctx context.Context, p *anymail.Payload) (*anymail.R
 	return nil, nil
 }
 
-func (a *Adapter) subscribe(ctx context.Context, p *anymail.Payload, m *verify.SNSMessage) error {
+func (a *Adapter) subscribe(ctx context.Context, p *anymail.Payload, m *sns.Message) error {
 	switch {
 	case a.config.OnSubscription != nil:
 		return a.config.OnSubscription(ctx, m)

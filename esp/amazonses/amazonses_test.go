@@ -26,7 +26,7 @@ import (
 	"github.com/goanymail/anymail/internal/espdoc"
 	"github.com/goanymail/anymail/internal/esptest"
 	"github.com/goanymail/anymail/simulator"
-	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/verify/sns"
 )
 
 func TestConformance(t *testing.T) { conformance.Run(t, amazonsessim.New()) }
@@ -37,8 +37,8 @@ func TestConformanceUnsigned(t *testing.T) {
 
 const topic = "arn:aws:sns:eu-west-1:123456789012:mail"
 
-// sns puts a message into the JSON that SNS posts.
-func sns(t testing.TB, message string) simulator.Request {
+// notify puts a message into the JSON that SNS posts.
+func notify(t testing.TB, message string) simulator.Request {
 	t.Helper()
 	body, err := json.MarshalIndent(map[string]string{
 		"Type": "Notification", "MessageId": "11111111-2222-5333-8444-555555555555", "TopicArn": topic,
@@ -52,7 +52,7 @@ func sns(t testing.TB, message string) simulator.Request {
 func parse(t testing.TB, config amazonses.Config, record string) ([]anymail.Event, error) {
 	t.Helper()
 	adapter := esptest.New(t, amazonses.New, config)
-	return simulator.Parse(adapter, sns(t, record))
+	return simulator.Parse(adapter, notify(t, record))
 }
 
 func tracking(t testing.TB, record string) []*anymail.TrackingEvent {
@@ -409,7 +409,7 @@ func TestStrangeMessages(t *testing.T) {
 func TestTooManyRecipients(t *testing.T) {
 	adapter, err := amazonses.New(amazonses.Config{})
 	require.NoError(t, err)
-	r := sns(t, `{"eventType":"Send","mail":{"destination":["a@example.com","b@example.com","c@example.com"]}}`)
+	r := notify(t, `{"eventType":"Send","mail":{"destination":["a@example.com","b@example.com","c@example.com"]}}`)
 	p := &anymail.Payload{Body: r.Body, Limits: anymail.Limits{BatchEvents: 2}}
 	_, err = adapter.Endpoints()[0].Parser.ParseEvents(t.Context(), p)
 	require.ErrorIs(t, err, anymail.ErrTooLarge)
@@ -522,7 +522,7 @@ func (c *cloud) sim(change func(*amazonses.Config)) *simulator.Simulator {
 func TestSubscriptionConfirmation(t *testing.T) {
 	withoutSecret := anymail.WithoutSharedSecret()
 	var asked []string
-	note := func(_ context.Context, m *verify.SNSMessage) error {
+	note := func(_ context.Context, m *sns.Message) error {
 		asked = append(asked, m.TopicArn)
 		return nil
 	}
@@ -545,7 +545,7 @@ func TestSubscriptionConfirmation(t *testing.T) {
 		{
 			name: "the user cannot decide yet",
 			change: func(c *amazonses.Config) {
-				c.OnSubscription = func(context.Context, *verify.SNSMessage) error { return errors.New("no") }
+				c.OnSubscription = func(context.Context, *sns.Message) error { return errors.New("no") }
 			},
 			status: 500,
 		},
@@ -608,7 +608,7 @@ func TestUnsigned(t *testing.T) {
 	bridged := `{"version":"0","id":"e1","detail-type":"Email Sent","source":"aws.ses","time":"2026-09-21T15:00:01Z","detail":` + record + `}`
 	raw := http.Header{"X-Amz-Sns-Rawdelivery": {"true"}, "X-Amz-Sns-Message-Id": {"m1"}, "X-Amz-Sns-Topic-Arn": {topic}}
 	other := http.Header{"X-Amz-Sns-Rawdelivery": {"true"}, "X-Amz-Sns-Message-Id": {"m1"}, "X-Amz-Sns-Topic-Arn": {topic + "-2"}}
-	notification := string(sns(t, record).Body)
+	notification := string(notify(t, record).Body)
 	tests := []struct {
 		name   string
 		change func(*amazonses.Config)
@@ -746,7 +746,7 @@ func TestInbound(t *testing.T) {
 				config.Objects = tt.s3
 			}
 			adapter := esptest.New(t, amazonses.New, config)
-			p := &anymail.Payload{Body: sns(t, tt.record).Body, Limits: anymail.Limits{Fetch: tt.limit}}
+			p := &anymail.Payload{Body: notify(t, tt.record).Body, Limits: anymail.Limits{Fetch: tt.limit}}
 			events, err := adapter.Endpoints()[1].Parser.ParseEvents(t.Context(), p)
 			require.NoError(t, err)
 			require.Len(t, events, 1)
@@ -941,7 +941,7 @@ func Example() {
 func ExampleConfig_onSubscription() {
 	adapter, err := amazonses.New(amazonses.Config{
 		TopicARNs: []string{"arn:aws:sns:eu-west-1:123456789012:mail"},
-		OnSubscription: func(_ context.Context, m *verify.SNSMessage) error {
+		OnSubscription: func(_ context.Context, m *sns.Message) error {
 			fmt.Println("to confirm:", m.SubscribeURL)
 			return nil
 		},

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/verify"
+	"github.com/goanymail/anymail/verify/sns"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -114,9 +114,9 @@ type notification struct {
 var validated = []byte("Successfully validated SNS topic")
 
 func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	m, err := verify.ParseSNS(p.Body)
+	m, err := sns.Parse(p.Body)
 	switch {
-	case err == nil && m.Type != verify.SNSNotification:
+	case err == nil && m.Type != sns.Notification:
 		return nil, nil
 	case err == nil:
 		return a.record(ctx, p, notification{m.MessageID, m.Time()}, []byte(m.Message))

@@ -7,7 +7,6 @@ package brevo
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/goanymail/anymail"
@@ -50,12 +49,12 @@ type Adapter struct {
 // one of HeaderName and HeaderValues is set without the other, or a key is empty.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
-		return nil, fmt.Errorf("anymail: %w: Brevo's HeaderName and HeaderValues need each other", anymail.ErrConfig)
+		return nil, anymail.Misconfigured("brevo.Config", "HeaderName and HeaderValues need each other")
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.BearerTokens, "Brevo bearer token", nil),
-		verify.CheckKeys(config.HeaderValues, "Brevo header value", nil),
-		verify.CheckKeys(config.APIKeys, "Brevo API key", nil),
+		verify.CheckKeys(config.BearerTokens, "brevo.Config.BearerTokens", nil),
+		verify.CheckKeys(config.HeaderValues, "brevo.Config.HeaderValues", nil),
+		verify.CheckKeys(config.APIKeys, "brevo.Config.APIKeys", nil),
 	); err != nil {
 		return nil, err
 	}
@@ -94,7 +93,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{endpoint, inbound}
 }
 
-// verifier demands everything that is configured, and is nil for nothing.
+// verifier requires everything that is configured. It is nil if nothing is.
 func (a *Adapter) verifier() anymail.Verifier {
 	var proofs []anymail.Verifier
 	if keys := a.config.BearerTokens; keys != nil {

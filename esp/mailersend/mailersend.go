@@ -38,8 +38,8 @@ type Adapter struct {
 // a secret is empty, or is the one that MailerSend publishes.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "MailerSend webhook secret", notTestSecret),
-		verify.CheckKeys(config.InboundSecrets, "MailerSend inbound secret", notTestSecret),
+		verify.CheckKeys(config.TrackingSecrets, "mailersend.Config.TrackingSecrets", notTestSecret),
+		verify.CheckKeys(config.InboundSecrets, "mailersend.Config.InboundSecrets", notTestSecret),
 	); err != nil {
 		return nil, err
 	}

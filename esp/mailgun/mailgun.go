@@ -7,9 +7,7 @@
 package mailgun
 
 import (
-	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"time"
@@ -51,8 +49,8 @@ type Adapter struct {
 // a key is empty.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		verify.CheckKeys(config.SigningKeys, "Mailgun signing key", nil),
-		verify.CheckKeys(config.APIKeys, "Mailgun API key", nil),
+		verify.CheckKeys(config.SigningKeys, "mailgun.Config.SigningKeys", nil),
+		verify.CheckKeys(config.APIKeys, "mailgun.Config.APIKeys", nil),
 	); err != nil {
 		return nil, err
 	}
@@ -81,7 +79,7 @@ const maxBody = 48 << 20 // 25 MB of message, parsed or as it is, escaped as a f
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	var verifier anymail.Verifier
 	if a.config.SigningKeys != nil {
-		verifier = newVerifier(a.config.SigningKeys)
+		verifier = verify.HMAC{Keys: a.config.SigningKeys, Claims: claims}.Verifier()
 	}
 	inbound := anymail.Endpoint{
 		Path:         "inbound",
@@ -115,70 +113,62 @@ func isJSON(p *anymail.Payload) bool {
 	return p.MediaType() == "application/json"
 }
 
-// newVerifier checks HMAC-SHA256 over timestamp and token, with nothing between
-// them, which are members of a JSON body or fields of a form.
-func newVerifier(keys anymail.KeySource) anymail.Verifier {
-	mac := verify.HMAC{
-		Keys: keys,
-		Signatures: func(p *anymail.Payload) ([][]byte, error) {
-			var signatures [][]byte
-			for _, text := range p.Header["Signature"] {
-				if signature, err := hex.DecodeString(text); err == nil {
-					signatures = append(signatures, signature)
-				}
-			}
-			return signatures, nil
-		},
-		Content:  verify.HeadersAndBody("", "Timestamp", "Token"),
-		SignedAt: verify.UnixHeader("Timestamp"),
-	}.Verifier()
-	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		signed, err := signature(p)
-		if err != nil {
-			return anymail.Proof{}, err
-		}
-		proof, err := mac.Verify(ctx, &anymail.Payload{Header: signed})
-		if err != nil {
-			return anymail.Proof{}, err
-		}
-		// Not the MAC: of two signatures an attacker could leave out one.
-		nonce := sha256.Sum256([]byte(signed.Get("Timestamp") + signed.Get("Token")))
-		proof.Fingerprint = nonce[:]
-		return proof, nil
-	})
+// signature is what Mailgun signs, and its signatures: that of the account, and
+// that of the primary account if the event is of a subaccount.
+type signature struct {
+	Timestamp wire.Text `json:"timestamp"`
+	Token     string    `json:"token"`
+	Own       string    `json:"signature"`
+	Parent    string    `json:"parent-signature"`
 }
 
-// signature returns what Mailgun signs, and its signatures, as headers, since
-// that is where package verify looks for such things.
-func signature(p *anymail.Payload) (http.Header, error) {
+// readSignature reads the signature from a JSON body or a form.
+func readSignature(p *anymail.Payload) (s signature, err error) {
 	if isJSON(p) {
-		var w struct {
-			Timestamp wire.Text `json:"timestamp"`
-			Token     string    `json:"token"`
-			Own       string    `json:"signature"`
-			Parent    string    `json:"parent-signature"`
+		if err := wire.Unmarshal(wire.Member(p.Body, signatureMember), &s); err != nil {
+			return s, anymail.Unauthenticated(verify.ReasonMissing)
 		}
-		if err := wire.Unmarshal(wire.Member(p.Body, signatureMember), &w); err != nil {
-			return nil, anymail.Unauthenticated("no signature")
-		}
-		return http.Header{
-			"Timestamp": {w.Timestamp.String()},
-			"Token":     {w.Token},
-			"Signature": {w.Own, w.Parent},
-		}, nil
+		return s, nil
 	}
 	form, err := p.Form()
-	if errors.Is(err, anymail.ErrTooLarge) {
+	switch {
+	case errors.Is(err, anymail.ErrTooLarge):
+		return s, err
+	case err != nil:
+		return s, anymail.Unauthenticated(verify.ReasonMissing)
+	}
+	return signature{
+		Timestamp: wire.Text(own(form.Fields, "timestamp")),
+		Token:     own(form.Fields, "token"),
+		Own:       own(form.Fields, "signature"),
+		Parent:    own(form.Fields, "parent-signature"),
+	}, nil
+}
+
+// claims describes HMAC-SHA256 over timestamp and token, with nothing between
+// them.
+func claims(p *anymail.Payload) ([]verify.Claim, error) {
+	s, err := readSignature(p)
+	if err != nil {
 		return nil, err
 	}
-	if err != nil {
-		return nil, anymail.Unauthenticated("no signature")
+	if s.Timestamp == "" || s.Token == "" {
+		return nil, anymail.Unauthenticated(verify.ReasonMissing)
 	}
-	return http.Header{
-		"Timestamp": {own(form.Fields, "timestamp")},
-		"Token":     {own(form.Fields, "token")},
-		"Signature": {own(form.Fields, "signature"), own(form.Fields, "parent-signature")},
-	}, nil
+	at, err := verify.Unix(s.Timestamp.String())
+	if err != nil {
+		return nil, err
+	}
+	content := []byte(s.Timestamp.String() + s.Token)
+	// Not the MAC: of two signatures an attacker could leave out one.
+	fingerprint := sha256.Sum256(content)
+	claim := verify.Claim{Content: [][]byte{content}, SignedAt: at, Fingerprint: fingerprint[:]}
+	for _, text := range []string{s.Own, s.Parent} {
+		if signature, err := verify.Hex(text); err == nil {
+			claim.Signatures = append(claim.Signatures, signature)
+		}
+	}
+	return []verify.Claim{claim}, nil
 }
 
 // own returns a field of the signature. Variables of the user's are fields of

@@ -52,9 +52,9 @@ func New(config Config) (*Adapter, error) {
 		return nil, anymail.Because(anymail.ErrConfig, "mailtrap: inbound needs APITokens to fetch messages", nil)
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "Mailtrap signing secret", nil),
-		verify.CheckKeys(config.InboundSecrets, "Mailtrap signing secret", nil),
-		verify.CheckKeys(config.APITokens, "Mailtrap API token", nil),
+		verify.CheckKeys(config.TrackingSecrets, "mailtrap.Config.TrackingSecrets", nil),
+		verify.CheckKeys(config.InboundSecrets, "mailtrap.Config.InboundSecrets", nil),
+		verify.CheckKeys(config.APITokens, "mailtrap.Config.APITokens", nil),
 	); err != nil {
 		return nil, err
 	}

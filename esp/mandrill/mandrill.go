@@ -44,13 +44,13 @@ type Adapter struct {
 // New returns an adapter, or an error that is [anymail.ErrConfig] where a key is
 // empty or a URL is not an absolute http or https URL.
 func New(config Config) (*Adapter, error) {
-	if err := verify.CheckKeys(config.Keys, "Mandrill key", nil); err != nil {
+	if err := verify.CheckKeys(config.Keys, "mandrill.Config.Keys", nil); err != nil {
 		return nil, err
 	}
 	for i, entered := range config.URLs {
 		u, err := url.Parse(entered)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-			return nil, fmt.Errorf("anymail: %w: Mandrill URL %d is not an absolute http(s) URL", anymail.ErrConfig, i+1)
+			return nil, anymail.Misconfigured(fmt.Sprintf("mandrill.Config.URLs[%d]", i), "must be an absolute http or https URL")
 		}
 	}
 	config.URLs = slices.Clone(config.URLs)
@@ -84,38 +84,50 @@ const (
 	testKey = "test-webhook"
 )
 
+// verifier checks HMAC-SHA1 over one of the URLs and the form. The test key
+// counts only for an empty batch.
 func (a *Adapter) verifier() anymail.Verifier {
-	keyed, test := signedWith(a.config.Keys), signedWith(anymail.Keys(testKey))
+	keyed := verify.HMAC{Keys: a.config.Keys, Hash: sha1.New, Claims: a.claims}.Verifier()
+	test := verify.HMAC{Keys: anymail.Keys(testKey), Hash: sha1.New, Claims: a.claims}.Verifier()
 	keyedOrTest := verify.Any(keyed, test)
-	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (proof anymail.Proof, err error) {
-		if _, err := verify.Header(p, signatureHeader); err != nil {
-			return proof, err // before the work on a body that may be large
+	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		if isEmptyBatch(p) {
+			return keyedOrTest.Verify(ctx, p)
 		}
-		form, err := p.Form()
-		if err != nil {
-			return proof, anymail.Unauthenticated("no form to verify")
-		}
-		verifier := keyed
-		if form.Fields.Get(eventsField) == "[]" {
-			verifier = keyedOrTest
-		}
-		entered := *p
-		for _, entered.URL = range a.urls(p) {
-			if proof, err = verifier.Verify(ctx, &entered); err == nil {
-				break
-			}
-		}
-		return proof, err
+		return keyed.Verify(ctx, p)
 	})
 }
 
-func signedWith(keys anymail.KeySource) anymail.Verifier {
-	return verify.HMAC{
-		Keys:       keys,
-		Hash:       sha1.New,
-		Signatures: verify.Base64Header(signatureHeader),
-		Content:    urlAndFields,
-	}.Verifier()
+func isEmptyBatch(p *anymail.Payload) bool {
+	if p.Header.Get(signatureHeader) == "" {
+		return false // without the work on a body that may be large
+	}
+	form, err := p.Form()
+	return err == nil && form.Fields.Get(eventsField) == "[]"
+}
+
+// claims returns one claim for each URL that may have been signed.
+func (a *Adapter) claims(p *anymail.Payload) ([]verify.Claim, error) {
+	signatures, err := verify.Base64Header(signatureHeader)(p)
+	if err != nil {
+		return nil, err // before the work on a body that may be large
+	}
+	form, err := p.Form()
+	if err != nil {
+		return nil, anymail.Unauthenticated("no form to verify")
+	}
+	fields, err := signedFields(form)
+	if err != nil {
+		return nil, err
+	}
+	var claims []verify.Claim
+	for _, u := range a.urls(p) {
+		claims = append(claims, verify.Claim{
+			Signatures: signatures,
+			Content:    slices.Concat([][]byte{[]byte(u)}, fields),
+		})
+	}
+	return claims, nil
 }
 
 // urls are those that may have been entered at Mandrill. Credentials in one
@@ -133,15 +145,11 @@ func (a *Adapter) urls(p *anymail.Payload) []string {
 
 var errRepeated = anymail.Unauthenticated("repeated form field")
 
-// urlAndFields is what Mandrill signs: the URL, then each field's name and
+// signedFields returns what Mandrill signs after the URL: each field's name and
 // value in the order of the names, with nothing between them.
 // https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests
-func urlAndFields(p *anymail.Payload) ([][]byte, error) {
-	form, err := p.Form()
-	if err != nil {
-		return nil, err
-	}
-	content := [][]byte{[]byte(p.URL)}
+func signedFields(form *anymail.Form) ([][]byte, error) {
+	var content [][]byte
 	for _, name := range slices.Sorted(maps.Keys(form.Fields)) {
 		if len(form.Fields[name]) != 1 {
 			return nil, errRepeated

@@ -43,7 +43,7 @@ func New(config Config) (*Adapter, error) {
 	if config.Keys != nil {
 		if texts, err := config.Keys.Keys(context.Background()); err == nil {
 			if _, err := parseKeys(texts); err != nil {
-				return nil, anymail.Because(anymail.ErrConfig, "postal", err)
+				return nil, anymail.Misconfigured("postal.Config.Keys", "%w", err)
 			}
 		}
 	}
@@ -80,8 +80,8 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 
 const signature256 = "X-Postal-Signature-256"
 
-// verifier checks the SHA-256 signature where there is one, and only otherwise
-// the older one.
+// verifier checks the SHA-256 signature if there is one, and otherwise the older
+// one.
 func (a *Adapter) verifier() anymail.Verifier {
 	keys := keySource(a.config.Keys)
 	current := verify.PublicKey{Keys: keys, Signatures: verify.Base64Header(signature256)}.Verifier()

@@ -35,9 +35,9 @@ type Adapter struct {
 // the header has a name and no values, or values and no name, or one is empty.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
-		return nil, anymail.Because(anymail.ErrConfig, "postmark: a custom header needs a name and values", nil)
+		return nil, anymail.Misconfigured("postmark.Config", "HeaderName and HeaderValues need each other")
 	}
-	if err := verify.CheckKeys(config.HeaderValues, "Postmark custom header", nil); err != nil {
+	if err := verify.CheckKeys(config.HeaderValues, "postmark.Config.HeaderValues", nil); err != nil {
 		return nil, err
 	}
 	return &Adapter{config}, nil

@@ -53,12 +53,12 @@ type Adapter struct {
 // but their messages not be fetched.
 func New(config Config) (*Adapter, error) {
 	if config.InboundSecrets != nil && config.APIKeys == nil {
-		return nil, anymail.Because(anymail.ErrConfig, "resend: inbound needs APIKeys to fetch messages", nil)
+		return nil, anymail.Misconfigured("resend.Config.APIKeys", "inbound needs a key to fetch messages")
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "Resend signing secret", checkSecret),
-		verify.CheckKeys(config.InboundSecrets, "Resend signing secret", checkSecret),
-		verify.CheckKeys(config.APIKeys, "Resend API key", nil),
+		verify.CheckKeys(config.TrackingSecrets, "resend.Config.TrackingSecrets", checkSecret),
+		verify.CheckKeys(config.InboundSecrets, "resend.Config.InboundSecrets", checkSecret),
+		verify.CheckKeys(config.APIKeys, "resend.Config.APIKeys", nil),
 	); err != nil {
 		return nil, err
 	}

@@ -8,11 +8,9 @@
 package sendgrid
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -29,19 +27,17 @@ type Config struct {
 	// VerificationKeys are the public keys of signed event webhooks, as
 	// SendGrid shows them (base64 DER) or in PEM.
 	VerificationKeys anymail.KeySource
-	// CheckToken, if set, is asked about the OAuth token that event webhooks
-	// must carry then, in addition to the signature if there are keys. It
-	// returns nil for a good token; an error that is [anymail.ErrUnavailable]
-	// asks SendGrid to try again, and any other refuses the request. The token
-	// and the shared secret take up the same header, so that an endpoint has
+	// CheckToken, if set, is asked about the OAuth access token that event
+	// webhooks must carry then, in addition to the signature if there are keys.
+	// The token and the shared secret use the same header, so an endpoint has
 	// one or the other: give [anymail.WithSharedSecret] without arguments to
 	// Register where the Dispatcher has one.
-	CheckToken func(ctx context.Context, token string) error
+	CheckToken verify.TokenCheck
 
 	// InboundKeys and InboundCheckToken are the same for Inbound Parse, where
 	// the security policy of the parse setting has the key.
 	InboundKeys       anymail.KeySource
-	InboundCheckToken func(ctx context.Context, token string) error
+	InboundCheckToken verify.TokenCheck
 
 	// MessageIDFrom is the name of a custom argument that is taken for the
 	// message id where an event has it. Without it the id is the one that the
@@ -60,8 +56,8 @@ type Adapter struct {
 // a key is not a public key for ECDSA.
 func New(config Config) (*Adapter, error) {
 	err := errors.Join(
-		verify.CheckKeys(config.VerificationKeys, "verification key", checkKey),
-		verify.CheckKeys(config.InboundKeys, "inbound key", checkKey),
+		verify.CheckKeys(config.VerificationKeys, "sendgrid.Config.VerificationKeys", checkKey),
+		verify.CheckKeys(config.InboundKeys, "sendgrid.Config.InboundKeys", checkKey),
 	)
 	if err != nil {
 		return nil, err
@@ -118,8 +114,8 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}}
 }
 
-// verifier demands what is configured: a signature, a token, both, or nothing.
-func verifier(keys anymail.KeySource, checkToken func(context.Context, string) error) anymail.Verifier {
+// verifier requires what is configured: a signature, a token, both, or nothing.
+func verifier(keys anymail.KeySource, checkToken verify.TokenCheck) anymail.Verifier {
 	const prefix = "X-Twilio-Email-Event-Webhook-"
 	var proofs []anymail.Verifier
 	if keys != nil {
@@ -131,7 +127,7 @@ func verifier(keys anymail.KeySource, checkToken func(context.Context, string) e
 		}.Verifier())
 	}
 	if checkToken != nil {
-		proofs = append(proofs, bearer(checkToken))
+		proofs = append(proofs, verify.Token{Check: checkToken, Scheme: "Bearer"}.Verifier())
 	}
 	switch len(proofs) {
 	case 0:
@@ -140,25 +136,4 @@ func verifier(keys anymail.KeySource, checkToken func(context.Context, string) e
 		return proofs[0]
 	}
 	return verify.All(proofs...)
-}
-
-func bearer(check func(context.Context, string) error) anymail.Verifier {
-	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		header, err := verify.Header(p, "Authorization")
-		if err != nil {
-			return anymail.Proof{}, err
-		}
-		scheme, token, _ := strings.Cut(header, " ")
-		if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "Bearer") || token == "" {
-			return anymail.Proof{}, anymail.Unauthenticated("no bearer token")
-		}
-		err = check(ctx, token)
-		switch {
-		case errors.Is(err, anymail.ErrUnavailable):
-			return anymail.Proof{}, err
-		case err != nil:
-			return anymail.Proof{}, anymail.Unauthenticated("bearer token refused") // err may hold it
-		}
-		return anymail.Proof{}, nil
-	})
 }

@@ -152,7 +152,7 @@ func TestBearerToken(t *testing.T) {
 		case "later":
 			return anymail.Because(anymail.ErrUnavailable, "token server", nil)
 		}
-		return errors.New("unknown token " + token)
+		return anymail.Because(anymail.ErrUnauthenticated, "unknown token", errors.New(token))
 	}
 	withToken := func(header http.Header, values ...string) http.Header {
 		header = header.Clone()

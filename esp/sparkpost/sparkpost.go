@@ -7,10 +7,7 @@
 package sparkpost
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/verify"
@@ -45,10 +42,9 @@ type Auth struct {
 	// to SparkPost: OAuth 2.0 there. Such a webhook has no shared secret:
 	// register the adapter with [anymail.WithSharedSecret] without arguments.
 	BearerTokens anymail.KeySource
-	// CheckBearer is asked about an access token where they are not known
-	// beforehand. What it returns is the Verifier's answer: nil, an error that
-	// is [anymail.ErrUnauthenticated], or another to have SparkPost retry.
-	CheckBearer func(ctx context.Context, token string) error
+	// CheckBearer, if set, is asked about access tokens that are not known
+	// beforehand.
+	CheckBearer verify.TokenCheck
 }
 
 // Adapter is the adapter for one SparkPost account.
@@ -59,10 +55,11 @@ type Adapter struct {
 // New returns an adapter, or an error that is [anymail.ErrConfig] where a token
 // or value is empty, or HeaderName is missing beside HeaderValues.
 func New(config Config) (*Adapter, error) {
-	for _, auth := range []Auth{config.Events, config.Relay} {
-		if err := auth.check(); err != nil {
-			return nil, err
-		}
+	if err := errors.Join(
+		config.Events.check("sparkpost.Config.Events"),
+		config.Relay.check("sparkpost.Config.Relay"),
+	); err != nil {
+		return nil, err
 	}
 	return &Adapter{config}, nil
 }
@@ -87,14 +84,14 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}}
 }
 
-func (a Auth) check() error {
+func (a Auth) check(setting string) error {
 	if (a.HeaderName == "") != (a.HeaderValues == nil) {
-		return fmt.Errorf("anymail: %w: SparkPost's HeaderName and HeaderValues need each other", anymail.ErrConfig)
+		return anymail.Misconfigured(setting, "HeaderName and HeaderValues need each other")
 	}
 	return errors.Join(
-		verify.CheckKeys(a.Tokens, "SparkPost token", nil),
-		verify.CheckKeys(a.HeaderValues, "SparkPost header value", nil),
-		verify.CheckKeys(a.BearerTokens, "SparkPost bearer token", nil),
+		verify.CheckKeys(a.Tokens, setting+".Tokens", nil),
+		verify.CheckKeys(a.HeaderValues, setting+".HeaderValues", nil),
+		verify.CheckKeys(a.BearerTokens, setting+".BearerTokens", nil),
 	)
 }
 
@@ -111,22 +108,10 @@ func (a Auth) verifier() anymail.Verifier {
 		either = append(either, verify.Token{Keys: a.BearerTokens, Scheme: "Bearer"}.Verifier())
 	}
 	if a.CheckBearer != nil {
-		either = append(either, anymail.VerifierFunc(a.checkBearer))
+		either = append(either, verify.Token{Check: a.CheckBearer, Scheme: "Bearer"}.Verifier())
 	}
 	if either == nil {
 		return nil
 	}
 	return verify.Any(either...)
-}
-
-func (a Auth) checkBearer(ctx context.Context, p *anymail.Payload) (proof anymail.Proof, err error) {
-	authorization, err := verify.Header(p, "Authorization")
-	if err != nil {
-		return proof, err
-	}
-	scheme, token, _ := strings.Cut(authorization, " ")
-	if token = strings.TrimSpace(token); token == "" || !strings.EqualFold(scheme, "Bearer") {
-		return proof, anymail.Unauthenticated("no bearer token")
-	}
-	return proof, a.CheckBearer(ctx, token)
 }

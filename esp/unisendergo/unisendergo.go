@@ -8,10 +8,7 @@ package unisendergo
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/md5"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"io"
 
@@ -63,76 +60,40 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		RepeatsSignature: true,
 	}
 	if a.config.APIKeys != nil {
-		tracking.Verifier = verifier(a.config.APIKeys)
+		tracking.Verifier = verify.KeyedDigest{Keys: a.config.APIKeys, Hash: md5.New, Claims: claims}.Verifier()
 	}
 	return []anymail.Endpoint{tracking}
 }
 
 var (
-	errNoAuth   = anymail.Unauthenticated("no signature")
-	errEncoding = anymail.Unauthenticated("signature is not well encoded")
-	errMismatch = anymail.Unauthenticated("signature mismatch")
+	errNoAuth   = anymail.Unauthenticated(verify.ReasonMissing)
+	errEncoding = anymail.Unauthenticated(verify.ReasonEncoding)
 )
 
-// verifier checks the member "auth" of the body: the MD5 of the whole text, in
+// claims reads the member "auth" of the body: the MD5 of the whole text, in
 // which the value of "auth" is the API key. It works on the text as it came,
 // since nothing else has the sender's escapes, spaces and order of keys.
-func verifier(keys anymail.KeySource) anymail.Verifier {
-	parsed := verify.NewParsedKeys(keys, func(key string) ([]byte, error) {
-		if key == "" {
-			return nil, errors.New("it is empty")
-		}
-		return []byte(key), nil
-	})
-	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		body, err := text(p)
-		if err != nil {
-			return anymail.Proof{}, err
-		}
-		from, to, err := findAuth(body)
-		if err != nil {
-			return anymail.Proof{}, err
-		}
-		given, err := hex.DecodeString(string(body[from:to]))
-		if err != nil || len(given) != md5.Size {
-			return anymail.Proof{}, errEncoding
-		}
-		candidates, err := parsed.Get(ctx)
-		if err != nil {
-			return anymail.Proof{}, err
-		}
-		sumWith := func(key []byte) []byte {
-			h := md5.New()
-			for _, chunk := range [][]byte{body[:from], key, body[to:]} {
-				_, _ = h.Write(chunk) // a hash never fails
-			}
-			return h.Sum(nil)
-		}
-		proof, err := anymail.Proof{}, errMismatch
-		for i, key := range candidates {
-			if sum := sumWith(key); subtle.ConstantTimeCompare(sum, given) == 1 {
-				proof, err = anymail.Proof{Fingerprint: sum, Key: i}, nil
-				break
-			}
-		}
-		verify.Trace(ctx, func() verify.Step {
-			s := verify.Step{Offered: [][]byte{given}, Content: [][]byte{body[:from], body[to:]}, Err: err} // less the key
-			for i, key := range candidates {
-				s.Attempts = append(s.Attempts, verify.Attempt{
-					Key: i, Kind: "MD5 with the key in the text", Expected: sumWith(key), Valid: err == nil && i == proof.Key,
-				})
-			}
-			return s
-		})
-		return proof, err
-	})
+func claims(p *anymail.Payload) ([]verify.Claim, error) {
+	body, err := text(p)
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := findAuth(body)
+	if err != nil {
+		return nil, err
+	}
+	given, err := verify.Hex(string(body[from:to]))
+	if err != nil || len(given) != md5.Size {
+		return nil, errEncoding
+	}
+	return []verify.Claim{{Signatures: [][]byte{given}, Content: [][]byte{body[:from], body[to:]}}}, nil
 }
 
-// findAuth returns where the text of the top-level "auth" stands in body. Events
-// hold text of strangers, so that any other place that looks like it is none.
+// findAuth returns where the text of the top-level "auth" is in body. Events hold
+// text of strangers, so any other place that looks like it does not count.
 //
-// Nothing may follow the object: whoever knows an MD5 can compute that of the
-// same text with something appended to it.
+// Nothing may follow the object: from an MD5 anyone can compute that of the same
+// text with more appended.
 func findAuth(body []byte) (from, to int, err error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	if token, err := d.ReadToken(); err != nil || token.Kind() != '{' {

@@ -21,8 +21,8 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/internal/trace"
 	"github.com/goanymail/anymail/simulator"
-	"github.com/goanymail/anymail/verify"
 )
 
 // Options say with what to check.
@@ -277,7 +277,7 @@ func (w watched) Endpoints() []anymail.Endpoint { return []anymail.Endpoint{w.en
 type passage struct {
 	anymail.RequestResult
 	stages  map[anymail.Stage]error // of those that ran
-	steps   []verify.Step
+	steps   []trace.Step
 	payload *anymail.Payload
 	proof   anymail.Proof
 	refused []refusal
@@ -310,7 +310,7 @@ func (in *inspector) pass(ctx context.Context, r *capture.Request, endpoint anym
 	if err != nil {
 		return nil, err
 	}
-	ctx = verify.WithTrace(ctx, func(s verify.Step) { p.steps = append(p.steps, s) })
+	ctx = trace.With(ctx, func(s trace.Step) { p.steps = append(p.steps, s) })
 	d.ServeHTTP(answer{}, in.request(ctx, r, endpoint.Path))
 	p.refused = in.gate.takeRefused()
 	return p, nil

@@ -16,8 +16,8 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
+	"github.com/goanymail/anymail/internal/trace"
 	"github.com/goanymail/anymail/simulator"
-	"github.com/goanymail/anymail/verify"
 )
 
 // checkSecret says what became of the shared secret.
@@ -134,11 +134,11 @@ func (in *inspector) keyHelp() string {
 }
 
 // compare puts what a verifier compared into words.
-func (in *inspector) compare(p *passage, s verify.Step) Comparison {
+func (in *inspector) compare(p *passage, s trace.Step) Comparison {
 	c := Comparison{SignedAt: s.SignedAt, Error: reasonOf(s.Err)}
 	content := bytes.Join(s.Content, nil)
 	c.Signed, c.SignedBytes = in.withoutPassword(string(content)), len(content)
-	c.Secret = slices.ContainsFunc(s.Attempts, func(a verify.Attempt) bool { return a.Kind == "secret" })
+	c.Secret = slices.ContainsFunc(s.Attempts, func(a trace.Attempt) bool { return a.Kind == "secret" })
 	write := hex.EncodeToString
 	for _, offered := range s.Offered {
 		if len(offered) == 0 {

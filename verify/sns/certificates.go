@@ -1,10 +1,11 @@
-package verify
+package sns
 
 import (
 	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"net/http"
@@ -17,18 +18,22 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/verify"
 )
 
-// Bounds of certificates. The services renew theirs about once a year, so that
-// there are few; failures are kept apart, lest strangers drive out what is good.
+// Bounds of certificates. The services renew theirs about once a year, so there
+// are few. Failures are kept apart, so that forged requests cannot displace good
+// certificates.
 const (
-	certTimeout    = 10 * time.Second // SNS hangs up after 15
-	certMaxBytes   = 64 << 10
-	certMaxAge     = 24 * time.Hour
-	certMaxKept    = 64
-	certFailedAge  = 10 * time.Second
-	certMaxFailed  = 1024
-	certMaxFetches = 4
+	fetchTimeout = 10 * time.Second // SNS hangs up after 15
+	maxFetches   = 4
+	maxBytes     = 64 << 10
+	maxAge       = 24 * time.Hour
+	maxKept      = 64
+	failureAge   = 10 * time.Second
+	maxFailures  = 1024
+	maxChain     = 8
+	maxURL       = 256
 )
 
 // certificates fetches signing certificates and keeps them.
@@ -37,11 +42,21 @@ type certificates struct {
 	roots  *x509.CertPool
 	flight singleflight.Group
 
-	slots chan struct{} // taken while a fetch runs
+	slots chan struct{} // one is taken for each running fetch
 
 	mu     sync.Mutex
 	kept   map[string]*certificate
 	failed map[string]failure
+}
+
+func newCertificates(client *http.Client, roots *x509.CertPool) *certificates {
+	return &certificates{
+		client: client,
+		roots:  roots,
+		slots:  make(chan struct{}, maxFetches),
+		kept:   map[string]*certificate{},
+		failed: map[string]failure{},
+	}
 }
 
 type certificate struct {
@@ -55,14 +70,14 @@ type failure struct {
 	at  time.Time
 }
 
-// key returns the public key of the certificate at a URL, if the certificate
-// is the service's and valid now.
-func (c *certificates) key(ctx context.Context, service SNSService, certURL string, now time.Time) (*rsa.PublicKey, error) {
+// key returns the public key of the certificate at a URL, if the certificate is
+// the service's and valid at now.
+func (c *certificates) key(ctx context.Context, service Service, certURL string, now time.Time) (*rsa.PublicKey, error) {
 	// One certificate has one URL: another spelling would be another entry.
 	rest, ok := strings.CutPrefix(certURL, service.CertificatePrefix)
-	if !ok || len(certURL) > 256 || strings.Contains(rest, "..") ||
+	if !ok || len(certURL) > maxURL || strings.Contains(rest, "..") ||
 		strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" {
-		return nil, errCertURL
+		return nil, errCertificateURL
 	}
 	cert, err := c.get(ctx, certURL, now)
 	if err != nil {
@@ -86,17 +101,17 @@ func (c *certificates) get(ctx context.Context, certURL string, now time.Time) (
 	cert, failed := c.kept[certURL], c.failed[certURL]
 	c.mu.Unlock()
 	switch {
-	case cert != nil && now.Sub(cert.fetchedAt).Abs() < certMaxAge:
+	case cert != nil && now.Sub(cert.fetchedAt).Abs() < maxAge:
 		return cert, nil
-	case failed.err != nil && now.Sub(failed.at).Abs() < certFailedAge:
+	case failed.err != nil && now.Sub(failed.at).Abs() < failureAge:
 		if cert != nil {
 			return cert, nil
 		}
 		return nil, failed.err
 	}
 	done := c.flight.DoChan(certURL, func() (any, error) {
-		// For all who wait for it, whoever of them goes away.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), certTimeout)
+		// Several requests may wait for it: it outlives the first.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		fresh, err := c.load(ctx, certURL, now)
 		return c.keep(certURL, fresh, err, now)
@@ -110,17 +125,14 @@ func (c *certificates) get(ctx context.Context, certURL string, now time.Time) (
 	}
 }
 
-// keep remembers how a fetch ended. A certificate that was good yesterday goes
-// on being used while a new copy is out of reach.
+// keep stores the result of a fetch. A certificate stays in use while a new copy
+// is out of reach.
 func (c *certificates) keep(certURL string, cert *certificate, err error, now time.Time) (*certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		if c.kept == nil {
-			c.kept = map[string]*certificate{}
-		}
 		c.kept[certURL] = cert
-		if len(c.kept) > certMaxKept {
+		if len(c.kept) > maxKept {
 			oldest := certURL
 			for u, other := range c.kept {
 				if other.fetchedAt.Before(c.kept[oldest].fetchedAt) {
@@ -131,12 +143,12 @@ func (c *certificates) keep(certURL string, cert *certificate, err error, now ti
 		}
 		return cert, nil
 	}
-	if c.failed == nil || len(c.failed) >= certMaxFailed {
+	if len(c.failed) >= maxFailures {
 		c.failed = map[string]failure{}
 	}
 	c.failed[certURL] = failure{err, now}
 	if !errors.Is(err, anymail.ErrUnavailable) {
-		delete(c.kept, certURL) // it was taken back
+		delete(c.kept, certURL) // it was withdrawn
 	}
 	if old := c.kept[certURL]; old != nil {
 		return old, nil
@@ -146,7 +158,7 @@ func (c *certificates) keep(certURL string, cert *certificate, err error, now ti
 
 func (c *certificates) load(ctx context.Context, certURL string, now time.Time) (cert *certificate, err error) {
 	defer func() {
-		if recover() != nil { // in a goroutine of its own nobody else would
+		if recover() != nil { // it runs in a goroutine of its own
 			err = anymail.Because(anymail.ErrUnavailable, "signing certificate: panic", nil)
 		}
 	}()
@@ -158,15 +170,15 @@ func (c *certificates) load(ctx context.Context, certURL string, now time.Time) 
 	}
 	u, err := url.Parse(certURL)
 	if err != nil {
-		return nil, errCertURL
+		return nil, errCertificateURL
 	}
-	getter := fetch.Getter{Client: c.client, Hosts: []string{u.Host}, MaxBytes: certMaxBytes}
+	getter := fetch.Getter{Client: c.client, Hosts: []string{u.Host}, MaxBytes: maxBytes}
 	content, err := getter.Get(ctx, certURL, nil)
 	switch {
 	case errors.Is(err, anymail.ErrUnavailable):
 		return nil, err
 	case err != nil:
-		return nil, errCertificate // there is none, or nothing that could be one
+		return nil, errCertificate // it does not exist, or cannot be one
 	}
 	return c.parse(content, now)
 }
@@ -175,7 +187,7 @@ func (c *certificates) parse(content []byte, now time.Time) (*certificate, error
 	var chain []*x509.Certificate
 	for block, rest := pem.Decode(bytes.TrimSpace(content)); block != nil; block, rest = pem.Decode(rest) {
 		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil || len(chain) == 8 {
+		if err != nil || len(chain) == maxChain {
 			return nil, errCertificate
 		}
 		chain = append(chain, cert)
@@ -184,8 +196,10 @@ func (c *certificates) parse(content []byte, now time.Time) (*certificate, error
 		return nil, errCertificate
 	}
 	leaf := chain[0]
-	key, ok := leaf.PublicKey.(*rsa.PublicKey)
-	if !ok || checkRSA(key) != nil {
+	// verify knows which key sizes are acceptable.
+	public, err := verify.ParsePublicKey(base64.StdEncoding.EncodeToString(leaf.RawSubjectPublicKeyInfo))
+	key, ok := public.(*rsa.PublicKey)
+	if err != nil || !ok {
 		return nil, errCertificate
 	}
 	if c.roots != nil {

@@ -1,0 +1,345 @@
+package sns_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/verify/sns"
+)
+
+// scaleway is how another service that speaks SNS is described.
+func scaleway(topicARN string) (sns.Service, bool) {
+	parts := strings.Split(topicARN, ":")
+	if len(parts) != 6 || parts[1] != "scw" || parts[2] != "sns" || (parts[3] != "fr-par" && parts[3] != "nl-ams") {
+		return sns.Service{}, false
+	}
+	return sns.Service{
+		CertificatePrefix: "https://messaging.s3." + parts[3] + ".scw.cloud/",
+		APIHost:           "sns.mnq." + parts[3] + ".scaleway.com",
+	}, true
+}
+
+func TestRoots(t *testing.T) {
+	a := newAuthority()
+	pool := func(certs ...*x509.Certificate) *x509.CertPool {
+		p := x509.NewCertPool()
+		for _, c := range certs {
+			p.AddCert(c)
+		}
+		return p
+	}
+	stranger := &authority{key: otherKey()}
+	strangerDER := stranger.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, &stranger.key.PublicKey)
+	strangerCert, err := x509.ParseCertificate(strangerDER)
+	require.NoError(t, err)
+	// A second authority below a, whose certificate comes along.
+	below := &authority{key: stranger.key}
+	belowDER := a.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, &below.key.PublicKey)
+	below.cert, err = x509.ParseCertificate(belowDER)
+	require.NoError(t, err)
+	belowLeaf := below.issue(&x509.Certificate{DNSNames: []string{"messaging.example.com"}}, &a.key.PublicKey)
+
+	tests := []struct {
+		name  string
+		roots *x509.CertPool
+		certs []byte
+		want  string
+	}{
+		{"not checked", nil, a.leaf(), ""},
+		{"issued by the root", pool(strangerCert, a.cert), a.leaf(), ""},
+		{"issued by an intermediate that is trusted", pool(below.cert), certPEM(belowLeaf), ""},
+		{"with the chain", pool(a.cert), certPEM(belowLeaf, belowDER), ""},
+		{"chain missing", pool(a.cert), certPEM(belowLeaf), badCert},
+		{"another root", pool(strangerCert), a.leaf(), badCert},
+		{"no root", pool(), a.leaf(), badCert},
+		{"expired", pool(a.cert), certPEM(a.issue(&x509.Certificate{
+			NotBefore: testTime.AddDate(-1, 0, 0), NotAfter: testTime.Add(-time.Second)}, &a.key.PublicKey)), badCert},
+	}
+	const arn = "arn:scw:sns:fr-par:project-11111111-1111-4111-8111-111111111111:mail"
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := serving(tt.certs)
+			v := sns.New(sns.Options{TopicARNs: []string{arn}, Service: scaleway, Roots: tt.roots, Client: s.client()})
+			m := notification()
+			m.TopicArn = arn
+			m.SigningCertURL = "https://messaging.s3.fr-par.scw.cloud/fr-par/sns/sns_certificate_1.crt"
+			a.sign(m, "1")
+			if tt.want != "" {
+				refuses(t, v, posted(t, m), tt.want)
+			} else {
+				proves(t, v, posted(t, m))
+			}
+		})
+	}
+}
+
+func TestCertificate(t *testing.T) {
+	a := newAuthority()
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	dated := func(from, to time.Time) []byte {
+		return certPEM(a.issue(&x509.Certificate{DNSNames: []string{"sns.amazonaws.com"}, NotBefore: from, NotAfter: to}, &a.key.PublicKey))
+	}
+	hugeN := new(big.Int).Lsh(big.NewInt(1), 8192)
+	huge := &rsa.PublicKey{N: hugeN.Add(hugeN, big.NewInt(1)), E: 65537}
+	leaf := a.leaf("sns.amazonaws.com")
+	tests := []struct {
+		name   string
+		status int
+		body   []byte
+		err    error
+		want   string
+	}{
+		{"global name", 200, leaf, nil, ""},
+		{"name of the region", 200, a.leaf("sns-signing.eu-west-1.amazonaws.com"), nil, ""},
+		{"several names", 200, a.leaf("example.com", "sns.amazonaws.com"), nil, ""},
+		{"with text around", 200, append([]byte("subject: sns\n"), append(leaf, "\nbye"...)...), nil, ""},
+		{"valid until this second", 200, dated(testTime.AddDate(-1, 0, 0), testTime), nil, ""},
+		{"valid from this second", 200, dated(testTime, testTime.AddDate(1, 0, 0)), nil, ""},
+
+		{"expired", 200, dated(testTime.AddDate(-1, 0, 0), testTime.Add(-time.Second)), nil, badCert},
+		{"not yet valid", 200, dated(testTime.Add(time.Second), testTime.AddDate(1, 0, 0)), nil, badCert},
+		{"another name", 200, a.leaf("sqs.amazonaws.com"), nil, badCert},
+		{"name of another region", 200, a.leaf("sns-signing.us-east-1.amazonaws.com"), nil, badCert},
+		{"wildcard of a level above", 200, a.leaf("*.com"), nil, badCert},
+		{"no name", 200, a.leaf(), nil, badCert},
+		{"another key", 200, certPEM(a.issue(&x509.Certificate{DNSNames: []string{"sns.amazonaws.com"}}, &otherKey().PublicKey)), nil, mismatch},
+		{"not RSA", 200, certPEM(a.issue(&x509.Certificate{DNSNames: []string{"sns.amazonaws.com"}}, &ecKey.PublicKey)), nil, badCert},
+		{"too large a key", 200, certPEM(a.issue(&x509.Certificate{DNSNames: []string{"sns.amazonaws.com"}}, huge)), nil, badCert},
+		{"empty", 200, nil, nil, badCert},
+		{"not PEM", 200, []byte("<html>"), nil, badCert},
+		{"a key", 200, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.key)}), nil, badCert},
+		{"too many", 200, bytes.Repeat(leaf, 9), nil, badCert},
+		{"too large", 200, bytes.Repeat([]byte("\n"), 64<<10+1), nil, badCert},
+		{"there is none", 404, nil, nil, badCert},
+		{"forbidden", 403, nil, nil, "unavailable: the ESP refused a fetch: status 403"},
+		{"server error", 500, leaf, nil, "unavailable: the ESP refused a fetch: status 500"},
+		{"out of reach", 0, nil, errors.New("GET " + certURL), unavailable + "no HTTP answer"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &server{serve: func(r *http.Request) (int, []byte, error) {
+				if r.URL.String() != certURL {
+					t.Errorf("asked for %s", r.URL)
+				}
+				return tt.status, tt.body, tt.err
+			}}
+			v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+			m := notification()
+			a.sign(m, "2")
+			if tt.want == "" {
+				proves(t, v, posted(t, m))
+				return
+			}
+			refuses(t, v, posted(t, m), tt.want)
+			if strings.HasPrefix(tt.want, "unavailable") {
+				_, err := v.Verify(t.Context(), posted(t, m))
+				require.ErrorIs(t, err, anymail.ErrUnavailable)
+			}
+		})
+	}
+}
+
+func TestCertificatePanic(t *testing.T) {
+	a := newAuthority()
+	v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: (&server{serve: func(*http.Request) (int, []byte, error) { panic("transport") }}).client()})
+	m := notification()
+	a.sign(m, "2")
+	refuses(t, v, posted(t, m), "unavailable: signing certificate: panic")
+}
+
+// When certificates are asked for anew, and what happens if that fails.
+func TestCertificateAge(t *testing.T) {
+	a := newAuthority()
+	s := serving(a.leaf("sns.amazonaws.com"))
+	good := s.serve
+	down := func(*http.Request) (int, []byte, error) { return 503, nil, nil }
+	gone := func(*http.Request) (int, []byte, error) { return 404, nil, nil }
+	v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+	m := notification()
+	a.sign(m, "2")
+	const downText = "unavailable: the ESP refused a fetch: status 503"
+	steps := []struct {
+		after time.Duration // since the step before
+		serve func(*http.Request) (int, []byte, error)
+		asked int32 // all in all
+		want  string
+	}{
+		{0, down, 1, downText},
+		{9 * time.Second, good, 1, downText}, // a failure is remembered, but
+		{time.Second, good, 2, ""},           // not for long
+		{time.Second, down, 2, ""},
+		{23 * time.Hour, down, 2, ""},
+		{time.Hour, down, 3, ""},       // a day old, and no other to be had
+		{9 * time.Second, good, 3, ""}, // asked a moment ago
+		{time.Second, good, 4, ""},
+		{24 * time.Hour, gone, 5, badCert}, // taken back
+		{time.Second, gone, 5, badCert},
+		{9 * time.Second, good, 6, ""},
+		{0, down, 6, ""},
+		{8760 * time.Hour, down, 7, badCert}, // in reach or not: it has expired
+	}
+	now := testTime.AddDate(0, -3, 0)
+	for i, step := range steps {
+		now = now.Add(step.after)
+		s.serve = step.serve
+		p := posted(t, m)
+		p.ReceivedAt = now
+		if step.want == "" {
+			_, err := v.Verify(t.Context(), p)
+			require.NoError(t, err, "step %d", i)
+		} else {
+			_, err := v.Verify(t.Context(), p)
+			require.EqualError(t, err, step.want, "step %d", i)
+		}
+		require.Equal(t, step.asked, s.asked.Load(), "step %d", i)
+	}
+}
+
+// Whatever URLs strangers make up, no more than a few are asked for at once,
+// and the certificate that is good stays.
+func TestCertificatesBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		leaf := a.leaf("sns.amazonaws.com")
+		release := make(chan struct{})
+		var running, most atomic.Int32
+		s := &server{serve: func(r *http.Request) (int, []byte, error) {
+			if r.URL.String() == certURL {
+				return 200, leaf, nil
+			}
+			n := running.Add(1)
+			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+			}
+			<-release
+			running.Add(-1)
+			return 404, nil, nil
+		}}
+		v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+		good := notification()
+		a.sign(good, "2")
+		proves(t, v, posted(t, good))
+
+		var wg sync.WaitGroup
+		for i := range 20 {
+			for range 3 { // who ask for the same share one request
+				p := posted(t, func() *sns.Message {
+					m := notification()
+					a.sign(m, "2")
+					m.SigningCertURL = strings.Replace(certURL, "0123", fmt.Sprint(i), 1)
+					return m
+				}())
+				wg.Go(func() {
+					_, err := v.Verify(t.Context(), p)
+					if err == nil || err.Error() != badCert {
+						t.Errorf("forged: %v", err)
+					}
+				})
+			}
+		}
+		synctest.Wait()
+		require.EqualValues(t, 4, running.Load())
+		proves(t, v, posted(t, good))
+		close(release)
+		wg.Wait()
+		require.EqualValues(t, 4, most.Load())
+		require.EqualValues(t, 21, s.asked.Load())
+		proves(t, v, posted(t, good))
+		require.EqualValues(t, 21, s.asked.Load(), "still kept")
+	})
+}
+
+// What is kept is bounded too: the oldest certificate makes room, and failures
+// are forgotten all at once.
+func TestCertificatesForgotten(t *testing.T) {
+	a := newAuthority()
+	s := serving(a.leaf("sns.amazonaws.com"))
+	good := s.serve
+	v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+	m := notification()
+	a.sign(m, "2")
+	now := testTime
+	ask := func(name string, n int) (asked bool) {
+		now = now.Add(time.Millisecond)
+		before := s.asked.Load()
+		m.SigningCertURL = strings.Replace(certURL, "0123", fmt.Sprint(name, n), 1)
+		p := posted(t, m)
+		p.ReceivedAt = now
+		_, err := v.Verify(t.Context(), p)
+		require.Equal(t, name == "good", err == nil, "%v", err)
+		return s.asked.Load() != before
+	}
+	for i := range 65 {
+		require.True(t, ask("good", i))
+	}
+	require.False(t, ask("good", 1))
+	require.False(t, ask("good", 64))
+	require.True(t, ask("good", 0), "the oldest has made room")
+
+	s.serve = func(*http.Request) (int, []byte, error) { return 404, nil, nil }
+	for i := range 1024 {
+		require.True(t, ask("bad", i))
+	}
+	require.False(t, ask("bad", 0))
+	require.True(t, ask("bad", 1024))
+	require.True(t, ask("bad", 0), "forgotten")
+	s.serve = good
+	require.False(t, ask("good", 64), "what is good is not")
+}
+
+// A client that hangs up is let go at once; the fetch goes on for the others,
+// and ends by itself where the server does not answer.
+func TestCertificateContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		s := &server{serve: func(r *http.Request) (int, []byte, error) {
+			<-r.Context().Done()
+			return 0, nil, r.Context().Err()
+		}}
+		v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+		m := notification()
+		a.sign(m, "2")
+		p := posted(t, m)
+		started := time.Now()
+		other := make(chan error)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			_, err := v.Verify(ctx, p)
+			other <- err
+		}()
+		synctest.Wait()
+		go func() {
+			_, err := v.Verify(t.Context(), p)
+			other <- err
+		}()
+		synctest.Wait()
+		cancel()
+		err := <-other
+		require.ErrorIs(t, err, anymail.ErrUnavailable)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Zero(t, time.Since(started))
+		err = <-other
+		require.EqualError(t, err, unavailable+"timeout")
+		require.Equal(t, 10*time.Second, time.Since(started))
+		require.EqualValues(t, 1, s.asked.Load(), "one fetch for both")
+	})
+}

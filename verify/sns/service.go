@@ -1,0 +1,55 @@
+package sns
+
+import "strings"
+
+// Service is where a service that speaks SNS keeps what the messages of a topic
+// refer to.
+type Service struct {
+	// CertificatePrefix begins the URL of a signing certificate. Only letters,
+	// digits and "-", "_", "." and "/" may follow it.
+	CertificatePrefix string
+	// CertificateNames are DNS names, of which the certificate must have one.
+	// They are not checked if empty.
+	CertificateNames []string
+	// APIHost is the host at which a subscription is confirmed.
+	APIHost string
+}
+
+// partitions has, for the partition of a topic's ARN, its domain and the names
+// in its certificates. Regions since 2019 have a name of their own; GovCloud has
+// one for both.
+//
+// Source: AWS SDK for Java 2, SnsHostProvider
+var partitions = map[string]struct {
+	domain string
+	names  []string
+}{
+	"aws":        {"amazonaws.com", []string{"sns.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
+	"aws-cn":     {"amazonaws.com.cn", []string{"sns-{region}.amazonaws.com.cn", "sns-signing.{region}.amazonaws.com.cn"}},
+	"aws-us-gov": {"amazonaws.com", []string{"sns-us-gov-west-1.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
+	"aws-eusc":   {"amazonaws.eu", []string{"sns-signing.{region}.amazonaws.eu"}},
+	"aws-iso":    {"c2s.ic.gov", []string{"sns-{region}.c2s.ic.gov", "sns-signing.{region}.c2s.ic.gov"}},
+	"aws-iso-b":  {"sc2s.sgov.gov", []string{"sns-{region}.sc2s.sgov.gov", "sns-signing.{region}.sc2s.sgov.gov"}},
+	"aws-iso-e":  {"cloud.adc-e.uk", []string{"sns-signing.{region}.cloud.adc-e.uk"}},
+	"aws-iso-f":  {"csp.hci.ic.gov", []string{"sns-signing.{region}.csp.hci.ic.gov"}},
+}
+
+// AWS returns the [Service] of Amazon itself, for a topic of any partition. It
+// returns false if topicARN is not an ARN of Amazon SNS.
+func AWS(topicARN string) (Service, bool) {
+	parts := strings.Split(topicARN, ":") // arn:aws:sns:eu-west-1:123456789012:topic
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "sns" {
+		return Service{}, false
+	}
+	partition, ok := partitions[parts[1]]
+	region := parts[3]
+	if !ok || region == "" || strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return Service{}, false // a dot in it would lead to another host
+	}
+	host := "sns." + region + "." + partition.domain
+	service := Service{CertificatePrefix: "https://" + host + "/SimpleNotificationService-", APIHost: host}
+	for _, name := range partition.names {
+		service.CertificateNames = append(service.CertificateNames, strings.ReplaceAll(name, "{region}", region))
+	}
+	return service, true
+}
