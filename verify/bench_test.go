@@ -19,8 +19,8 @@ import (
 	"github.com/goanymail/anymail/verify"
 )
 
-// Each benchmark has the bare cryptography as "floor" beside what the verifier
-// does on top of it, and what a forged request costs.
+// Each benchmark compares the verifier with the cryptography alone, the "floor",
+// and measures a forged request.
 
 // measure runs v on p, which it has to accept or to refuse.
 func measure(b *testing.B, name string, v anymail.Verifier, p *anymail.Payload, accept bool) {
@@ -46,7 +46,7 @@ func floor(b *testing.B, name string, f func() bool) {
 	})
 }
 
-// shortBody is what an ESP posts of one event at the least; longBody a batch.
+// shortBody is as short as an event gets; longBody is as long as a batch.
 var (
 	shortBody = string(bytes.Repeat([]byte("x"), 60))
 	longBody  = string(bytes.Repeat([]byte("x"), 64<<10))

@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/verify"
 )
 
-// An ESP that signs time and body, and puts the MAC in hexadecimal digits into
-// a header.
+// An ESP that signs time and body, and sends the MAC in hexadecimal digits in a
+// header.
 func ExampleHMAC() {
 	v := verify.HMAC{
 		Keys:       anymail.Keys("new-secret", "old-secret"),
@@ -37,6 +38,45 @@ func ExampleHMAC() {
 	// Output:
 	// 2026-09-21 14:13:20 +0000 UTC key 1 <nil>
 	// not authenticated: signature mismatch true
+}
+
+// An ESP that puts time and signatures into one header: "t=1790000000,v1=cf...",
+// with one "v1" for each of its secrets.
+func ExampleHMAC_claims() {
+	claims := func(p *anymail.Payload) ([]verify.Claim, error) {
+		header, err := verify.Header(p, "X-Signature")
+		if err != nil {
+			return nil, err
+		}
+		var claim verify.Claim
+		for pair := range strings.SplitSeq(header, ",") {
+			switch name, value, _ := strings.Cut(pair, "="); name {
+			case "t":
+				if claim.SignedAt, err = verify.Unix(value); err != nil {
+					return nil, err
+				}
+				claim.Content = [][]byte{[]byte(value), []byte("."), p.Body}
+			case "v1":
+				signature, err := verify.Hex(value)
+				if err != nil {
+					return nil, err
+				}
+				claim.Signatures = append(claim.Signatures, signature)
+			}
+		}
+		if claim.Content == nil {
+			return nil, anymail.Unauthenticated(verify.ReasonTimestamp)
+		}
+		return []verify.Claim{claim}, nil
+	}
+	v := verify.HMAC{Keys: anymail.Keys("secret"), Claims: claims}.Verifier()
+
+	proof, err := v.Verify(context.Background(), &anymail.Payload{
+		Header: http.Header{"X-Signature": {"t=1790000000,v1=cf124510cdbf72f8d739375df13147cdf1b04599bdf54ca1c6ff5dd11320a81f"}},
+		Body:   []byte(`{"event":"delivered"}`),
+	})
+	fmt.Println(proof.SignedAt, err)
+	// Output: 2026-09-21 14:13:20 +0000 UTC <nil>
 }
 
 // An ESP that publishes an Ed25519 key. The kind of the key decides how it is
@@ -79,7 +119,7 @@ func ExampleParsePublicKey() {
 	// Output: ed25519.PublicKey <nil>
 }
 
-// Both the ESP's signature and a token in a header of one's own.
+// Both the ESP's signature and a token in a custom header.
 func ExampleAll() {
 	v := verify.All(
 		verify.HMAC{Keys: anymail.Keys("secret"), Signatures: verify.HexHeader("X-Signature")}.Verifier(),

@@ -36,7 +36,7 @@ func accepted(t *testing.T, v anymail.Verifier, p *anymail.Payload) bool {
 	return err == nil
 }
 
-// Accepted is what decodes to the MAC, and nothing else.
+// Only what decodes to the MAC is accepted.
 func FuzzHMACHeader(f *testing.F) {
 	valid := mac("key", "body")
 	for _, value := range []string{valid, strings.ToUpper(valid), valid[:62], valid + "00", "0x" + valid[2:], valid + "," + valid, ""} {
@@ -69,11 +69,11 @@ func FuzzStandardWebhooks(f *testing.F) {
 		valid := "v1," + base64.StdEncoding.EncodeToString(h.Sum(nil))
 		headers := []string{"webhook-id", id, "webhook-timestamp", at, "webhook-signature"}
 
-		// Whatever there is in the list, it takes the MAC to be accepted.
+		// Without the MAC no list is accepted.
 		if accepted(t, v, request(body, append(headers, signatures)...)) && !slices.Contains(strings.Fields(signatures), valid) {
 			t.Fatalf("%q is accepted without the signature", signatures)
 		}
-		// With it, whatever is not ambiguous is accepted.
+		// With it, everything that is unambiguous is accepted.
 		seconds, err := strconv.ParseUint(at, 10, 64)
 		want := id != "" && !strings.Contains(id, ".") && err == nil && seconds < 1<<40
 		if got := accepted(t, v, request(body, append(headers, valid)...)); got != want {
@@ -82,14 +82,14 @@ func FuzzStandardWebhooks(f *testing.F) {
 	})
 }
 
-// Of RSA and Ed25519 there is one signature, of ECDSA there are two.
+// RSA and Ed25519 have one valid signature, ECDSA has two.
 func FuzzPublicKeySignature(f *testing.F) {
 	type scheme struct {
 		v     anymail.Verifier
 		valid []string
 	}
 	msg := string(mustHex("313233343030"))
-	// Numbers of valid vectors over msg; of the ECDSA ones the second is the
+	// Numbers of valid vectors over msg. The second ECDSA signature is the
 	// first with n-s for s.
 	var schemes []scheme
 	for file, ids := range map[string][]int{"ecdsa_secp256r1_sha256_test.json": {5, 7}, "rsa_signature_2048_sha256_test.json": {4}, "ed25519_test.json": {5}} {
@@ -116,7 +116,7 @@ func FuzzPublicKeySignature(f *testing.F) {
 	})
 }
 
-// A key that is read is the same when written and read again, and can be used.
+// A parsed key stays the same if it is written and parsed again, and works.
 func FuzzParsePublicKey(f *testing.F) {
 	for _, file := range []string{"ecdsa_secp256r1_sha256_test.json", "rsa_signature_2048_sha256_test.json", "ed25519_test.json"} {
 		der := mustHex(vectors(f, file)[0].Key)

@@ -62,12 +62,12 @@ func TestHMACVectors(t *testing.T) {
 			}
 			want := anymail.Proof{Fingerprint: unhex(t, tt.Sig)}
 			require.Empty(t, cmp.Diff(want, proves(t, v, p)))
-			require.Empty(t, cmp.Diff(want, proves(t, v, p)), "with the state that was used before")
+			require.Empty(t, cmp.Diff(want, proves(t, v, p)), "with the state of the first call")
 		})
 	}
 }
 
-// mac computes what an ESP would send, with nothing but the standard library.
+// mac computes what an ESP would send, with the standard library alone.
 func mac(key, content string) string {
 	h := hmac.New(sha256.New, []byte(key))
 	_, _ = h.Write([]byte(content))
@@ -148,9 +148,9 @@ func TestHMACOptions(t *testing.T) {
 		{"SHA-1", verify.HMAC{Keys: anymail.Keys("key"), Hash: sha1.New, Signatures: verify.HexHeader("X-Sig")},
 			// HMAC-SHA1 of "The quick brown fox ..." is a well known example.
 			"de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9", ""},
-		{"SHA-1 where SHA-256 is wanted", verify.HMAC{Keys: anymail.Keys("key"), Signatures: verify.HexHeader("X-Sig")},
+		{"SHA-1 instead of SHA-256", verify.HMAC{Keys: anymail.Keys("key"), Signatures: verify.HexHeader("X-Sig")},
 			"de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9", mismatch},
-		{"no finder", verify.HMAC{Keys: anymail.Keys("key")}, "", noSignature},
+		{"no Signatures", verify.HMAC{Keys: anymail.Keys("key")}, "", noSignature},
 		{"key not decodable", verify.HMAC{Keys: anymail.Keys("s3cret"), DecodeKey: hex.DecodeString, Signatures: verify.HexHeader("X-Sig")},
 			"00", "unavailable: signature key: it cannot be decoded"},
 		{"key decodes to nothing", verify.HMAC{Keys: anymail.Keys("x"), DecodeKey: func(string) ([]byte, error) { return nil, nil }, Signatures: verify.HexHeader("X-Sig")},
@@ -158,7 +158,7 @@ func TestHMACOptions(t *testing.T) {
 		{"16 signatures", verify.HMAC{Keys: anymail.Keys("k"), Signatures: many(15), Content: text("body")}, "", ""},
 		{"17 signatures", verify.HMAC{Keys: anymail.Keys("k"), Signatures: many(16), Content: text("body")}, "", encoding},
 		{"no signatures", verify.HMAC{Keys: anymail.Keys("k"), Signatures: func(*anymail.Payload) ([][]byte, error) { return nil, nil }}, "", mismatch},
-		{"finder fails", verify.HMAC{Keys: anymail.Keys("k"), Signatures: failing}, "", "not authenticated: failing"},
+		{"signatures fail", verify.HMAC{Keys: anymail.Keys("k"), Signatures: failing}, "", "not authenticated: failing"},
 		{"content fails", verify.HMAC{Keys: anymail.Keys("k"), Signatures: many(0), Content: failing}, "", "not authenticated: failing"},
 	}
 	for _, tt := range tests {
@@ -178,8 +178,7 @@ func text(s string) verify.Content {
 	return func(*anymail.Payload) ([][]byte, error) { return [][]byte{[]byte(s)}, nil }
 }
 
-// A rotation while requests run: each request is accepted under the keys that
-// were there when it came.
+// In a rotation, a request is accepted under the keys of its time.
 func TestHMACRotation(t *testing.T) {
 	ring := anymail.NewKeyRing("old")
 	v := verify.HMAC{Keys: ring, Signatures: verify.HexHeader("X-Sig")}.Verifier()
@@ -194,7 +193,7 @@ func TestHMACRotation(t *testing.T) {
 	refuses(t, v, p("old"), mismatch)
 }
 
-// The pooled state of one request never shows in another.
+// The pooled state of one request never affects another.
 func TestHMACConcurrently(t *testing.T) {
 	v := verify.HMAC{Keys: anymail.Keys("a", "b"), Signatures: verify.HexHeader("X-Sig")}.Verifier()
 	var wg sync.WaitGroup

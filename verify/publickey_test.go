@@ -43,7 +43,7 @@ func TestPublicKeyVectors(t *testing.T) {
 					refuses(t, v, p, mismatch)
 					return
 				}
-				// Of the content: two vectors are two signatures of the same.
+				// The digest of the content: two vectors sign the same content.
 				want := anymail.Proof{Fingerprint: sha256Of(string(msg))}
 				require.Empty(t, cmp.Diff(want, proves(t, v, p)))
 			})
@@ -141,7 +141,7 @@ func TestPublicKey(t *testing.T) {
 				})
 			}
 			// The configured key decides the kind: a signature of another kind
-			// is none, and a second key of another kind does no harm.
+			// is invalid, and a second key of another kind does no harm.
 			for other, otherPEM := range others {
 				p := request(body, "X-Sig", valid, "X-Time", "1790000000")
 				v := verify.PublicKey{Keys: anymail.Keys(otherPEM), Signatures: verify.Base64Header("X-Sig"), Content: verify.HeadersAndBody("", "X-Time")}
@@ -153,8 +153,8 @@ func TestPublicKey(t *testing.T) {
 	}
 }
 
-// Whoever has an ECDSA signature can make a second valid one; it is a replay
-// nevertheless.
+// From an ECDSA signature anyone can make a second valid one, which is still a
+// replay.
 func TestECDSAMalleability(t *testing.T) {
 	signer := signers()["P-256"]
 	v := verify.PublicKey{Keys: anymail.Keys(publicPEM(t, signer.Public())), Signatures: verify.HexHeader("X-Sig")}.Verifier()
@@ -172,15 +172,15 @@ func TestECDSAMalleability(t *testing.T) {
 	require.Equal(t, first.Fingerprint, again.Fingerprint)
 }
 
-// Signatures of the same content that the signer made twice are a replay too.
-func TestNonceIsOfTheContent(t *testing.T) {
+// Two signatures by the signer of the same content are a replay too.
+func TestFingerprintOfPublicKey(t *testing.T) {
 	signer := signers()["P-256"]
 	v := verify.PublicKey{Keys: anymail.Keys(publicPEM(t, signer.Public())), Signatures: verify.HexHeader("X-Sig")}.Verifier()
-	nonce := func(body string) []byte {
+	fingerprint := func(body string) []byte {
 		return proves(t, v, request(body, "X-Sig", hex.EncodeToString(sign(t, signer, crypto.SHA256, body)))).Fingerprint
 	}
-	require.Equal(t, nonce("a"), nonce("a"))
-	require.NotEqual(t, nonce("a"), nonce("b"))
+	require.Equal(t, fingerprint("a"), fingerprint("a"))
+	require.NotEqual(t, fingerprint("a"), fingerprint("b"))
 }
 
 func TestPublicKeyOptions(t *testing.T) {
@@ -196,7 +196,7 @@ func TestPublicKeyOptions(t *testing.T) {
 		name string
 		key  verify.PublicKey
 		sig  []byte
-		want []byte // the nonce
+		want []byte // the fingerprint
 		err  string
 	}{
 		{"SHA-512", verify.PublicKey{Keys: anymail.Keys(pemText), Hash: crypto.SHA512, Signatures: verify.Base64Header("X-Sig")},
@@ -221,7 +221,7 @@ func TestPublicKeyOptions(t *testing.T) {
 	}
 }
 
-// Ed25519 signs the content itself, in however many chunks it comes.
+// Ed25519 signs the content itself, however many chunks it has.
 func TestEd25519Chunks(t *testing.T) {
 	signer := signers()["Ed25519"]
 	for _, chunks := range [][]string{{}, {""}, {"abc"}, {"a", "", "bc"}, {"", "abc", ""}} {
@@ -264,7 +264,7 @@ func TestParsePublicKey(t *testing.T) {
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(signers()["P-256"])
 	require.NoError(t, err)
-	// Not on the curve: the last byte of y is another.
+	// Not on the curve: the last byte of y differs.
 	offCurve := der(ecKey)
 	offCurve[len(offCurve)-1] ^= 1
 
@@ -322,8 +322,7 @@ func TestParsePublicKey(t *testing.T) {
 	}
 }
 
-// Somebody else's key that the user has by mistake under another encoding is
-// found out at the first request, and asks the ESP to retry.
+// A key in an unknown encoding fails at the first request, and the ESP retries.
 func TestPublicKeyUnparsable(t *testing.T) {
 	v := verify.PublicKey{Keys: anymail.Keys("key-s3cret"), Signatures: verify.HexHeader("X-Sig")}.Verifier()
 	_, err := v.Verify(t.Context(), request("body", "X-Sig", hex.EncodeToString(make([]byte, sha256.Size))))

@@ -13,7 +13,7 @@ import (
 	"github.com/goanymail/anymail/verify"
 )
 
-// The examples of the Svix documentation.
+// The vectors are the examples of the Svix documentation.
 func TestStandardWebhooksVectors(t *testing.T) {
 	tests := []struct{ secret, id, at, body, signature string }{
 		{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
@@ -25,10 +25,10 @@ func TestStandardWebhooksVectors(t *testing.T) {
 		v := verify.StandardWebhooks{Keys: anymail.Keys(tt.secret), Prefix: "svix-"}.Verifier()
 		at, err := verify.Unix(tt.at)
 		require.NoError(t, err)
-		nonce, err := base64.StdEncoding.DecodeString(tt.signature)
+		fingerprint, err := base64.StdEncoding.DecodeString(tt.signature)
 		require.NoError(t, err)
 		got := proves(t, v, request(tt.body, "svix-id", tt.id, "svix-timestamp", tt.at, "svix-signature", "v1,"+tt.signature))
-		require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: at, Fingerprint: nonce}, got))
+		require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: at, Fingerprint: fingerprint}, got))
 	}
 }
 
@@ -47,7 +47,7 @@ func TestStandardWebhooks(t *testing.T) {
 		v1a    = "v1a,jfp5j4J3Buv9EPOcc9Bqo8rJqAO1H6lrRl0WZQdzVZI6IttNPT8HSLyPvUvY54dJJt2BQGA01di1ePvigCwlCw=="
 	)
 	signedAt := time.Unix(1649367553, 0).UTC()
-	macNonce, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(v1, "v1,"))
+	macSum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(v1, "v1,"))
 	require.NoError(t, err)
 	digest := sha256Of(id + "." + at + "." + body)
 	headers := func(signature string) []string {
@@ -59,31 +59,31 @@ func TestStandardWebhooks(t *testing.T) {
 		return h
 	}
 	tests := []struct {
-		name    string
-		keys    []string
-		headers []string
-		nonce   []byte
-		key     int
-		err     string
+		name        string
+		keys        []string
+		headers     []string
+		fingerprint []byte
+		key         int
+		err         string
 	}{
-		{"v1", []string{secret}, headers(v1), macNonce, 0, ""},
-		{"secret without prefix", []string{strings.TrimPrefix(secret, "whsec_")}, headers(v1), macNonce, 0, ""},
-		{"second key", []string{other, secret}, headers(v1), macNonce, 1, ""},
-		{"second signature", []string{secret}, headers(nothing + " " + v1), macNonce, 0, ""},
-		{"unknown versions", []string{secret}, headers("v2,!!! v0 x, " + v1 + " v1b,?"), macNonce, 0, ""},
-		{"blanks", []string{secret}, headers("  " + v1 + "  "), macNonce, 0, ""},
+		{"v1", []string{secret}, headers(v1), macSum, 0, ""},
+		{"secret without prefix", []string{strings.TrimPrefix(secret, "whsec_")}, headers(v1), macSum, 0, ""},
+		{"second key", []string{other, secret}, headers(v1), macSum, 1, ""},
+		{"second signature", []string{secret}, headers(nothing + " " + v1), macSum, 0, ""},
+		{"unknown versions", []string{secret}, headers("v2,!!! v0 x, " + v1 + " v1b,?"), macSum, 0, ""},
+		{"blanks", []string{secret}, headers("  " + v1 + "  "), macSum, 0, ""},
 		{"v1a", []string{public}, headers(v1a), digest, 0, ""},
-		{"both, secret", []string{secret}, headers(v1a + " " + v1), macNonce, 0, ""},
+		{"both, secret", []string{secret}, headers(v1a + " " + v1), macSum, 0, ""},
 		{"both, public key", []string{public}, headers(v1 + " " + v1a), digest, 0, ""},
 		{"both, both keys", []string{public, secret}, headers(v1 + " " + v1a), digest, 0, ""},
-		{"v1, both keys", []string{public, secret}, headers(v1), macNonce, 1, ""},
+		{"v1, both keys", []string{public, secret}, headers(v1), macSum, 1, ""},
 
 		{"v1 with the public key", []string{public}, headers(v1), nil, 0, mismatch},
 		{"v1a with the secret", []string{secret}, headers(v1a), nil, 0, mismatch},
 		{"v1a given as v1", []string{public, secret}, headers("v1," + strings.TrimPrefix(v1a, "v1a,")), nil, 0, mismatch},
 		{"v1 given as v1a", []string{public, secret}, headers("v1a," + strings.TrimPrefix(v1, "v1,")), nil, 0, mismatch},
 		{"other secret", []string{other}, headers(v1), nil, 0, mismatch},
-		{"the prefix is no part of the key", []string{"whsec_" + secret}, headers(v1), nil, 0, "unavailable: signature key: it cannot be decoded"},
+		{"the prefix is not part of the key", []string{"whsec_" + secret}, headers(v1), nil, 0, "unavailable: signature key: it cannot be decoded"},
 		{"other id", []string{secret}, replace(1, id+"x"), nil, 0, mismatch},
 		{"other time", []string{secret}, replace(3, "1649367554"), nil, 0, mismatch},
 		{"id with a dot", []string{secret}, replace(1, id+".1"), nil, 0, separator},
@@ -99,7 +99,7 @@ func TestStandardWebhooks(t *testing.T) {
 		{"truncated", []string{secret}, headers(v1[:len(v1)-4]), nil, 0, mismatch},
 		{"truncated, after one of full length", []string{secret}, headers(nothing + " " + v1[:len(v1)-4]), nil, 0, mismatch},
 		{"too long", []string{secret}, headers(v1 + " v1," + strings.Repeat("AAAA", 513)), nil, 0, encoding},
-		{"16 signatures", []string{secret}, headers(strings.Repeat(nothing+" ", 15) + v1), macNonce, 0, ""},
+		{"16 signatures", []string{secret}, headers(strings.Repeat(nothing+" ", 15) + v1), macSum, 0, ""},
 		{"17 signatures", []string{secret}, headers(strings.Repeat(nothing+" ", 16) + v1), nil, 0, encoding},
 		{"4 signatures to a public key", []string{public}, headers(strings.Repeat("v1a,AAAA ", 3) + v1a), digest, 0, ""},
 		{"5 signatures to a public key", []string{public}, headers(strings.Repeat("v1a,AAAA ", 4) + v1a), nil, 0, encoding},
@@ -107,7 +107,7 @@ func TestStandardWebhooks(t *testing.T) {
 		{"repeated id", []string{secret}, append(headers(v1), "webhook-id", id), nil, 0, repeated},
 		{"repeated time", []string{secret}, append(headers(v1), "webhook-timestamp", at), nil, 0, repeated},
 		{"no id", []string{secret}, headers(v1)[2:], nil, 0, noSignature},
-		{"the ancestor's headers", []string{secret}, []string{"svix-id", id, "svix-timestamp", at, "svix-signature", v1}, nil, 0, noSignature},
+		{"Svix's headers", []string{secret}, []string{"svix-id", id, "svix-timestamp", at, "svix-signature", v1}, nil, 0, noSignature},
 		{"mixed headers", []string{secret}, []string{"svix-id", id, "webhook-timestamp", at, "webhook-signature", v1}, nil, 0, noSignature},
 		{"no keys", nil, headers(v1), nil, 0, noKeys},
 		{"empty key", []string{""}, headers(v1), nil, 0, "unavailable: signature key: it is empty"},
@@ -123,7 +123,7 @@ func TestStandardWebhooks(t *testing.T) {
 				refuses(t, v, p, tt.err)
 				return
 			}
-			require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: signedAt, Fingerprint: tt.nonce, Key: tt.key}, proves(t, v, p)))
+			require.Empty(t, cmp.Diff(anymail.Proof{SignedAt: signedAt, Fingerprint: tt.fingerprint, Key: tt.key}, proves(t, v, p)))
 		})
 	}
 }

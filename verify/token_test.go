@@ -1,6 +1,8 @@
 package verify_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,5 +46,43 @@ func TestToken(t *testing.T) {
 		})
 	}
 	_, err := verify.MatchSecret(t.Context(), anymail.Keys(""), "")
-	require.EqualError(t, err, mismatch, "an empty secret is none")
+	require.EqualError(t, err, mismatch, "an empty secret matches nothing")
+}
+
+func TestTokenCheck(t *testing.T) {
+	down := errors.New("token server is down")
+	check := func(_ context.Context, token string) error {
+		switch token {
+		case "good":
+			return nil
+		case "down":
+			return down
+		}
+		return anymail.Because(anymail.ErrUnauthenticated, "unknown token", errors.New(token))
+	}
+	bearer := verify.Token{Check: check, Scheme: "Bearer"}.Verifier()
+	for name, tt := range map[string]struct {
+		headers []string
+		err     string
+	}{
+		"valid":                {[]string{"Authorization", "Bearer good"}, ""},
+		"scheme in lower case": {[]string{"Authorization", "bearer  good"}, ""},
+		"invalid":              {[]string{"Authorization", "Bearer s3cret"}, "not authenticated: token refused"},
+		"cannot tell":          {[]string{"Authorization", "Bearer down"}, "unavailable: token check: token server is down"},
+		"another scheme":       {[]string{"Authorization", "Basic good"}, mismatch},
+		"scheme alone":         {[]string{"Authorization", "Bearer "}, noSignature},
+		"missing":              {nil, noSignature},
+		"repeated":             {[]string{"Authorization", "Bearer good", "Authorization", "Bearer good"}, repeated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tt.err != "" {
+				refuses(t, bearer, request("", tt.headers...), tt.err)
+				return
+			}
+			require.Empty(t, cmp.Diff(anymail.Proof{}, proves(t, bearer, request("", tt.headers...))))
+		})
+	}
+	_, err := bearer.Verify(t.Context(), request("", "Authorization", "Bearer down"))
+	require.ErrorIs(t, err, anymail.ErrUnavailable)
+	require.ErrorIs(t, err, down)
 }

@@ -22,10 +22,10 @@ const ESP = "brevo"
 // Dispatcher has a shared secret and inbound messages need no attachments.
 type Config struct {
 	// BearerTokens are the tokens, any of which is accepted, that webhooks
-	// carry if they were made with an "auth" of type "bearer". Such a token
-	// and a shared secret exclude each other, since both come in the
-	// Authorization header: register the adapter with
-	// [anymail.WithSharedSecret] without arguments if the Dispatcher has one.
+	// carry if they were made with an "auth" of type "bearer". The
+	// token and the shared secret use the same header, so an endpoint has one
+	// or the other: give [anymail.WithoutSharedSecret] to Register if the
+	// Dispatcher has a secret.
 	BearerTokens anymail.KeySource
 	// HeaderName and HeaderValues are a header that webhooks carry if they
 	// were made with "headers", and the values any of which is accepted.

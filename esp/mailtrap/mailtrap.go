@@ -49,7 +49,7 @@ type Adapter struct {
 // messages not be fetched.
 func New(config Config) (*Adapter, error) {
 	if config.InboundSecrets != nil && config.APITokens == nil {
-		return nil, anymail.Because(anymail.ErrConfig, "mailtrap: inbound needs APITokens to fetch messages", nil)
+		return nil, anymail.Misconfigured("mailtrap.Config.APITokens", "inbound needs a token to fetch messages")
 	}
 	if err := errors.Join(
 		verify.CheckKeys(config.TrackingSecrets, "mailtrap.Config.TrackingSecrets", nil),

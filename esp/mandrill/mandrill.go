@@ -80,7 +80,7 @@ const (
 	signatureHeader = "X-Mandrill-Signature"
 	eventsField     = "mandrill_events"
 	// testKey is what Mandrill signs an empty batch with when it tries a URL
-	// that has no key yet. Everybody knows it, so it proves nothing else.
+	// that has no key yet. It is public, so it proves nothing else.
 	testKey = "test-webhook"
 )
 

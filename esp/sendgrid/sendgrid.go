@@ -30,8 +30,8 @@ type Config struct {
 	// CheckToken, if set, is asked about the OAuth access token that event
 	// webhooks must carry then, in addition to the signature if there are keys.
 	// The token and the shared secret use the same header, so an endpoint has
-	// one or the other: give [anymail.WithSharedSecret] without arguments to
-	// Register where the Dispatcher has one.
+	// one or the other: give [anymail.WithoutSharedSecret] to Register if the
+	// Dispatcher has a secret.
 	CheckToken verify.TokenCheck
 
 	// InboundKeys and InboundCheckToken are the same for Inbound Parse, where

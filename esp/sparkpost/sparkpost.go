@@ -39,8 +39,9 @@ type Auth struct {
 	HeaderName   string
 	HeaderValues anymail.KeySource
 	// BearerTokens are access tokens that the user's own token endpoint gives
-	// to SparkPost: OAuth 2.0 there. Such a webhook has no shared secret:
-	// register the adapter with [anymail.WithSharedSecret] without arguments.
+	// to SparkPost: OAuth 2.0 there. The token and the shared secret use the
+	// same header, so an endpoint has one or the other: give
+	// [anymail.WithoutSharedSecret] to Register if the Dispatcher has a secret.
 	BearerTokens anymail.KeySource
 	// CheckBearer, if set, is asked about access tokens that are not known
 	// beforehand.

@@ -26,7 +26,7 @@ import (
 	"github.com/goanymail/anymail/verify/sns"
 )
 
-// scaleway is how another service that speaks SNS is described.
+// scaleway describes another service that speaks SNS.
 func scaleway(topicARN string) (sns.Service, bool) {
 	parts := strings.Split(topicARN, ":")
 	if len(parts) != 6 || parts[1] != "scw" || parts[2] != "sns" || (parts[3] != "fr-par" && parts[3] != "nl-ams") {
@@ -51,7 +51,7 @@ func TestRoots(t *testing.T) {
 	strangerDER := stranger.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, &stranger.key.PublicKey)
 	strangerCert, err := x509.ParseCertificate(strangerDER)
 	require.NoError(t, err)
-	// A second authority below a, whose certificate comes along.
+	// A second authority below a, whose certificate is sent too.
 	below := &authority{key: stranger.key}
 	belowDER := a.issue(&x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, &below.key.PublicKey)
 	below.cert, err = x509.ParseCertificate(belowDER)
@@ -167,7 +167,7 @@ func TestCertificatePanic(t *testing.T) {
 	refuses(t, v, posted(t, m), "unavailable: signing certificate: panic")
 }
 
-// When certificates are asked for anew, and what happens if that fails.
+// A certificate is fetched again after a day, and used on if that fails.
 func TestCertificateAge(t *testing.T) {
 	a := newAuthority()
 	s := serving(a.leaf("sns.amazonaws.com"))
@@ -181,22 +181,22 @@ func TestCertificateAge(t *testing.T) {
 	steps := []struct {
 		after time.Duration // since the step before
 		serve func(*http.Request) (int, []byte, error)
-		asked int32 // all in all
+		asked int32 // in total
 		want  string
 	}{
 		{0, down, 1, downText},
-		{9 * time.Second, good, 1, downText}, // a failure is remembered, but
+		{9 * time.Second, good, 1, downText}, // a failure is kept, but
 		{time.Second, good, 2, ""},           // not for long
 		{time.Second, down, 2, ""},
 		{23 * time.Hour, down, 2, ""},
-		{time.Hour, down, 3, ""},       // a day old, and no other to be had
-		{9 * time.Second, good, 3, ""}, // asked a moment ago
+		{time.Hour, down, 3, ""},       // a day old, but out of reach
+		{9 * time.Second, good, 3, ""}, // fetched a moment ago
 		{time.Second, good, 4, ""},
-		{24 * time.Hour, gone, 5, badCert}, // taken back
+		{24 * time.Hour, gone, 5, badCert}, // withdrawn
 		{time.Second, gone, 5, badCert},
 		{9 * time.Second, good, 6, ""},
 		{0, down, 6, ""},
-		{8760 * time.Hour, down, 7, badCert}, // in reach or not: it has expired
+		{8760 * time.Hour, down, 7, badCert}, // it has expired
 	}
 	now := testTime.AddDate(0, -3, 0)
 	for i, step := range steps {
@@ -215,8 +215,8 @@ func TestCertificateAge(t *testing.T) {
 	}
 }
 
-// Whatever URLs strangers make up, no more than a few are asked for at once,
-// and the certificate that is good stays.
+// Forged requests can make the server fetch a few URLs at once at most, and the
+// good certificate stays.
 func TestCertificatesBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAuthority()
@@ -241,7 +241,7 @@ func TestCertificatesBounded(t *testing.T) {
 
 		var wg sync.WaitGroup
 		for i := range 20 {
-			for range 3 { // who ask for the same share one request
+			for range 3 { // the same URL is fetched once
 				p := posted(t, func() *sns.Message {
 					m := notification()
 					a.sign(m, "2")
@@ -268,8 +268,8 @@ func TestCertificatesBounded(t *testing.T) {
 	})
 }
 
-// What is kept is bounded too: the oldest certificate makes room, and failures
-// are forgotten all at once.
+// The caches are bounded: the oldest certificate makes room, and failures are
+// forgotten all at once.
 func TestCertificatesForgotten(t *testing.T) {
 	a := newAuthority()
 	s := serving(a.leaf("sns.amazonaws.com"))
@@ -303,11 +303,11 @@ func TestCertificatesForgotten(t *testing.T) {
 	require.True(t, ask("bad", 1024))
 	require.True(t, ask("bad", 0), "forgotten")
 	s.serve = good
-	require.False(t, ask("good", 64), "what is good is not")
+	require.False(t, ask("good", 64), "a good certificate is not")
 }
 
-// A client that hangs up is let go at once; the fetch goes on for the others,
-// and ends by itself where the server does not answer.
+// A client that hangs up gets its result at once. The fetch goes on for the
+// others, and times out if the server does not respond.
 func TestCertificateContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAuthority()

@@ -57,8 +57,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// A body is read before anything in it is proved, so that reading it must not
-// cost a multiple of it: not even one that is made of names.
+// A body is parsed before it is verified, so parsing must not take a multiple of
+// its size, not even for a body that is made of names.
 func TestParseMemory(t *testing.T) {
 	names := func(n int) string {
 		var b strings.Builder

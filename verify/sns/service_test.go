@@ -12,7 +12,7 @@ func TestAWS(t *testing.T) {
 	tests := []struct {
 		arn  string
 		host string
-		name string // one that the certificate may have
+		name string // that the certificate may have
 	}{
 		{topic, "sns.eu-west-1.amazonaws.com", "sns.amazonaws.com"},
 		{"arn:aws:sns:mx-central-1:123456789012:demo", "sns.mx-central-1.amazonaws.com", "sns-signing.mx-central-1.amazonaws.com"},

@@ -84,7 +84,7 @@ func (a *authority) issue(template *x509.Certificate, public crypto.PublicKey) [
 	return der
 }
 
-// leaf makes the PEM of a signing certificate for a's own key.
+// leaf returns the PEM of a signing certificate for a's own key.
 func (a *authority) leaf(names ...string) []byte {
 	return certPEM(a.issue(&x509.Certificate{DNSNames: names}, &a.key.PublicKey))
 }
@@ -96,7 +96,7 @@ func certPEM(ders ...[]byte) (text []byte) {
 	return text
 }
 
-// sign signs m as version says, over what the documentation says is signed.
+// sign signs the content that the documentation defines, as version requires.
 func (a *authority) sign(m *sns.Message, version string) {
 	m.SignatureVersion = version
 	text := "Message\n" + m.Message + "\nMessageId\n" + m.MessageID + "\n"
@@ -122,7 +122,7 @@ func (a *authority) sign(m *sns.Message, version string) {
 	m.Signature = base64.StdEncoding.EncodeToString(signature)
 }
 
-// server serves what a test says, and counts requests.
+// server serves what a test sets, and counts requests.
 type server struct {
 	asked atomic.Int32
 	serve func(*http.Request) (status int, body []byte, err error)
@@ -177,7 +177,7 @@ func unhex(t *testing.T, digits string) []byte {
 
 func pointer[T any](v T) *T { return &v }
 
-// notification returns what the tests vary, not yet signed.
+// notification returns an unsigned message for the tests to change.
 func notification() *sns.Message {
 	return &sns.Message{
 		Type:           "Notification",
@@ -219,7 +219,7 @@ func TestVerify(t *testing.T) {
 	tests := []struct {
 		name string
 		m    *sns.Message
-		// digest is that of the string to sign, computed apart from this code.
+		// digest is that of the string to sign, computed independently.
 		digest string
 	}{
 		{"notification", notification(), "8e1126c9cec32bcb0c8ea0d7d7e0bfc21f58add4d552f2d2c9152c8d89b99ad1"},
@@ -286,7 +286,7 @@ func TestVerifyRefuses(t *testing.T) {
 		name  string
 		make  func() any
 		want  string
-		fetch bool // whether the certificate is asked for
+		fetch bool // whether the certificate is fetched
 	}{
 		{"another message", good(func(m *M) { m.Message += " " }), mismatch, true},
 		{"another id", good(func(m *M) { m.MessageID = "1" }), mismatch, true},
@@ -350,8 +350,8 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 }
 
-// A message could be cut differently if any of its values might hold a line
-// break: here the sender of an authentic one has put another's into Message.
+// If any value could hold a line break, a message could be split differently:
+// here the sender of an authentic one has put another's fields into Message.
 func TestAmbiguity(t *testing.T) {
 	a := newAuthority()
 	v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: serving(a.leaf("sns.amazonaws.com")).client()})
