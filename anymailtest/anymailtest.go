@@ -1,7 +1,8 @@
 // Package anymailtest is for tests of programs that receive events, and for
 // tests of adapters. A [Server] is a Dispatcher to which a simulator of package
-// simulator posts signed requests. A [Recorder] keeps the events. [Equal]
-// compares events, and [FuzzParser] fuzzes a parser.
+// simulator posts signed requests. A [Recorder] keeps the events. [Parse]
+// passes a request to a parser, [Equal] compares events, and [FuzzParser] fuzzes a
+// parser.
 //
 // Package conformance, below this one, is the test suite that every adapter
 // passes.

@@ -15,7 +15,7 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// exampleT stands in for the *testing.T that a test has.
+// exampleT replaces the *testing.T of a test.
 type exampleT struct {
 	testing.TB
 	cleanups []func()
@@ -31,8 +31,8 @@ func (t *exampleT) done() {
 func (t *exampleT) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (t *exampleT) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-// A signed request of an ESP, over HTTP, to a Dispatcher with the receivers of
-// your program.
+// A signed request of an ESP is posted to a Dispatcher with the receivers of your
+// program.
 func ExampleNewServer() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
@@ -52,8 +52,7 @@ func ExampleNewServer() {
 	// Output: nobody@example.com bounced: invalid hard
 }
 
-// A recorder keeps the events that come, and can answer as a receiver that
-// fails.
+// A recorder keeps events. It can fail, as a receiver does.
 func ExampleRecorder() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
@@ -76,7 +75,7 @@ func ExampleRecorder() {
 	// 200 2 events
 }
 
-// Send posts a sample and returns what your receivers were called with.
+// Send posts a sample and returns the events that receivers were called with.
 func ExampleServer_Send() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
@@ -92,7 +91,7 @@ func ExampleServer_Send() {
 	// Output: clicked ada@example.com [newsletter]
 }
 
-// What the server refuses, and why.
+// The server refuses a request and reports the reason.
 func ExampleServer_Post() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
@@ -108,8 +107,8 @@ func ExampleServer_Post() {
 	// true 0
 }
 
-// Equal compares events but for Raw and Key, here with what an adapter makes of
-// a body of your own.
+// Equal compares events without Raw and Key, here those that an adapter makes of a
+// body of your own.
 func ExampleEqual() {
 	t := new(exampleT) // in a test, its *testing.T
 	defer t.done()
@@ -119,10 +118,7 @@ func ExampleEqual() {
 		t.Fatalf("%v", err)
 	}
 	body := `{"RecordType": "Delivery", "MessageID": "m-1", "Recipient": "ada@example.com", "DeliveredAt": "2026-09-21T14:13:20Z"}`
-	events, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
+	events := anymailtest.Parse(t, adapter, simulator.JSON("tracking", []byte(body)))
 	anymailtest.Equal(t, &anymail.TrackingEvent{
 		Common: anymail.Common{
 			ESP: postmark.ESP, Type: anymail.EventDelivered, Timestamp: time.Date(2026, time.September, 21, 14, 13, 20, 0, time.UTC),

@@ -41,13 +41,9 @@ type world struct {
 func newWorldOf(b testing.TB, sim *simulator.Simulator, remember int) *world {
 	b.Helper()
 	w := &world{perRequest: 1}
-	var trusted []simulator.Credential
-	if sim.NewCredential != nil {
-		w.credential = sim.NewCredential()
-		trusted = append(trusted, w.credential)
-	}
-	adapter, err := sim.NewAdapter(trusted...)
+	adapter, credential, err := sim.NewAccount()
 	require.NoError(b, err)
+	w.credential = credential
 	w.endpoints = adapter.Endpoints()
 	w.dispatcher, err = anymail.New(
 		anymail.Insecure(), // SparkPost and Postmark sign nothing

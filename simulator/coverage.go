@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -63,7 +62,7 @@ func Cover(s *Simulator) (Coverage, error) {
 			return c, fmt.Errorf("%s %s: %w", s.ESP, sample.Name, err)
 		}
 		for _, ev := range events {
-			types[cmp.Or(ev.Base().Type, anymail.EventUnknown)] = true
+			types[ev.Base().Type] = true
 			c.Inbound = c.Inbound || ev.Kind() == anymail.KindInbound
 			if tracking, ok := ev.(*anymail.TrackingEvent); ok {
 				c.Tracking = true

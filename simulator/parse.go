@@ -8,8 +8,7 @@ import (
 )
 
 // Parse passes a request to the parser of an adapter's endpoint. There is no
-// Dispatcher and no authentication. Parse returns the normalized
-// events.
+// Dispatcher and no authentication. Parse returns the normalized events.
 func Parse(adapter anymail.Adapter, r Request) ([]anymail.Event, error) {
 	for _, ep := range adapter.Endpoints() {
 		if ep.Path != r.Endpoint {

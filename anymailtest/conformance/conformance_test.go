@@ -26,22 +26,22 @@ import (
 )
 
 // faults are adapters that break one promise each, and the tests of the suite
-// that have to see it.
+// that must fail.
 var faults = []struct {
 	name string
 	make func(keys anymail.KeySource) *courier
 	seen []string
 }{
-	{"takes what is not signed", verifierIs(anyone), []string{"forged/delivered/unsigned", "mutations"}},
-	{"takes any key", verifierIs(anySignature), []string{"forged/delivered/wrong_key", "rotation/delivered"}},
-	{"does not sign the end of the body", content(func(p *anymail.Payload) ([][]byte, error) {
+	{"accepts unsigned requests", verifierIs(anyone), []string{"forged/delivered/unsigned", "mutations"}},
+	{"accepts any key", verifierIs(anySignature), []string{"forged/delivered/wrong_key", "rotation/delivered"}},
+	{"does not verify the end of the body", content(func(p *anymail.Payload) ([][]byte, error) {
 		return [][]byte{[]byte(p.Header.Get("Courier-Time") + "."), bytes.TrimRight(p.Body, "]")}, nil
 	}), []string{"forged/delivered/truncated_body"}},
-	{"signs the time alone", content(func(p *anymail.Payload) ([][]byte, error) {
+	{"verifies the time only", content(func(p *anymail.Payload) ([][]byte, error) {
 		return [][]byte{[]byte(p.Header.Get("Courier-Time") + ".")}, nil
 	}), []string{"forged/delivered/changed_body"}},
-	{"takes a signature twice", proof(func(p *anymail.Proof) { p.Fingerprint = nil }), []string{"replay/delivered"}},
-	{"takes a signature of last month", endpoint(func(ep *anymail.Endpoint) { ep.Window = 1000 * 24 * time.Hour }), []string{"stale/delivered"}},
+	{"accepts a signature twice", proof(func(p *anymail.Proof) { p.Fingerprint = nil }), []string{"replay/delivered"}},
+	{"accepts a signature of last month", endpoint(func(ep *anymail.Endpoint) { ep.Window = 1000 * 24 * time.Hour }), []string{"stale/delivered"}},
 	{"knows one key", func(keys anymail.KeySource) *courier {
 		return healthy(anymail.KeyFunc(func(ctx context.Context) ([]string, error) {
 			all, err := keys.Keys(ctx)
@@ -55,7 +55,7 @@ var faults = []struct {
 		}
 		return c
 	}, []string{"open_endpoint"}},
-	{"tells its key", func(keys anymail.KeySource) *courier {
+	{"reports its key", func(keys anymail.KeySource) *courier {
 		c := healthy(keys)
 		if good := c.endpoint.Verifier; good != nil {
 			c.endpoint.Verifier = anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
@@ -90,7 +90,7 @@ var faults = []struct {
 		}
 		return parse(p)
 	}), []string{"malformed_batch"}},
-	{"takes a malformed body for a ping", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
+	{"treats a malformed body as a ping", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
 		list, err := parse(p)
 		if errors.Is(err, anymail.ErrMalformed) {
 			return nil, nil
@@ -99,39 +99,39 @@ var faults = []struct {
 	}), []string{"malformed_body"}},
 
 	{"makes a new key for each delivery", each(func(ev *anymail.TrackingEvent) { ev.Key = rand.Text() }), []string{"keys"}},
-	{"makes the key of the message", each(func(ev *anymail.TrackingEvent) { ev.Key = anymail.EventKey("courier", ev.MessageID) }), []string{"keys"}},
-	{"makes the key of the request", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
+	{"makes the key from the message", each(func(ev *anymail.TrackingEvent) { ev.Key = anymail.EventKey("courier", ev.MessageID) }), []string{"keys"}},
+	{"makes the key from the request", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
 		list, err := parse(p)
 		for i, ev := range list {
 			ev.Base().Key = anymail.EventKey("courier", string(p.Body), fmt.Sprint(i))
 		}
 		return list, err
 	}), []string{"batch"}},
-	{"takes the first of a batch", events(func(list []anymail.Event) []anymail.Event { return list[:min(len(list), 1)] }), []string{"batch"}},
-	{"makes one key for all", each(func(ev *anymail.TrackingEvent) { ev.Key = "courier:1" }), []string{"keys"}},
+	{"reads the first event of a batch only", events(func(list []anymail.Event) []anymail.Event { return list[:min(len(list), 1)] }), []string{"batch"}},
+	{"makes one key for all events", each(func(ev *anymail.TrackingEvent) { ev.Key = "courier:1" }), []string{"keys"}},
 	{"reads times in its own zone", each(func(ev *anymail.TrackingEvent) { ev.Timestamp = ev.Timestamp.Add(time.Hour) }), []string{"events/delivered"}},
-	{"takes no time for now", each(func(ev *anymail.TrackingEvent) {
+	{"reads a missing time as now", each(func(ev *anymail.TrackingEvent) {
 		if ev.Timestamp.IsZero() {
 			ev.Timestamp = time.Now().UTC()
 		}
 	}), []string{"events/timeless"}},
-	{"writes raw anew", each(func(ev *anymail.TrackingEvent) {
+	{"reformats raw", each(func(ev *anymail.TrackingEvent) {
 		ev.Raw = bytes.ReplaceAll(ev.Raw, []byte(`": `), []byte(`":`))
 	}), []string{"events/delivered"}},
-	{"cuts raw off", each(func(ev *anymail.TrackingEvent) { ev.Raw = ev.Raw[:len(ev.Raw)/2] }), []string{"events/delivered"}},
+	{"truncates raw", each(func(ev *anymail.TrackingEvent) { ev.Raw = ev.Raw[:len(ev.Raw)/2] }), []string{"events/delivered"}},
 	{"changes the body", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
 		list, err := parse(p)
 		copy(p.Body, bytes.ToUpper(p.Body))
 		return list, err
 	}), []string{"mutations"}},
-	{"has values that JSON does not bring back", each(func(ev *anymail.TrackingEvent) {
+	{"has values that JSON does not keep", each(func(ev *anymail.TrackingEvent) {
 		ev.Metadata = anymail.Metadata{"order": 1701}
 	}), []string{"events/delivered"}},
 	{"panics", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
 		_ = p.Body[len(p.Body)-1-bytes.Count(p.Body, []byte("null"))*len(p.Body)]
 		return parse(p)
 	}), []string{"mutations"}},
-	{"drops what follows a failure", parser(func() func(p *anymail.Payload) ([]anymail.Event, error) {
+	{"drops a redelivery", parser(func() func(p *anymail.Payload) ([]anymail.Event, error) {
 		seen := map[string]bool{}
 		return func(p *anymail.Payload) ([]anymail.Event, error) {
 			if seen[string(p.Body)] {
@@ -143,21 +143,20 @@ var faults = []struct {
 	}()), []string{"failing_receiver/delivered"}},
 }
 
-// asBroken makes a process of this test one that runs the suite against the
-// broken adapters.
+// asBroken is set in the process that runs the suite against the broken adapters.
 const asBroken = "CONFORMANCE_BROKEN"
 
 func TestConformance(t *testing.T) {
 	if os.Getenv(asBroken) != "" {
-		t.Skip("of the process that is to pass")
+		t.Skip("runs in the process that must pass")
 	}
 	conformance.Run(t, sim(healthy))
 }
 
-// TestBroken fails, in a process of its own: see TestConformanceSeesFaults.
+// TestBroken fails. It runs in a process of its own: see TestConformanceSeesFaults.
 func TestBroken(t *testing.T) {
 	if os.Getenv(asBroken) == "" {
-		t.Skip("is run by TestConformanceSeesFaults")
+		t.Skip("runs in TestConformanceSeesFaults")
 	}
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) { conformance.Run(t, sim(fault.make)) })
@@ -182,7 +181,7 @@ func TestConformanceSeesFaults(t *testing.T) {
 	}
 }
 
-// courier is the adapter of an ESP that does not exist.
+// courier is the adapter of a made-up ESP.
 type courier struct {
 	endpoint anymail.Endpoint
 	signed   func(*anymail.Payload) ([][]byte, error) // what the ESP signs
@@ -284,7 +283,7 @@ func sim(adapter func(anymail.KeySource) *courier) *simulator.Simulator {
 	}
 }
 
-// The ways to break a courier.
+// Functions that break a courier.
 
 func endpoint(change func(*anymail.Endpoint)) func(anymail.KeySource) *courier {
 	return func(keys anymail.KeySource) *courier {

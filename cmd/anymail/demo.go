@@ -93,20 +93,14 @@ type player struct {
 func register(d *anymail.Dispatcher) ([]player, error) {
 	var players []player
 	for _, sim := range allsim.List() {
-		p := player{sim: sim}
-		var trusted []simulator.Credential
-		if sim.NewCredential != nil {
-			p.credential = sim.NewCredential()
-			trusted = append(trusted, p.credential)
-		}
-		adapter, err := sim.NewAdapter(trusted...)
+		adapter, credential, err := sim.NewAccount()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", sim.ESP, err)
 		}
 		if err := d.Register(sim.ESP, adapter); err != nil {
 			return nil, err
 		}
-		players = append(players, p)
+		players = append(players, player{sim, credential})
 	}
 	return players, nil
 }

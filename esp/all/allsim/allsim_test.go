@@ -1,7 +1,9 @@
 package allsim_test
 
 import (
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,4 +26,15 @@ func TestList(t *testing.T) {
 	require.Equal(t, want, got)
 	require.True(t, slices.IsSortedFunc(got, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }))
 	require.Nil(t, allsim.Find("nobody"))
+}
+
+// Shipped programs use simulators. They must not link what only tests need.
+func TestDependencies(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	require.NoError(t, err)
+	packages := strings.Fields(string(out))
+	require.Contains(t, packages, "github.com/goanymail/anymail/simulator")
+	for _, unwanted := range []string{"testing", "net/http/httptest", "github.com/google/go-cmp/cmp", "github.com/stretchr/testify/require"} {
+		require.NotContains(t, packages, unwanted)
+	}
 }

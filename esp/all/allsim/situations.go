@@ -76,9 +76,6 @@ func Meanings(sim *simulator.Simulator) (map[string]Meaning, error) {
 		if ev, ok := events[0].(*anymail.TrackingEvent); ok {
 			m.Reason, m.Category, m.Automated = ev.RejectReason, ev.Bounce.Category, ev.Automated
 		}
-		if m.Type == "" {
-			m.Type = anymail.EventUnknown // as the core completes it
-		}
 		meanings[sample.Name] = m
 	}
 	return meanings, nil

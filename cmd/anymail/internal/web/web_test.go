@@ -38,13 +38,9 @@ func house(t *testing.T) (url string, post func(esp, sample string, change func(
 	credentials := map[string]simulator.Credential{}
 	for _, esp := range []string{"postmark", "mailgun"} {
 		sim := allsim.Find(esp)
-		var trusted []simulator.Credential
-		if sim.NewCredential != nil {
-			credentials[esp] = sim.NewCredential()
-			trusted = append(trusted, credentials[esp])
-		}
-		adapter, err := sim.NewAdapter(trusted...)
+		adapter, credential, err := sim.NewAccount()
 		require.NoError(t, err)
+		credentials[esp] = credential
 		require.NoError(t, d.Register(esp, adapter))
 	}
 	router := chi.NewRouter()
