@@ -27,9 +27,8 @@
 // A [TrackingEvent] says what became of a message that was sent, an
 // [InboundEvent] holds one that was received. [EventType], [RejectReason] and
 // [BounceCategory] mean the same whichever ESP reports; Raw is what the ESP
-// itself wrote. The strings of an event are parts of longer ones: [strings.Clone]
-// those that are kept for long. Both have a JSON form, which [DecodeEvent] reads and
-// schema/event.schema.json describes.
+// itself wrote, and may share the memory of the request's body. Both have a JSON
+// form, which [DecodeEvent] reads and schema/event.schema.json describes.
 //
 // # Once, and not lost
 //

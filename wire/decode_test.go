@@ -87,11 +87,11 @@ type rest struct {
 	others anymail.Metadata
 }
 
-func (r *rest) Other(name string, value wire.Value) {
+func (r *rest) Other(name string, value []byte) {
 	if r.others == nil {
 		r.others = anymail.Metadata{}
 	}
-	r.others[name] = value.Any()
+	r.others[name] = wire.Any(value)
 }
 
 func TestOthers(t *testing.T) {
