@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all benchmarks and prints their figures as tables, or with -write puts
-# them into docs/benchmarks.md: COUNT times (7) all of them, each for BENCHTIME
-# (300ms).
+# Runs all benchmarks and prints their figures as tables. With -write it puts them
+# into docs/benchmarks.md. COUNT (7) is how often each runs, BENCHTIME (300ms) how
+# long.
 set -euo pipefail
 cd "$(dirname "$0")/bench"
 export GOWORK=off # see bench/doc.go
@@ -17,7 +17,7 @@ program=$(mktemp)
 trap 'rm -f "$program"' EXIT
 go test -c -o "$program" .
 bench() { "$program" -test.run '^$' -test.benchtime "${BENCHTIME:-300ms}" "$@"; }
-# What slows the machine down for a while should not meet one benchmark alone.
+# The benchmarks run by turns, so that a slow minute does not affect only one.
 for _ in $(seq "${COUNT:-7}"); do
 	bench -test.cpu 1 -test.bench '^Benchmark(Request|JSON)$'
 	bench -test.cpu 1,2 -test.bench '^BenchmarkParallel$'

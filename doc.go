@@ -28,9 +28,9 @@
 // A [TrackingEvent] reports what happened to a message that was sent. An
 // [InboundEvent] holds a message that was received. [EventType], [RejectReason] and
 // [BounceCategory] mean the same for every ESP. An event that the adapter does not
-// know is an [EventUnknown], never an error. Raw is the ESP's own event, unchanged.
-// Both kinds have a JSON form, which [DecodeEvent] reads and
-// schema/event.schema.json describes.
+// know is an [EventUnknown], never an error. Raw is the ESP's own event, unchanged;
+// it may share the memory of the request's body. Both kinds have a JSON form, which
+// [DecodeEvent] reads and schema/event.schema.json describes.
 //
 // # Redelivery
 //

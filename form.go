@@ -189,11 +189,17 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 	}
 }
 
-// contentFinder finds the contents of parts in the body that they come from, where
-// they stand as they are, so that a large one is not there twice. It guesses
-// where each begins; what the multipart reader gives decides.
+// contentFinder finds the content of each part in the body that it comes from, so
+// that a large one is not in memory twice: without it, the peak of a 25 MiB
+// message in a form is 2.7 times its size, with it 1.7 times.
+//
+// Contract: content returns exactly the bytes that the multipart reader returns,
+// for every body. The finder only guesses where a part begins; if the bytes there
+// are not those of the reader, it copies them. What it returns may be a slice of
+// the body, with no capacity beyond its length. Parts are asked for in order, each
+// once.
 type contentFinder struct {
-	left      []byte // of the body, from somewhere before the next part on
+	left      []byte // the rest of the body, from a place before the next part
 	delimiter []byte
 	chunk     [4 << 10]byte
 }
@@ -203,11 +209,11 @@ func (f *contentFinder) content(part io.Reader) ([]byte, error) {
 		f.left = after
 	}
 	here := afterHeader(f.left, 16<<10)
-	same := 0 // how much of it the part is
+	same := 0 // how many bytes are the part's
 	for {
 		n, err := part.Read(f.chunk[:])
 		read := f.chunk[:n]
-		if !bytes.HasPrefix(here[same:], read) { // then it is copied
+		if !bytes.HasPrefix(here[same:], read) { // a wrong guess
 			rest, err := io.ReadAll(part)
 			return slices.Concat(here[:same], read, rest), err
 		}
@@ -222,8 +228,8 @@ func (f *contentFinder) content(part io.Reader) ([]byte, error) {
 	}
 }
 
-// afterHeader returns what follows the first empty line, if that is within the
-// first bytes.
+// afterHeader returns the bytes after the first empty line, or nil if that is not
+// within the first bytes.
 func afterHeader(b []byte, within int) []byte {
 	header := b[:min(len(b), within)]
 	for at := 0; ; {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSubjects runs what is measured once, so that it cannot rot. What fails
-// here tells why under "go test -bench Request".
+// TestSubjects runs each subject once, so that the benchmarks keep working. If it
+// fails, "go test -bench Request" prints the reason.
 func TestSubjects(t *testing.T) {
 	require.NoError(t, flag.Set("test.benchtime", "1x"))
 	for _, s := range subjects {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// reportCPU reports the processor time that the process takes from now until
-// the returned function is called, that of the garbage collector included. On a
-// machine with other work it says more than the time on the clock.
+// reportCPU reports the processor time that the process uses from now until the
+// returned function is called, including the garbage collector. On a machine with
+// other work it is more exact than the time on the clock.
 func reportCPU(b *testing.B) func() {
 	begin := cpuTime()
 	return func() { b.ReportMetric(float64(cpuTime()-begin)/float64(b.N), "cpu-ns/op") }

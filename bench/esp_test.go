@@ -40,8 +40,8 @@ type peer struct {
 // aws is what amazonsessim.New talks to.
 var aws amazonsessim.AWS
 
-// subjects are what is measured: requests of an ESP, their floor, and who else
-// does something with them in Go.
+// subjects are the requests that are measured: an ESP's, their floor, and the
+// other Go libraries that process them.
 var subjects = []struct {
 	name    string
 	sim     func() *simulator.Simulator
@@ -61,8 +61,8 @@ var subjects = []struct {
 }
 
 // BenchmarkRequest measures a request from the Dispatcher's ServeHTTP to its
-// receiver and back, against the floor and the peers; and by themselves the
-// stages in which the peers do something too, verification and parsing.
+// receiver and back, next to the floor and the peers. It also measures the stages
+// that the peers have too, verification and parsing.
 func BenchmarkRequest(b *testing.B) {
 	for _, s := range subjects {
 		b.Run(s.name, func(b *testing.B) {
@@ -77,7 +77,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkParallel measures the same by as many clients as there are
+// BenchmarkParallel measures the same requests from as many clients as there are
 // processors: run it with -cpu 1,2.
 func BenchmarkParallel(b *testing.B) {
 	for _, s := range subjects {
@@ -86,8 +86,8 @@ func BenchmarkParallel(b *testing.B) {
 	}
 }
 
-// mailgunPeer: mailgun-go verifies and parses, with encoding/json for the
-// envelope as its own example does.
+// mailgunPeer: mailgun-go verifies and parses. encoding/json decodes the envelope,
+// as in its own example.
 func mailgunPeer(b *testing.B, w *world) {
 	client := mailgunsdk.NewMailgun("key")
 	client.SetWebhookSigningKey(w.credential.Config)
@@ -110,7 +110,7 @@ func mailgunPeer(b *testing.B, w *world) {
 	})
 }
 
-// svixPeer: svix verifies. What it has no type for is decoded by encoding/json.
+// svixPeer: svix verifies. It has no types for events: encoding/json decodes them.
 func svixPeer(b *testing.B, w *world) {
 	hook, err := svix.NewWebhook(w.credential.Config)
 	require.NoError(b, err)
@@ -142,8 +142,8 @@ func resendPeer(b *testing.B, w *world) {
 	})
 }
 
-// snsPeer: go.sns verifies. It asks for the certificate each time; here that is
-// answered at once from memory.
+// snsPeer: go.sns verifies. It fetches the certificate each time; a transport
+// answers at once from memory.
 func snsPeer(b *testing.B, w *world) {
 	var first sns.Payload
 	require.NoError(b, stdjson.Unmarshal(w.requests[0].Body, &first))
@@ -184,7 +184,7 @@ func sparkpostPeer(b *testing.B, w *world) {
 	})
 }
 
-// count makes sure that a peer has found all events.
+// count checks that a peer has found all events.
 func count(w *world, found int) error {
 	if found != w.perRequest {
 		return fmt.Errorf("%d events instead of %d", found, w.perRequest)

@@ -17,14 +17,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The floor of an ESP is what nobody can do without: the cryptography, with a
-// key that was parsed beforehand and a signature that was decoded beforehand,
-// and one typed decode of the same bytes, of the fields that the adapter reads,
-// by the same JSON library with the same options.
+// The floor of an ESP is the work that no program can avoid: the cryptography,
+// with a parsed key and a decoded signature, and one typed decode of the same
+// bytes, of the fields that the adapter reads, by the same JSON library with the
+// same options.
 
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
-// floor measures step with request after request.
+// floor measures step with one request after another.
 func (w *world) floor(b *testing.B, step func(turn int, body []byte) error) {
 	b.Helper()
 	b.SetBytes(int64(len(w.requests[0].Body)))
@@ -39,7 +39,7 @@ func (w *world) floor(b *testing.B, step func(turn int, body []byte) error) {
 	}
 }
 
-// keyed compares a keyed hash of parts. The hash is used again and again.
+// keyed compares a keyed hash of parts. It reuses the hash.
 type keyed struct {
 	hash hash.Hash
 	sum  [sha256.Size]byte
@@ -193,8 +193,8 @@ type sesRecord struct {
 	} `json:"click"`
 }
 
-// sesFloor verifies a text of the same length with a key of the same size: what
-// is signed, a selection of the values, was put together beforehand.
+// sesFloor verifies a text of the same length with a key of the same size. The
+// signed text, a selection of the values, is made before.
 func sesFloor(b *testing.B, w *world) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(b, err)
@@ -238,7 +238,7 @@ type sendgridEvent struct {
 	IP             string   `json:"ip"`
 	MachineOpen    bool     `json:"sg_machine_open"`
 
-	Order string `json:"order"` // the sender's own
+	Order string `json:"order"` // the sender's custom argument
 }
 
 const (
@@ -302,7 +302,7 @@ type sparkpostRecord struct {
 	} `json:"geo_ip"`
 }
 
-// sparkpostFloor decodes alone: SparkPost signs nothing.
+// sparkpostFloor only decodes: SparkPost signs nothing.
 func sparkpostFloor(b *testing.B, w *world) {
 	w.floor(b, func(_ int, body []byte) error {
 		var events []struct {
@@ -327,7 +327,7 @@ type postmarkEvent struct {
 	Geo                                                                struct{ IP, CountryISOCode, Region, City string }
 }
 
-// postmarkFloor decodes alone: Postmark signs nothing.
+// postmarkFloor only decodes: Postmark signs nothing.
 func postmarkFloor(b *testing.B, w *world) {
 	w.floor(b, func(_ int, body []byte) error {
 		var event postmarkEvent

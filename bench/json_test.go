@@ -18,8 +18,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// decoders are JSON libraries. What each adds to a program is measured with
-// this much of one.
+// decoders are JSON libraries. The size that each adds to a program is measured
+// with its imports and call.
 var decoders = []struct {
 	name      string
 	unmarshal func([]byte, any) error
@@ -32,8 +32,8 @@ var decoders = []struct {
 	{"sonic", sonic.Unmarshal, `"github.com/bytedance/sonic"`, "sonic.Unmarshal(b, &v)"},
 }
 
-// sendgridLoose is sendgridEvent with the types of package wire, as an adapter
-// has it.
+// sendgridLoose is sendgridEvent with the types of package wire, as in the
+// adapter.
 type sendgridLoose struct {
 	Event          string       `json:"event"`
 	Email          string       `json:"email"`
@@ -96,7 +96,7 @@ func BenchmarkJSON(b *testing.B) {
 	})
 }
 
-// weigh reports by how much a program grows that decodes one struct.
+// weigh reports the size that decoding one struct adds to a program.
 func weigh(b *testing.B, imports, call string) {
 	dir, err := os.MkdirTemp(".", "weigh") // within the module
 	require.NoError(b, err)

@@ -25,8 +25,7 @@ import (
 )
 
 // BenchmarkKeys measures a MemoryStore that is sure to remember that many keys:
-// what it takes when it is as full as it gets, and a claim of a key that it
-// remembers, at random.
+// its size when it is full, and a claim of a random key that it remembers.
 func BenchmarkKeys(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		store, keys, size := filled(n)
@@ -44,8 +43,8 @@ func BenchmarkKeys(b *testing.B) {
 	}
 }
 
-// filled returns a store, n keys that it remembers, at random, and its size in
-// bytes.
+// filled returns a full store, n keys that it remembers, in random order, and its
+// size in bytes.
 func filled(n int) (store *anymail.MemoryStore, keys []string, size int64) {
 	ctx := context.Background()
 	keys = make([]string, n)
@@ -98,7 +97,7 @@ func mail() []byte {
 	return b.Bytes()
 }
 
-// routes are the ways that a message of that size comes in by.
+// routes are the ways by which a message of that size arrives.
 var routes = []struct {
 	name string
 	sim  func() *simulator.Simulator
@@ -108,7 +107,7 @@ var routes = []struct {
 	{"Mailgun raw", mailgunsim.New, sampleOf("route-forward-mime")},
 	{"SES S3", aws.Simulator, sampleOf("Received S3")},
 	{"Postmark", postmarksim.New, func(_ *simulator.Simulator, mail []byte) simulator.Request {
-		body, _ := json.Marshal(map[string]any{ // strings alone
+		body, _ := json.Marshal(map[string]any{ // cannot fail
 			"From": "ada@example.com", "To": "help@example.org", "Subject": "Pictures", "MessageID": simulator.NewParams().EventID, "TextBody": "See the attachment.",
 			"Attachments": []map[string]any{{
 				"Name": "0.png", "ContentType": "image/png", "ContentLength": mailSize / 4 * 3,
@@ -131,16 +130,16 @@ func sampleOf(name string) func(*simulator.Simulator, []byte) simulator.Request 
 	}
 }
 
-// BenchmarkInbound measures a mail of 25 MiB: what is allocated altogether, and
-// the most that is in use at a time, both as multiples of its size. What the
-// request is sent from does not count.
+// BenchmarkInbound measures a mail of 25 MiB: the bytes allocated in total and the
+// peak in use, both as multiples of its size. The memory of the request that is
+// sent does not count.
 func BenchmarkInbound(b *testing.B) {
 	mail := mail()
 	for _, route := range routes {
 		b.Run(route.name, func(b *testing.B) {
 			sim := route.sim()
 			w := newWorldOf(b, sim, 1)
-			renew := func() { // with another Message-ID, so that it is no repetition
+			renew := func() { // with another Message-ID, so that it is not a repetition
 				id := simulator.NewParams().EventID
 				copy(mail[bytes.Index(mail, []byte("Message-ID: <"))+len("Message-ID: <"):], id)
 				r := route.make(sim, mail)
@@ -173,8 +172,8 @@ func once() func() bool {
 	return func() bool { left--; return left >= 0 }
 }
 
-// heap returns what run allocates, and the most of it that is in use at a time,
-// as the garbage collector finds when it runs all the time.
+// heap returns the bytes that run allocates, and the peak in use, which the garbage
+// collector finds as it runs all the time.
 func heap(run func()) (total, peak int64) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))

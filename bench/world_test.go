@@ -21,10 +21,9 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// world is a Dispatcher with one adapter and one receiver, and requests that
-// are signed and ready to be sent to it. Each request holds events of its own,
-// so that none is a repetition until all have been sent once; by then the store
-// has forgotten the first.
+// world is a Dispatcher with one adapter and one receiver, and signed requests for
+// it. Each request holds events of its own, so that none is a repetition until all
+// have been sent once; by then the store has forgotten the first.
 type world struct {
 	dispatcher *anymail.Dispatcher
 	endpoints  []anymail.Endpoint
@@ -58,7 +57,7 @@ func newWorldOf(b testing.TB, sim *simulator.Simulator, remember int) *world {
 	}))
 	require.NoError(b, w.dispatcher.Inbound.Connect("count", func(_ context.Context, ev *anymail.InboundEvent) error {
 		if ev.Type != anymail.EventInbound {
-			return errors.New("no message: " + string(ev.Raw))
+			return errors.New("not a message: " + string(ev.Raw))
 		}
 		w.received.Add(1)
 		return nil
@@ -66,8 +65,8 @@ func newWorldOf(b testing.TB, sim *simulator.Simulator, remember int) *world {
 	return w
 }
 
-// newWorld makes n requests out of the samples of these names by turns; each
-// holds batch events.
+// newWorld makes n requests with batch events each, from the samples of these
+// names by turns.
 func newWorld(b testing.TB, sim *simulator.Simulator, n, batch int, samples ...string) *world {
 	b.Helper()
 	w := newWorldOf(b, sim, n*batch/4)
@@ -100,8 +99,8 @@ func newRequest(b testing.TB, sim *simulator.Simulator, c simulator.Credential, 
 	return r
 }
 
-// dispatch has the Dispatcher answer requests, by turns, until next says no.
-// It returns how many.
+// dispatch sends requests to the Dispatcher, by turns, until next returns false.
+// It returns their number.
 func (w *world) dispatch(b *testing.B, next func() bool) (sent int) {
 	response := &recorder{header: http.Header{}}
 	var body memory
@@ -145,7 +144,7 @@ func (w *world) run(b *testing.B) {
 	w.check(b, before, sent)
 }
 
-// runStages measures the Verifier and the EventParser by themselves.
+// runStages measures only the Verifier and the EventParser.
 func (w *world) runStages(b *testing.B) {
 	b.Helper()
 	ctx := context.Background()
@@ -180,14 +179,14 @@ func (w *world) runParallel(b *testing.B) {
 	w.check(b, before, int(sent.Load()))
 }
 
-// check makes sure that the receiver has had everything, and once.
+// check checks that the receiver got each event exactly once.
 func (w *world) check(b *testing.B, before int64, sent int) {
 	b.Helper()
 	require.EqualValues(b, sent*w.perRequest, w.received.Load()-before)
 	b.ReportMetric(float64(sent*w.perRequest)/b.Elapsed().Seconds(), "events/s")
 }
 
-// recorder keeps the status of a response, and nothing else.
+// recorder keeps only the status of a response.
 type recorder struct {
 	header http.Header
 	status int

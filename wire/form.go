@@ -12,8 +12,8 @@ import (
 )
 
 // Uploads returns the files of a form whose field is prefix and a number, in
-// the order of the numbers. A part that was sent without a file name counts as
-// a value of the form; it is among them, without a content type.
+// the order of the numbers. A part without a file name is a value of the form; it
+// is among them, without a content type.
 func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 	number := func(field string) int {
 		rest, ok := strings.CutPrefix(field, prefix)
@@ -43,8 +43,8 @@ func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 	return files
 }
 
-// Texts returns the names and values of a form as text: what is not UTF-8
-// becomes U+FFFD.
+// Texts returns the names and values of a form as text: invalid UTF-8 becomes
+// U+FFFD.
 func Texts(fields anymail.Fields) anymail.Fields {
 	texts := make(anymail.Fields, len(fields))
 	for name, values := range fields {

@@ -3,20 +3,47 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
-	"unicode/utf8"
+	"iter"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"github.com/goanymail/anymail/internal/jsonscan"
 )
 
-// Any returns the value of a JSON text as it stands in [anymail.Metadata]: a
-// string, bool, json.Number, nil, []any or map[string]any.
+// Members returns the members of a JSON object in order, repeated names
+// included: each name without its quotes, which is valid until the next one, and
+// the JSON text of its value, a slice of object. It ends early if object is not a
+// JSON object, or ceases to be one; it checks values no further than it takes to
+// find their ends.
+//
+// It is for names that are data, which a typed struct cannot express.
+func Members(object []byte) iter.Seq2[[]byte, []byte] { return jsonscan.Members(object) }
+
+// Member returns the JSON text of the first member of a JSON object that has this
+// name, a slice of object, or nil if there is none. It reads no further.
+func Member(object []byte, name string) []byte {
+	for member, value := range Members(object) {
+		if string(member) == name {
+			return value
+		}
+	}
+	return nil
+}
+
+// StringMember returns the value of that [Member] if it is a string, and
+// otherwise "".
+func StringMember(object []byte, name string) string {
+	text, _ := Any(Member(object, name)).(string)
+	return text
+}
+
+// Any returns the value of a JSON text as an event's metadata has it: a string,
+// bool, json.Number, nil, []any or map[string]any.
 func Any(value []byte) any {
 	if len(value) == 0 {
 		return nil
 	}
 	switch c := value[0]; {
 	case c == '"':
-		return unquote(value)
+		return jsonscan.Unquote(value)
 	case c == '{' || c == '[':
 		d := json.NewDecoder(bytes.NewReader(value))
 		d.UseNumber()
@@ -33,17 +60,4 @@ func Any(value []byte) any {
 		return json.Number(value)
 	}
 	return nil
-}
-
-// unquote returns the text of a JSON string. Invalid UTF-8 becomes U+FFFD.
-func unquote(quoted []byte) string {
-	if len(quoted) < 2 {
-		return ""
-	}
-	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return string(inner)
-	}
-	var space [256]byte
-	text, _ := jsontext.AppendUnquote(space[:0], quoted) // the error is about invalid UTF-8
-	return string(text)
 }

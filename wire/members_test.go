@@ -23,7 +23,7 @@ func TestMembers(t *testing.T) {
 		{"the empty name", `{"":0}`, []member{{"", "0"}}},
 		{"nothing", `{}`, nil},
 		{"not an object", `[{"a":1}]`, nil},
-		{"no JSON", `x`, nil},
+		{"not JSON", `x`, nil},
 		{"empty", ``, nil},
 		{"cut off", `{"a":1,"b":{"c"`, []member{{"a", "1"}}},
 	}
@@ -40,7 +40,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// A walk may end early and may have another inside it.
+// An iteration may end early and may contain another.
 func TestMembersNested(t *testing.T) {
 	var names []string
 	for name, value := range wire.Members([]byte(`{"a":{"b":1,"c":2},"d":3}`)) {
@@ -51,6 +51,23 @@ func TestMembersNested(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"a", "b", "d"}, names)
+}
+
+func TestStringMember(t *testing.T) {
+	for object, want := range map[string]string{
+		`{"a":1,"type":"x\u0041"}`:             "xA",
+		`{"type":"first","type":"second"}`:     "first",
+		`{"type":null,"type":"second"}`:        "",
+		`{"type":["x"]}`:                       "",
+		`{"Type":"x","data":{"type":"y"}}`:     "",
+		`{"type":"x","cut":`:                   "x",
+		`[{"type":"x"}]`:                       "",
+		``:                                     "",
+		"{\"\\u0074ype\":\"escaped\"}":         "escaped",
+		`{"data":{"deep":[{}]},"type":"last"}`: "last",
+	} {
+		require.Equal(t, want, wire.StringMember([]byte(object), "type"), object)
+	}
 }
 
 func TestAny(t *testing.T) {
@@ -73,8 +90,8 @@ func TestAny(t *testing.T) {
 	}
 }
 
-// FuzzMembers: a walk over what encoding/json takes for an object finds what
-// encoding/json finds, and no other input makes it panic.
+// FuzzMembers compares Members with encoding/json, for objects that it accepts.
+// No other input makes Members panic.
 func FuzzMembers(f *testing.F) {
 	for _, seed := range []string{`{"a":1,"b":{"c":[null]}}`, `{"\u0061":"\ud800"}`, `{"a":`, `[]`, "{\"\xff\":0}"} {
 		f.Add([]byte(seed))

@@ -1,17 +1,21 @@
 package wire
 
-import "github.com/goanymail/anymail"
+import (
+	"strings"
+
+	"github.com/goanymail/anymail"
+)
 
 // Outcome is what one of an ESP's event names, bounce types or reason codes
-// means: the right-hand side of an adapter's mapping tables. Empty fields say
-// nothing.
+// means: the right-hand side of an adapter's mapping tables. An empty field has no
+// effect.
 type Outcome struct {
 	Type     anymail.EventType
 	Reason   anymail.RejectReason
 	Category anymail.BounceCategory
 }
 
-// Apply writes into ev what o says and leaves the rest as it is.
+// Apply writes the fields of o that are not empty into ev.
 func (o Outcome) Apply(ev *anymail.TrackingEvent) {
 	if o.Type != "" {
 		ev.Type = o.Type
@@ -24,18 +28,31 @@ func (o Outcome) Apply(ev *anymail.TrackingEvent) {
 	}
 }
 
-// Answer sets what the receiving server answered, and the codes found in it.
-// Codes that the ESP gives in fields of their own go over these.
+// Answer sets the answer of the receiving server and the codes found in it. An
+// adapter replaces these with the codes that the ESP gives in fields of their own.
 func Answer(ev *anymail.TrackingEvent, response string) {
 	ev.MTAResponse = response
 	ev.Bounce.SMTPCode, ev.Bounce.EnhancedCode = SMTP(response)
 }
 
-// MalformedEvent is the event of an element that cannot be decoded, with its text
-// and the error, so that nothing is lost.
-func MalformedEvent(raw []byte, err error) *anymail.TrackingEvent {
-	return &anymail.TrackingEvent{
-		Common:      anymail.Common{Type: anymail.EventUnknown, Raw: raw},
-		Description: "malformed event: " + err.Error(),
+// Suppression reads from an ESP's own words, such as "hardBounce" or "due to
+// unsubscribed user", why it did not send to a suppressed address. It is
+// [anymail.RejectBlocked] if they do not say.
+func Suppression(words string) anymail.RejectReason {
+	words = strings.ToLower(words)
+	for _, s := range []struct {
+		word   string
+		reason anymail.RejectReason
+	}{
+		{"spam", anymail.RejectSpam},
+		{"complain", anymail.RejectSpam},
+		{"unsubscri", anymail.RejectUnsubscribed},
+		{"bounce", anymail.RejectBounced},
+		{"invalid", anymail.RejectInvalid},
+	} {
+		if strings.Contains(words, s.word) {
+			return s.reason
+		}
 	}
+	return anymail.RejectBlocked
 }

@@ -38,14 +38,14 @@ type event struct {
 }
 
 // Other implements [wire.Others].
-func (w *event) Other(name string, value wire.Value) {
+func (w *event) Other(name string, value []byte) {
 	if otherMembers[name] {
 		return
 	}
 	if w.arguments == nil {
 		w.arguments = anymail.Metadata{}
 	}
-	w.arguments[name] = value.Any()
+	w.arguments[name] = wire.Any(value)
 }
 
 // eventType says what an event means, and which of its fields.

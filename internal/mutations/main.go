@@ -67,8 +67,8 @@ var mutations = []mutation{
 	{test: "TestRequestShapes", file: "request.go", edits: []string{`if len(r.Header.Values("Content-Type")) > 1 {`, `if false {`}},
 	{test: "TestRequestShapes", file: "body.go", edits: []string{`strings.Join(r.Header.Values("Content-Encoding"), ",")`, `r.Header.Get("Content-Encoding")`}},
 	{test: "TestErrorsDoNotQuoteForms", file: "form.go", edits: []string{`return nil, Malformed("multipart form", nil)`, `return nil, Malformed("multipart form", err)`}},
-	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "wire/decode.go", edits: []string{`return fmt.Errorf("a JSON %s is no %v", semantic.JSONKind, semantic.GoType)`, `return err`}},
-	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "wire/decode.go", edits: []string{`return errors.New("a JSON string is no time")`, `return err`}},
+	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "internal/jsonscan/decode.go", edits: []string{`return fmt.Errorf("a JSON %s is not a %v", semantic.JSONKind, semantic.GoType)`, `return err`}},
+	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "internal/jsonscan/decode.go", edits: []string{`return errors.New("a JSON string is not a time")`, `return err`}},
 
 	// signatures
 	{test: "TestAnswers", file: "request.go", edits: []string{`if p.Proof, err = ep.Verifier.Verify(ctx, p); err != nil {`, `if p.Proof, err = ep.Verifier.Verify(ctx, p); false {`}},
@@ -127,7 +127,7 @@ var mutations = []mutation{
 	{test: "TestBusyBatch", file: "signals.go", edits: []string{`if granted[keys[i]] {`, `if slices.Contains(keys[:i], keys[i]) {`, `granted := grantedKeys(claims, keys)`, ``}},
 	{test: "TestHooksEnd", file: "hooks.go", edits: []string{`defer func() { end(err) }()`, `defer func() { if err != errGoexit { end(err) } }()`}},
 	{test: "TestInFlightPerAdapter", file: "request.go", edits: []string{`case !ep.inFlight.add(1):`, `case ep.inFlight.add(1) && false:`}},
-	{test: "TestJSONBounds", file: "wire/wire.go", edits: []string{`if most := mostEvents(limits); events > most {`, `if most := mostEvents(limits); events > 1<<40 {`}},
+	{test: "TestJSONBounds", file: "wire/batch.go", edits: []string{`if most := limits.OrDefaults().BatchEvents; events > most {`, `if most := limits.OrDefaults().BatchEvents; events > 1<<40 {`}},
 	{test: "TestJSONBounds", file: "jsontext/state.go", module: "github.com/go-json-experiment/json", edits: []string{`const maxNestingDepth = 10000`, `const maxNestingDepth = 1 << 40`}},
 	{test: "TestFormBounds", file: "form.go", edits: []string{`if bytes.Count(body, []byte{'&'}) >= limits.FormFields {`, `if false {`}},
 	{test: "TestFormBounds", file: "form.go", edits: []string{`if n >= limits.FormFields {`, `if false {`}},

@@ -1,6 +1,6 @@
-// Table reads what "go test -bench" prints and writes it as tables in Markdown,
-// each figure the best of its repetitions. With -write FILE it puts them into
-// that file, between two comments.
+// Table reads the output of "go test -bench" and writes it as tables in Markdown,
+// with the best of the repetitions of each figure. With -write FILE it puts them
+// into that file, between two comments.
 package main
 
 import (
@@ -50,9 +50,9 @@ func main() {
 	}
 }
 
-// figures are all values by benchmark and unit.
+// figures holds all values by benchmark and unit.
 type figures struct {
-	names  []string // in their order
+	names  []string // in order
 	values map[string]map[string][]float64
 	cpu    string
 }
@@ -82,8 +82,8 @@ func read(r io.Reader) (*figures, error) {
 	return fs, reader.Err()
 }
 
-// best is the least of the repetitions, or of rates the highest: what slowed the
-// others down was the machine. It is 0 where there is no such figure.
+// best returns the lowest value of the repetitions, or of rates the highest: the
+// machine slowed the others down. It returns 0 if there is no such figure.
 func (fs *figures) best(name, unit string) float64 {
 	list := fs.values[name][unit]
 	switch {
@@ -95,8 +95,8 @@ func (fs *figures) best(name, unit string) float64 {
 	return slices.Min(list)
 }
 
-// time is the processor time of an operation, or where that cannot be measured
-// the time on the clock, in microseconds.
+// time returns the processor time of an operation in microseconds, or the time on
+// the clock if that cannot be measured.
 func (fs *figures) time(name string) float64 {
 	if cpu := fs.best(name, "cpu-ns/op"); cpu > 0 {
 		return cpu / 1000
@@ -104,7 +104,7 @@ func (fs *figures) time(name string) float64 {
 	return fs.best(name, "ns/op") / 1000
 }
 
-// below returns the names of the benchmarks of a group, less the group.
+// below returns the names of the benchmarks of a group, without the group.
 func (fs *figures) below(group string) (names []string) {
 	for _, name := range fs.names {
 		if rest, ok := strings.CutPrefix(name, group+"/"); ok {

@@ -1,0 +1,168 @@
+package jsonscan
+
+import (
+	"bytes"
+	"iter"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// The functions below find where values end, which is all that valid JSON needs.
+// They return -1 if there is no value or no end.
+
+// space returns the end of the white space that begins at i.
+func space(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\t' || text[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+// endOfString returns the end of the string that begins at i.
+func endOfString(text []byte, i int) int {
+	for from := i + 1; from < len(text); {
+		n := bytes.IndexByte(text[from:], '"')
+		if n < 0 {
+			return -1
+		}
+		from += n + 1
+		escapes := 0
+		for j := from - 2; j > i && text[j] == '\\'; j-- {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return from
+		}
+	}
+	return -1
+}
+
+// endOfValue returns the end of the value that begins at i.
+func endOfValue(text []byte, i int) int {
+	depth := 0
+	for i >= 0 && i < len(text) {
+		switch text[i] {
+		case '"':
+			if i = endOfString(text, i); depth == 0 {
+				return i
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+			if depth < 0 {
+				return -1
+			}
+		default:
+			if depth == 0 {
+				return endOfWord(text, i)
+			}
+		}
+		i++
+	}
+	return -1
+}
+
+// endOfWord returns the end of a number, true, false or null.
+func endOfWord(text []byte, i int) int {
+	if c := text[i]; c != '-' && c != 't' && c != 'f' && c != 'n' && (c < '0' || c > '9') {
+		return -1
+	}
+	n := bytes.IndexAny(text[i:], ",}] \n\t\r")
+	if n < 0 {
+		return len(text)
+	}
+	return i + n
+}
+
+// member is the place of a name, with its quotes, and of its value in a text.
+type member struct{ name, nameEnd, value int }
+
+// nextName finds the member that follows position i: the opening brace, or the
+// end of the member before.
+func nextName(text []byte, i int) (m member, ok bool) {
+	i = space(text, i)
+	if i >= len(text) || text[i] != '{' && text[i] != ',' {
+		return m, false
+	}
+	if m.name = space(text, i+1); m.name >= len(text) || text[m.name] != '"' {
+		return m, false
+	}
+	if m.nameEnd = endOfString(text, m.name); m.nameEnd < 0 {
+		return m, false
+	}
+	if i = space(text, m.nameEnd); i >= len(text) || text[i] != ':' {
+		return m, false
+	}
+	m.value = space(text, i+1)
+	return m, m.value < len(text)
+}
+
+// nextElement finds the element that follows position i of an array: the opening
+// bracket, or the end of the element before.
+func nextElement(text []byte, i int) (from int, ok bool) {
+	i = space(text, i)
+	if i >= len(text) || text[i] != '[' && text[i] != ',' {
+		return 0, false
+	}
+	from = space(text, i+1)
+	return from, from < len(text) && text[from] != ']'
+}
+
+// Members returns the members of a JSON object in order, repeated names
+// included: each name without its quotes, which is valid until the next one, and
+// the JSON text of its value, a slice of object. It ends early if object is not a
+// JSON object, or ceases to be one.
+func Members(object []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		at := space(object, 0)
+		if at >= len(object) || object[at] != '{' {
+			return
+		}
+		for m, ok := nextName(object, at); ok; m, ok = nextName(object, at) {
+			if at = endOfValue(object, m.value); at < 0 {
+				return
+			}
+			name := object[m.name+1 : m.nameEnd-1 : m.nameEnd-1]
+			if bytes.IndexByte(name, '\\') >= 0 || !utf8.Valid(name) {
+				name = []byte(Unquote(object[m.name:m.nameEnd]))
+			}
+			if !yield(name, object[m.value:at:at]) {
+				return
+			}
+		}
+	}
+}
+
+// Elements returns the JSON texts of the elements of an array, slices of array.
+// It ends early if array is not a JSON array, or ceases to be one.
+func Elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func(value []byte) bool) {
+		at := space(array, 0)
+		if at >= len(array) || array[at] != '[' {
+			return
+		}
+		for from, ok := nextElement(array, at); ok; from, ok = nextElement(array, at) {
+			if at = endOfValue(array, from); at < 0 || !yield(array[from:at:at]) {
+				return
+			}
+		}
+	}
+}
+
+// Unquote returns the text of a JSON string. Invalid UTF-8 becomes U+FFFD.
+func Unquote(quoted []byte) string {
+	if len(quoted) < 2 {
+		return ""
+	}
+	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+		return string(inner)
+	}
+	var space [256]byte
+	text, _ := jsontext.AppendUnquote(space[:0], quoted) // the error is about invalid UTF-8
+	return string(text)
+}

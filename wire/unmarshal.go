@@ -1,0 +1,32 @@
+package wire
+
+import (
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goanymail/anymail/internal/jsonscan"
+)
+
+// Unmarshal decodes one JSON value into v. Numbers that go into an any become
+// float64; use [Metadata] to keep them as they are. Errors hold nothing of raw,
+// so that they may be logged.
+func Unmarshal(raw []byte, v any) error {
+	to := reflect.ValueOf(v)
+	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct && to.Elem().Kind() != reflect.Slice {
+		return jsonscan.Unquoted(json.Unmarshal(raw, v, jsonscan.Lenient))
+	}
+	if !jsontext.Value(raw).IsValid(jsonscan.Lenient) {
+		return jsonscan.ErrSyntax
+	}
+	return jsonscan.Decode(raw, v)
+}
+
+// Others is implemented by structs that take the members for which they have no
+// field.
+type Others interface {
+	// Other is called for each such member, in order. It must not keep value,
+	// which is the JSON text that [Any] reads.
+	Other(name string, value []byte)
+}
