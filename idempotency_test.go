@@ -150,6 +150,53 @@ func TestStoreFailsInFinish(t *testing.T) {
 	}
 }
 
+// If the store goes away in the middle of a batch, each receiver stops after the
+// first completion that cannot be noted: of a batch, one event at most runs twice.
+func TestStoreFailsInTheMiddleOfABatch(t *testing.T) {
+	const size, before = 200, 50
+	var noted int
+	away := false
+	store := &faultyStore{IdempotencyStore: anymail.NewMemoryStore(0), finish: func(string) error {
+		if noted++; noted > before {
+			away = true
+		}
+		if away {
+			return errors.New("connection refused")
+		}
+		return nil
+	}}
+	var events []anymail.Event
+	for i := range size {
+		events = append(events, event("acme", anymail.EventDelivered, fmt.Sprint("k", i)))
+	}
+	runs := map[string]int{}
+	var s anymail.Signals
+	require.NoError(t, s.Tracking.Connect("a", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		runs[ev.Key]++
+		return nil
+	}))
+	require.ErrorIs(t, s.Deliver(t.Context(), store, events...), anymail.ErrUnavailable)
+	require.Len(t, runs, before+1, "what ran before, and the one that could not be noted")
+
+	// The database has ended the leases when the ESP retries.
+	back := anymail.NewMemoryStore(0)
+	for i := range before {
+		key := []string{fmt.Sprint("k", i)}
+		_, err := back.Claim(t.Context(), "a", key)
+		require.NoError(t, err)
+		require.NoError(t, back.Finish(t.Context(), "a", key[0], true))
+	}
+	require.NoError(t, s.Deliver(t.Context(), back, events...))
+	require.Len(t, runs, size)
+	twice := 0
+	for _, n := range runs {
+		if n > 1 {
+			twice++
+		}
+	}
+	require.Equal(t, 1, twice)
+}
+
 // A store that returns fewer claims than keys has failed.
 func TestStoreAnswersTooLittle(t *testing.T) {
 	var s anymail.Signals

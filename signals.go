@@ -221,7 +221,9 @@ func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStor
 }
 
 // deliver claims the events at the store all at once, in one round trip, and
-// finishes each claim by itself, so that a crash repeats one event at most.
+// finishes each claim by itself, so that a crash repeats one event at most. If the
+// store cannot note a completion, the batch stops: what would run after it could
+// not be noted either, and would run again.
 func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []E, keys []string, errs []error) []error {
 	var claims []Claim
 	if store != nil {
@@ -234,10 +236,10 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 	defer cancel()
 	granted := grantedKeys(claims, keys)
 	i := 0
-	defer func() { // a receiver may end the goroutine: no claim may outlive it
+	defer func() { // also if a receiver ends the goroutine: no claim may outlive it
 		for ; i < len(claims); i++ {
-			if claims[i] == ClaimGranted {
-				_ = finish(after, store, c.name, keys[i], false)
+			if claims[i] == ClaimGranted && finish(after, store, c.name, keys[i], false) != nil {
+				return // the store is away; a lease ends what it cannot be told
 			}
 		}
 	}()
@@ -264,8 +266,9 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 			errs = append(errs, err)
 		}
 		if store != nil {
-			if err := finish(after, store, c.name, keys[i], err == nil); err != nil {
-				errs = append(errs, err)
+			if noted := finish(after, store, c.name, keys[i], err == nil); noted != nil {
+				i++ // this claim is the store's to end
+				return append(errs, noted)
 			}
 		}
 	}

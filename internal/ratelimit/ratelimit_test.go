@@ -46,6 +46,29 @@ func TestIPv6NetworksCountAsOne(t *testing.T) {
 	require.True(t, l.Allow(netip.Addr{}, now))
 }
 
+// A clock that is set back by more than the burst must not lock out clients for as
+// long as the jump was, nor one that is set forward give them more than the burst.
+func TestClockJumps(t *testing.T) {
+	addr := netip.MustParseAddr("192.0.2.1")
+	for _, jump := range []time.Duration{-10 * time.Second, -time.Hour, -24 * 365 * time.Hour, time.Hour, 24 * 365 * time.Hour} {
+		l := ratelimit.New(2, 3, 1000) // a request in 500 ms, 3 at once
+		now := time.Unix(1_790_000_000, 0)
+		for range 4 {
+			l.Allow(addr, now)
+		}
+		now = now.Add(jump)
+		allowed := 0
+		for range 10 {
+			if l.Allow(addr, now) {
+				allowed++
+			}
+		}
+		require.LessOrEqual(t, allowed, 3, "%s: not more than the burst", jump)
+		now = now.Add(500 * time.Millisecond)
+		require.True(t, l.Allow(addr, now), "%s: the rate goes on", jump)
+	}
+}
+
 // Extreme rates allow the burst, and not more.
 func TestExtremes(t *testing.T) {
 	now := time.Unix(1_790_000_000, 0)
