@@ -93,7 +93,7 @@ var mutations = []mutation{
 	{test: "TestAccounts", file: "signals.go", edits: []string{"case ClaimDone:\n\t\t\t\tcontinue", "case ClaimDone:"}},
 	{test: "TestAccounts", file: "anymail.go", edits: []string{`		settings: s,`, `		settings: d.settings,`}},
 	{test: "TestFailingReceivers", file: "request.go", edits: []string{`completed := false // if anything`, `completed := true // if anything`}},
-	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`c.name, keys[i], err == nil); err != nil {`, `c.name, keys[i], true); err != nil {`}},
+	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`c.name, keys[i], err == nil); noted != nil {`, `c.name, keys[i], true); noted != nil {`}},
 	{test: "TestConcurrentDuplicates", file: "idempotency.go", edits: []string{`if _, ok := sh.running[id]; ok {`, `if false {`}},
 	{pkg: "sqlstore", test: "TestConcurrentDuplicatesRunEachReceiverOnce", file: "sqlstore/store.go", edits: []string{`case holder == owner:`, `case holder == owner || !done:`}},
 	{pkg: "sqlstore", test: "TestAKilledProcessRunsAReceiverOnceMoreAtMost", file: "sqlstore/store.go", edits: []string{"default:\n\t\t\tclaims[key] = anymail.ClaimBusy", "default:\n\t\t\tclaims[key] = anymail.ClaimDone"}},
@@ -106,6 +106,8 @@ var mutations = []mutation{
 	{test: "TestExpectedRefusalsDoNotLockOut", file: "response.go", edits: []string{` && !challenged {`, ` {`}},
 	{test: "TestExpectedRefusalsDoNotLockOut", file: "response.go", edits: []string{`if kind == ErrUnauthenticated && !challenged {`, `if errors.Is(err, ErrUnauthenticated) && !challenged {`}},
 	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
+	{pkg: "internal/ratelimit", test: "TestClockJumps", file: "internal/ratelimit/ratelimit.go", edits: []string{`due = latest // the clock`, `// the clock`}},
+	{test: "TestStoreFailsInTheMiddleOfABatch", file: "signals.go", edits: []string{`return append(errs, noted)`, `errs = append(errs, noted); continue`}},
 	{pkg: "internal/ratelimit", test: "TestIPv6NetworksCountAsOne", file: "internal/ratelimit/ratelimit.go", edits: []string{`Prefix(64)`, `Prefix(128)`}},
 	{pkg: "internal/ratelimit", test: "TestExtremes", file: "internal/ratelimit/ratelimit.go", edits: []string{`const forever = 1 << 60`, `const forever = 1e300`, `time.Duration(min(interval*`, `time.Duration(int64(interval)) * time.Duration(int64(1*`, `-1), forever)),`, `-1))),`}},
 

@@ -64,9 +64,11 @@ func (l *Limiter) count(addr netip.Addr, now time.Time, store bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	due, _ := s.due.Get(key)
-	// No request is due later than this, unless the clock was set back.
-	latest := now.UnixNano() + int64(l.tolerance) + int64(l.interval)
-	due = max(min(due, latest), now.UnixNano())
+	if latest := now.UnixNano() + int64(l.tolerance) + int64(l.interval); due > latest {
+		due = latest // the clock was set back
+		s.due.Set(key, due)
+	}
+	due = max(due, now.UnixNano())
 	if time.Duration(due-now.UnixNano()) > l.tolerance {
 		return false
 	}
