@@ -56,6 +56,9 @@ type Endpoint struct {
 	// from others: it gets the usual status and returns the one to send. Nil
 	// means the usual one.
 	MapStatus func(status int) int
+	// Patience is how long the ESP waits for an answer. A slower answer is logged.
+	// 0 means that it is not known.
+	Patience time.Duration
 	// Probes are methods other than HEAD by which the ESP tries the URL. They
 	// are answered with 200.
 	Probes []string
@@ -99,6 +102,11 @@ type Proof struct {
 	Fingerprint []byte
 	// Key is the index of the key that matched, to follow a rotation.
 	Key int
+	// TestKey reports whether the key that matched is one that the ESP publishes
+	// for its tests. Any client can sign with it, so it proves nothing: the
+	// request is answered with 200, makes no events, and counts as a failure in
+	// [RateLimit].
+	TestKey bool
 }
 
 // EventParser turns an authentic payload into events.
@@ -139,6 +147,7 @@ type Payload struct {
 	// Limits are the bounds that parsers keep to.
 	Limits Limits
 
+	secret  int    // index of the shared secret that matched, or -1
 	media   string // what MediaType found
 	form    *Form
 	formErr error

@@ -50,6 +50,7 @@ func New(options ...Option) (*Dispatcher, error) {
 	for _, pattern := range []string{name, name + "/", name + endpoint, name + endpoint + "/"} {
 		d.mux.HandleFunc(pattern, d.route)
 	}
+	d.mux.NotFound(d.notFound)
 	// For methods that chi does not know. Endpoints answer to all others.
 	d.mux.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Allow", allowedMethods(nil))
@@ -120,7 +121,7 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 			return Misconfigured(setting, "any client could post to endpoint %q: give it a shared secret or a signature key, or say Insecure", e.Path)
 		}
 		info := RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path}
-		if endpoints[key], err = d.newEndpoint(e, s, info, inFlight); err != nil {
+		if endpoints[key], err = d.newEndpoint(e, served, s, info, inFlight); err != nil {
 			return &ConfigError{Setting: setting, Err: err}
 		}
 	}
@@ -128,7 +129,7 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	return nil
 }
 
-func (d *Dispatcher) newEndpoint(e Endpoint, s settings, info RequestInfo, inFlight *counter) (*endpoint, error) {
+func (d *Dispatcher) newEndpoint(e Endpoint, siblings []Endpoint, s settings, info RequestInfo, inFlight *counter) (*endpoint, error) {
 	ep := &endpoint{
 		Endpoint: e,
 		settings: s,
@@ -136,6 +137,7 @@ func (d *Dispatcher) newEndpoint(e Endpoint, s settings, info RequestInfo, inFli
 		window:   positiveOr(positiveOr(s.window, e.Window), DefaultTimestampWindow),
 		info:     info,
 		d:        d,
+		siblings: siblings,
 		inFlight: inFlight,
 		replays:  "replay " + info.Name + "/" + info.Endpoint,
 	}
@@ -165,7 +167,7 @@ func (d *Dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
 	ep := (*d.endpoints.Load())[routeKey(chi.URLParam(r, nameParam), chi.URLParam(r, endpointParam))]
 	if ep == nil {
-		http.NotFound(w, r)
+		d.notFound(w, r)
 		return
 	}
 	ep.ServeHTTP(w, r)

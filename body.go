@@ -44,6 +44,9 @@ func readBody(w http.ResponseWriter, r *http.Request, limits Limits, memory *res
 		case int64(len(buf)) > limits.Body:
 			return nil, Because(ErrTooLarge, "body", nil)
 		case errors.Is(err, io.EOF):
+			if len(buf) == 0 && (r.ContentLength > 0 || r.PostForm != nil) {
+				return nil, errBodyRead
+			}
 			return buf, nil
 		case err != nil:
 			return nil, bodyError(err)
@@ -71,6 +74,10 @@ func (t transport) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// errBodyRead cannot be the client's doing: net/http gives what Content-Length
+// says, or an error.
+var errBodyRead = Because(ErrUnavailable, "the body was read before it arrived here", errors.New("a middleware has consumed it: mount the Dispatcher in front of it"))
 
 var errCutOff = errors.New("the connection ended before the body")
 

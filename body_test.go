@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -165,4 +167,30 @@ func TestGzip(t *testing.T) {
 	require.Equal(t, 400, srv.do(t, p).StatusCode)
 	p.body = zip(delivered)[:30]
 	require.Equal(t, 400, srv.do(t, p).StatusCode)
+}
+
+// A body that a middleware has consumed is not a signature mismatch.
+func TestBodyReadByMiddleware(t *testing.T) {
+	for name, consume := range map[string]func(*http.Request){
+		"read":   func(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) },
+		"parsed": func(r *http.Request) { _ = r.ParseForm() },
+		"form of unknown length": func(r *http.Request) {
+			r.ContentLength = -1
+			_ = r.ParseForm()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var rejected anymail.Rejection
+			d, err := anymail.New(anymail.WithLogger(quiet), anymail.WithHooks(anymail.Hooks{Rejected: func(_ context.Context, r anymail.Rejection) { rejected = r }}))
+			require.NoError(t, err)
+			require.NoError(t, d.Register("acme", newAcme("key")))
+			r := httptest.NewRequest("POST", "/acme/tracking/", strings.NewReader("a=1&b=2"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			consume(r)
+			w := httptest.NewRecorder()
+			d.ServeHTTP(w, r)
+			require.Equal(t, 503, w.Code, "a change of the program helps, so the ESP should retry")
+			require.ErrorContains(t, rejected.Err, "the body was read before it arrived here")
+		})
+	}
 }

@@ -107,38 +107,42 @@ func contains(prefixes []netip.Prefix, addr netip.Addr) bool {
 
 var errPlainHTTP = Unauthenticated("https required")
 
-// check makes all checks and reports whether the request proved a shared secret.
-func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secretProved bool, err error) {
+// check makes all checks and returns the index of the shared secret that the
+// request proved, or -1 if it needs none.
+func (g *guard) check(ctx context.Context, r *http.Request, o origin) (secret int, err error) {
 	if !o.https && g.settings.requireTLS {
-		return false, errPlainHTTP
+		return -1, errPlainHTTP
 	}
 	if g.settings.allowed != nil {
 		prefixes, err := g.settings.allowed(ctx)
 		if err != nil {
-			return false, Because(ErrUnavailable, "address list", err)
+			return -1, Because(ErrUnavailable, "address list", err)
 		}
 		if !contains(prefixes, o.addr) {
-			return false, Because(ErrForbidden, "not in the endpoint's list", nil)
+			return -1, Because(ErrForbidden, "not in the endpoint's list", nil)
 		}
 	}
 	if err := g.limit(o.addr); err != nil {
-		return false, err
+		return -1, err
 	}
 	if g.settings.secrets == nil {
-		return false, nil
+		return -1, nil
 	}
 	secrets, err := g.settings.secrets.Keys(ctx)
 	if err != nil {
-		return false, Because(ErrUnavailable, "shared secrets", err)
+		return -1, Because(ErrUnavailable, "shared secrets", err)
 	}
 	header := r.Header.Values("Authorization")
 	if len(header) == 0 {
-		return false, errNoSecret
+		return -1, errNoSecret
 	}
-	if len(header) != 1 || !g.secrets.match(header[0], secrets) {
-		return false, Unauthenticated("wrong shared secret")
+	if len(header) != 1 {
+		return -1, errWrongSecret
 	}
-	return true, nil
+	if secret = g.secrets.match(header[0], secrets); secret < 0 {
+		return -1, errWrongSecret
+	}
+	return secret, nil
 }
 
 // limit counts the request against its rates. A request without an address falls
@@ -168,4 +172,21 @@ func (g *guard) failed(addr netip.Addr) {
 	}
 }
 
-var errNoSecret = Unauthenticated("no shared secret")
+// ignoredHeaders returns the forwarding headers of a request that no trusted proxy
+// sent.
+func (g *guard) ignoredHeaders(r *http.Request) (ignored []string) {
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && contains(g.settings.trustedProxies, peer.Addr().Unmap().WithZone("")) {
+		return nil
+	}
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"} {
+		if r.Header.Get(name) != "" {
+			ignored = append(ignored, name)
+		}
+	}
+	return ignored
+}
+
+var (
+	errNoSecret    = Unauthenticated("no shared secret")
+	errWrongSecret = Unauthenticated("wrong shared secret")
+)

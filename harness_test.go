@@ -242,3 +242,10 @@ func basic(credentials string) string {
 func event(esp string, typ anymail.EventType, key string) *anymail.TrackingEvent {
 	return &anymail.TrackingEvent{Common: anymail.Common{ESP: esp, Type: typ, Key: key}}
 }
+
+// contextQueue is a queue that looks at its context.
+type contextQueue func(context.Context, []anymail.Event) error
+
+func (f contextQueue) Enqueue(ctx context.Context, events []anymail.Event) error {
+	return f(ctx, events)
+}

@@ -28,9 +28,24 @@ type RequestInfo struct {
 
 // RequestResult tells how a request ended.
 type RequestResult struct {
-	Status int     // the HTTP status of the answer
-	Events []Event // what the payload held, as far as it was parsed
-	Err    error   // nil on success
+	Status   int      // the HTTP status of the answer
+	Events   []Event  // what the payload held, as far as it was parsed
+	Delivery Delivery // what became of the events
+	Err      error    // nil on success
+	// Repeated reports whether the same signed request came before and all its
+	// events were completed, so that it was answered with 200 and nothing ran.
+	Repeated bool
+	// Key is the index of the signature key that matched, and Secret that of the
+	// shared secret, to follow a rotation. They are -1 if none did.
+	Key, Secret int
+}
+
+// Delivery counts what became of the events of a request.
+type Delivery struct {
+	Completed  int // runs of receivers that succeeded
+	Duplicates int // runs of receivers that were skipped, since they had succeeded before
+	Queued     int // events that the queue has
+	Unreceived int // events that no connected receiver wants
 }
 
 // Rejection is a request that was not answered with success.
@@ -39,6 +54,12 @@ type Rejection struct {
 	Err        error
 	Status     int
 	RemoteAddr netip.Addr
+	// URL is the one that the ESP is assumed to have called, without its query.
+	// Some ESPs sign it.
+	URL string
+	// IgnoredHeaders names forwarding headers that were not believed, since no
+	// trusted proxy sent the request: see [WithTrustedProxies].
+	IgnoredHeaders []string
 	// Payload is set if the request proved authentic, so that nothing is lost.
 	// Its Header has no Authorization.
 	Payload *Payload

@@ -22,34 +22,38 @@ type endpoint struct {
 	window   time.Duration
 	info     RequestInfo
 	d        *Dispatcher
-	inFlight *counter // requests of this adapter, in addition to the Dispatcher's own count
-	replays  string   // the receiver name under which the idempotency store keeps fingerprints
+	siblings []Endpoint // all endpoints of the adapter
+	inFlight *counter   // requests of this adapter, in addition to the Dispatcher's own count
+	replays  string     // the receiver name under which the idempotency store keeps fingerprints
 }
 
 // ServeHTTP takes one request from its first byte to its answer.
 func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
 	if r.ContentLength != 0 {
 		// net/http reads what is left of a body before it answers, so this bounds
 		// a refused request too. Not every ResponseWriter supports it; the
 		// server's own ReadTimeout helps then.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(ep.limits.BodyTime))
+		_ = http.NewResponseController(w).SetReadDeadline(begin.Add(ep.limits.BodyTime))
 	}
 	leave, err := ep.enter(r.Method)
 	defer leave() // after the hooks: Shutdown waits for them too
 	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
-	result := RequestResult{Err: errGoexit}
+	result := RequestResult{Err: errGoexit, Key: -1, Secret: -1}
 	if end != nil {
 		defer func() { end(result) }()
 	}
 	from := ep.guard.origin(r)
-	var payload *Payload
-	var events []Event
+	var authentic *Payload
 	var reply *Reply
+	processed := result
 	if err == nil {
-		payload, events, reply, err = ep.process(ctx, w, r, from)
+		authentic, reply, processed, err = ep.process(ctx, w, r, from)
 	}
-	status := ep.respond(ctx, w, from, payload, reply, err)
-	result = RequestResult{Status: status, Events: events, Err: err}
+	processed.Err = err
+	processed.Status = ep.respond(ctx, w, r, from, authentic, reply, processed)
+	result = processed
+	ep.reportSlowness(ctx, r, time.Since(begin))
 }
 
 var (
@@ -88,11 +92,14 @@ func (ep *endpoint) enter(method string) (leave func(), err error) {
 // process is a request's way through the stages. Each stage takes what it needs
 // and returns what it made; the first error ends the way and decides the
 // answer. The payload is returned as soon as it proved authentic.
-func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, from origin) (authentic *Payload, events []Event, reply *Reply, err error) {
+func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, from origin) (authentic *Payload, reply *Reply, result RequestResult, err error) {
+	result = RequestResult{Key: -1, Secret: -1}
 	if r.Method != http.MethodPost {
-		return nil, nil, &Reply{}, nil // ESPs probe a URL before they accept it
+		return nil, &Reply{}, result, nil // ESPs probe a URL before they accept it
 	}
-	ctx, cancel := context.WithTimeout(ctx, ep.limits.RequestTime)
+	// The work is the server's own and goes on if the ESP hangs up: the ESP would
+	// hang up again at the next attempt, and the work would never be completed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ep.limits.RequestTime)
 	defer cancel()
 	memory := ep.d.memory.reserve()
 	defer memory.release()
@@ -101,38 +108,48 @@ func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.
 		return ep.receive(ctx, w, r, from, memory)
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, result, err
 	}
+	result.Secret = payload.secret
 
 	replay, err := stage(ctx, ep, StageVerify, func(ctx context.Context) (replay, error) {
 		return ep.authenticate(ctx, payload)
 	})
 	completed := false // if anything below fails, panics or ends the goroutine
 	defer func() { err = errors.Join(err, ep.endReplayCheck(ctx, replay, completed)) }()
+	if err != nil {
+		return nil, nil, result, err
+	}
+	if ep.Verifier != nil {
+		result.Key = payload.Proof.Key
+	}
 	switch {
-	case err != nil:
-		return nil, nil, nil, err
+	case payload.Proof.TestKey:
+		ep.guard.failed(from.addr)
+		return payload, &Reply{}, result, nil
 	case replay.completed:
-		return payload, nil, &Reply{}, nil
+		result.Repeated = true
+		return payload, &Reply{}, result, nil
 	}
 
 	reply, err = stage(ctx, ep, StageParse, func(ctx context.Context) (reply *Reply, err error) {
-		events, reply, err = ep.parse(ctx, payload)
+		result.Events, reply, err = ep.parse(ctx, payload)
 		return reply, err
 	})
 	if err != nil {
-		return payload, nil, nil, err
+		return payload, nil, result, err
 	}
 
-	if len(events) > 0 {
-		if _, err = stage(ctx, ep, StageDeliver, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, ep.deliver(ctx, events)
-		}); err != nil {
-			return payload, events, nil, err
+	if len(result.Events) > 0 {
+		result.Delivery, err = stage(ctx, ep, StageDeliver, func(ctx context.Context) (Delivery, error) {
+			return ep.deliver(ctx, result.Events)
+		})
+		if err != nil {
+			return payload, nil, result, err
 		}
 	}
 	completed = true
-	return payload, events, reply, nil
+	return payload, reply, result, nil
 }
 
 // stage runs one stage of a request between its hooks. A panic in it becomes a
@@ -155,7 +172,7 @@ func (ep *endpoint) receive(ctx context.Context, w http.ResponseWriter, r *http.
 			ep.settings.logger.Warn("anymail: webhooks arrive over plain http, so secrets and payloads can be read on the way; use https and RequireTLS, or WithTrustedProxies if a proxy terminates TLS")
 		})
 	}
-	proved, err := ep.guard.check(ctx, r, from)
+	secret, err := ep.guard.check(ctx, r, from)
 	if err != nil {
 		return nil, err
 	}
@@ -175,8 +192,9 @@ func (ep *endpoint) receive(ctx context.Context, w http.ResponseWriter, r *http.
 		Body:         body,
 		RemoteAddr:   from.addr,
 		ReceivedAt:   ep.settings.now(),
-		SecretProved: proved,
+		SecretProved: secret >= 0,
 		Limits:       ep.limits,
+		secret:       secret,
 	}
 	// Decoding a form may take as much memory again, before anything can look at
 	// its signature.
@@ -220,9 +238,21 @@ func (ep *endpoint) authenticate(ctx context.Context, p *Payload) (_ replay, err
 		return replay{}, err
 	}
 	if at := p.Proof.SignedAt; !at.IsZero() && p.ReceivedAt.Sub(at).Abs() > ep.window {
-		return replay{}, Because(ErrReplayed, "timestamp outside the window", nil)
+		return replay{}, Because(ErrReplayed, "timestamp outside the window", explainAge(p.ReceivedAt.Sub(at), ep.window))
+	}
+	if p.Proof.TestKey {
+		return replay{}, nil // it proves nothing, so nothing is remembered of it
 	}
 	return ep.beginReplayCheck(ctx, p.Proof)
+}
+
+// explainAge says by how much a timestamp misses the window.
+func explainAge(age, window time.Duration) error {
+	when := "before"
+	if age < 0 {
+		when = "after"
+	}
+	return fmt.Errorf("it was signed %s %s it arrived, and the window is %s: is the clock right?", age.Abs().Round(time.Second), when, window)
 }
 
 // replay is what the replay check found out about a request.
@@ -267,7 +297,7 @@ func (ep *endpoint) endReplayCheck(ctx context.Context, r replay, completed bool
 // parse answers handshakes and turns everything else into events.
 func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, error) {
 	if len(ep.ContentTypes) > 0 && !slices.Contains(ep.ContentTypes, p.MediaType()) {
-		return nil, nil, Because(ErrUnsupportedMedia, "content type is not the endpoint's", fmt.Errorf("want one of %s", strings.Join(ep.ContentTypes, ", ")))
+		return nil, nil, Because(ErrUnsupportedMedia, "content type is not the endpoint's", ep.explainContentType(p.MediaType()))
 	}
 	if ep.Handshake != nil {
 		if reply, err := ep.Handshake(ctx, p); reply != nil || err != nil {
@@ -284,14 +314,33 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 	return events, &Reply{}, nil
 }
 
+// explainContentType names the types that the endpoint accepts, and the adapter's
+// endpoint that accepts this one.
+func (ep *endpoint) explainContentType(media string) error {
+	want := "want one of " + strings.Join(ep.ContentTypes, ", ")
+	for _, other := range ep.siblings {
+		if other.Path != ep.Path && slices.Contains(other.ContentTypes, media) {
+			return fmt.Errorf("%s; endpoint %q accepts %s: is this URL meant to be that one?", want, other.Path, media)
+		}
+	}
+	return errors.New(want)
+}
+
 // deliver gives the events to the queue or, without one, runs the receivers.
-func (ep *endpoint) deliver(ctx context.Context, events []Event) error {
+func (ep *endpoint) deliver(ctx context.Context, events []Event) (Delivery, error) {
 	s := &ep.settings
 	if s.queue == nil {
 		return ep.d.deliver(ctx, s.store, s.hooks, events)
 	}
-	if err := s.queue.Enqueue(ctx, events); err != nil {
-		return Because(ErrUnavailable, "queue", err)
+	var delivery Delivery
+	for _, ev := range events {
+		if len(ep.d.Matching(ev)) == 0 {
+			delivery.Unreceived++
+		}
 	}
-	return nil
+	if err := s.queue.Enqueue(ctx, events); err != nil {
+		return delivery, Because(ErrUnavailable, "queue", err)
+	}
+	delivery.Queued = len(events) - delivery.Unreceived
+	return delivery, nil
 }

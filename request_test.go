@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,20 +69,68 @@ func TestRequestTime(t *testing.T) {
 	})
 }
 
+// A receiver that is slower than the ESP's patience runs to its end, and what it
+// did is recorded, so that the ESP's next attempt is answered with 200.
 func TestClientGone(t *testing.T) {
-	srv := newTestServer(t, newAcme("key"))
-	entered := make(chan struct{})
-	ended := make(chan error, 1)
-	require.NoError(t, srv.Tracking.Connect("patient", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+	a := newAcme("key")
+	a.endpoint.Patience = time.Hour
+	srv := newTestServer(t, a)
+	entered, release, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	var runs atomic.Int32
+	require.NoError(t, srv.Tracking.Connect("slow", func(ctx context.Context, _ *anymail.TrackingEvent) error {
+		runs.Add(1)
 		close(entered)
-		<-ctx.Done()
+		<-release
 		ended <- ctx.Err()
 		return ctx.Err()
 	}))
-	require.NoError(t, srv.Tracking.Connect("next", func(context.Context, *anymail.TrackingEvent) error {
-		t.Error("ran after the client had gone")
-		return nil
-	}))
+	send := func(ctx context.Context) (*http.Response, error) {
+		p := newPost(delivered).sign("key", time.Now()) // each attempt is signed anew
+		p.header.Set("X-Attempt", "1")
+		req, err := http.NewRequestWithContext(ctx, p.method, srv.url+p.path, strings.NewReader(p.body))
+		require.NoError(t, err)
+		req.Header = p.header
+		return http.DefaultClient.Do(req)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-entered
+		cancel()
+	}()
+	resp, err := send(ctx)
+	if err == nil {
+		resp.Body.Close()
+	}
+	require.ErrorIs(t, err, context.Canceled)
+	time.Sleep(1100 * time.Millisecond) // so that the next attempt has another signature
+
+	resp, err = send(t.Context())
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, 503, resp.StatusCode, "the first attempt still runs")
+
+	close(release)
+	require.NoError(t, <-ended, "the client's going does not cancel the receiver")
+	require.Eventually(t, func() bool {
+		resp, err := send(t.Context())
+		require.NoError(t, err)
+		resp.Body.Close()
+		return resp.StatusCode == 200
+	}, 5*time.Second, 100*time.Millisecond)
+	require.EqualValues(t, 1, runs.Load())
+	require.NoError(t, srv.Shutdown(t.Context()), "Shutdown waits for the request")
+	require.Contains(t, srv.log.String(), "hung_up=true")
+}
+
+// A queue and an adapter's fetches go on as well when the ESP hangs up.
+func TestClientGoneWithQueue(t *testing.T) {
+	entered, release, stored := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	srv := newTestServer(t, newAcme("key"), anymail.WithQueue(contextQueue(func(ctx context.Context, _ []anymail.Event) error {
+		close(entered)
+		<-release
+		stored <- ctx.Err()
+		return ctx.Err()
+	})))
 	p := newPost(delivered).sign("key", time.Now())
 	ctx, cancel := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, p.method, srv.url+p.path, strings.NewReader(p.body))
@@ -89,11 +140,116 @@ func TestClientGone(t *testing.T) {
 		<-entered
 		cancel()
 	}()
-	_, err = http.DefaultClient.Do(req)
+	resp, err := http.DefaultClient.Do(req)
+	if err == nil {
+		resp.Body.Close()
+	}
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, <-ended, context.Canceled)
-	require.NoError(t, srv.Shutdown(t.Context()), "Shutdown waits for the request")
-	require.Len(t, srv.take(), 1, "the first receiver has run")
+	close(release)
+	require.NoError(t, <-stored)
+	require.NoError(t, srv.Shutdown(t.Context()))
+}
+
+// A timestamp outside the window is refused with figures that help to find the
+// clock that is wrong.
+func TestWindowIsExplained(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"))
+	for _, tt := range []struct {
+		off  time.Duration
+		want string
+	}{
+		{-7 * time.Minute, "it was signed 7m0s before it arrived, and the window is 5m0s"},
+		{2 * time.Hour, "after it arrived, and the window is 5m0s"},
+	} {
+		require.Equal(t, 400, srv.do(t, newPost(delivered).sign("key", time.Now().Add(tt.off))).StatusCode)
+		err := srv.rejections[len(srv.rejections)-1].Err
+		require.ErrorIs(t, err, anymail.ErrReplayed)
+		require.ErrorContains(t, err, tt.want)
+	}
+}
+
+// A key that the ESP publishes proves nothing: nothing is remembered or run, and
+// the request counts as a failure.
+func TestPublishedTestKey(t *testing.T) {
+	a := newAcme("key")
+	own := a.endpoint.Verifier
+	a.endpoint.Verifier = anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		if p.Header.Get("X-Acme-Signature") == "test" {
+			return anymail.Proof{TestKey: true, Fingerprint: []byte(p.Header.Get("X-Number"))}, nil
+		}
+		return own.Verify(ctx, p)
+	})
+	store := &faultyStore{IdempotencyStore: anymail.NewMemoryStore(0), claim: func() error { t.Error("remembered"); return nil }}
+	srv := newTestServer(t, a, anymail.WithIdempotencyStore(store), anymail.WithoutSharedSecret(),
+		anymail.WithRateLimit(anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 3}}))
+	statuses := map[int]int{}
+	for i := range 6 {
+		statuses[srv.do(t, newPost(delivered).with("X-Acme-Signature", "test").with("X-Number", fmt.Sprint(i))).StatusCode]++
+	}
+	require.Equal(t, map[int]int{200: 3, 429: 3}, statuses)
+	require.Empty(t, srv.take())
+}
+
+// What is answered with 200 and has no effect leaves a trace, and an operator can
+// follow a rotation.
+func TestTraces(t *testing.T) {
+	var mu sync.Mutex
+	var results []anymail.RequestResult
+	var log bytes.Buffer
+	a := newAcme("newer", "older")
+	srv := newTestServer(t, a, anymail.WithSharedSecret("esp:another-Long-Password", secret),
+		anymail.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+		anymail.WithHooks(anymail.Hooks{Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
+			return ctx, func(r anymail.RequestResult) {
+				mu.Lock()
+				defer mu.Unlock()
+				r.Events = nil
+				results = append(results, r)
+			}
+		}}))
+	require.NoError(t, srv.Tracking.Connect("bounces", func(context.Context, *anymail.TrackingEvent) error { return nil }, anymail.ForTypes(anymail.EventBounced)))
+	send := func(body string, at time.Time) {
+		require.Equal(t, 200, srv.do(t, newPost(body).sign("older", at)).StatusCode)
+	}
+	now := time.Now()
+	send(delivered, now)
+	send(delivered, now.Add(time.Second)) // redelivered, signed anew
+	send(`[]`, now)
+	require.True(t, srv.Tracking.Disconnect("keep"))
+	send(`{"ID":"2","Event":"opened","Email":"ada@example.com"}`, now)
+	require.NoError(t, srv.Shutdown(t.Context()))
+	want := []anymail.RequestResult{
+		{Status: 200, Key: 1, Secret: 1, Delivery: anymail.Delivery{Completed: 1}},
+		{Status: 200, Key: 1, Secret: 1, Delivery: anymail.Delivery{Duplicates: 1}},
+		{Status: 200, Key: 1, Secret: 1},
+		{Status: 200, Key: 1, Secret: 1, Delivery: anymail.Delivery{Unreceived: 1}},
+	}
+	require.Equal(t, want, results)
+	require.Contains(t, log.String(), `msg="anymail: request accepted" name=acme esp=acme endpoint=tracking status=200 method=POST events=1 completed=0 duplicates=1`)
+	require.Contains(t, log.String(), `msg="anymail: request without events"`)
+	require.Contains(t, log.String(), "unreceived=1")
+}
+
+// Mail that no receiver wants is gone, since its ESP does not keep it: a warning
+// says so, with a queue as well.
+func TestMailWithoutReceiver(t *testing.T) {
+	queue := anymail.WithQueue(contextQueue(func(context.Context, []anymail.Event) error { return nil }))
+	for name, options := range map[string][]anymail.Option{"no queue": nil, "queue": {queue}} {
+		t.Run(name, func(t *testing.T) {
+			a := newAcme("key")
+			a.endpoint.Parser = anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+				return []anymail.Event{&anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}}, nil
+			})
+			srv := newTestServer(t, a, options...)
+			require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
+			require.Contains(t, srv.log.String(), "level=WARN")
+			require.Contains(t, srv.log.String(), "no receiver is connected for a received message")
+			srv.log.Reset()
+			require.NoError(t, srv.Inbound.Connect("desk", func(context.Context, *anymail.InboundEvent) error { return nil }))
+			require.Equal(t, 200, srv.do(t, newPost(delivered+" ").sign("key", time.Now())).StatusCode)
+			require.Empty(t, srv.log.String())
+		})
+	}
 }
 
 func TestHandshake(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // statusOf is the usual answer to an error of a kind: it makes an ESP retry what
@@ -36,10 +38,10 @@ func statusOf(kind error, rejectStatus int) int {
 
 const retryAfterSeconds = 5
 
-// respond writes the answer and reports a refusal to log and hooks. The payload
-// is nil unless it proved authentic.
-func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, from origin, payload *Payload, reply *Reply, err error) (status int) {
-	header := w.Header()
+// respond writes the answer, and reports to log and hooks. The payload is nil
+// unless it proved authentic.
+func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.Request, from origin, payload *Payload, reply *Reply, result RequestResult) (status int) {
+	header, err := w.Header(), result.Err
 	if err == nil {
 		if reply == nil {
 			reply = &Reply{}
@@ -50,6 +52,7 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, from ori
 		status = max(reply.Status, http.StatusOK)
 		w.WriteHeader(status)
 		_, _ = w.Write(reply.Body) // a client that hung up retries
+		ep.reportAccepted(ctx, r, status, result)
 		return status
 	}
 	reason, kind := kindOf(err)
@@ -74,21 +77,70 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, from ori
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	}
 	http.Error(w, http.StatusText(status), status)
-	ep.reportRejection(ctx, from, payload, status, reason, err)
+	ep.reportRejection(ctx, r, from, payload, status, reason, err)
 	return status
 }
 
-// reportRejection tells the log and the hooks of a request that was not
-// accepted.
-func (ep *endpoint) reportRejection(ctx context.Context, from origin, authentic *Payload, status int, reason Reason, err error) {
-	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted",
+// identify returns the attributes that tell which endpoint a log line is about.
+func (ep *endpoint) identify(status int) []slog.Attr {
+	return []slog.Attr{
 		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
-		slog.Int("status", status), slog.String("remote", from.addr.String()), slog.String("error", clip(err.Error())))
-	rejection := Rejection{
-		Err:        &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err},
-		Status:     status,
-		RemoteAddr: from.addr,
+		slog.Int("status", status),
 	}
+}
+
+// reportAccepted logs what became of a request that was answered with success. A
+// received message that no receiver wants is a warning: its ESP does not keep it.
+func (ep *endpoint) reportAccepted(ctx context.Context, r *http.Request, status int, result RequestResult) {
+	level, text, delivery := slog.LevelDebug, "anymail: request accepted", result.Delivery
+	switch {
+	case delivery.Unreceived > 0 && slices.ContainsFunc(result.Events, func(ev Event) bool { return ev.Kind() == KindInbound }):
+		level, text = slog.LevelWarn, "anymail: no receiver is connected for a received message, and it is dropped; connect one to Inbound, and check its filters"
+	case result.Repeated:
+		text = "anymail: request repeated, nothing to run"
+	case len(result.Events) == 0:
+		text = "anymail: request without events"
+	}
+	if !ep.settings.logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := append(ep.identify(status), slog.String("method", r.Method), slog.Int("events", len(result.Events)),
+		slog.Int("completed", delivery.Completed), slog.Int("duplicates", delivery.Duplicates),
+		slog.Int("queued", delivery.Queued), slog.Int("unreceived", delivery.Unreceived))
+	ep.settings.logger.LogAttrs(ctx, level, text, attrs...)
+}
+
+// reportSlowness warns of an answer that came when the ESP had given up on the
+// attempt, so that it retries though everything was done.
+func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, took time.Duration) {
+	gone := r.Context().Err() != nil
+	if (ep.Patience == 0 || took <= ep.Patience) && !gone {
+		return
+	}
+	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: the answer was late: the ESP had hung up or does not wait so long, and retries; a queue in front of the receivers answers at once",
+		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
+		slog.Duration("took", took.Round(time.Millisecond)), slog.Duration("patience", ep.Patience), slog.Bool("hung_up", gone))
+}
+
+// reportRejection tells the log and the hooks of a request that was not
+// accepted: everything that is not secret.
+func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, authentic *Payload, status int, reason Reason, err error) {
+	rejection := Rejection{
+		Err:            &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err},
+		Status:         status,
+		RemoteAddr:     from.addr,
+		IgnoredHeaders: ep.guard.ignoredHeaders(r),
+	}
+	rejection.URL, _, _ = strings.Cut(ep.url(r, from), "?")
+	remote := r.RemoteAddr // without a port, that of a Unix socket
+	if from.addr.IsValid() {
+		remote = from.addr.String()
+	}
+	attrs := append(ep.identify(status), slog.String("remote", remote), slog.String("url", clip(rejection.URL)), slog.String("error", clip(err.Error())))
+	if len(rejection.IgnoredHeaders) > 0 {
+		attrs = append(attrs, slog.String("ignored_headers", strings.Join(rejection.IgnoredHeaders, ", ")+": not sent by a trusted proxy"))
+	}
+	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
 	if authentic != nil {
 		payload := *authentic
 		payload.Header = payload.Header.Clone()
@@ -96,6 +148,40 @@ func (ep *endpoint) reportRejection(ctx context.Context, from origin, authentic 
 		rejection.Payload = &payload
 	}
 	ep.settings.hooks.rejected(ctx, rejection)
+}
+
+// notFound answers a request that matches no endpoint, and logs which one it may
+// have been meant for.
+func (d *Dispatcher) notFound(w http.ResponseWriter, r *http.Request) {
+	http.NotFound(w, r)
+	d.settings.logger.LogAttrs(r.Context(), slog.LevelWarn, "anymail: no endpoint at this path",
+		slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)), slog.String("hint", d.suggest(r.URL.Path)))
+}
+
+// suggest says which path would have matched instead of a path that does not.
+func (d *Dispatcher) suggest(path string) string {
+	const most = 10 // of what is registered, in one line
+	endpoints := *d.endpoints.Load()
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	for i := 1; i < len(segments) && i < most; i++ {
+		if name, endpoint := segments[i], strings.Join(segments[i+1:], "/"); endpoints[routeKey(name, endpoint)] != nil {
+			return fmt.Sprintf("/%s would match: remove the prefix, with http.StripPrefix for example", clip(strings.Join(segments[i:], "/")))
+		}
+	}
+	var known []string
+	for _, ep := range endpoints {
+		of := "/" + ep.info.Name + "/" + ep.info.Endpoint
+		if strings.EqualFold(ep.info.Name, segments[0]) {
+			known = append(known, of)
+		} else if len(endpoints) <= most {
+			known = append(known, of)
+		}
+	}
+	if known == nil {
+		return fmt.Sprintf("no adapter is registered under this name; %d endpoints are registered", len(endpoints))
+	}
+	slices.Sort(known)
+	return "registered: " + strings.Join(known, ", ")
 }
 
 // allowedMethods is the value of an Allow header.

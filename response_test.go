@@ -251,3 +251,42 @@ func TestLogLineIsBounded(t *testing.T) {
 	require.Contains(t, srv.log.String(), "no database")
 	require.Greater(t, len(srv.rejections[0].Err.Error()), 10_000, "the hook gets the full error")
 }
+
+// A request that matches no endpoint is logged with what would have matched.
+func TestNotFoundIsExplained(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"))
+	for path, want := range map[string]string{
+		"/hooks/acme/tracing/":          "registered: /acme/tracking",
+		"/hooks/ACME/inbound/":          "registered: /acme/tracking",
+		"/hooks/webhooks/acme/tracking": "/acme/tracking would match: remove the prefix",
+		"/hooks/acme/tracking/more/":    "registered: /acme/tracking",
+		"/hooks/":                       "registered: /acme/tracking",
+	} {
+		srv.log.Reset()
+		p := newPost(delivered)
+		p.path = path
+		require.Equal(t, 404, srv.do(t, p).StatusCode, path)
+		require.Contains(t, srv.log.String(), "anymail: no endpoint at this path")
+		require.Contains(t, srv.log.String(), want, path)
+	}
+}
+
+// A refusal tells the operator which URL was assumed and which headers were not
+// believed.
+func TestRefusalsNameURLAndHeaders(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"))
+	p := newPost(delivered).with("X-Forwarded-Proto", "https").with("X-Forwarded-Host", "hooks.example.com")
+	p.path += "?token=s3cret"
+	require.Equal(t, 400, srv.do(t, p).StatusCode)
+	rejected := srv.rejections[0]
+	require.Equal(t, srv.url+"/hooks/acme/tracking/", rejected.URL)
+	require.Equal(t, []string{"X-Forwarded-Proto", "X-Forwarded-Host"}, rejected.IgnoredHeaders)
+	require.Contains(t, srv.log.String(), rejected.URL)
+	require.Contains(t, srv.log.String(), "X-Forwarded-Proto, X-Forwarded-Host: not sent by a trusted proxy")
+	require.NotContains(t, srv.log.String(), "s3cret")
+
+	trusting := newTestServer(t, newAcme("key"), anymail.WithTrustedProxies(netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")))
+	require.Equal(t, 400, trusting.do(t, p).StatusCode)
+	require.Equal(t, "https://hooks.example.com/hooks/acme/tracking/", trusting.rejections[0].URL)
+	require.Empty(t, trusting.rejections[0].IgnoredHeaders)
+}

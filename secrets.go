@@ -73,27 +73,33 @@ type secretChecker struct {
 	sums keycache.Cache[[sha256.Size]byte]
 }
 
-// match reports whether the Authorization header holds one of the secrets, in a
-// time that depends on neither.
-func (c *secretChecker) match(header string, secrets []string) bool {
-	sums, _ := c.sums.Parse(secrets, sumStrongSecrets) // never fails
+// match returns the index of the secret that the Authorization header holds, or
+// -1, in a time that depends on neither.
+func (c *secretChecker) match(header string, secrets []string) int {
+	sums, _ := c.sums.Parse(secrets, sumSecrets) // never fails
 	if len(header) > maxAuthorization {
-		return false
+		return -1
 	}
 	scheme, encoded, _ := strings.Cut(header, " ")
 	credentials, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	given := sha256.Sum256(credentials)
-	match := 0
+	match := -1
 	for i := range sums {
-		match |= subtle.ConstantTimeCompare(given[:], sums[i][:])
+		match = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(given[:], sums[i][:]), i, match)
 	}
-	return match == 1 && err == nil && strings.EqualFold(scheme, "basic")
+	if err != nil || !strings.EqualFold(scheme, "basic") {
+		return -1
+	}
+	return match
 }
 
-func sumStrongSecrets(secrets []string) (sums [][sha256.Size]byte, _ error) {
-	for _, secret := range secrets {
+// sumSecrets returns the digests of the secrets. That of a weak one is zero, which
+// nothing matches.
+func sumSecrets(secrets []string) ([][sha256.Size]byte, error) {
+	sums := make([][sha256.Size]byte, len(secrets))
+	for i, secret := range secrets {
 		if checkSecret(secret) == nil {
-			sums = append(sums, sha256.Sum256([]byte(secret)))
+			sums[i] = sha256.Sum256([]byte(secret))
 		}
 	}
 	return sums, nil

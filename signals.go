@@ -183,53 +183,67 @@ func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E
 // joined: [*ReceiverError] for a receiver that failed, [ErrUnavailable] for an
 // event that another request is running or if the store failed.
 func (s *Signals) Deliver(ctx context.Context, store IdempotencyStore, events ...Event) error {
-	return s.deliver(ctx, store, hookList{}, events)
+	_, err := s.deliver(ctx, store, hookList{}, events)
+	return err
 }
 
-func (s *Signals) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []Event) error {
-	errs := deliverTo(ctx, &s.Tracking, store, hooks, events, nil)
-	errs = deliverTo(ctx, &s.Inbound, store, hooks, events, errs)
-	return errors.Join(errs...)
+func (s *Signals) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []Event) (Delivery, error) {
+	t := tally{received: make([]bool, len(events))}
+	deliverTo(ctx, &s.Tracking, store, hooks, events, &t)
+	deliverTo(ctx, &s.Inbound, store, hooks, events, &t)
+	for _, received := range t.received {
+		if !received {
+			t.Unreceived++
+		}
+	}
+	return t.Delivery, errors.Join(t.errs...)
 }
 
-func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStore, hooks hookList, events []Event, errs []error) []error {
+// tally is what became of the events of one delivery.
+type tally struct {
+	Delivery
+	received []bool // whether a receiver wants the event
+	errs     []error
+}
+
+func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStore, hooks hookList, events []Event, t *tally) {
 	connections := s.connections()
 	for i := range connections {
 		c := &connections[i]
 		wanted := make([]E, 0, len(events))
 		keys := make([]string, 0, len(events))
-		for _, ev := range events {
+		for i, ev := range events {
 			e, ok := ev.(E)
 			if !ok {
 				continue
 			}
 			var wants bool
 			if err := recoverPanic(func() error { wants = c.wants(e.Base()); return nil }); err != nil {
-				errs = append(errs, c.failed(e, err))
+				t.errs = append(t.errs, c.failed(e, err))
 			}
 			if wants {
+				t.received[i] = true
 				wanted = append(wanted, e)
 				keys = append(keys, e.Base().Key)
 			}
 		}
-		if len(wanted) == 0 {
-			continue
+		if len(wanted) > 0 {
+			c.deliver(ctx, store, hooks, wanted, keys, t)
 		}
-		errs = c.deliver(ctx, store, hooks, wanted, keys, errs)
 	}
-	return errs
 }
 
 // deliver claims the events at the store all at once, in one round trip, and
 // finishes each claim by itself, so that a crash repeats one event at most. If the
 // store cannot note a completion, the batch stops: what would run after it could
 // not be noted either, and would run again.
-func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []E, keys []string, errs []error) []error {
+func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hooks hookList, events []E, keys []string, t *tally) {
 	var claims []Claim
 	if store != nil {
 		var err error
 		if claims, err = claim(ctx, store, c.name, keys); err != nil {
-			return append(errs, err)
+			t.errs = append(t.errs, err)
+			return
 		}
 	}
 	after, cancel := detach(ctx, store)
@@ -247,12 +261,14 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 		if claims != nil {
 			switch claims[i] {
 			case ClaimDone:
+				t.Duplicates++
 				continue
 			case ClaimBusy:
 				if granted[keys[i]] {
+					t.Duplicates++
 					continue // the same event twice in one batch: its first run counts
 				}
-				errs = append(errs, Because(ErrUnavailable, "another request runs a receiver on this event", fmt.Errorf("receiver %q", c.name)))
+				t.errs = append(t.errs, Because(ErrUnavailable, "another request runs a receiver on this event", fmt.Errorf("receiver %q", c.name)))
 				continue
 			}
 		}
@@ -263,14 +279,16 @@ func (c *connection[E]) deliver(ctx context.Context, store IdempotencyStore, hoo
 			err = c.call(ctx, hooks, events[i])
 		}
 		if err != nil {
-			errs = append(errs, err)
+			t.errs = append(t.errs, err)
+		} else {
+			t.Completed++
 		}
 		if store != nil {
 			if noted := finish(after, store, c.name, keys[i], err == nil); noted != nil {
 				i++ // this claim is the store's to end
-				return append(errs, noted)
+				t.errs = append(t.errs, noted)
+				return
 			}
 		}
 	}
-	return errs
 }
