@@ -3,7 +3,7 @@ package brevo
 import (
 	"net/netip"
 
-	"github.com/goanymail/anymail/internal/prefixes"
+	"github.com/goanymail/anymail/esp"
 )
 
 // Addresses returns those that Brevo calls from, for
@@ -12,5 +12,5 @@ import (
 // https://help.brevo.com/hc/en-us/articles/15127404548498 before relying on it,
 // and keep the shared secret in any case.
 func Addresses() []netip.Prefix {
-	return prefixes.Of("1.179.112.0/20", "172.246.240.0/20")
+	return esp.Prefixes("1.179.112.0/20", "172.246.240.0/20")
 }

@@ -3,7 +3,7 @@ package mailtrap
 import (
 	"net/netip"
 
-	"github.com/goanymail/anymail/internal/prefixes"
+	"github.com/goanymail/anymail/esp"
 )
 
 // Addresses returns those that Mailtrap calls and sends from, for
@@ -12,5 +12,5 @@ import (
 // changes: https://mailtrap.io/ip-ranges.json has it for programs. Keep the
 // signature in any case.
 func Addresses() []netip.Prefix {
-	return prefixes.Of("5.181.200.0/24", "45.158.83.0/24")
+	return esp.Prefixes("5.181.200.0/24", "45.158.83.0/24")
 }

@@ -3,7 +3,7 @@ package postmark
 import (
 	"net/netip"
 
-	"github.com/goanymail/anymail/internal/prefixes"
+	"github.com/goanymail/anymail/esp"
 )
 
 // Addresses returns those that Postmark calls from, for
@@ -12,5 +12,5 @@ import (
 // https://postmarkapp.com/support/article/800-ips-for-firewalls before relying
 // on it, and keep the shared secret in any case.
 func Addresses() []netip.Prefix {
-	return prefixes.Of("3.134.147.250", "18.217.206.57", "50.31.156.6", "50.31.156.77")
+	return esp.Prefixes("3.134.147.250", "18.217.206.57", "50.31.156.6", "50.31.156.77")
 }
