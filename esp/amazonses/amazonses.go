@@ -9,6 +9,7 @@ package amazonses
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -77,9 +78,9 @@ type Adapter struct {
 // New returns an adapter. It returns an error that is [anymail.ErrConfig] where
 // a topic is not an ARN of an SNS topic, or Objects is set without Buckets.
 func New(config Config) (*Adapter, error) {
-	for _, arn := range config.TopicARNs {
+	for i, arn := range config.TopicARNs {
 		if _, ok := sns.AWS(arn); !ok {
-			return nil, anymail.Misconfigured("amazonses.Config.TopicARNs", "%q is not the ARN of an SNS topic", arn)
+			return nil, anymail.Misconfigured(fmt.Sprintf("amazonses.Config.TopicARNs[%d]", i), "must be the ARN of an SNS topic")
 		}
 	}
 	if config.Objects != nil && len(config.Buckets) == 0 {

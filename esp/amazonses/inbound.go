@@ -127,9 +127,9 @@ func (a *Adapter) content(ctx context.Context, p *anymail.Payload, w *record) ([
 	case !strings.EqualFold(action.Type, "S3"):
 		return nil, nil
 	case a.config.Objects == nil:
-		return nil, anymail.Because(anymail.ErrConfig, "a message is in S3, and Config.Objects is not set", nil)
+		return nil, anymail.Misconfigured("amazonses.Config.Objects", "must be set: a message is in S3")
 	case !slices.Contains(a.config.Buckets, action.BucketName):
-		return nil, anymail.Because(anymail.ErrConfig, "a message is in a bucket that is not among Config.Buckets", nil)
+		return nil, anymail.Misconfigured("amazonses.Config.Buckets", "must name the bucket: a message is in another one")
 	}
 	object, err := a.config.Objects.GetObject(ctx, action.BucketName, action.ObjectKey)
 	if err != nil {
