@@ -12,7 +12,7 @@ func Spec() esp.Spec {
 		Title: "Mandrill",
 		Settings: []esp.Setting{
 			{Name: "keys", Kind: esp.Keys, Secret: true, Help: "keys of webhooks and inbound routes"},
-			{Name: "urls", Kind: esp.List, Help: "URLs exactly as entered at Mandrill, if requests do not tell"},
+			{Name: "urls", Kind: esp.List, Help: "URLs exactly as entered at Mandrill, if the server sees others"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{Keys: v.Keys("keys"), URLs: v.List("urls")})

@@ -85,13 +85,13 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 
 // allHeaders returns the headers of the whole message, below those that only
 // Postmark has.
-func allHeaders(told, whole anymail.Headers) anymail.Headers {
+func allHeaders(added, whole anymail.Headers) anymail.Headers {
 	has := map[string]bool{}
 	for _, h := range whole {
 		has[strings.ToLower(h.Name)] = true
 	}
 	var all anymail.Headers
-	for _, h := range told {
+	for _, h := range added {
 		if !has[strings.ToLower(h.Name)] {
 			all = append(all, h)
 		}
