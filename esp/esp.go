@@ -1,10 +1,11 @@
-// Package esp has what the packages of the ESPs, one folder each, describe
-// themselves with: a [Spec] for tools, the gateway and the docs.
+// Package esp holds what the packages of the ESPs, one folder each, share: the
+// [Spec] by which an ESP describes itself to tools, the gateway and the docs,
+// the settings that it reads, and its answers and address lists.
 package esp
 
 import (
-	"log/slog"
-	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -18,15 +19,16 @@ type Spec struct {
 	Name string
 	// Title is what people call the ESP, for example "Amazon SES".
 	Title string
-	// Settings are those that New reads.
+	// Settings are those that New reads. None is required.
 	Settings []Setting
-	// New makes the adapter.
+	// New makes the adapter of values that were checked. Programs call
+	// [Spec.Adapter], which checks them.
 	New func(Values) (anymail.Adapter, error)
 	// Patience is how long the ESP waits for an answer before it gives up on the
 	// attempt; 0 if it does not document that.
 	Patience time.Duration
-	// Retries says in a sentence what makes the ESP retry, how often, and what
-	// makes it stop. It is for people.
+	// Retries says in a sentence or two what makes the ESP retry, how often, and
+	// what makes it stop. It is for people.
 	Retries string
 }
 
@@ -36,17 +38,43 @@ type Setting struct {
 	Name string
 	// Help says in a few words what it is.
 	Help string
+	// Kind is what its values are. The zero value is [Text].
+	Kind Kind
 	// Secret reports whether the value must not be shown.
 	Secret bool
 }
 
-// Values are the settings of one adapter, by name, and what an adapter shares
-// with the program around it.
-type Values struct {
-	Settings map[string][]string
-	// Client fetches what an adapter gets from its ESP. Nil means the adapter's
-	// own, which has a timeout.
-	Client *http.Client
-	// Logger is for adapters that log. Nil means [slog.Default].
-	Logger *slog.Logger
+// Adapter makes the adapter. It returns [anymail.ErrConfig] if the ESP does not
+// have one of the settings, if a value is not of its setting's kind, and if the
+// adapter refuses a value. The error names the setting and holds no value.
+func (s Spec) Adapter(v Values) (anymail.Adapter, error) {
+	if err := s.check(v.Settings); err != nil {
+		return nil, err
+	}
+	adapter, err := s.New(v)
+	if err != nil {
+		return nil, err
+	}
+	return adapter, nil
+}
+
+// Find returns the setting of that name, and whether the ESP has it.
+func (s Spec) Find(name string) (Setting, bool) {
+	i := slices.IndexFunc(s.Settings, func(setting Setting) bool { return setting.Name == name })
+	if i < 0 {
+		return Setting{}, false
+	}
+	return s.Settings[i], true
+}
+
+// known returns the names of the settings, for error texts.
+func (s Spec) known() string {
+	if len(s.Settings) == 0 {
+		return "no settings"
+	}
+	names := make([]string, len(s.Settings))
+	for i, setting := range s.Settings {
+		names[i] = setting.Name
+	}
+	return strings.Join(names, ", ")
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Replace returns an [anymail.Endpoint] MapStatus function that answers status
-// instead of any of others.
+// Replace returns a MapStatus function of an [anymail.Endpoint] that answers status
+// in place of any of others.
 func Replace(status int, others ...int) func(int) int {
 	return func(usual int) int {
 		if slices.Contains(others, usual) {
@@ -16,9 +16,9 @@ func Replace(status int, others ...int) func(int) int {
 	}
 }
 
-// ReplaceClientErrors returns a MapStatus function that answers status instead
-// of any 4xx, for an ESP that takes a 4xx for final. It leaves 405 alone: the
-// ESP itself never causes one.
+// ReplaceClientErrors returns a MapStatus function that answers status in place of
+// any 4xx, for an ESP to which a 4xx is final. It keeps 405, which the ESP itself
+// never causes.
 func ReplaceClientErrors(status int) func(int) int {
 	return func(usual int) int {
 		if usual >= 400 && usual < 500 && usual != http.StatusMethodNotAllowed {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
 )
@@ -63,17 +64,17 @@ or could not be checked, and with 2 for a wrong command line.`,
 			return nil, cobra.ShellCompDirectiveDefault
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			esp, ok := all.Find(args[0])
+			spec, ok := all.Find(args[0])
 			if !ok {
 				return usagef("there is no ESP %q; anymail esps lists them", args[0])
 			}
 			if o.listSettings {
-				return listSettings(cmd.OutOrStdout(), esp)
+				return listSettings(cmd.OutOrStdout(), spec)
 			}
 			if cmd.Flags().Changed("endpoint") {
 				o.endpoint = &o.endpointText
 			}
-			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), esp, append(args, "-")[1])
+			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), spec, append(args, "-")[1])
 		},
 	}
 	f := cmd.Flags()
@@ -93,11 +94,11 @@ or could not be checked, and with 2 for a wrong command line.`,
 	_ = cmd.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"tracking", "inbound"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("files")
 	_ = cmd.RegisterFlagCompletionFunc("set", func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-		esp, ok := all.Find(append(args, "")[0])
+		spec, ok := all.Find(append(args, "")[0])
 		if !ok {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return completeSettings(esp.Name)(cmd, args, word)
+		return completeSettings(spec.Name)(cmd, args, word)
 	})
 	_ = cmd.MarkFlagFilename("cert", "pem", "crt")
 	return cmd
@@ -106,18 +107,18 @@ or could not be checked, and with 2 for a wrong command line.`,
 // espNames are the canonical names of all ESPs.
 func espNames() []string {
 	var names []string
-	for _, esp := range all.List() {
-		names = append(names, esp.Name)
+	for _, spec := range all.Specs() {
+		names = append(names, spec.Name)
 	}
 	return names
 }
 
-func listSettings(out io.Writer, esp all.ESP) error {
-	for _, s := range esp.Settings {
+func listSettings(out io.Writer, spec esp.Spec) error {
+	for _, s := range spec.Settings {
 		fmt.Fprintf(out, "%-20s %s\n", s.Name, s.Help)
 	}
-	if len(esp.Settings) == 0 {
-		fmt.Fprintf(out, "%s has no settings: its webhooks are protected by --secret\n", esp.Title)
+	if len(spec.Settings) == 0 {
+		fmt.Fprintf(out, "%s has no settings: its webhooks are protected by --secret\n", spec.Title)
 	}
 	return nil
 }
@@ -133,8 +134,8 @@ type inspectOptions struct {
 	listSettings            bool
 }
 
-func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.Writer, esp all.ESP, file string) error {
-	options, err := o.options(esp)
+func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.Writer, spec esp.Spec, file string) error {
+	options, err := o.options(spec)
 	if err != nil {
 		return err
 	}
@@ -160,19 +161,19 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 }
 
 // options reads the flags.
-func (o *inspectOptions) options(esp all.ESP) (inspect.Options, error) {
+func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 	options := inspect.Options{
-		ESP: esp, Simulator: allsim.Find(esp.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
+		ESP: spec, Simulator: allsim.Find(spec.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
 		Events: shownEvents,
 	}
 	if o.verbose {
 		options.Events = 0
 	}
-	settings, err := parseSettings(o.settings, esp.Name)
+	settings, err := parseSettings(o.settings, spec.Name)
 	if err != nil {
 		return options, err
 	}
-	options.Settings = settings[esp.Name]
+	options.Settings = settings[spec.Name]
 	for _, values := range options.Settings {
 		for i := range values {
 			if values[i], err = orFile(values[i]); err != nil {
@@ -180,7 +181,7 @@ func (o *inspectOptions) options(esp all.ESP) (inspect.Options, error) {
 			}
 		}
 	}
-	if _, err := esp.New(options.Settings); err != nil {
+	if _, err := spec.Adapter(esp.Values{Settings: options.Settings}); err != nil {
 		return options, usageError{err}
 	}
 	for _, key := range o.keys {

@@ -140,16 +140,16 @@ func inspectJSON(t *testing.T, in string, args ...string) (i inspected) {
 
 const inspectSecret = "anymail:correct-horse-battery"
 
-// esp plays an ESP whose key a user has.
-type esp struct {
+// account plays an ESP whose key a user has.
+type account struct {
 	sim        *simulator.Simulator
 	credential simulator.Credential
 	aws        *amazonsessim.AWS
 }
 
-func newESP(t *testing.T, name string) *esp {
+func newESP(t *testing.T, name string) *account {
 	t.Helper()
-	e := &esp{sim: allsim.Find(name)}
+	e := &account{sim: allsim.Find(name)}
 	switch key := keyFor(t, name); {
 	case name == "amazonses":
 		e.aws = new(amazonsessim.AWS)
@@ -165,7 +165,7 @@ func newESP(t *testing.T, name string) *esp {
 }
 
 // request makes a signed sample of an event type, or of a name.
-func (e *esp) request(t *testing.T, event string) simulator.Request {
+func (e *account) request(t *testing.T, event string) simulator.Request {
 	t.Helper()
 	sample, err := findSample(e.sim, event, false, simulator.NewParams())
 	require.NoError(t, err)
@@ -179,10 +179,10 @@ func (e *esp) request(t *testing.T, event string) simulator.Request {
 }
 
 // signs says whether a user can have the key of an endpoint.
-func (e *esp) signs(endpoint string) bool { return e.aws == nil && e.sim.Signs(endpoint) }
+func (e *account) signs(endpoint string) bool { return e.aws == nil && e.sim.Signs(endpoint) }
 
 // args is the command line that verifies a request.
-func (e *esp) args(t *testing.T, r simulator.Request) []string {
+func (e *account) args(t *testing.T, r simulator.Request) []string {
 	t.Helper()
 	args := []string{e.sim.ESP, "--secret", inspectSecret}
 	if e.signs(r.Endpoint) {
@@ -258,7 +258,7 @@ func TestInspectRoundTrip(t *testing.T) {
 }
 
 // spoil does everything to a request that makes it fail.
-func (e *esp) spoil(t *testing.T, r simulator.Request, args []string) {
+func (e *account) spoil(t *testing.T, r simulator.Request, args []string) {
 	t.Helper()
 	other := r
 	other.Header = r.Header.Clone()
@@ -362,7 +362,7 @@ func TestInspectHints(t *testing.T) {
 	require.Equal(t, "authentic", i.Verdict, "what --url is for")
 }
 
-func signedAgain(t *testing.T, e *esp, r simulator.Request) simulator.Request {
+func signedAgain(t *testing.T, e *account, r simulator.Request) simulator.Request {
 	t.Helper()
 	r.Header = r.Header.Clone()
 	require.NoError(t, e.sim.SignNow(&r, e.credential))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/server"
 )
@@ -92,13 +93,13 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	for _, esp := range all.List() {
-		adapter, err := esp.New(settings[esp.Name])
+	for _, spec := range all.Specs() {
+		adapter, err := spec.Adapter(esp.Values{Settings: settings[spec.Name]})
 		if err == nil {
-			if len(o.secrets) == 0 && settings[esp.Name] == nil {
+			if len(o.secrets) == 0 && settings[spec.Name] == nil {
 				adapter = trusting{adapter}
 			}
-			err = d.Register(esp.Name, adapter)
+			err = d.Register(spec.Name, adapter)
 		}
 		if err != nil {
 			return nil, usageError{err}
@@ -124,16 +125,16 @@ func (t trusting) Endpoints() []anymail.Endpoint {
 // completeSettings completes ESP.NAME=, or NAME= where there is only one ESP.
 func completeSettings(only string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(*cobra.Command, []string, string) (words []string, _ cobra.ShellCompDirective) {
-		for _, esp := range all.List() {
-			prefix := esp.Name + "."
+		for _, spec := range all.Specs() {
+			prefix := spec.Name + "."
 			switch only {
 			case "":
-			case esp.Name:
+			case spec.Name:
 				prefix = ""
 			default:
 				continue
 			}
-			for _, s := range esp.Settings {
+			for _, s := range spec.Settings {
 				words = append(words, prefix+s.Name+"=\t"+s.Help)
 			}
 		}
@@ -152,19 +153,19 @@ func parseSettings(texts []string, only string) (map[string]map[string][]string,
 		if only != "" && !dotted {
 			name, setting, dotted = only, key, true
 		}
-		esp, known := all.Find(name)
+		spec, known := all.Find(name)
 		switch {
 		case !ok || !dotted:
 			errs = append(errs, usagef("--set wants ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
 		case !known:
 			errs = append(errs, usagef("--set: there is no ESP %q", name))
-		case only != "" && esp.Name != only:
+		case only != "" && spec.Name != only:
 			errs = append(errs, usagef("--set %s: that is a setting of another ESP than %s", key, only))
 		default:
-			if settings[esp.Name] == nil {
-				settings[esp.Name] = map[string][]string{}
+			if settings[spec.Name] == nil {
+				settings[spec.Name] = map[string][]string{}
 			}
-			settings[esp.Name][setting] = append(settings[esp.Name][setting], value)
+			settings[spec.Name][setting] = append(settings[spec.Name][setting], value)
 		}
 	}
 	return settings, errors.Join(errs...)

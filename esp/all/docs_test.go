@@ -1,24 +1,28 @@
 package all_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 )
 
-// TestPages: each adapter's page has the same sections in the same order, and
-// its table of events says nothing that no event can have (see wire.Settle).
+// TestPages: each adapter's page has the same sections in the same order, its
+// table of events has only outcomes that an event can have, and its section on
+// retries says what the Spec says.
 func TestPages(t *testing.T) {
 	const folder = "../../docs/esps"
-	for _, e := range all.List() {
+	for _, e := range all.Specs() {
 		t.Run(e.Name, func(t *testing.T) {
 			page, err := os.ReadFile(filepath.Join(folder, e.Name+".md"))
 			require.NoError(t, err)
@@ -45,11 +49,23 @@ func TestPages(t *testing.T) {
 				}
 			}
 			require.NotZero(t, rows, "no table of events")
-			want := []string{"Set up", "Secrets", "Events", "What it cannot do", "Peculiarities"}
+			want := []string{"Set up", "Secrets", "Events", "Retries", "What it cannot do", "Peculiarities"}
 			sections = slices.DeleteFunc(sections, func(s string) bool { return !slices.Contains(want, s) })
 			require.Equal(t, want, sections)
+			require.Contains(t, strings.Join(strings.Fields(string(page)), " "), "## Retries "+patience(e)+" "+e.Retries)
 		})
 	}
+}
+
+// patience is the sentence of a page about how long the ESP waits.
+func patience(s esp.Spec) string {
+	switch {
+	case s.Patience == 0:
+		return s.Title + " does not document how long it waits for an answer."
+	case s.Patience%time.Minute == 0:
+		return fmt.Sprintf("%s waits %d minutes for an answer.", s.Title, s.Patience/time.Minute)
+	}
+	return fmt.Sprintf("%s waits %d seconds for an answer.", s.Title, s.Patience/time.Second)
 }
 
 func checkRow(t *testing.T, cells []string) {

@@ -1,14 +1,15 @@
-// Package amazonses is the adapter for Amazon SES, which calls through Amazon
+// Package amazonses is the adapter for Amazon SES, which posts through Amazon
 // SNS.
 //
-// SNS signs what it posts (https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html),
-// and signs for everybody who has a topic: which topics are the user's is said
-// by [Config.TopicARNs], or proved by a shared secret in the URL.
+// SNS signs its requests (https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html),
+// but it signs for everyone who has a topic. [Config.TopicARNs] or a shared secret
+// in the URL proves that a topic is the user's.
 package amazonses
 
 import (
 	"context"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,47 +25,47 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "amazonses"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret and no mail is received through S3.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret and no mail is received through S3.
 type Config struct {
-	// TopicARNs are the SNS topics to take messages from. If empty it is any
-	// topic, and the Dispatcher must have a shared secret.
+	// TopicARNs are the SNS topics to accept messages from. If empty, any topic
+	// is accepted, and the Dispatcher must have a shared secret.
 	TopicARNs []string
 	// RequireSHA256 refuses signature version 1, which is made with SHA-1. SNS
 	// uses it unless the topic's attribute SignatureVersion is 2.
 	RequireSHA256 bool
 	// Roots are the certificates, roots or intermediates, one of which must
-	// have issued a signing certificate. If nil the issuer is not checked: a
-	// certificate counts that SNS itself serves, over https, under its name.
+	// have issued a signing certificate. If nil, the issuer is not checked: a
+	// certificate is valid if SNS itself serves it, over https, under its name.
 	Roots *x509.CertPool
-	// AcceptUnsigned takes requests that AWS does not sign if they carry the
+	// AcceptUnsigned accepts requests that AWS does not sign if they have the
 	// shared secret: raw message delivery of SNS, and API destinations of
-	// EventBridge. The Dispatcher must have a shared secret then.
+	// EventBridge. The Dispatcher must have a shared secret.
 	AcceptUnsigned bool
 	// OnSubscription, if set, is called with each authentic
 	// SubscriptionConfirmation instead of confirming it. An error makes SNS
-	// ask again. If nil, a subscription is confirmed if the request carried
-	// the shared secret, and otherwise refused.
+	// retry. If nil, a subscription is confirmed if the request has the shared
+	// secret, and otherwise refused.
 	OnSubscription func(context.Context, *sns.Message) error
 	// Objects gets messages that a receipt rule has stored in S3, from one of
-	// Buckets; it is needed for such rules only. Package
+	// Buckets. Only such rules need it. Package
 	// github.com/goanymail/anymail/esp/amazonses/s3 has one.
 	Objects ObjectGetter
-	// Buckets are the names of the buckets that Objects may be asked for.
+	// Buckets are the names of the buckets that Objects may read.
 	Buckets []string
 	// Client fetches signing certificates and confirms subscriptions. If nil,
-	// a client with a timeout.
+	// it is a client with a timeout.
 	Client *http.Client
-	// Logger is told of subscriptions that were confirmed and, as a warning,
-	// of those that were ended. If nil, it is [slog.Default].
+	// Logger logs subscriptions that were confirmed and, as a warning, those
+	// that were ended. If nil, it is [slog.Default].
 	Logger *slog.Logger
 }
 
 // ObjectGetter gets objects from S3.
 type ObjectGetter interface {
-	// GetObject returns the content of an object. It returns an error that is
-	// [io/fs.ErrNotExist] where there is no such object; any other error makes
-	// SNS try again, for a minute unless the topic has another retry policy.
+	// GetObject returns the content of an object. It returns
+	// [io/fs.ErrNotExist] if there is no such object. Any other error makes SNS
+	// retry, for a minute unless the topic has another retry policy.
 	GetObject(ctx context.Context, bucket, key string) (io.ReadCloser, error)
 }
 
@@ -74,12 +75,12 @@ type Adapter struct {
 	sns    *sns.Verifier
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a topic is not an ARN of an SNS topic, or Objects is set without Buckets.
+// New returns an adapter. It returns [anymail.ErrConfig] if a topic is not an ARN
+// of an SNS topic, or if Objects is set without Buckets.
 func New(config Config) (*Adapter, error) {
-	for _, arn := range config.TopicARNs {
+	for i, arn := range config.TopicARNs {
 		if _, ok := sns.AWS(arn); !ok {
-			return nil, anymail.Misconfigured("amazonses.Config.TopicARNs", "%q is not the ARN of an SNS topic", arn)
+			return nil, anymail.Misconfigured(fmt.Sprintf("amazonses.Config.TopicARNs[%d]", i), "must be the ARN of an SNS topic")
 		}
 	}
 	if config.Objects != nil && len(config.Buckets) == 0 {
@@ -97,18 +98,18 @@ func New(config Config) (*Adapter, error) {
 func (*Adapter) ESP() string { return ESP }
 
 // SNS gives up at any 4xx (https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html).
-// A wrong address list can be mended, and a rate goes down by itself.
+// A retry can succeed after the user fixes an address list, or the rate drops.
 var mapStatus = esp.Replace(http.StatusServiceUnavailable, http.StatusForbidden, http.StatusTooManyRequests)
 
-// Endpoints returns tracking and inbound. Either takes everything: SES says in
-// each message what it is.
+// Endpoints returns tracking and inbound. Both accept everything: each message of
+// SES says what it is.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:             "tracking",
 		Verifier:         a.verifier(),
 		Parser:           anymail.ParserFunc(a.parse),
 		Handshake:        a.handshake,
-		Window:           75 * time.Minute, // SNS signs when it was told, and may try for an hour
+		Window:           75 * time.Minute, // SNS signs the time of publication, and may retry for an hour
 		RepeatsSignature: true,
 		MaxBody:          4 << 20, // 256 KiB of message, in JSON escapes
 		Challenge:        true,
@@ -120,8 +121,8 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{tracking, inbound}
 }
 
-// verifier takes what SNS has signed and, if told to, what looks like one of
-// the two things that AWS does not sign.
+// verifier accepts what SNS has signed and, with AcceptUnsigned, requests in the
+// two formats that AWS does not sign.
 func (a *Adapter) verifier() anymail.Verifier {
 	if !a.config.AcceptUnsigned {
 		return a.sns
@@ -143,10 +144,10 @@ func (a *Adapter) unsigned(p *anymail.Payload) bool {
 	return wire.Unmarshal(p.Body, &w) == nil && w.enveloped()
 }
 
-// handshake answers what SNS has to say for itself.
+// handshake answers the messages about subscriptions.
 func (a *Adapter) handshake(ctx context.Context, p *anymail.Payload) (*anymail.Reply, error) {
 	if wire.StringMember(p.Body, "Type") == sns.Notification {
-		return nil, nil // without reading all of it for that
+		return nil, nil // without reading all of it
 	}
 	m, err := sns.Parse(p.Body)
 	switch {
@@ -165,8 +166,8 @@ func (a *Adapter) subscribe(ctx context.Context, p *anymail.Payload, m *sns.Mess
 	case a.config.OnSubscription != nil:
 		return a.config.OnSubscription(ctx, m)
 	case !p.SecretProved:
-		// The signature proves that it is somebody's topic, the list of topics
-		// that the user knows it. Neither says that he asked for this.
+		// The signature proves that it is a topic, and the list that it is the
+		// user's. Neither proves that the user asked for the subscription.
 		return anymail.Unauthenticated("a subscription is confirmed only with a shared secret")
 	}
 	if err := a.sns.Confirm(ctx, m); err != nil {

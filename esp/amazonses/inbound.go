@@ -16,10 +16,10 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// receipt is what SES says of how it received a message.
+// receipt is what SES says about how it received a message.
 // https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
 type receipt struct {
-	Recipients   wire.Strings `json:"recipients"` // of the envelope, as far as the rule is for them
+	Recipients   wire.Strings `json:"recipients"` // those of the envelope that the rule matches
 	SpamVerdict  verdict      `json:"spamVerdict"`
 	SPFVerdict   verdict      `json:"spfVerdict"`
 	DKIMVerdict  verdict      `json:"dkimVerdict"`
@@ -36,13 +36,13 @@ type verdict struct {
 	Status string `json:"status"`
 }
 
-// results are the words of RFC 8601. Gray is SES's for a domain without policy,
-// or a message without signature.
+// results are the words of RFC 8601. GRAY is SES's word for a domain without a
+// policy and a message without a signature.
 var results = map[string]string{"PASS": "pass", "FAIL": "fail", "GRAY": "none", "PROCESSING_FAILED": "temperror"}
 
 var spam = map[string]anymail.Tri{"PASS": anymail.No, "FAIL": anymail.Yes}
 
-// commonHeaders stand in for headers where there are none.
+// commonHeaders are used if there are no headers.
 type commonHeaders struct {
 	From       wire.Strings `json:"from"`
 	Sender     wire.Strings `json:"sender"`
@@ -80,7 +80,7 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 	content, err := a.content(ctx, p, w)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, anymail.ErrTooLarge):
-		ev.Type = anymail.EventInboundFailed // to ask again is no use
+		ev.Type = anymail.EventInboundFailed // a retry would not help
 	case err != nil:
 		return nil, err
 	}
@@ -102,8 +102,8 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 		m.EnvelopeRecipient = bare(w.Receipt.Recipients[0])
 	}
 	if content == nil {
-		// A rule may have several actions that notify: without content this is
-		// not the same event as with it.
+		// A rule may have several actions that notify. The event without
+		// content is not the same as the one with it.
 		ev.Key = anymail.EventKey(ESP, ev.ID, string(ev.Type), m.EnvelopeRecipient, w.Receipt.Action.Type)
 	}
 	m.SpamDetected = spam[w.Receipt.SpamVerdict.Status]
@@ -115,8 +115,9 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 	return ev, nil
 }
 
-// content returns the message itself: from the notification (SNS action), from
-// where it says (S3 action), or nil, since other actions do not pass it on.
+// content returns the message itself: from the notification (SNS action), or from
+// the object that it names (S3 action). It is nil for other actions, which do not
+// pass the message on.
 func (a *Adapter) content(ctx context.Context, p *anymail.Payload, w *record) ([]byte, error) {
 	action := w.Receipt.Action
 	switch {
@@ -127,9 +128,9 @@ func (a *Adapter) content(ctx context.Context, p *anymail.Payload, w *record) ([
 	case !strings.EqualFold(action.Type, "S3"):
 		return nil, nil
 	case a.config.Objects == nil:
-		return nil, anymail.Because(anymail.ErrConfig, "a message is in S3, and Config.Objects is not set", nil)
+		return nil, anymail.Misconfigured("amazonses.Config.Objects", "must be set: a message is in S3")
 	case !slices.Contains(a.config.Buckets, action.BucketName):
-		return nil, anymail.Because(anymail.ErrConfig, "a message is in a bucket that is not among Config.Buckets", nil)
+		return nil, anymail.Misconfigured("amazonses.Config.Buckets", "must name the bucket: a message is in another one")
 	}
 	object, err := a.config.Objects.GetObject(ctx, action.BucketName, action.ObjectKey)
 	if err != nil {

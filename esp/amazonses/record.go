@@ -13,7 +13,7 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// record is what SES says of a message, in the Message of an SNS notification:
+// record is what SES says about a message, in the Message of an SNS notification:
 // https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html,
 // https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and
 // https://docs.aws.amazon.com/ses/latest/dg/receiving-email-notifications-contents.html
@@ -53,8 +53,8 @@ type mail struct {
 	Tags          map[string]wire.Strings    `json:"tags"`
 }
 
-// detail is the object that a record has beside mail. Which fields there are
-// depends on the type of event.
+// detail is the object that a record has in addition to mail. Its fields depend
+// on the type of event.
 type detail struct {
 	Timestamp             wire.RFC3339 `json:"timestamp"`
 	FeedbackID            string       `json:"feedbackId"`
@@ -72,7 +72,7 @@ type detail struct {
 	ErrorMessage          string       `json:"errorMessage"`
 	Link                  string       `json:"link"`
 	IPAddress             string       `json:"ipAddress"`
-	UserAgent             string       `json:"userAgent"` // of a complaint it is the reporting program's
+	UserAgent             string       `json:"userAgent"` // for a complaint, that of the reporting program
 	IsBotEvent            wire.Text    `json:"isBotEvent"`
 
 	ContactList         string                   `json:"contactList"`
@@ -88,7 +88,7 @@ type preferences struct {
 	} `json:"topicSubscriptionStatus"`
 }
 
-// recipient is an object, or the address alone.
+// recipient is an object, or only the address.
 type recipient struct {
 	Address        string `json:"emailAddress"`
 	Status         string `json:"status"`
@@ -103,13 +103,13 @@ func (r *recipient) UnmarshalJSON(b []byte) error {
 	return wire.Unmarshal(b, (*plain)(r))
 }
 
-// notification is what brought a record.
+// notification is what contained a record.
 type notification struct {
-	id string // of SNS, the same in every attempt
+	id string // SNS's, the same for every attempt
 	at time.Time
 }
 
-// validated begins what SES sends to a topic when the topic is attached to a
+// validated is the beginning of what SES sends to a topic that is attached to a
 // configuration set.
 var validated = []byte("Successfully validated SNS topic")
 
@@ -132,7 +132,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	}
 	n := notification{id: p.Header.Get("X-Amz-Sns-Message-Id")}
 	if len(elements) > 1 {
-		n.id = "" // one id for several records identifies none
+		n.id = "" // one id of several records does not identify a record
 	}
 	var events []anymail.Event
 	for _, raw := range elements {
@@ -145,7 +145,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	return events, nil
 }
 
-// record returns the events of one record, none if it is a test.
+// record returns the events of one record. A test has none.
 func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification, raw []byte) ([]anymail.Event, error) {
 	var w record
 	err := wire.Unmarshal(raw, &w)
@@ -175,17 +175,17 @@ func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification
 	return w.track(n, raw, p.Limits)
 }
 
-// enveloped says whether w is EventBridge's envelope.
+// enveloped reports whether w is EventBridge's envelope.
 func (w *record) enveloped() bool { return len(w.Detail) > 0 && w.Detail[0] == '{' }
 
-// kind returns the type as the keys of eventTypes are written.
+// kind returns the type in the spelling of eventTypes.
 func (w *record) kind() string {
 	return strings.ToLower(separators.Replace(cmp.Or(w.EventType, w.NotificationType)))
 }
 
 var separators = strings.NewReplacer(" ", "", "_", "")
 
-// detail returns the object beside mail.
+// detail returns the object next to mail.
 func (w *record) detail() *detail {
 	for _, d := range []*detail{
 		w.Bounce, w.Complaint, w.Delivery, w.DeliveryDelay, w.Reject,

@@ -11,8 +11,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// eventTypes is keyed by what SES calls an event, without spaces, underscores
-// and capitals: "Rendering Failure" is spelled in three ways.
+// eventTypes is keyed by SES's name of an event in lower case, without spaces
+// and underscores: SES spells "Rendering Failure" in three ways.
 var eventTypes = map[string]wire.Outcome{
 	"send":             {Type: anymail.EventSent},
 	"reject":           {Type: anymail.EventRejected, Reason: anymail.RejectBlocked}, // a virus was found
@@ -25,10 +25,10 @@ var eventTypes = map[string]wire.Outcome{
 	"click":            {Type: anymail.EventClicked},
 }
 
-// bounceTypes is keyed by bounceType and bounceSubType; without the latter it
-// is for subtypes that are not known. SES publishes a soft bounce when it has
-// given up, and calls it a bounce that it did not try at all. NoEmail says that
-// the notice of the bounce did not name the recipient, no more than that:
+// bounceTypes is keyed by bounceType and bounceSubType; a key without a subtype
+// is for unknown subtypes. SES publishes a soft bounce when it has given up, and
+// also calls a message a bounce that it never tried to send. NoEmail means only
+// that the notice of the bounce did not name the recipient:
 // https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html#event-publishing-retrieving-sns-contents-bounce-object
 var bounceTypes = map[string]wire.Outcome{
 	"Permanent/":                          {Category: anymail.BounceHard},
@@ -44,14 +44,14 @@ var bounceTypes = map[string]wire.Outcome{
 	"Transient/AttachmentRejected":        {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 }
 
-// complaintTypes is keyed by complaintSubType, which is null for real ones:
-// these are messages that SES did not send because of an earlier complaint.
+// complaintTypes is keyed by complaintSubType, which is null for a complaint of a
+// recipient: these are messages that SES did not send because of an earlier one.
 var complaintTypes = map[string]wire.Outcome{
 	"OnAccountSuppressionList": {Type: anymail.EventRejected},
 	"OnTenantSuppressionList":  {Type: anymail.EventRejected},
 }
 
-// delayTypes has those that are not plainly soft.
+// delayTypes are the delays that are not soft.
 var delayTypes = map[string]wire.Outcome{
 	"SpamDetected":    {Category: anymail.BounceBlock},
 	"IPFailure":       {Category: anymail.BounceBlock},
@@ -86,7 +86,7 @@ func (w *record) track(n notification, raw []byte, limits anymail.Limits) ([]any
 		base.Description = d.BounceType + ": " + d.BounceSubType
 	case "complaint":
 		complaintTypes[d.ComplaintSubType].Apply(&base)
-		if d.ComplaintFeedbackType == "not-spam" { // it takes a complaint back
+		if d.ComplaintFeedbackType == "not-spam" { // withdraws a complaint
 			base.Type, base.RejectReason = anymail.EventUnknown, ""
 		}
 		base.Description = cmp.Or(d.ComplaintSubType, d.ComplaintFeedbackType)
@@ -105,7 +105,7 @@ func (w *record) track(n notification, raw []byte, limits anymail.Limits) ([]any
 		base.Timestamp = n.at
 	}
 	if base.Timestamp.IsZero() {
-		base.Timestamp = w.Mail.Timestamp.Time // SES took the message then
+		base.Timestamp = w.Mail.Timestamp.Time // when SES accepted the message
 	}
 	base.Tags, base.Metadata = w.Mail.given()
 
@@ -122,8 +122,8 @@ func (w *record) track(n notification, raw []byte, limits anymail.Limits) ([]any
 		ev.Recipient = r.Address
 		r.answer(ev, d)
 		if d.FeedbackID != "" {
-			// The same bounce may come twice, as an event and as a notification
-			// of the older kind; SNS then calls it by two ids.
+			// SES may report a bounce twice, as an event and as a notification of
+			// the older kind. SNS gives the two different ids.
 			ev.Key = anymail.EventKey(ESP, kind, d.FeedbackID, r.Address)
 		}
 		events[i] = ev
@@ -131,8 +131,8 @@ func (w *record) track(n notification, raw []byte, limits anymail.Limits) ([]any
 	return events, nil
 }
 
-// recipients returns those that the record is about, each once: those that it
-// names, or else everybody to whom the message went, or nobody in particular.
+// recipients returns the recipients that the record is about, each once: those
+// that it names, or else all recipients of the message, or one empty address.
 func (w *record) recipients(d *detail) []recipient {
 	named := slices.Concat(d.BouncedRecipients, d.ComplainedRecipients, d.DelayedRecipients, d.Recipients)
 	if len(named) == 0 {
@@ -155,7 +155,7 @@ func (w *record) recipients(d *detail) []recipient {
 	return out
 }
 
-// bare takes the address out of a "name <address>".
+// bare returns the address of "name <address>".
 func bare(address string) string {
 	if i := strings.LastIndexByte(address, '<'); i >= 0 {
 		address = address[i:]
@@ -163,7 +163,7 @@ func bare(address string) string {
 	return wire.TrimID(address)
 }
 
-// answer writes what the receiving server said of r.
+// answer fills in what the receiving server said about r.
 func (r recipient) answer(ev *anymail.TrackingEvent, d *detail) {
 	response := r.DiagnosticCode
 	if scheme, rest, ok := strings.Cut(response, ";"); ok && strings.EqualFold(scheme, "smtp") {
@@ -171,7 +171,7 @@ func (r recipient) answer(ev *anymail.TrackingEvent, d *detail) {
 	}
 	switch {
 	case ev.Type == anymail.EventRejected && response != "":
-		ev.Description = response // SES has written it
+		ev.Description = response // written by SES
 	case response+d.SMTPResponse != "":
 		wire.Answer(ev, response+d.SMTPResponse)
 	}
@@ -180,7 +180,7 @@ func (r recipient) answer(ev *anymail.TrackingEvent, d *detail) {
 	}
 }
 
-// subscription says which way a contact's preferences have changed.
+// subscription returns what a change of a contact's preferences is.
 func (d *detail) subscription() wire.Outcome {
 	now, before := d.NewTopicPreferences.Value, d.OldTopicPreferences.Value
 	old := make(map[string]string, len(before.Topics))
@@ -202,13 +202,13 @@ func (d *detail) subscription() wire.Outcome {
 	return wire.Outcome{}
 }
 
-// status: "OptOut" in events is "OPT_OUT" in the API.
+// status returns one spelling: "OptOut" in events is "OPT_OUT" in the API.
 func status(s string) string { return strings.ToLower(separators.Replace(s)) }
 
-// given returns the tags and metadata of a message. SES has tags with a name
-// and a value, which are metadata here. What has neither length nor character
-// set of those travels in headers, "X-Tag" for each tag and "X-Metadata" for
-// a JSON object, as users of django-anymail send them.
+// given returns the tags and metadata of a message. SES's tags have a name and a
+// value, so they are metadata here. They are limited in length and characters;
+// users of django-anymail send the rest in headers: "X-Tag" for each tag and
+// "X-Metadata" for a JSON object.
 func (m *mail) given() (tags []string, metadata anymail.Metadata) {
 	metadata = anymail.Metadata{}
 	for name, values := range m.Tags {

@@ -1,8 +1,8 @@
 // Package brevo is the adapter for Brevo (formerly Sendinblue).
 //
 // Brevo does not sign its webhooks (https://developers.brevo.com/docs/secured-webhooks).
-// They are protected by what is set at Brevo along with the URL: a user and
-// password in it, a bearer token, or a header of one's own.
+// A setting at Brevo protects them: a user and password in the URL, a bearer token,
+// or a custom header.
 package brevo
 
 import (
@@ -18,22 +18,21 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "brevo"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret and inbound messages need no attachments.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret and inbound messages need no attachments.
 type Config struct {
 	// BearerTokens are the tokens, any of which is accepted, that webhooks
-	// carry if they were made with an "auth" of type "bearer". The
-	// token and the shared secret use the same header, so an endpoint has one
+	// carry if they were made with an "auth" of type "bearer". The token and the shared secret use the same header, so an endpoint has one
 	// or the other: give [anymail.WithoutSharedSecret] to Register if the
 	// Dispatcher has a secret.
 	BearerTokens anymail.KeySource
-	// HeaderName and HeaderValues are a header that webhooks carry if they
-	// were made with "headers", and the values any of which is accepted.
+	// HeaderName and HeaderValues are a header that webhooks carry if they were
+	// made with "headers", and its values, any of which is accepted.
 	HeaderName   string
 	HeaderValues anymail.KeySource
-	// APIKeys are keys of Brevo's API; the first one is used to fetch the
-	// attachments of inbound messages. If nil, attachments have a name, type
-	// and size but no content.
+	// APIKeys are keys of Brevo's API. The first one fetches the attachments of
+	// inbound messages. If nil, attachments have a name, type and size but no
+	// content.
 	APIKeys anymail.KeySource
 	// Client fetches attachments. It has a timeout of 30 seconds if nil.
 	Client *http.Client
@@ -45,8 +44,8 @@ type Adapter struct {
 	api    fetch.Getter
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// one of HeaderName and HeaderValues is set without the other, or a key is empty.
+// New returns an adapter. It returns [anymail.ErrConfig] if one of HeaderName and
+// HeaderValues is set without the other, or if a key is empty.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
 		return nil, anymail.Misconfigured("brevo.Config", "HeaderName and HeaderValues need each other")
@@ -65,19 +64,19 @@ func New(config Config) (*Adapter, error) {
 func (*Adapter) ESP() string { return ESP }
 
 // Brevo discards the event at any 4xx and 5xx but 429
-// (https://developers.brevo.com/docs/retry-mechanism), so that is the answer to
-// whatever a retry could mend.
+// (https://developers.brevo.com/docs/retry-mechanism), so 429 is the answer to
+// anything that a retry could fix.
 const retry = http.StatusTooManyRequests
 
 var mapStatus = esp.Replace(retry, http.StatusForbidden, http.StatusInternalServerError, http.StatusServiceUnavailable)
 
-// mapInboundStatus gives the user eleven hours to fix what would otherwise lose
-// a message: a secret that is not the one set at Brevo, a limit that is too small.
+// mapInboundStatus gives the user eleven hours to fix a mistake that would lose a
+// message: a wrong secret, or a limit that is too small.
 func mapInboundStatus(status int) int {
 	return mapStatus(esp.ReplaceClientErrors(retry)(status))
 }
 
-// Endpoints returns tracking and inbound. Both take either kind of webhook.
+// Endpoints returns tracking and inbound. Both accept either kind of webhook.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	endpoint := anymail.Endpoint{
 		Path:         "tracking",
@@ -88,7 +87,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}
 	inbound := endpoint
 	inbound.Path = "inbound"
-	inbound.MaxBody = 32 << 20 // all but the attachments of a message
+	inbound.MaxBody = 32 << 20 // a message without its attachments
 	inbound.MapStatus = mapInboundStatus
 	return []anymail.Endpoint{endpoint, inbound}
 }

@@ -38,11 +38,11 @@ type attachment struct {
 	Name          string
 	ContentType   string
 	ContentLength wire.Number
-	ContentID     string `json:",case:ignore"` // ContentId as well
+	ContentID     string `json:",case:ignore"` // or ContentId
 	DownloadToken string
 }
 
-// mailbox is {"Name", "Address"}, or the bare address.
+// mailbox is {"Name", "Address"}, or only the address.
 type mailbox anymail.Address
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -57,7 +57,7 @@ func (m *mailbox) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// mailboxes is a list of them, or one, or null.
+// mailboxes is a list of mailboxes, one mailbox, or null.
 type mailboxes []anymail.Address
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -148,8 +148,8 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 
 const apiHost = "api.brevo.com"
 
-// toFetch says where to fetch attachments: nowhere without a key, and not what
-// is no token, such as dots, which would lead elsewhere.
+// toFetch returns the URLs of the attachments: none without a key, and none for an
+// invalid token, such as dots, which would lead to another resource.
 // https://developers.brevo.com/reference/get_inbound-attachments-downloadtoken
 func (a *Adapter) toFetch(ctx context.Context, list []attachment) ([]fetch.Attachment, error) {
 	var header http.Header

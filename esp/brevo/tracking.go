@@ -10,8 +10,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// event is any of Brevo's transactional or marketing events. Its "id" is that
-// of the webhook, not of the event.
+// event is any of Brevo's transactional or marketing events. Its "id" is that of
+// the webhook, not that of the event.
 // https://developers.brevo.com/docs/transactional-webhooks
 // https://developers.brevo.com/docs/marketing-webhooks
 type event struct {
@@ -21,21 +21,21 @@ type event struct {
 	TSEpoch   epoch         `json:"ts_epoch"`
 	TSEvent   epoch         `json:"ts_event"`
 	TS        epoch         `json:"ts"`
-	Date      wire.Text     `json:"date"` // in a zone of its own, so for the key alone
+	Date      wire.Text     `json:"date"` // in an unclear zone: only for the key
 	Reason    string        `json:"reason"`
 	Tags      wire.Strings  `json:"tags"`
 	Tag       wire.Text     `json:"tag"`
 	Custom    wire.Metadata `json:"X-Mailin-custom,case:ignore"`
 	Link      string        `json:"link"`
-	URL       string        `json:"URL"` // what marketing events call a link
+	URL       string        `json:"URL"` // the link of a marketing event
 	UserAgent string        `json:"user_agent"`
 	Campaign  wire.Text     `json:"camp_id"`
 	Key       wire.Text     `json:"key"`
 	Lists     wire.Strings  `json:"list_id"`
 }
 
-// epoch is a time in milliseconds since 1970, or in seconds: ts_epoch is
-// documented as the former and shown as the latter.
+// epoch is a time in milliseconds or seconds since 1970: ts_epoch is documented
+// as the former, and the documentation's samples have the latter.
 type epoch struct{ time.Time }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -54,11 +54,11 @@ func (e *epoch) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// events has Brevo's names as canonical returns them. One event goes by several
-// names: in the documents, on the wire, in the settings of a webhook, and over
-// time.
+// events is keyed by Brevo's names as canonical returns them. One event has
+// several: in the documentation, on the wire, in the settings of a webhook, and
+// in older versions.
 var events = map[string]wire.Outcome{
-	"request":           {Type: anymail.EventQueued}, // it comes for mail that is then blocked, too
+	"request":           {Type: anymail.EventQueued}, // also for mail that is then blocked
 	"sent":              {Type: anymail.EventSent},
 	"delivered":         {Type: anymail.EventDelivered},
 	"deferred":          {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
@@ -114,8 +114,8 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	}
 }
 
-// tags: without a "tags" array, "tag" is a JSON array in a string, or one tag,
-// or the name of the template.
+// tags returns the tags. Without a "tags" array, "tag" is a JSON array in a
+// string, one tag, or the name of the template.
 func tags(w *event) []string {
 	if len(w.Tags) > 0 || w.Tag == "" {
 		return w.Tags
@@ -127,8 +127,8 @@ func tags(w *event) []string {
 	return []string{string(w.Tag)}
 }
 
-// answer sees in Brevo's text the answer of the receiving server if it has a
-// reply code, which may stand behind a word of Brevo's: "RecipientError: 550 ...".
+// answer takes Brevo's text as the receiving server's if it has a reply code,
+// which may follow a word of Brevo's: "RecipientError: 550 ...".
 func answer(ev *anymail.TrackingEvent) {
 	text := ev.Description
 	code, enhanced := wire.SMTP(text)
@@ -141,10 +141,10 @@ func answer(ev *anymail.TrackingEvent) {
 	}
 }
 
-// key is of what stays the same when Brevo sends an event again, or to a second
-// webhook: neither "id" does nor ts_event, which has been documented as the time
-// of the event and as that of the callback. An event that has no id of any kind
-// is left to the core.
+// key is made of what is the same in every delivery of an event, to any webhook.
+// That excludes "id", and ts_event, which has been documented as the time of the
+// event and as that of the callback. The core makes the key of an event without
+// any id.
 func key(name string, w *event) string {
 	if w.MessageID == "" && w.Campaign == "" && w.Key == "" {
 		return ""

@@ -12,8 +12,8 @@ import (
 
 const inboundType = "inbound.message"
 
-// received is the webhook of an inbound route: the message as it came, and the
-// same in parts.
+// received is the webhook of an inbound route: the message as it was received,
+// and the same in parts.
 // https://developers.mailersend.com/api/v1/inbound.html
 type received struct {
 	CreatedAt wire.RFC3339 `json:"created_at"`
@@ -91,7 +91,7 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	if d.Raw != "" {
 		*m = rawmime.Parse([]byte(d.Raw), p.Limits)
 		if strings.Contains(d.Raw, "\ufffd") {
-			// Text in another charset than UTF-8 did not survive in a JSON string.
+			// A JSON string cannot hold text in a charset other than UTF-8.
 			m.Text, m.HTML = cmp.Or(d.Text, m.Text), cmp.Or(d.HTML, m.HTML)
 		}
 	} else {
@@ -103,7 +103,7 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	}
 	m.Authentication.SPF = spfResults[d.SPF.Value.Code]
 	if d.DKIM == "true" {
-		m.Authentication.DKIM = "pass" // false is no failure: properly signed messages had it
+		m.Authentication.DKIM = "pass" // false is not a failure: properly signed messages had it
 	}
 	return []anymail.Event{ev}, nil
 }

@@ -1,7 +1,7 @@
 // Package mailersend is the adapter for MailerSend.
 //
-// MailerSend signs the body of each webhook, and nothing else, with a secret
-// that each webhook and each inbound route has of its own
+// MailerSend signs the body of each webhook, and nothing else. Each webhook and each
+// inbound route has its own secret
 // (https://developers.mailersend.com/api/v1/webhooks.html#security).
 package mailersend
 
@@ -19,13 +19,13 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "mailersend"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret, but then nothing checks the signatures.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret, but then nothing checks the signatures.
 type Config struct {
 	// TrackingSecrets are the signing secrets of webhooks, as MailerSend shows
 	// them. Any of them is accepted.
 	TrackingSecrets anymail.KeySource
-	// InboundSecrets are the secrets of inbound routes, which are others.
+	// InboundSecrets are the secrets of inbound routes, which have their own.
 	InboundSecrets anymail.KeySource
 }
 
@@ -34,8 +34,8 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a secret is empty, or is the one that MailerSend publishes.
+// New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty, or is
+// the one that MailerSend publishes.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
 		verify.CheckKeys(config.TrackingSecrets, "mailersend.Config.TrackingSecrets", notTestSecret),
@@ -49,12 +49,11 @@ func New(config Config) (*Adapter, error) {
 // ESP returns "mailersend".
 func (*Adapter) ESP() string { return ESP }
 
-// MailerSend never retries after a 4xx, which a wrong address list would cause,
-// and that can be mended.
+// MailerSend never retries after a 4xx, but the user can fix a wrong address list.
 var mapStatus = esp.Replace(http.StatusServiceUnavailable, http.StatusForbidden)
 
-// Endpoints returns tracking and inbound. Either takes what is for the other as
-// well: which of them posts where is set at MailerSend.
+// Endpoints returns tracking and inbound. Each accepts the other's requests too: a
+// setting at MailerSend decides what is posted where.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:         "tracking",
@@ -68,26 +67,26 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	inbound := tracking
 	inbound.Path = "inbound"
 	inbound.Verifier = verifier(a.config.InboundSecrets)
-	inbound.MaxBody = 80 << 20 // 25 MB of message, as it is and once more in parts
+	inbound.MaxBody = 80 << 20 // 25 MB of message, as received and again in parts
 	return []anymail.Endpoint{tracking, inbound}
 }
 
 // testSecret signs the test that MailerSend makes before it saves a webhook,
 // when the user cannot know the webhook's own secret. It is public
 // (https://developers.mailersend.com/api/v1/webhooks.html#create-a-webhook), so
-// it proves nothing, and what it signs has to lead to nothing.
+// it proves nothing, and a request that it signs must have no effect.
 const testSecret = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G" //nolint:gosec // published
 
 const testType = "webhook.test"
 
 func notTestSecret(secret string) error {
 	if secret == testSecret {
-		return errors.New("it is the published one of the test, which anybody can sign with")
+		return errors.New("must not be the published secret of the test, with which anyone can sign")
 	}
 	return nil
 }
 
-// verifier is nil without secrets.
+// verifier returns nil without secrets.
 func verifier(secrets anymail.KeySource) anymail.Verifier {
 	if secrets == nil {
 		return nil
@@ -103,8 +102,7 @@ func verifier(secrets anymail.KeySource) anymail.Verifier {
 	})
 }
 
-// parse finds the type as the verifier does, so that what is a test there is one
-// here.
+// parse finds the type as the verifier does, so that both agree on what is a test.
 func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	switch wire.StringMember(p.Body, "type") {
 	case testType:

@@ -8,9 +8,9 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// webhook is any of MailerSend's webhooks but inbound messages, in version 2
-// and in version 1, which MailerSend ends on 2026-12-01. Nothing but the form of
-// data.email tells the versions apart.
+// webhook is any of MailerSend's webhooks except inbound messages, in version 2
+// or in version 1, which MailerSend ends on 2026-12-01. Only the form of data.email
+// tells the versions apart.
 // https://developers.mailersend.com/api/v1/webhooks.html#payload-example
 type webhook struct {
 	Type      wire.Text             `json:"type"`
@@ -25,7 +25,7 @@ type activity struct {
 	MessageID wire.Text    `json:"message_id"`
 	Recipient address      `json:"recipient"`
 	Email     email        `json:"email"`
-	Address   address      `json:"address"` // of an address that was verified
+	Address   address      `json:"address"` // the address that was verified
 	Tags      wire.Strings `json:"tags"`
 	Reason    wire.Text    `json:"reason"`             // of a received message that was rejected
 	InboundID wire.Text    `json:"inbound_message_id"` // of one that was not forwarded
@@ -34,7 +34,7 @@ type activity struct {
 	Morph wire.Object[morph] `json:"morph"`
 }
 
-// meta is what version 2 tells besides.
+// meta is what version 2 adds.
 type meta struct {
 	URL               wire.Text   `json:"url"`
 	UserAgent         wire.Text   `json:"user_agent"`
@@ -47,7 +47,7 @@ type meta struct {
 	Reason            wire.Text   `json:"reason"`
 }
 
-// morph is what version 1 tells besides.
+// morph is what version 1 adds.
 type morph struct {
 	URL            wire.Text `json:"url"`
 	IP             wire.Text `json:"ip"`
@@ -55,8 +55,8 @@ type morph struct {
 	ReadableReason wire.Text `json:"readable_reason"`
 }
 
-// email is the recipient's address in version 2 as documented (what is posted
-// calls it "recipient"), and the message in version 1.
+// email is the message in version 1. In version 2 it is documented as the
+// recipient's address; real webhooks have that in "recipient".
 type email struct {
 	address address
 	v1      *legacy
@@ -151,18 +151,18 @@ func fill(w *webhook, ev *anymail.TrackingEvent) {
 	switch id := cmp.Or(d.ID, d.InboundID); {
 	case id == "":
 	case known, strings.HasPrefix(string(name), "activity."):
-		// With MailerSend's type, since the first opening is an "opened" and an
-		// "opened_unique", which are one type here.
+		// MailerSend's type is in the key: it reports the first opening as
+		// "opened" and as "opened_unique", which are one type here.
 		ev.Key = anymail.EventKey(ESP, string(name), string(id), ev.Recipient)
 	default:
-		// The id is that of a thing to which this may happen again: a sender
+		// The same may happen again to the thing that has the id: a sender
 		// identity, or a recipient that is put on hold.
 		ev.Key = anymail.EventKey(ESP, string(ev.Raw))
 	}
 }
 
-// answer sees in the description the answer of the receiving server if there
-// is a code, in the text or beside it. Without one the words are MailerSend's.
+// answer takes the description as the receiving server's if there is a code, in
+// the text or next to it. Without a code the words are MailerSend's.
 func answer(ev *anymail.TrackingEvent, code int) {
 	inText, enhanced := wire.SMTP(ev.Description)
 	if code < 200 || code > 599 {

@@ -16,8 +16,7 @@ import (
 )
 
 // parseInbound reads what a route posts: forward() with the raw message or its
-// parts, or store(notify=...) with the URL of the message. The fields tell
-// which it is.
+// parts, or store(notify=...) with the URL of the message. The fields say which.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	form, err := p.Form()
@@ -48,13 +47,13 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	}
 	m.EnvelopeSender, m.EnvelopeRecipient = wire.TrimID(v.Get("sender")), v.Get("recipient")
 	if at := v.Get("message-url"); at != "" {
-		// The message is another one to look at when Mailgun has forgotten it.
+		// The message looks different once Mailgun no longer has it.
 		ev.Key = anymail.EventKey(ESP, "stored", at, m.EnvelopeRecipient)
 	}
 	m.StrippedText, m.StrippedHTML = v.Get("stripped-text"), v.Get("stripped-html")
 
-	// What Mailgun found out stands in headers that it puts on top, if the
-	// domain's spam filter is set to mark messages.
+	// Mailgun puts its verdicts into headers on top, if the domain's spam
+	// filter is set to mark messages.
 	m.Authentication.SPF = strings.ToLower(m.Headers.Get("X-Mailgun-Spf"))
 	m.Authentication.DKIM = strings.ToLower(m.Headers.Get("X-Mailgun-Dkim-Check-Result"))
 	if flag := m.Headers.Get("X-Mailgun-Sflag"); flag != "" {
@@ -64,8 +63,8 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	return []anymail.Event{ev}, nil
 }
 
-// rawMIME returns the raw message where there is one: in the form, or in
-// Mailgun's store if there is a key to get it with.
+// rawMIME returns the raw message if there is one: from the form, or from
+// Mailgun's store if there is a key for it.
 func (a *Adapter) rawMIME(ctx context.Context, v anymail.Fields, limits anymail.Limits) ([]byte, error) {
 	if v.Has("body-mime") {
 		return v.Bytes("body-mime"), nil
@@ -94,14 +93,14 @@ func (a *Adapter) rawMIME(ctx context.Context, v anymail.Fields, limits anymail.
 	return []byte(stored.MIME), nil
 }
 
-// fromFields makes the message of the parts that Mailgun took it apart into.
+// fromFields makes the message from the parts that Mailgun parsed.
 func fromFields(form *anymail.Form, v anymail.Fields) anymail.InboundMessage {
 	m := anymail.InboundMessage{
 		Text: v.Get("body-plain"),
 		HTML: strings.Join(v.All("body-html"), "\n"),
 	}
-	// Header fields are form fields as well, under names that the sender may
-	// have chosen. Here is their order, and nothing else.
+	// Header fields are also form fields, under names that the sender may have
+	// chosen. This field has only headers, in their order.
 	inbound.SetHeaders(&m, headerList(v.Get("message-headers")))
 	if len(m.From) == 0 {
 		m.From = inbound.Addresses(v.Get("from"))

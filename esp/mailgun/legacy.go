@@ -8,8 +8,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// The fields of Mailgun's own in legacy webhooks, always and by event. What
-// else stands in a form is a variable of the user's.
+// Mailgun's own fields of legacy webhooks, of every event and by event. Any other
+// field is a variable of the user.
 // https://help.mailgun.com/hc/en-us/articles/14048832145051-Legacy-Webhooks
 var (
 	legacyFields = []string{
@@ -24,13 +24,13 @@ var (
 		"bounced":      {"code", "error", "notification"},
 		"dropped":      {"code", "reason", "description"},
 	}
-	// legacyOnce are the events that a message and recipient have once.
+	// legacyOnce are the events that happen once for a message and recipient.
 	legacyOnce = []string{"delivered", "bounced", "dropped", "complained"}
 )
 
 // parseLegacy reads the form-encoded webhooks from before 2018. The user's
-// variables are fields of the same form: where one is called like a field of
-// Mailgun's own, that one comes first, except for those of the signature.
+// variables are fields of the same form. If one has the name of a field of
+// Mailgun's own, Mailgun's is first, except for the fields of the signature.
 func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
 	form, err := p.Form()
 	if err != nil {
@@ -71,8 +71,9 @@ func parseLegacy(p *anymail.Payload) ([]anymail.Event, error) {
 		ev.Automated = automated(v.Get("client-type"), "")
 	}
 
-	// There is no event id; token, signature and perhaps time are those of the
-	// attempt. So time and client count only for what can happen again.
+	// There is no event id, and token, signature and perhaps time are those of
+	// the attempt. So the key has time and client only for events that can
+	// happen again.
 	parts := []string{"legacy", name, ev.MessageID, ev.Recipient}
 	if ev.MessageID == "" || !slices.Contains(legacyOnce, name) {
 		parts = append(parts, at, ev.ClickURL, v.Get("ip"), ev.UserAgent)
@@ -119,7 +120,7 @@ func fieldVariables(v anymail.Fields, event string) anymail.Metadata {
 		switch {
 		case !ours:
 			variables[name] = string(values[0])
-		case len(values) < 2 || name == "tag": // there can be several tags
+		case len(values) < 2 || name == "tag": // several tags are possible
 		case name == "timestamp" || name == "token" || name == "signature":
 			variables[name] = string(values[0])
 		default:

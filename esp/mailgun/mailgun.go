@@ -2,8 +2,8 @@
 //
 // Mailgun signs the time and a token, which are in the body, but not the rest
 // of it (https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks).
-// So a signature is taken once only, and a shared secret in the URL is a good
-// thing to have besides.
+// So a signature counts once only, and a shared secret in the URL is recommended in
+// addition.
 package mailgun
 
 import (
@@ -22,18 +22,18 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "mailgun"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret, but then nothing checks the signature.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret, but then nothing checks the signature.
 type Config struct {
-	// SigningKeys are HTTP webhook signing keys, as Mailgun shows them. An
-	// event of a subaccount is signed with the key of the subaccount and with
+	// SigningKeys are HTTP webhook signing keys, as Mailgun shows them. Mailgun
+	// signs an event of a subaccount with the key of the subaccount and with
 	// that of the primary account; one of the two is enough. Accounts that
-	// never had a signing key of their own sign with the private API key.
+	// never had a signing key sign with the private API key.
 	SigningKeys anymail.KeySource
-	// APIKeys are the private API keys, of which the first gets the messages
-	// that a route stored: store(notify="..."). Without it they are delivered
-	// as far as the notification tells them, which is all but the contents of
-	// the attachments.
+	// APIKeys are private API keys. The first one gets the messages that a route
+	// stored: store(notify="..."). Without it a message has what the
+	// notification says, which is everything except the contents of the
+	// attachments.
 	APIKeys anymail.KeySource
 	// Client fetches stored messages. It has a timeout of 30 seconds if nil.
 	Client *http.Client
@@ -45,8 +45,7 @@ type Adapter struct {
 	api    fetch.Getter
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a key is empty.
+// New returns an adapter. It returns [anymail.ErrConfig] if a key is empty.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
 		verify.CheckKeys(config.SigningKeys, "mailgun.Config.SigningKeys", nil),
@@ -54,7 +53,7 @@ func New(config Config) (*Adapter, error) {
 	); err != nil {
 		return nil, err
 	}
-	// The URLs of stored messages are not signed, and the key is sent to them.
+	// The URLs of stored messages are not signed, and the request has the key.
 	hosts := []string{".mailgun.net", ".mailgun.org"}
 	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: hosts}}, nil
 }
@@ -62,20 +61,20 @@ func New(config Config) (*Adapter, error) {
 // ESP returns "mailgun".
 func (*Adapter) ESP() string { return ESP }
 
-// window has room for the last of the retries, which go on for 8 hours. Whether
-// each is signed anew is not documented; that a token counts once is what keeps
+// window has room for the last of the retries, which go on for 8 hours. Mailgun does
+// not document whether it signs each one anew. A token counts only once, which makes
 // a long window safe.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 const window = 9 * time.Hour
 
-// Mailgun retries everything but 200 and 406, which is the one status that says
-// never again: no setting may lead to it.
+// Mailgun retries after anything but 200 and 406. 406 alone stops the retries, so no
+// setting may cause it.
 var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusNotAcceptable)
 
-const maxBody = 48 << 20 // 25 MB of message, parsed or as it is, escaped as a form
+const maxBody = 48 << 20 // 25 MB of message, parsed or as received, escaped as a form
 
 // Endpoints returns tracking, inbound, and inbound_mime: Mailgun posts the raw
-// message to URLs that end in "mime". What was posted is told by its fields.
+// message to URLs that end in "mime". The fields say what was posted.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	var verifier anymail.Verifier
 	if a.config.SigningKeys != nil {
@@ -103,7 +102,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}, inbound, rawMessage}
 }
 
-// The members of a JSON webhook. What is signed is in the first.
+// The members of a JSON webhook. The first has the signed content.
 const (
 	signatureMember = "signature"
 	eventMember     = "event-data"
@@ -160,7 +159,7 @@ func claims(p *anymail.Payload) ([]verify.Claim, error) {
 		return nil, err
 	}
 	content := []byte(s.Timestamp.String() + s.Token)
-	// Not the MAC: of two signatures an attacker could leave out one.
+	// Not the MAC: an attacker could leave out one of two signatures.
 	fingerprint := sha256.Sum256(content)
 	claim := verify.Claim{Content: [][]byte{content}, SignedAt: at, Fingerprint: fingerprint[:]}
 	for _, text := range []string{s.Own, s.Parent} {
@@ -171,8 +170,8 @@ func claims(p *anymail.Payload) ([]verify.Claim, error) {
 	return []verify.Claim{claim}, nil
 }
 
-// own returns a field of the signature. Variables of the user's are fields of
-// the same form and may have the same names, but the signature is written last.
+// own returns a field of the signature. The user's variables are fields of the same
+// form and may have the same names, but the signature is last.
 func own(fields anymail.Fields, name string) string {
 	list := fields[name]
 	if len(list) == 0 {

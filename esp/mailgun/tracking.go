@@ -21,7 +21,7 @@ type event struct {
 	Reason    wire.Text     `json:"reason"`
 	Recipient string        `json:"recipient"`
 	Tags      wire.Strings  `json:"tags"`
-	Variables wire.Metadata `json:"user-variables"` // [] where there are none
+	Variables wire.Metadata `json:"user-variables"` // [] if there are none
 	URL       string        `json:"url"`
 	IP        string        `json:"ip"`
 	Place     struct {
@@ -71,19 +71,19 @@ var eventTypes = map[string]wire.Outcome{
 	"unsubscribed": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 	"complained":   {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 
-	// Of the legacy webhooks, and where other receivers have seen them.
+	// Of legacy webhooks, and as other receivers have seen them.
 	"bounced": {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
 	"dropped": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 	"blocked": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 }
 
-// severities say what a failure is.
+// severities are what a failure is without a known reason.
 var severities = map[string]wire.Outcome{
 	"temporary": {Type: anymail.EventDeferred},
 	"permanent": {Type: anymail.EventBounced, Reason: anymail.RejectBounced},
 }
 
-// reasons refine a failure. What is suppressed was refused by Mailgun itself.
+// reasons refine a failure. Mailgun itself refused a suppressed message.
 // https://github.com/mailgun/mailgun-go/blob/master/events/objects.go
 var reasons = map[wire.Text]wire.Outcome{
 	"bounce":               {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
@@ -98,7 +98,7 @@ var reasons = map[wire.Text]wire.Outcome{
 	"hardfail":             {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 }
 
-// codes are Mailgun's own, among those of SMTP.
+// codes are Mailgun's own codes, which appear in place of SMTP codes.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/events/events
 var codes = map[int]wire.Outcome{
 	499: {Type: anymail.EventBounced, Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}, // could not connect
@@ -109,7 +109,7 @@ var codes = map[int]wire.Outcome{
 	625: {Type: anymail.EventRejected, Reason: anymail.RejectOther}, // a mailing list of poor quality
 }
 
-// smtpCode returns code if it is one of SMTP and not of Mailgun's own.
+// smtpCode returns code if it is an SMTP code, and 0 if it is Mailgun's own.
 func smtpCode(code int) int {
 	if code < 200 || code > 599 || code == 498 || code == 499 {
 		return 0
@@ -138,7 +138,7 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	ev.Description = cmp.Or(w.Status.Description, w.Reject.Description, w.Reject.Reason, w.Reason).String()
 	code := w.Status.Code.Int()
 	if answer := w.Status.Message.String(); code != 0 && smtpCode(code) == 0 {
-		// No server answered: these are words of Mailgun's own.
+		// No server answered: the words are Mailgun's.
 		ev.Description = cmp.Or(w.Status.Description.String(), answer, ev.Description)
 	} else if answer != "" {
 		wire.Answer(ev, answer)
@@ -150,8 +150,8 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	ev.ID = w.ID
 	ev.Timestamp = w.Timestamp.Time
 	if w.ID != "" {
-		// Stays the same when Mailgun repeats an event, for the account's
-		// webhook and the domain's too, while the token does not.
+		// The id is the same for every delivery of an event, to the account's
+		// webhook and to the domain's. The token is not.
 		ev.Key = anymail.EventKey(ESP, w.ID, strconv.FormatInt(w.Timestamp.UnixNano(), 10), w.Event)
 	}
 	ev.MessageID = messageID(w.Message.Headers.MessageID)
@@ -168,7 +168,7 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	ev.Automated = automated(w.Client.Type, w.Client.Bot.String())
 }
 
-// failure says what a failed event is.
+// failure returns what a failed event is.
 func failure(w *event, ev *anymail.TrackingEvent) {
 	code := w.Status.Code.Int()
 	if smtp := smtpCode(code); smtp != 0 {
@@ -189,7 +189,7 @@ func failure(w *event, ev *anymail.TrackingEvent) {
 	severities[severity].Apply(ev)
 	reasons[w.Reason].Apply(ev)
 	codes[code].Apply(ev)
-	// That a server blocks the sender tells more than that it does so for good.
+	// That the server blocks the sender says more than that it is permanent.
 	if ev.Bounce.Category != anymail.BounceBlock {
 		switch w.Status.BounceType {
 		case "hard":
@@ -198,12 +198,12 @@ func failure(w *event, ev *anymail.TrackingEvent) {
 			ev.Bounce.Category = anymail.BounceSoft
 		}
 	}
-	if severity == "temporary" { // whatever it will be when Mailgun gives up
+	if severity == "temporary" { // Mailgun has not given up
 		ev.Type = anymail.EventDeferred
 	}
 }
 
-// messageID is as the send API returns it, in angle brackets, which webhooks
+// messageID returns the id as the send API does, in angle brackets, which webhooks
 // leave out.
 func messageID(id string) string {
 	if id = wire.TrimID(id); id == "" {
@@ -212,8 +212,8 @@ func messageID(id string) string {
 	return "<" + id + ">"
 }
 
-// onlyAddress returns the address of a To header that has one alone: of several
-// nobody can tell which one an event is about.
+// onlyAddress returns the address of a To header that has one address. With
+// several, it is unknown which one an event is about.
 func onlyAddress(to string) string {
 	if list := inbound.Addresses(to); len(list) == 1 {
 		return list[0].Address
@@ -231,7 +231,7 @@ func place(country, region, city string) anymail.Geo {
 	return anymail.Geo{Country: known(country), Region: known(region), City: known(city)}
 }
 
-// automated is never No: Mailgun names no bot where it knows of none.
+// automated is never No: Mailgun names no bot if it does not know of one.
 func automated(clientType, bot string) anymail.Tri {
 	if bot != "" || clientType == "robot" || clientType == "library" {
 		return anymail.Yes

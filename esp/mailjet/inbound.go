@@ -9,8 +9,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// message is what the Parse API posts. The content of each part is a member of
-// its own, under the name that ContentRef gives it.
+// message is what the Parse API posts. The content of each part is a member with
+// the name that ContentRef gives it.
 // https://dev.mailjet.com/email/guides/parse-api/
 type message struct {
 	Sender    wire.Text    `json:"Sender"`
@@ -50,8 +50,8 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	return []anymail.Event{ev}, nil
 }
 
-// fillParts reads the contents of parts: texts as they are, in UTF-8, and
-// everything else in base64, whatever the part's headers say of it.
+// fillParts reads the contents of parts: texts are in UTF-8, and everything else
+// in base64, whatever the part's headers say.
 func (w *message) fillParts(m *anymail.InboundMessage, body []byte) {
 	contents := map[string][]byte{}
 	for name, value := range wire.Members(body) {
@@ -82,7 +82,7 @@ func (w *message) fillParts(m *anymail.InboundMessage, body []byte) {
 	m.Text, m.HTML = text.String(), html.String()
 }
 
-// writePiece begins every piece on a new line.
+// writePiece starts every piece on a new line.
 func writePiece(b *strings.Builder, piece string) {
 	if b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
 		b.WriteByte('\n')

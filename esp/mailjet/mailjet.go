@@ -1,7 +1,7 @@
 // Package mailjet is the adapter for Mailjet.
 //
-// Mailjet does not sign its webhooks; they are protected by a shared secret in
-// the URL (https://dev.mailjet.com/email/guides/webhooks/).
+// Mailjet does not sign its webhooks; a shared secret in the URL protects them
+// (https://dev.mailjet.com/email/guides/webhooks/).
 package mailjet
 
 import "github.com/goanymail/anymail"
@@ -9,7 +9,7 @@ import "github.com/goanymail/anymail"
 // ESP is the canonical name of the adapter.
 const ESP = "mailjet"
 
-// Config is what the adapter has to know: nothing.
+// Config has no settings.
 type Config struct{}
 
 // Adapter is the adapter for Mailjet.
@@ -33,6 +33,6 @@ func (*Adapter) Endpoints() []anymail.Endpoint {
 		Path:         "inbound",
 		Parser:       anymail.ParserFunc(parseInbound),
 		ContentTypes: []string{"application/json"},
-		MaxBody:      64 << 20, // a large message, whose attachments are in base64
+		MaxBody:      64 << 20, // a large message, with attachments in base64
 	}}
 }

@@ -15,7 +15,7 @@ type event struct {
 	Time  wire.Unix `json:"time"`
 
 	MessageID wire.Text `json:"MessageID"`     // a number of up to 19 digits
-	OldID     wire.Text `json:"mj_message_id"` // what grouped events once had instead
+	OldID     wire.Text `json:"mj_message_id"` // what grouped events once had in its place
 	GUID      wire.Text `json:"Message_GUID"`
 	Email     wire.Text `json:"email"`
 	Campaign  wire.Text `json:"customcampaign"`
@@ -31,12 +31,12 @@ type event struct {
 	Comment    wire.Text `json:"comment"`
 	RelatedTo  wire.Text `json:"error_related_to"`
 	Error      wire.Text `json:"error"`
-	HardBounce wire.Text `json:"hard_bounce"` // true or false; absent where Mailjet cannot tell
+	HardBounce wire.Text `json:"hard_bounce"` // true or false; absent if Mailjet does not know
 }
 
 // https://dev.mailjet.com/email/guides/webhooks/
 var events = map[string]wire.Outcome{
-	"sent":    {Type: anymail.EventDelivered}, // the receiving server took it
+	"sent":    {Type: anymail.EventDelivered}, // the receiving server accepted it
 	"open":    {Type: anymail.EventOpened},
 	"click":   {Type: anymail.EventClicked},
 	"bounce":  {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
@@ -47,7 +47,7 @@ var events = map[string]wire.Outcome{
 
 // failures are the errors of bounce and blocked events, as listed at
 // https://dev.mailjet.com/email/guides/webhooks/#possible-values-for-errors, and
-// "spam preblocked", which stands in the code lists of public clients alone.
+// "spam preblocked", which is only in the code lists of public clients.
 var failures = map[string]wire.Outcome{
 	"user unknown":               {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
 	"mailbox inactive":           {Reason: anymail.RejectBounced, Category: anymail.BounceHard},
@@ -107,8 +107,8 @@ func (w *event) fillFailure(ev *anymail.TrackingEvent) {
 	failures[failure].Apply(ev)
 	switch hard := w.HardBounce; {
 	case ev.Bounce.Category == anymail.BounceBlock:
-		// A refusal of sender or content may be for good: that does not make
-		// the address a bad one.
+		// A refusal of sender or content may be permanent. That does not make
+		// the address invalid.
 	case w.RelatedTo == "spam":
 		wire.Outcome{Reason: anymail.RejectBlocked, Category: anymail.BounceBlock}.Apply(ev)
 	case hard == "true" || hard == "1":
@@ -117,7 +117,7 @@ func (w *event) fillFailure(ev *anymail.TrackingEvent) {
 		ev.Bounce.Category = anymail.BounceSoft
 	}
 	if failure == "greylisted" && ev.Type == anymail.EventBounced && ev.Bounce.Category == anymail.BounceSoft {
-		ev.Type = anymail.EventDeferred // Mailjet tries again
+		ev.Type = anymail.EventDeferred // Mailjet retries
 	}
 
 	ev.Description = strings.Trim(string(w.RelatedTo)+": "+string(w.Error), ": ")
@@ -128,7 +128,7 @@ func (w *event) fillFailure(ev *anymail.TrackingEvent) {
 	}
 }
 
-// metadata are the pairs of the payload given at sending, if that was a JSON
+// metadata returns the members of the payload given at sending, if that was a JSON
 // object, or else the payload; and the CustomID.
 func (w *event) metadata() anymail.Metadata {
 	var m anymail.Metadata

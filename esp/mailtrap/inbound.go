@@ -12,7 +12,7 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// notification says that there is a received message to be fetched.
+// notification announces a received message, which has to be fetched.
 // https://docs.mailtrap.io/inbound-email/webhooks
 type notification struct {
 	event
@@ -23,7 +23,7 @@ func isNotification(event string) bool {
 	return event == "inbound.message_received" || event == "inbound_message_received"
 }
 
-// message is what the API tells of a received message.
+// message is what the API says about a received message.
 // https://github.com/mailtrap/mailtrap-openapi/blob/main/specs/inbound.openapi.yml
 type message struct {
 	From       string       `json:"from"`
@@ -39,7 +39,7 @@ type message struct {
 	ReceivedAt wire.RFC3339 `json:"received_at"`
 	HTML       string       `json:"html_body"`
 	Text       string       `json:"text_body"`
-	RawURL     string       `json:"raw_message_url"` // good for an hour, and so are the others
+	RawURL     string       `json:"raw_message_url"` // valid for an hour, like the others
 
 	Attachments []struct {
 		Filename    string      `json:"filename"`
@@ -69,8 +69,8 @@ func (a *Adapter) fetcher(ctx context.Context, limits anymail.Limits) (*fetcher,
 	return &fetcher{a.api.Budget(limits), header, limits}, nil
 }
 
-// message makes an event of a notification: of the message itself if it can be
-// had, and otherwise of what the notification says.
+// message makes the event of a notification from the message itself, or from the
+// notification if Mailtrap no longer has the message.
 func (f *fetcher) message(ctx context.Context, n *notification) (anymail.Event, error) {
 	ev := &anymail.InboundEvent{Common: anymail.Common{
 		Type: anymail.EventInbound, ID: string(n.ID), Timestamp: n.Time.Time, Raw: n.raw,
@@ -89,7 +89,7 @@ func (f *fetcher) message(ctx context.Context, n *notification) (anymail.Event, 
 			return nil, err
 		}
 	}
-	// The event id is of the notification, of which there may be several.
+	// The event id is the notification's, and there may be several.
 	ev.Key = anymail.EventKey(ESP, "inbound", string(n.InboxID), string(n.MessageID), string(ev.Type))
 	return ev, nil
 }
@@ -98,7 +98,7 @@ func (f *fetcher) message(ctx context.Context, n *notification) (anymail.Event, 
 func (f *fetcher) find(ctx context.Context, n *notification) (*message, error) {
 	for _, id := range []wire.Text{n.InboxID, n.MessageID} {
 		if id == "" || len(id) > 20 || strings.Trim(string(id), "0123456789") != "" {
-			return nil, fetch.ErrGone // it becomes a part of a URL, and is none that Mailtrap has
+			return nil, fetch.ErrGone // not an id of Mailtrap, and it would be a part of a URL
 		}
 	}
 	url := "https://" + apiHost + "/api/inbound/inboxes/" + string(n.InboxID) + "/messages/" + string(n.MessageID)
@@ -106,8 +106,8 @@ func (f *fetcher) find(ctx context.Context, n *notification) (*message, error) {
 	return found, f.budget.JSON(ctx, url, f.header, found)
 }
 
-// read gets the message as it was received or, where that cannot be had, puts it
-// together from what the API tells.
+// read gets the message as it was received or, if that is gone, composes it from
+// what the API says.
 func (f *fetcher) read(ctx context.Context, w *message) (m anymail.InboundMessage, err error) {
 	headers := w.Headers.Message()
 	raw, err := f.budget.File(ctx, w.RawURL, nil)

@@ -1,8 +1,8 @@
 // Package mailtrap is the adapter for Mailtrap.
 //
-// Mailtrap signs its webhooks with a secret that each webhook has of its own
-// (https://docs.mailtrap.io/email-api-smtp/advanced/webhooks). For received mail
-// it posts a notification alone; the adapter fetches the message.
+// Mailtrap signs its webhooks, each with its own secret
+// (https://docs.mailtrap.io/email-api-smtp/advanced/webhooks). For received mail it
+// posts only a notification; the adapter fetches the message.
 package mailtrap
 
 import (
@@ -17,18 +17,17 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "mailtrap"
 
-// Config is what the adapter has to know. Its zero value is fine for tracking
-// where the Dispatcher has a shared secret.
+// Config configures the adapter. Its zero value works for tracking if the
+// Dispatcher has a shared secret.
 type Config struct {
 	// TrackingSecrets are the signing secrets of sending webhooks, as Mailtrap
 	// shows them when a webhook is created. Any of them is accepted.
 	TrackingSecrets anymail.KeySource
-	// InboundSecrets are those of inbound webhooks. A webhook's secret is its
-	// own, so these are others.
+	// InboundSecrets are the signing secrets of inbound webhooks. Each webhook
+	// has its own.
 	InboundSecrets anymail.KeySource
-	// APITokens holds the API token by which received messages are fetched,
-	// the first one if there are several. Without it there is no inbound
-	// endpoint.
+	// APITokens are API tokens, the first of which fetches received messages.
+	// Without one there is no inbound endpoint.
 	APITokens anymail.KeySource
 	// Client fetches received messages. It has a timeout of 30 seconds if nil.
 	Client *http.Client
@@ -44,9 +43,8 @@ type Adapter struct {
 	api    fetch.Getter
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a secret is empty, or where inbound webhooks could be verified but their
-// messages not be fetched.
+// New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty, or if
+// InboundSecrets is set without APITokens.
 func New(config Config) (*Adapter, error) {
 	if config.InboundSecrets != nil && config.APITokens == nil {
 		return nil, anymail.Misconfigured("mailtrap.Config.APITokens", "inbound needs a token to fetch messages")
@@ -65,8 +63,8 @@ func New(config Config) (*Adapter, error) {
 // ESP returns "mailtrap".
 func (*Adapter) ESP() string { return ESP }
 
-// Endpoints returns tracking, and inbound if there is an API token. Either takes
-// what is for the other as well: which webhook posts where is set at Mailtrap.
+// Endpoints returns tracking, and inbound if there is an API token. Each accepts the
+// other's requests too: a setting at Mailtrap decides which webhook posts where.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSecrets)}
 	if a.config.APITokens != nil {

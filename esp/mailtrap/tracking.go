@@ -36,12 +36,12 @@ type event struct {
 	IP        string `json:"ip"`
 	UserAgent string `json:"user_agent"`
 
-	// Of the notification of a received message.
+	// For the notification of a received message.
 	InboxID wire.Text `json:"inbox_id"`
 	From    string    `json:"from"`
 }
 
-// moment is in seconds, and in milliseconds where it is about received mail.
+// moment is in seconds, or in milliseconds for received mail.
 type moment struct{ time.Time }
 
 func (m *moment) UnmarshalJSON(b []byte) error {
@@ -59,7 +59,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 
 // https://docs.mailtrap.io/email-api-smtp/advanced/webhooks
 var eventTypes = map[string]wire.Outcome{
-	"sending":     {Type: anymail.EventQueued}, // or on the way; webhooks leave it out
+	"sending":     {Type: anymail.EventQueued}, // not in webhooks
 	"delivery":    {Type: anymail.EventDelivered},
 	"open":        {Type: anymail.EventOpened},
 	"click":       {Type: anymail.EventClicked},
@@ -67,7 +67,7 @@ var eventTypes = map[string]wire.Outcome{
 	"spam":        {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 	"soft bounce": {Type: anymail.EventDeferred}, // ten more attempts follow
 	"bounce":      {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
-	"suspension":  {Type: anymail.EventDeferred}, // for the sender's limits; it is tried again
+	"suspension":  {Type: anymail.EventDeferred}, // because of the sender's limits; Mailtrap retries
 	"reject":      {Type: anymail.EventRejected},
 }
 
@@ -104,7 +104,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 		if !isNotification(e.Event) {
 			return
 		}
-		ev.MessageID = "" // it is no message that was sent
+		ev.MessageID = "" // it is not a sent message
 		if ev.Description = "a received message, which cannot be fetched without APITokens"; a.config.APITokens != nil {
 			received[ev] = notification{*e, ev.Raw}
 		}
@@ -120,7 +120,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	for _, ev := range events {
 		if n, ok := received[ev]; ok {
 			if n.InboxID == "" || n.InboxID == "1" {
-				continue // what the panel's test sends: about no message that there is
+				continue // the panel's test, which is not about a message
 			}
 			if ev, err = fetcher.message(ctx, &n); err != nil {
 				return nil, err
@@ -132,8 +132,8 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 }
 
 // split returns the events of a body in either of Mailtrap's formats: JSON,
-// {"events": [...]}, and JSON Lines, an event in each line. The content type
-// is no help: it can be set to anything by what is in between.
+// {"events": [...]}, and JSON Lines, an event in each line. It does not use the
+// content type, which a proxy may have changed.
 func split(body []byte, limits anymail.Limits) ([][]byte, error) {
 	elements, err := wire.Split(body, limits)
 	if errors.Is(err, anymail.ErrMalformed) {
@@ -150,11 +150,11 @@ func split(body []byte, limits anymail.Limits) ([][]byte, error) {
 	if wire.Unmarshal(elements[0], &batch) == nil && batch.Events.Kind() == '[' {
 		return wire.Split(batch.Events, limits)
 	}
-	return elements, nil // one event, or one line
+	return elements, nil // one event or one line
 }
 
-// splitLines returns the lines that are not blank, or none if not one of them
-// is a JSON object.
+// splitLines returns the lines that are not blank, or nil if none of them is a
+// JSON object.
 func splitLines(body []byte, limits anymail.Limits) (lines [][]byte, err error) {
 	isObject := false
 	for line := range bytes.Lines(body) {

@@ -10,7 +10,7 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// mail is a received message: whole in RawMsg, and as Mandrill parsed it.
+// mail is a received message: the whole one in RawMsg, and Mandrill's parsed form.
 // https://mandrill.zendesk.com/hc/en-us/articles/205583207
 type mail struct {
 	RawMsg    string       `json:"raw_msg"`
@@ -20,9 +20,9 @@ type mail struct {
 	FromEmail wire.Text    `json:"from_email"`
 	FromName  wire.Text    `json:"from_name"`
 	Subject   wire.Text    `json:"subject"`
-	Email     wire.Text    `json:"email"` // the address that it was sent to
+	Email     wire.Text    `json:"email"` // the recipient's address
 
-	// The names of the members are file names and content ids again.
+	// The names of the members repeat file names and content ids.
 	Attachments files `json:"attachments"`
 	Images      files `json:"images"`
 
@@ -38,8 +38,8 @@ type mail struct {
 	}] `json:"dkim"`
 }
 
-// files are parts of a message in their order, at most maxFiles; where there
-// are none it may be [].
+// files are parts of a message in their order, at most maxFiles. An empty list may
+// be [].
 type files []file
 
 const maxFiles = 1000
@@ -49,7 +49,7 @@ type file struct {
 	Name    wire.Text `json:"name"`
 	Type    wire.Text `json:"type"`
 	Content wire.Text `json:"content"`
-	Base64  *bool     `json:"base64"` // left out for images, and sometimes for others
+	Base64  *bool     `json:"base64"` // absent for images, and sometimes for other parts
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -69,8 +69,8 @@ func (fs *files) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// content is decoded unless Mandrill says that it is text, or says nothing of
-// what is a text to all appearance.
+// content decodes a part unless Mandrill says that it is text, or says nothing and
+// the part looks like text.
 func (f *file) content() []byte {
 	encoded := !strings.HasPrefix(string(f.Type), "text/")
 	if f.Base64 != nil {
@@ -82,8 +82,8 @@ func (f *file) content() []byte {
 	return inbound.DecodeBase64(string(f.Content))
 }
 
-// received makes the event of a received message, or an unknown one where it
-// cannot be decoded.
+// received makes the event of a received message, or an unknown event if it cannot
+// decode the message.
 func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
 	var w struct {
 		Msg mail `json:"msg"`
@@ -106,8 +106,8 @@ func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 		inbound.SetHeaders(m, w.Headers.Message())
 	}
 	if w.RawMsg == "" || strings.ContainsRune(w.RawMsg, utf8.RuneError) {
-		// What is not UTF-8 does not survive in a JSON string, but Mandrill
-		// decoded it before.
+		// A JSON string cannot hold text that is not UTF-8, but Mandrill decoded
+		// it before.
 		w.fillParsed(m)
 	}
 	m.EnvelopeRecipient = string(w.Email)

@@ -7,7 +7,7 @@ package mandrill
 
 import (
 	"context"
-	"crypto/sha1" // Mandrill's choice; as an HMAC it holds
+	"crypto/sha1" // Mandrill's choice; an HMAC with it is not broken
 	"fmt"
 	"maps"
 	"net/http"
@@ -22,17 +22,17 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "mandrill"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret.
 type Config struct {
 	// Keys are the keys of the webhooks and of the inbound routes, as Mandrill
-	// shows them: each URL there has its own. A source that holds none takes
-	// nothing but the test that Mandrill makes before it shows the key.
+	// shows them: each URL has its own. With an empty source the adapter accepts
+	// only the test that Mandrill makes before it shows the key.
 	Keys anymail.KeySource
 	// URLs are the webhooks' URLs exactly as entered at Mandrill, which signs
-	// them. They are needed only where requests do not tell: the URL of the
-	// request (see [anymail.WithPublicURL] and [anymail.WithTrustedProxies]) is
-	// tried as well, without credentials and with those that the request has.
+	// them. They are needed only if the server does not see that URL: the URL of
+	// the request (see [anymail.WithPublicURL] and [anymail.WithTrustedProxies])
+	// is tried too, without credentials and with those of the request.
 	URLs []string
 }
 
@@ -41,8 +41,8 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter, or an error that is [anymail.ErrConfig] where a key is
-// empty or a URL is not an absolute http or https URL.
+// New returns an adapter. It returns [anymail.ErrConfig] if a key is empty, or if a
+// URL is not an absolute http or https URL.
 func New(config Config) (*Adapter, error) {
 	if err := verify.CheckKeys(config.Keys, "mandrill.Config.Keys", nil); err != nil {
 		return nil, err
@@ -60,13 +60,13 @@ func New(config Config) (*Adapter, error) {
 // ESP returns "mandrill".
 func (*Adapter) ESP() string { return ESP }
 
-// Endpoints returns the adapter's root, which takes everything, as do tracking
-// and inbound, for those who give Mandrill two URLs.
+// Endpoints returns the adapter's root, tracking and inbound. Each accepts
+// everything: a user may give Mandrill one URL or two.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	all := anymail.Endpoint{
 		Parser:           anymail.ParserFunc(parse),
-		RepeatsSignature: true,     // it covers no time
-		MaxBody:          64 << 20, // a message of 25 MB comes twice: whole, and its parts in base64
+		RepeatsSignature: true,     // the signature covers no time
+		MaxBody:          64 << 20, // 25 MB of message, as received and again in parts, in base64
 	}
 	if a.config.Keys != nil {
 		all.Verifier = a.verifier()
@@ -100,7 +100,7 @@ func (a *Adapter) verifier() anymail.Verifier {
 
 func isEmptyBatch(p *anymail.Payload) bool {
 	if p.Header.Get(signatureHeader) == "" {
-		return false // without the work on a body that may be large
+		return false // without reading a body that may be large
 	}
 	form, err := p.Form()
 	return err == nil && form.Fields.Get(eventsField) == "[]"
@@ -110,7 +110,7 @@ func isEmptyBatch(p *anymail.Payload) bool {
 func (a *Adapter) claims(p *anymail.Payload) ([]verify.Claim, error) {
 	signatures, err := verify.Base64Header(signatureHeader)(p)
 	if err != nil {
-		return nil, err // before the work on a body that may be large
+		return nil, err // before reading a body that may be large
 	}
 	form, err := p.Form()
 	if err != nil {
@@ -130,8 +130,8 @@ func (a *Adapter) claims(p *anymail.Payload) ([]verify.Claim, error) {
 	return claims, nil
 }
 
-// urls are those that may have been entered at Mandrill. Credentials in one
-// are signed like the rest of it, but come in a header.
+// urls returns the URLs that may have been entered at Mandrill. Credentials in a URL
+// are signed like the rest of it, but are posted in a header.
 func (a *Adapter) urls(p *anymail.Payload) []string {
 	var urls []string
 	scheme, rest, _ := strings.Cut(p.URL, "://")

@@ -9,8 +9,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// event is one element of a batch. Msg and what a visitor left come with
-// message events, Type, Action and the entries with changes of lists.
+// event is one element of a batch. Message events have Msg and the visitor's
+// fields; changes of lists have Type, Action and the entries.
 // https://mailchimp.com/developer/transactional/docs/webhooks/
 type event struct {
 	Event wire.Text `json:"event"`
@@ -33,11 +33,10 @@ type event struct {
 	Type   wire.Text          `json:"type"`
 	Action wire.Text          `json:"action"`
 	Reject wire.Object[entry] `json:"reject"`
-	Entry  wire.Object[entry] `json:"entry"` // what allow list changes have been called
+	Entry  wire.Object[entry] `json:"entry"` // an older name, for the allow list
 }
 
-// message is a sent message as it was when the event was posted, with its
-// history up to then.
+// message is a sent message with its history, as of when the event was posted.
 type message struct {
 	ID       wire.Text     `json:"_id"`
 	Email    wire.Text     `json:"email"`
@@ -61,7 +60,7 @@ type entry struct {
 	Detail wire.Text `json:"detail"`
 }
 
-// rejection says why a message was not sent: a word, or an entry that has it.
+// rejection is why a message was not sent: a word, or an entry that has it.
 type rejection struct{ Reason wire.Text }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -90,7 +89,7 @@ var events = map[string]wire.Outcome{
 	"inbound":     {Type: anymail.EventInbound},
 }
 
-// bounces are the bounce descriptions that say more than hard or soft.
+// bounces are the bounce descriptions that say more than hard or soft does.
 var bounces = map[string]wire.Outcome{
 	"bad_mailbox":         {Reason: anymail.RejectInvalid},
 	"invalid_domain":      {Reason: anymail.RejectInvalid},
@@ -125,8 +124,8 @@ var reasons = map[string]anymail.RejectReason{
 	"unsigned":        anymail.RejectOther,
 }
 
-// word is one of Mandrill's words in the spelling of the tables: the same ones
-// come with hyphens and with underscores.
+// word returns one of Mandrill's words in the spelling of the tables: Mandrill
+// writes them with hyphens and with underscores.
 func word(s wire.Text) string {
 	return strings.ReplaceAll(strings.ToLower(string(s)), "-", "_")
 }
@@ -187,16 +186,16 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 		return
 	}
 	if ev.MessageID != "" && !ev.Timestamp.IsZero() {
-		// The message is as of when the event was posted, so that another
-		// attempt may show more history. ts has whole seconds, in which several
-		// links may be clicked.
+		// The message is as of when the event was posted, so another attempt may
+		// have more history. ts has whole seconds, in which several links may be
+		// clicked.
 		ev.Key = anymail.EventKey(ESP, string(w.Event), string(ev.Type), ev.MessageID, ev.Timestamp.Format(time.RFC3339Nano), ev.Recipient,
 			ev.ClickURL, string(w.IP), ev.UserAgent)
 	}
 }
 
 // fillList fills in a change of the deny list or the allow list, which have had
-// several names. They are nothing that happened to a message.
+// several names. Such a change is not about a message.
 func fillList(w *event, ev *anymail.TrackingEvent) {
 	for _, e := range []entry{w.Reject.Value, w.Entry.Value} {
 		if e.Email == "" {
@@ -211,8 +210,8 @@ func fillList(w *event, ev *anymail.TrackingEvent) {
 	}
 }
 
-// answer is what the receiving server said last: of a message that it sent back
-// later not that it took it.
+// answer returns what the receiving server said last. For a message that bounced
+// later, that is not that the server accepted it.
 func (m *message) answer(bounced bool) string {
 	if m.Diag == "" && len(m.SMTPEvents) > 0 {
 		if last := m.SMTPEvents[len(m.SMTPEvents)-1]; !bounced || last.Type != "sent" {

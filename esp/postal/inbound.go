@@ -11,9 +11,9 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// received is what Postal posts to an HTTP endpoint: with Message in the format
-// "raw message", with everything else in the format "processed". Either can be
-// JSON or a form.
+// received is what Postal posts to an HTTP endpoint: Message in the format "raw
+// message", everything else in the format "processed". Either can be JSON or a
+// form.
 // https://docs.postalserver.io/developer/http-payloads
 type received struct {
 	ID       wire.Text `json:"id"` // unique at one mail server of an installation
@@ -26,10 +26,10 @@ type received struct {
 	Token       wire.Text    `json:"token"`
 	Time        wire.Unix    `json:"timestamp"`
 	SpamStatus  string       `json:"spam_status"`
-	From        wire.Text    `json:"from"` // header fields: decoded, the last one of a name
+	From        wire.Text    `json:"from"` // header fields are decoded, and the last of a name counts
 	To          wire.Text    `json:"to"`
 	CC          wire.Text    `json:"cc"`
-	ReplyTo     wire.Strings `json:"reply_to"` // all of them
+	ReplyTo     wire.Strings `json:"reply_to"` // all addresses
 	Subject     wire.Text    `json:"subject"`
 	Date        wire.Text    `json:"date"`
 	MessageID   wire.Text    `json:"message_id"` // without brackets
@@ -37,7 +37,7 @@ type received struct {
 	References  wire.Text    `json:"references"`
 	AutoSubmit  wire.Text    `json:"auto_submitted"`
 	Text        string       `json:"plain_body"`
-	Replies     string       `json:"replies_from_plain_body"` // what "strip replies" took out of Text
+	Replies     string       `json:"replies_from_plain_body"` // what "strip replies" removed from Text
 	HTML        string       `json:"html_body"`
 	Attachments []attachment `json:"attachments"`
 }
@@ -75,7 +75,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		Text: v.Get("plain_body"), Replies: v.Get("replies_from_plain_body"), HTML: v.Get("html_body"),
 	}
 	if v.Has("message") {
-		raw := form.Fields.Get("message") // which may be in any charset
+		raw := form.Fields.Get("message") // may be in any charset
 		w.Message = &raw
 	}
 	for _, replyTo := range append(v.All("reply_to"), v.All("reply_to[]")...) {
@@ -122,17 +122,17 @@ func (w *received) event(p *anymail.Payload) anymail.Event {
 			identity = append(identity, string(p.Body))
 		}
 	}
-	// The id counts the messages of one mail server; an installation has many.
+	// The id is unique at one mail server; an installation has several.
 	ev.Key = anymail.EventKey(ESP, identity...)
 	ev.Message.EnvelopeSender = wire.TrimID(string(w.MailFrom))
 	ev.Message.EnvelopeRecipient = wire.TrimID(string(w.RcptTo))
 	return ev
 }
 
-// fill makes the message of what Postal took it apart into.
+// fill makes the message from the parts that Postal parsed.
 func (w *received) fill(m *anymail.InboundMessage) {
 	m.Text, m.HTML = w.Text, w.HTML
-	if w.Replies != "" { // the white space in between is lost
+	if w.Replies != "" { // the white space between the two is lost
 		m.Text, m.StrippedText = w.Text+"\n\n"+w.Replies, w.Text
 	}
 	switch w.SpamStatus {
@@ -169,8 +169,8 @@ func (w *received) fill(m *anymail.InboundMessage) {
 	inbound.SetHeaders(m, headers)
 }
 
-// spamHeaders reads what Postal's inspection found. Postal puts it on top of the
-// message; below the first Received stands what the sender wrote.
+// spamHeaders reads Postal's spam verdict. Postal puts it on top of the message;
+// the headers below the first Received are the sender's.
 // https://docs.postalserver.io/features/spam-and-virus-checking
 func spamHeaders(m *anymail.InboundMessage) {
 	for _, h := range m.Headers {

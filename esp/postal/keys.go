@@ -17,8 +17,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// keySource makes of keys in the forms that Postal shows them in those that
-// package verify takes.
+// keySource converts keys from Postal's forms into those that package verify
+// accepts.
 func keySource(source anymail.KeySource) anymail.KeySource {
 	last := new(keycache.Cache[string])
 	return anymail.KeyFunc(func(ctx context.Context) ([]string, error) {
@@ -35,7 +35,7 @@ func parseKeys(texts []string) ([]string, error) {
 	for i, text := range texts {
 		some, err := parseKey(strings.TrimSpace(text))
 		if err == nil && len(some) == 0 {
-			err = errors.New("it holds no RSA key")
+			err = errors.New("must hold an RSA key")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("key %d: %w", i+1, err)
@@ -50,7 +50,7 @@ func parseKey(text string) ([]string, error) {
 		return parseJWKS(text)
 	}
 	if !strings.HasPrefix(text, "-----") {
-		// A DNS record comes in quotes, in several pieces if it is long.
+		// A DNS record is in quotes, and in several pieces if it is long.
 		text = strings.TrimRight(strings.ReplaceAll(text, `"`, " "), "; \t\r\n")
 		joined := strings.Join(strings.Fields(text), "")
 		if inner, err := base64.StdEncoding.DecodeString(joined); err == nil && strings.HasPrefix(string(inner), "-----") {
@@ -63,13 +63,13 @@ func parseKey(text string) ([]string, error) {
 func checkRSA(text string) error {
 	key, err := verify.ParsePublicKey(text)
 	if _, ok := key.(*rsa.PublicKey); err == nil && !ok {
-		err = errors.New("it is no RSA key")
+		err = errors.New("must be an RSA key")
 	}
 	return err
 }
 
 // parseJWKS reads the RSA keys of a JSON Web Key Set (RFC 7517), or a single
-// key. Postal's "kid" is not looked at: it selects and proves nothing.
+// key. It ignores Postal's "kid", which neither selects nor proves anything.
 func parseJWKS(text string) ([]string, error) {
 	type jwk struct {
 		Type     string `json:"kty"`
@@ -81,7 +81,7 @@ func parseJWKS(text string) ([]string, error) {
 		Keys []jwk `json:"keys"`
 	}
 	if err := wire.Unmarshal([]byte(text), &set); err != nil {
-		return nil, errors.New("it is no JSON Web Key Set")
+		return nil, errors.New("must be a JSON Web Key Set")
 	}
 	var keys []string
 	for _, k := range append(set.Keys, set.jwk) {
@@ -91,12 +91,12 @@ func parseJWKS(text string) ([]string, error) {
 		n, errN := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Modulus, "="))
 		e, errE := base64.RawURLEncoding.DecodeString(strings.TrimRight(k.Exponent, "="))
 		if errN != nil || errE != nil || len(n) == 0 || len(e) == 0 || len(e) > 4 {
-			return nil, errors.New("its modulus or exponent cannot be decoded")
+			return nil, errors.New("must have a modulus and exponent that can be decoded")
 		}
 		public := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
 		der, err := x509.MarshalPKIXPublicKey(public)
 		if err != nil {
-			return nil, errors.New("it is no public key")
+			return nil, errors.New("must be a public key")
 		}
 		key := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 		if err := checkRSA(key); err != nil {

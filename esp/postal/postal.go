@@ -1,14 +1,14 @@
-// Package postal is the adapter for Postal, the mail server to be run by
-// oneself (https://github.com/postalserver/postal).
+// Package postal is the adapter for Postal, a self-hosted mail server
+// (https://github.com/postalserver/postal).
 //
-// Postal signs its webhooks and what it posts to HTTP endpoints with the
+// Postal signs its webhooks and its requests to HTTP endpoints with the
 // installation's RSA key (https://docs.postalserver.io/developer/webhooks).
 package postal
 
 import (
 	"context"
 	"crypto"
-	_ "crypto/sha1" // linked in for Postal before 3.2
+	_ "crypto/sha1" // for Postal before 3.2
 	"net/http"
 
 	"github.com/goanymail/anymail"
@@ -19,16 +19,16 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "postal"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret, but then nothing checks the signature.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret, but then nothing checks the signature.
 type Config struct {
-	// Keys are the installation's public key, in any of the forms that Postal
-	// shows it in: what "postal default-dkim-record" prints, or its p= value
-	// alone; PEM; or the content of https://your.postal/.well-known/jwks.json.
+	// Keys are the installation's public key, in any of the forms in which
+	// Postal shows it: what "postal default-dkim-record" prints, or only its p=
+	// value; PEM; or the content of https://your.postal/.well-known/jwks.json.
 	// Any of several keys is accepted. It is not the DKIM key of a domain.
 	Keys anymail.KeySource
 	// RequireSHA256 refuses the SHA-1 signatures that Postal before version
-	// 3.2 makes. Where a request has both, SHA-256 alone counts in any case.
+	// 3.2 makes. If a request has both, only SHA-256 counts in any case.
 	RequireSHA256 bool
 }
 
@@ -37,8 +37,8 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// one of the keys that are there already is none.
+// New returns an adapter. It returns [anymail.ErrConfig] if one of the keys that the
+// source has now is not a public RSA key.
 func New(config Config) (*Adapter, error) {
 	if config.Keys != nil {
 		if texts, err := config.Keys.Keys(context.Background()); err == nil {
@@ -54,14 +54,14 @@ func New(config Config) (*Adapter, error) {
 func (*Adapter) ESP() string { return ESP }
 
 // Endpoints returns tracking, for webhooks, and inbound, for HTTP endpoints.
-// Either takes what is for the other as well: both are set by hand, at
-// different places of Postal.
+// Each accepts the other's requests too: the user enters both URLs, at different
+// places of Postal.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:   "tracking",
 		Parser: anymail.ParserFunc(parse),
-		// No time is signed. For inbound, a refused redelivery would bounce to
-		// the sender of a message that was received.
+		// No time is signed. For inbound, refusing a redelivery would make
+		// Postal bounce a message that was received.
 		RepeatsSignature: true,
 	}
 	if a.config.Keys != nil {
@@ -69,12 +69,11 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}
 	inbound := tracking
 	inbound.Path = "inbound"
-	// At an HTTP endpoint Postal takes any 4xx for final: it bounces the message
-	// to its sender or, at 429, drops it. What is answered by 5xx comes again
-	// for a day.
+	// At an HTTP endpoint any 4xx is final: Postal bounces the message to its
+	// sender or, at 429, drops it. After a 5xx it retries for a day.
 	// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
 	inbound.MapStatus = esp.ReplaceClientErrors(http.StatusServiceUnavailable)
-	inbound.MaxBody = 64 << 20 // Postal takes messages of 14 MB if not told otherwise, and sends them in base64
+	inbound.MaxBody = 64 << 20 // by default Postal accepts messages of 14 MB; it posts them in base64
 	return []anymail.Endpoint{tracking, inbound}
 }
 

@@ -14,13 +14,13 @@ import (
 type webhook struct {
 	Event   string               `json:"event"`
 	Time    wire.Unix            `json:"timestamp"` // when it was queued
-	UUID    wire.Text            `json:"uuid"`      // the same at each attempt
+	UUID    wire.Text            `json:"uuid"`      // the same for every attempt
 	Payload wire.Object[payload] `json:"payload"`
 }
 
 type payload struct {
 	Message  wire.Object[message] `json:"message"`
-	Original wire.Object[message] `json:"original_message"` // of a bounce
+	Original wire.Object[message] `json:"original_message"` // the message that bounced
 	Status   string               `json:"status"`
 	Details  string               `json:"details"`
 	Output   string               `json:"output"`    // what the receiving server answered
@@ -30,7 +30,7 @@ type payload struct {
 	IP        string `json:"ip_address"`
 	UserAgent string `json:"user_agent"`
 
-	// Of DomainDNSError.
+	// For DomainDNSError.
 	SPFError        string `json:"spf_error"`
 	DKIMError       string `json:"dkim_error"`
 	MXError         string `json:"mx_error"`
@@ -45,8 +45,8 @@ type message struct {
 }
 
 var eventTypes = map[string]wire.Outcome{
-	"MessageSent":           {Type: anymail.EventDelivered},                              // the receiving server took it
-	"MessageDelayed":        {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // at each attempt
+	"MessageSent":           {Type: anymail.EventDelivered},                              // the receiving server accepted it
+	"MessageDelayed":        {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // for each attempt
 	"MessageDeliveryFailed": {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 	"MessageHeld":           {Type: anymail.EventQueued},
 	"MessageBounced":        {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
@@ -54,12 +54,12 @@ var eventTypes = map[string]wire.Outcome{
 	"MessageLoaded":         {Type: anymail.EventOpened},
 }
 
-// statusEvents name the events of Postal 1, which did not always say.
+// statusEvents are the events of Postal 1, which did not always name them.
 var statusEvents = map[string]string{
 	"Sent": "MessageSent", "SoftFail": "MessageDelayed", "HardFail": "MessageDeliveryFailed", "Held": "MessageHeld",
 }
 
-// failures are the words in which Postal says why it gave up by itself.
+// failures are Postal's words for why Postal itself gave up.
 // https://github.com/postalserver/postal/tree/main/app/lib/message_dequeuer
 var failures = []struct {
 	words string
@@ -70,7 +70,7 @@ var failures = []struct {
 	{"Message doesn't have an RCPT to", wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectInvalid}},
 }
 
-// parse reads what Postal posts, to either endpoint.
+// parse reads what Postal posts to either endpoint.
 func parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	if p.MediaType() == "application/x-www-form-urlencoded" {
 		return parseForm(p)
@@ -124,7 +124,7 @@ func fill(w *webhook, ev *anymail.TrackingEvent) {
 	ev.IP = wire.Addr(d.IP)
 	if m.Direction == "incoming" {
 		ev.MTAResponse = d.Output
-		return // what became of a received message on its way to the HTTP endpoint: unknown
+		return // a received message on its way to the HTTP endpoint: unknown
 	}
 	eventTypes[event].Apply(ev)
 	if d.Output != "" {
@@ -138,7 +138,7 @@ func fill(w *webhook, ev *anymail.TrackingEvent) {
 	}
 }
 
-// failed tells the refusals of the receiving server from Postal's own.
+// failed distinguishes the receiving server's refusals from Postal's own.
 func failed(ev *anymail.TrackingEvent, details string) {
 	for _, f := range failures {
 		if strings.HasPrefix(details, f.words) {
@@ -154,8 +154,8 @@ func failed(ev *anymail.TrackingEvent, details string) {
 	}
 }
 
-// held tells what Postal keeps for good, since the recipient is suppressed, from
-// what somebody may release: "Recipient (ada@example.com) is on the suppression
+// held distinguishes messages that Postal keeps for good, because the recipient is
+// suppressed, from those that a user may release: "Recipient (ada@example.com) is on the suppression
 // list (reason: too many hard fails)".
 func held(ev *anymail.TrackingEvent, details string) {
 	_, why, suppressed := strings.Cut(details, " is on the suppression list")

@@ -14,7 +14,7 @@ import (
 // https://postmarkapp.com/developer/webhooks/inbound-webhook
 type message struct {
 	RecordType string // of the other webhooks
-	MessageID  string // Postmark's own; the message's is among Headers
+	MessageID  string // Postmark's; the message's own is in Headers
 	FromFull   mailbox
 	ToFull     []mailbox
 	CcFull     []mailbox
@@ -27,7 +27,7 @@ type message struct {
 	TextBody          string
 	HtmlBody          string //nolint:revive // as on the wire
 	StrippedTextReply string
-	Headers           wire.Headers // without those that have fields of their own
+	Headers           wire.Headers // without the headers that are fields here
 	Attachments       []struct {
 		Name, ContentType, ContentID string
 		Content                      inbound.Base64
@@ -74,8 +74,8 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	headers := w.Headers.Message()
 	fromHeaders(m, headers)
 	if w.RawEmail != "" {
-		// Text and attachments stay those that Postmark decoded: JSON does not
-		// carry a message with bytes that are not UTF-8 unharmed.
+		// Text and attachments stay those that Postmark decoded: a JSON string
+		// cannot hold a message with bytes that are not UTF-8.
 		m.RawMIME = rawEmail(w.RawEmail)
 		headers = allHeaders(headers, inbound.ParseHeaders(m.RawMIME))
 	}
@@ -83,15 +83,15 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	return []anymail.Event{ev}, nil
 }
 
-// allHeaders are those of the whole message, below those that Postmark alone
-// tells.
-func allHeaders(told, whole anymail.Headers) anymail.Headers {
+// allHeaders returns the headers of the whole message, below those that only
+// Postmark has.
+func allHeaders(added, whole anymail.Headers) anymail.Headers {
 	has := map[string]bool{}
 	for _, h := range whole {
 		has[strings.ToLower(h.Name)] = true
 	}
 	var all anymail.Headers
-	for _, h := range told {
+	for _, h := range added {
 		if !has[strings.ToLower(h.Name)] {
 			all = append(all, h)
 		}
@@ -99,7 +99,7 @@ func allHeaders(told, whole anymail.Headers) anymail.Headers {
 	return append(all, whole...)
 }
 
-// fromHeaders reads what Postmark tells in the headers that it puts on top.
+// fromHeaders reads the headers that Postmark puts on top.
 func fromHeaders(m *anymail.InboundMessage, headers anymail.Headers) {
 	spf := headers.Get("Received-SPF")
 	m.EnvelopeSender = wire.TrimID(headers.Get("Return-Path"))
@@ -126,8 +126,8 @@ var (
 	headerLine   = regexp.MustCompile(`^[!-9;-~]+:`)
 )
 
-// rawEmail is the message itself; it is documented as such but has been
-// described as base64 as well.
+// rawEmail returns the message itself. It is documented as plain text, but has been
+// described as base64 too.
 func rawEmail(s string) []byte {
 	if headerLine.MatchString(s) {
 		return []byte(s)

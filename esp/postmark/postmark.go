@@ -1,8 +1,8 @@
 // Package postmark is the adapter for Postmark.
 //
 // Postmark does not sign its webhooks (https://postmarkapp.com/developer/webhooks/webhooks-overview).
-// They are protected by a shared secret in the URL, and outbound webhooks also
-// by a header that is set at Postmark along with the URL.
+// A shared secret in the URL protects them, and outbound webhooks also a custom
+// header that is set at Postmark.
 package postmark
 
 import (
@@ -16,12 +16,11 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "postmark"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret.
 type Config struct {
-	// HeaderName and HeaderValues are a custom HTTP header that outbound
-	// webhooks carry (HttpHeaders at Postmark) and the values any of which is
-	// accepted. Postmark's inbound webhooks cannot have one.
+	// HeaderName and HeaderValues are a custom HTTP header of outbound webhooks
+	// (HttpHeaders at Postmark) and its values, any of which is accepted. Postmark's inbound webhooks cannot have one.
 	HeaderName   string
 	HeaderValues anymail.KeySource
 }
@@ -31,8 +30,8 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// the header has a name and no values, or values and no name, or one is empty.
+// New returns an adapter. It returns [anymail.ErrConfig] if one of HeaderName and
+// HeaderValues is set without the other, or if a value is empty.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
 		return nil, anymail.Misconfigured("postmark.Config", "HeaderName and HeaderValues need each other")
@@ -47,7 +46,7 @@ func New(config Config) (*Adapter, error) {
 func (*Adapter) ESP() string { return ESP }
 
 // Postmark stops for good at 403 (https://postmarkapp.com/developer/webhooks/webhooks-overview),
-// which a wrong address list would cause, and that can be mended.
+// which a wrong address list would cause, and the user can fix that list.
 var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusForbidden)
 
 // Endpoints returns tracking and inbound.

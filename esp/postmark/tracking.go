@@ -68,12 +68,11 @@ var bounceTypes = map[string]wire.Outcome{
 	"TemplateRenderingFailed": {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 }
 
-// Whatever is called a bounce is one, though Postmark may add types.
+// Postmark may add types; anything that it calls a bounce is a bounce.
 var anyBounce = wire.Outcome{Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined}
 
-// typeCodes name the types for records that have the number alone. With a
-// name the number is ignored: Postmark's own pages give several numbers for
-// one name.
+// typeCodes are the types of records that have only the number. If there is a name,
+// the number is ignored: Postmark's own pages have several numbers for one name.
 var typeCodes = map[wire.Text]string{
 	"1": "HardBounce", "2": "Transient", "16": "Unsubscribe", "32": "Subscribe", "64": "AutoResponder",
 	"128": "AddressChange", "256": "DnsError", "512": "SpamNotification", "1024": "OpenRelayTest", "2048": "Unknown",
@@ -82,7 +81,7 @@ var typeCodes = map[wire.Text]string{
 	"100007": "SMTPApiError", "100008": "InboundError", "100009": "DMARCPolicy", "100010": "TemplateRenderingFailed",
 }
 
-// suppressionReasons say what a SubscriptionChange with SuppressSending is.
+// suppressionReasons are what a SubscriptionChange with SuppressSending is.
 // https://postmarkapp.com/developer/webhooks/subscription-change-webhook
 var suppressionReasons = map[string]wire.Outcome{
 	"ManualSuppression": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
@@ -100,7 +99,7 @@ func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, erro
 
 func fill(r *record, ev *anymail.TrackingEvent) {
 	if r.RecordType == "" && (r.Type != "" || r.TypeCode != "") {
-		r.RecordType = "Bounce" // as before there were message streams
+		r.RecordType = "Bounce" // from before there were message streams
 	}
 	recordTypes[r.RecordType].Apply(ev)
 	switch r.RecordType {

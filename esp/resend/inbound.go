@@ -12,14 +12,14 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// notification is what Resend posts of a received message.
+// notification is what Resend posts about a received message.
 // https://resend.com/docs/webhooks/emails/received
 type notification struct {
 	CreatedAt wire.RFC3339 `json:"created_at"`
 	Data      message      `json:"data"`
 }
 
-// message is a received message, as far as the notification or the API tells.
+// message is a received message in the notification or from the API.
 // https://resend.com/docs/api-reference/emails/retrieve-received-email
 type message struct {
 	EmailID     wire.Text    `json:"email_id"` // in the notification
@@ -46,7 +46,7 @@ type attachment struct {
 	Disposition string      `json:"content_disposition"`
 	ContentID   string      `json:"content_id"`
 	Size        wire.Number `json:"size"`
-	URL         string      `json:"download_url"` // signed, good for an hour
+	URL         string      `json:"download_url"` // signed, valid for an hour
 }
 
 type file struct {
@@ -59,7 +59,7 @@ type authentication struct {
 	DMARC string `json:"dmarc"`
 }
 
-// results are the words of RFC 8601. Gray is a domain that says nothing.
+// results are the words of RFC 8601. GRAY is a domain without a policy.
 var results = map[string]string{"pass": "pass", "fail": "fail", "gray": "none", "processing_failed": "temperror"}
 
 const apiHost = "api.resend.com"
@@ -90,16 +90,16 @@ func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits an
 	return []anymail.Event{ev}, nil
 }
 
-// fetch gets a message as it was received or, where Resend does not have that or
-// it is larger than what may be fetched, puts it together from what the API
-// tells, without the contents that are too large.
+// fetch gets a message as it was received. If Resend no longer has that, or it is
+// larger than the limit, fetch composes the message from what the API says, without
+// the contents that are too large.
 func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limits) (m anymail.InboundMessage, err error) {
 	key, err := fetch.Key(ctx, a.config.APIKeys)
 	if err != nil {
 		return m, err
 	}
 	if strings.Trim(emailID, "0123456789abcdefABCDEF-") != "" || emailID == "" {
-		return m, fetch.ErrGone // it becomes a part of a URL, and is none that Resend has
+		return m, fetch.ErrGone // not an id of Resend, and it would be a part of a URL
 	}
 	header := http.Header{"Authorization": {"Bearer " + key}, "Accept": {"application/json"}}
 	base := "https://" + apiHost + "/emails/receiving/" + emailID
@@ -117,7 +117,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 		m = rawmime.Parse(raw, limits)
 	default:
 		if len(w.Attachments) > 0 {
-			// Of these the API tells everything but where to get them.
+			// The API says everything about these except where to get them.
 			var list struct {
 				Data []attachment `json:"data"`
 			}
@@ -138,7 +138,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	return m, nil
 }
 
-// fields makes a message of what Resend has parsed, but for its attachments.
+// fields makes a message from what Resend parsed, except for the attachments.
 func fields(w *message) anymail.InboundMessage {
 	m := anymail.InboundMessage{
 		From: inbound.Addresses(w.From), To: inbound.Addresses(w.To...), CC: inbound.Addresses(w.CC...),

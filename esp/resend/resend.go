@@ -1,9 +1,8 @@
 // Package resend is the adapter for Resend.
 //
-// Resend sends webhooks through Svix, which signs id, time and body with a
-// secret that each webhook has of its own
-// (https://resend.com/docs/webhooks/verify-webhooks-requests). For received mail
-// it posts a notification alone; the adapter fetches the message.
+// Resend sends webhooks through Svix, which signs id, time and body. Each webhook has
+// its own secret (https://resend.com/docs/webhooks/verify-webhooks-requests). For
+// received mail Resend posts only a notification; the adapter fetches the message.
 package resend
 
 import (
@@ -20,19 +19,17 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "resend"
 
-// Config is what the adapter has to know. Its zero value is fine for tracking
-// where the Dispatcher has a shared secret, but then nothing checks the
-// signatures.
+// Config configures the adapter. Its zero value works for tracking if the Dispatcher
+// has a shared secret, but then nothing checks the signatures.
 type Config struct {
 	// TrackingSecrets are the signing secrets ("whsec_...") of webhooks that
 	// post to the tracking endpoint. Any of them is accepted.
 	TrackingSecrets anymail.KeySource
-	// InboundSecrets are those of webhooks that post to the inbound endpoint.
-	// A webhook's secret is its own, so these are others.
+	// InboundSecrets are the signing secrets of webhooks that post to the
+	// inbound endpoint. Each webhook has its own.
 	InboundSecrets anymail.KeySource
-	// APIKeys holds the API key ("re_...", with full access) by which received
-	// messages are fetched, the first one if there are several. Without it
-	// there is no inbound endpoint.
+	// APIKeys are API keys ("re_...", with full access), the first of which
+	// fetches received messages. Without one there is no inbound endpoint.
 	APIKeys anymail.KeySource
 	// Client fetches received messages. It has a timeout of 30 seconds if nil.
 	Client *http.Client
@@ -48,9 +45,8 @@ type Adapter struct {
 	api    fetch.Getter
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a secret is not base64 or empty, or where inbound webhooks could be verified
-// but their messages not be fetched.
+// New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty or not
+// base64, or if InboundSecrets is set without APIKeys.
 func New(config Config) (*Adapter, error) {
 	if config.InboundSecrets != nil && config.APIKeys == nil {
 		return nil, anymail.Misconfigured("resend.Config.APIKeys", "inbound needs a key to fetch messages")
@@ -68,7 +64,7 @@ func New(config Config) (*Adapter, error) {
 
 func checkSecret(secret string) error {
 	if key, err := verify.DecodeWebhookSecret(secret); err != nil || len(key) == 0 {
-		return errors.New(`it is not "whsec_" and base64`)
+		return errors.New(`must be "whsec_" and base64`)
 	}
 	return nil
 }
@@ -76,8 +72,8 @@ func checkSecret(secret string) error {
 // ESP returns "resend".
 func (*Adapter) ESP() string { return ESP }
 
-// Endpoints returns tracking, and inbound if there is an API key. Either takes
-// what is for the other as well, since one webhook at Resend may post both.
+// Endpoints returns tracking, and inbound if there is an API key. Each accepts the
+// other's requests too, since one webhook at Resend may post both.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSecrets)}
 	if a.config.APIKeys != nil {
@@ -111,9 +107,9 @@ const (
 	standardPrefix = "Webhook-"
 )
 
-// prefix is that of the names of the signed headers: Svix's own or, as Svix's
-// libraries understand too, those of standardwebhooks.com. They are never mixed:
-// an id from headers that nobody signed could make an old event a new one.
+// prefix returns the prefix of the signed headers' names: Svix's own or, as Svix's
+// libraries accept too, that of standardwebhooks.com. The two are never mixed: an id
+// from unsigned headers could make an old event a new one.
 func prefix(p *anymail.Payload) string {
 	if p.Header.Get(svixPrefix+"Signature") == "" && p.Header.Get(standardPrefix+"Signature") != "" {
 		return standardPrefix
@@ -127,7 +123,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 		return nil, err
 	}
 	var id string
-	if len(elements) == 1 { // as Resend has it: the id is that of the whole request
+	if len(elements) == 1 { // as Resend posts it: the id is the request's
 		id = p.Header.Get(prefix(p) + "Id")
 		if a.config.APIKeys != nil && wire.StringMember(elements[0], "type") == receivedType {
 			return a.received(ctx, elements[0], id, p.Limits)

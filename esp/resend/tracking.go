@@ -15,7 +15,7 @@ import (
 type event struct {
 	Type      wire.Text         `json:"type"`
 	CreatedAt wire.RFC3339      `json:"created_at"`
-	Data      wire.Object[data] `json:"data"` // whose own created_at is that of the message
+	Data      wire.Object[data] `json:"data"` // its created_at is the message's
 }
 
 type data struct {
@@ -56,7 +56,7 @@ type visit struct {
 }
 
 // contact is the address of a contact or suppression. Events of inboxes have a
-// whole message under the same name, which is no recipient.
+// whole message under the same name, which is not a recipient.
 type contact string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -99,7 +99,7 @@ var types = map[wire.Text]wire.Outcome{
 	"email.sent":              {Type: anymail.EventSent},
 	"email.delivered":         {Type: anymail.EventDelivered},
 	"email.delivery_delayed":  {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
-	"email.delivered_delayed": {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // so once in the documentation
+	"email.delivered_delayed": {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // a spelling of the documentation
 	"email.bounced":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"email.suppressed":        notSent,
 	"email.failed":            {Type: anymail.EventFailed, Reason: anymail.RejectOther},
@@ -108,13 +108,13 @@ var types = map[wire.Text]wire.Outcome{
 	"email.clicked":           {Type: anymail.EventClicked},
 }
 
-// notSent is a message that was held back because of a suppression, for a
-// bounce, a complaint or by hand.
+// notSent is a message that was not sent because of a suppression, after a bounce,
+// after a complaint or by hand.
 var notSent = wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectBlocked}
 
-// bounceTypes and bounceSubTypes say more about a bounce. Resend's pages have
-// Temporary in one place and Transient in another. NoEmail says nothing about
-// the mailbox: the notice of the bounce did not name the recipient.
+// bounceTypes and bounceSubTypes refine a bounce. Resend's pages have Temporary in
+// one place and Transient in another. NoEmail says nothing about the mailbox: the
+// notice of the bounce did not name the recipient.
 // https://resend.com/docs/dashboard/emails/email-bounces
 var (
 	bounceTypes = map[string]wire.Outcome{
@@ -168,7 +168,7 @@ func fillBounce(b *bounce, ev *anymail.TrackingEvent) {
 	bounceTypes[b.Type].Apply(ev)
 	bounceSubTypes[b.SubType].Apply(ev)
 	if b.Type == "" && strings.Contains(b.Message, "suppressed sending") {
-		notSent.Apply(ev) // as long as there was nothing but a message
+		notSent.Apply(ev) // the form of older versions, which had only a message
 	}
 	ev.Description = b.Message
 	if len(b.Diagnostics) > 0 {
@@ -176,9 +176,9 @@ func fillBounce(b *bounce, ev *anymail.TrackingEvent) {
 	}
 }
 
-// recipient returns the one whose event it is. Of several, each has an event that
-// lists them all, so that only the answer of a receiving server can tell them
-// apart; where it does not, it is the first.
+// recipient returns the recipient whose event it is. Each of several recipients has
+// an event that lists all of them, so only the answer of a receiving server can
+// name the one; otherwise it is the first.
 func recipient(d *data) string {
 	if len(d.To) == 0 {
 		return ""
@@ -200,14 +200,14 @@ func bare(mailbox string) string {
 	return mailbox
 }
 
-// labels returns the tags and metadata of a message. Resend's tags are pairs;
-// senders who need plain tags, or other than string values, put them as JSON
-// into the headers X-Tags and X-Metadata.
+// labels returns the tags and metadata of a message. Resend's tags are pairs.
+// Senders that need plain tags, or values other than strings, put them as JSON into
+// the headers X-Tags and X-Metadata.
 func labels(d *data) (plain []string, pairs anymail.Metadata) {
 	pairs = anymail.Metadata(d.Tags)
 	if text := d.Headers.Message().Get("X-Tags"); text != "" {
 		var list wire.Strings
-		_ = wire.Unmarshal([]byte(text), &list) // what is no JSON is still in Raw
+		_ = wire.Unmarshal([]byte(text), &list) // invalid JSON is still in Raw
 		plain = list
 	}
 	var more wire.Metadata

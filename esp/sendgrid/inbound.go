@@ -11,7 +11,7 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// attachmentInfo is what attachment-info tells of a file.
+// attachmentInfo is what attachment-info says about a file.
 type attachmentInfo struct {
 	Filename  string `json:"filename"`
 	Name      string `json:"name"`
@@ -55,8 +55,8 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	return []anymail.Event{ev}, nil
 }
 
-// fromFields makes the message of the parts that SendGrid took it apart into.
-// The fields of text are in the charsets that the message had them in.
+// fromFields makes the message from the parts that SendGrid parsed. The fields of
+// text are in the charsets of the message.
 func fromFields(form *anymail.Form) anymail.InboundMessage {
 	charsets := map[string]string{}
 	for name, charset := range wire.Members(form.Fields.Bytes("charsets")) {
@@ -69,7 +69,7 @@ func fromFields(form *anymail.Form) anymail.InboundMessage {
 	}
 	m := anymail.InboundMessage{Text: text("text"), HTML: text("html")}
 	inbound.SetHeaders(&m, inbound.ParseHeaders(form.Fields.Bytes("headers")))
-	if len(m.Headers) == 0 { // otherwise they know better
+	if len(m.Headers) == 0 { // otherwise they are the better source
 		m.From, m.To, m.CC = inbound.Addresses(text("from")), inbound.Addresses(text("to")), inbound.Addresses(text("cc"))
 		m.Subject = text("subject")
 	}
@@ -96,7 +96,7 @@ func fromFields(form *anymail.Form) anymail.InboundMessage {
 	return m
 }
 
-// dkim reads "{@example.org : pass, @example.com : fail}", or "none". One good
+// dkim reads "{@example.org : pass, @example.com : fail}", or "none". One valid
 // signature is enough.
 func dkim(text string) string {
 	result := ""

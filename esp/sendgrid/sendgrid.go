@@ -1,10 +1,10 @@
 // Package sendgrid is the adapter for Twilio SendGrid.
 //
-// SendGrid signs event webhooks with ECDSA over the time and the raw body, if
-// told to (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features),
+// SendGrid can sign event webhooks with ECDSA over the time and the raw body
+// (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features),
 // and Inbound Parse under a security policy
 // (https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks).
-// Both can send an OAuth token besides.
+// Both can send an OAuth token in addition.
 package sendgrid
 
 import (
@@ -21,29 +21,29 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "sendgrid"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret, but then nothing checks signatures.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret, but then nothing checks signatures.
 type Config struct {
 	// VerificationKeys are the public keys of signed event webhooks, as
 	// SendGrid shows them (base64 DER) or in PEM.
 	VerificationKeys anymail.KeySource
-	// CheckToken, if set, is asked about the OAuth access token that event
-	// webhooks must carry then, in addition to the signature if there are keys.
+	// CheckToken, if set, checks the OAuth access token of event webhooks. A
+	// request needs it in addition to the signature if there are keys.
 	// The token and the shared secret use the same header, so an endpoint has
 	// one or the other: give [anymail.WithoutSharedSecret] to Register if the
 	// Dispatcher has a secret.
 	CheckToken verify.TokenCheck
 
-	// InboundKeys and InboundCheckToken are the same for Inbound Parse, where
-	// the security policy of the parse setting has the key.
+	// InboundKeys and InboundCheckToken are the same for Inbound Parse. The
+	// security policy of the parse setting has the key.
 	InboundKeys       anymail.KeySource
 	InboundCheckToken verify.TokenCheck
 
-	// MessageIDFrom is the name of a custom argument that is taken for the
-	// message id where an event has it. Without it the id is the one that the
-	// send API returns in X-Message-Id, which all recipients of one call share.
-	// Senders that give each message an id of its own put it there:
-	// django-anymail as "anymail_id".
+	// MessageIDFrom is the name of a custom argument that is used as the message
+	// id of an event that has it. Otherwise the id is the one that the send API
+	// returns in X-Message-Id, which all recipients of one call share. Senders
+	// that give each message its own id put it into such an argument:
+	// django-anymail into "anymail_id".
 	MessageIDFrom string
 }
 
@@ -52,8 +52,8 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter. It returns an error that is [anymail.ErrConfig] where
-// a key is not a public key for ECDSA.
+// New returns an adapter. It returns [anymail.ErrConfig] if a key is not a public key
+// for ECDSA.
 func New(config Config) (*Adapter, error) {
 	err := errors.Join(
 		verify.CheckKeys(config.VerificationKeys, "sendgrid.Config.VerificationKeys", checkKey),
@@ -71,7 +71,7 @@ func checkKey(text string) error {
 		return err
 	}
 	if _, ok := key.(*ecdsa.PublicKey); !ok {
-		return errors.New("it is not a key for ECDSA")
+		return errors.New("must be a key for ECDSA")
 	}
 	return nil
 }
@@ -79,11 +79,11 @@ func checkKey(text string) error {
 // ESP returns "sendgrid".
 func (*Adapter) ESP() string { return ESP }
 
-// Whether each retry is signed anew is not documented. So what was done and comes
-// again with the same signature is answered with 200, lest it come again and
-// again, and the windows have room for the last retry: events come for a day
+// SendGrid does not document whether it signs each retry anew. So a redelivery of
+// completed events with the same signature is answered with 200, which ends the
+// retries, and the windows have room for the last retry: one day for events
 // (https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook),
-// messages for three.
+// three for messages.
 const (
 	trackingWindow = 25 * time.Hour
 	inboundWindow  = 73 * time.Hour
@@ -105,10 +105,10 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Parser:       anymail.ParserFunc(parseInbound),
 		ContentTypes: []string{"multipart/form-data", "application/x-www-form-urlencoded"},
 		Window:       inboundWindow,
-		MaxBody:      48 << 20, // 30 MB of message, in whatever encoding
+		MaxBody:      48 << 20, // 30 MB of message, in any encoding
 
 		RepeatsSignature: true,
-		// A message is dropped at once after a 4xx, and nobody is told.
+		// After a 4xx SendGrid drops the message, without a notification.
 		// https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic
 		MapStatus: esp.ReplaceClientErrors(http.StatusServiceUnavailable),
 	}}

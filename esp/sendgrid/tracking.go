@@ -11,8 +11,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// event is an element of the array that the event webhook posts. Custom
-// arguments are among its members.
+// event is an element of the array that the event webhook posts. Custom arguments
+// are members of it too.
 // https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 type event struct {
 	Event          string       `json:"event"`
@@ -26,7 +26,7 @@ type event struct {
 	Classification wire.Text    `json:"bounce_classification"`
 	Reason         wire.Text    `json:"reason"`
 	Response       wire.Text    `json:"response"`
-	Status         wire.Text    `json:"status"` // an enhanced code, not one of HTTP as documented
+	Status         wire.Text    `json:"status"` // an enhanced code; the documentation has an HTTP status
 	Attempt        wire.Text    `json:"attempt"`
 	GroupID        wire.Text    `json:"asm_group_id"`
 	URL            wire.Text    `json:"url"`
@@ -48,13 +48,13 @@ func (w *event) Other(name string, value []byte) {
 	w.arguments[name] = wire.Any(value)
 }
 
-// eventType says what an event means, and which of its fields.
+// eventType is what an event and some of its fields mean.
 type eventType struct {
 	wire.Outcome
-	// reader: user agent and address are those of who reads the message. In
-	// the other events the address is SendGrid's own.
+	// reader: user agent and address are the reader's. In the other events the
+	// address is SendGrid's own.
 	reader bool
-	// recurs: the same may happen again within a second.
+	// recurs: the same may happen twice within a second.
 	recurs bool
 }
 
@@ -73,15 +73,15 @@ var eventTypes = map[string]eventType{
 	"group_resubscribe": {Outcome: wire.Outcome{Type: anymail.EventSubscribed}, reader: true},
 }
 
-// bounceTypes are the types of a bounce. A block is meant to be temporary, but
-// SendGrid does not try again.
+// bounceTypes are the types of a bounce. SendGrid calls a block temporary, but does
+// not retry.
 var bounceTypes = map[wire.Text]wire.Outcome{
 	"bounce":  {Reason: anymail.RejectBounced},
 	"blocked": {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"expired": {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},
 }
 
-// classifications refine a bounce. "Unclassified" says nothing.
+// classifications refine a bounce. "Unclassified" adds nothing.
 // https://www.twilio.com/docs/sendgrid/api-reference/bounces-api/retrieve-bounces-by-specific-classification
 var classifications = map[string]wire.Outcome{
 	"invalid address":              {Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
@@ -103,8 +103,8 @@ var dropReasons = map[string]anymail.RejectReason{
 	"invalid":                anymail.RejectInvalid,
 }
 
-// otherMembers are the ones that SendGrid has besides the fields of event; all
-// that are left are custom arguments of the sender's.
+// otherMembers are SendGrid's members in addition to the fields of event. All the
+// others are custom arguments of the sender.
 var otherMembers = setOf(
 	"campaign_id", "campaign_version", "cert_err", "domain", "from", "ip_pool", "marketing_campaign_id", "marketing_campaign_name",
 	"marketing_campaign_split_id", "marketing_campaign_version", "mc_auto_id", "mc_auto_name", "mc_pod_id", "mc_stats", "newsletter",
@@ -132,7 +132,7 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 	switch w.Event {
 	case "delivered":
 		ev.MTAResponse = w.Response.String()
-	case "deferred": // documented as reason, sent as response
+	case "deferred": // "reason" in the documentation, "response" on the wire
 		answer(w, ev, cmp.Or(w.Response, w.Reason))
 	case "bounce":
 		answer(w, ev, w.Reason)
@@ -169,10 +169,11 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 		}
 	}
 	if known && !typ.recurs && (w.MessageID != "" || w.SMTPID != "") {
-		// sg_event_id is documented as the id to tell duplicates by, but events
-		// came again that were alike in everything but that:
+		// sg_event_id is documented as the id to find duplicates by, but events
+		// were redelivered that differed in it alone:
 		// https://github.com/sendgrid/sendgrid-nodejs/issues/1435.
-		// So what can happen to a message once only has a key of its content.
+		// So an event that can happen to a message only once has a key made of
+		// its content.
 		var seconds [20]byte
 		ev.Key = anymail.EventKey(ESP, w.Event, w.Email, string(strconv.AppendInt(seconds[:0], w.Timestamp.Unix(), 10)),
 			w.MessageID.String(), w.SMTPID.String(), w.Type.String(), w.Attempt.String(), w.GroupID.String(),
@@ -180,7 +181,7 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 	}
 }
 
-// answer sets what the receiving server answered.
+// answer fills in what the receiving server answered.
 func answer(w *event, ev *anymail.TrackingEvent, text wire.Text) {
 	if text != "" {
 		wire.Answer(ev, text.String())
@@ -212,10 +213,10 @@ func dropped(w *event, ev *anymail.TrackingEvent) {
 	}
 }
 
-// messageID is what the send API returned in X-Message-Id: sg_message_id up to
-// the first dot, after which come the servers that the message went through.
-// Bounces that come back later as a message have smtp-id alone, the Message-ID
-// header, which begins with the same id unless the sender set another one.
+// messageID returns what the send API returned in X-Message-Id: sg_message_id up to
+// the first dot, which the servers follow that the message went through. A bounce
+// that arrives later as a message has only smtp-id, the Message-ID header, which
+// begins with the same id unless the sender set another one.
 func (w *event) messageID() string {
 	if id := w.MessageID.String(); id != "" {
 		head, _, _ := strings.Cut(id, ".")

@@ -17,12 +17,12 @@ type message struct {
 	Recipient wire.Text `json:"rcpt_to"`
 	Content   struct {
 		MIME   wire.Text `json:"email_rfc822"`
-		Base64 bool      `json:"email_rfc822_is_base64"` // where MIME is not UTF-8
+		Base64 bool      `json:"email_rfc822_is_base64"` // if MIME is not UTF-8
 	} `json:"content"`
 }
 
-// received makes the event of a received message: one that failed where there
-// is no message in it, and an unknown one where it cannot be decoded.
+// received makes the event of a received message: inbound_failed if there is no
+// message in it, and unknown if it cannot decode the message.
 func received(c classed, limits anymail.Limits) anymail.Event {
 	var w message
 	if err := wire.Unmarshal(c.value, &w); err != nil {

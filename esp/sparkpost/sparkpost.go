@@ -1,8 +1,7 @@
 // Package sparkpost is the adapter for SparkPost, now Bird Email.
 //
-// SparkPost signs nothing. Its webhooks prove themselves by what they can carry
-// besides credentials in the URL: a token, a header of the user's choice, or an
-// OAuth 2.0 access token
+// SparkPost signs nothing. In addition to credentials in the URL, its webhooks can
+// have a token, a custom header, or an OAuth 2.0 access token
 // (https://support.sparkpost.com/docs/tech-resources/webhook-authentication).
 package sparkpost
 
@@ -16,20 +15,19 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "sparkpost"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret.
 type Config struct {
-	// Events and Relay say how event webhooks and relay webhooks prove
-	// themselves.
+	// Events and Relay are how event webhooks and relay webhooks authenticate.
 	Events, Relay Auth
 	// InitialOpens makes initial_open and amp_initial_open events
 	// [anymail.EventOpened]. By default they are [anymail.EventUnknown],
-	// because for most messages there is an open event as well.
+	// because most messages have an open event too.
 	InitialOpens bool
 }
 
-// Auth is how a webhook proves itself. Any of what is set is enough; what is
-// set nowhere is left to the Dispatcher's shared secret.
+// Auth is how a webhook authenticates. Any one of the proofs that are set is enough.
+// If none is set, only the Dispatcher's shared secret protects the webhook.
 type Auth struct {
 	// Tokens are the values of X-MessageSystems-Webhook-Token: auth_token at
 	// SparkPost.
@@ -39,12 +37,11 @@ type Auth struct {
 	HeaderName   string
 	HeaderValues anymail.KeySource
 	// BearerTokens are access tokens that the user's own token endpoint gives
-	// to SparkPost: OAuth 2.0 there. The token and the shared secret use the
+	// to SparkPost (OAuth 2.0). The token and the shared secret use the
 	// same header, so an endpoint has one or the other: give
 	// [anymail.WithoutSharedSecret] to Register if the Dispatcher has a secret.
 	BearerTokens anymail.KeySource
-	// CheckBearer, if set, is asked about access tokens that are not known
-	// beforehand.
+	// CheckBearer, if set, checks access tokens that are not known beforehand.
 	CheckBearer verify.TokenCheck
 }
 
@@ -53,8 +50,8 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter, or an error that is [anymail.ErrConfig] where a token
-// or value is empty, or HeaderName is missing beside HeaderValues.
+// New returns an adapter. It returns [anymail.ErrConfig] if a token or value is
+// empty, or if one of HeaderName and HeaderValues is set without the other.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
 		config.Events.check("sparkpost.Config.Events"),
@@ -69,7 +66,7 @@ func New(config Config) (*Adapter, error) {
 func (*Adapter) ESP() string { return ESP }
 
 // Endpoints returns tracking, for event webhooks, and inbound, for relay
-// webhooks. Both parse what belongs to either.
+// webhooks. Each accepts the other's requests too.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{{
 		Path:         "tracking",
@@ -96,7 +93,7 @@ func (a Auth) check(setting string) error {
 	)
 }
 
-// verifier is nil where nothing is set.
+// verifier returns nil if nothing is set.
 func (a Auth) verifier() anymail.Verifier {
 	var either []anymail.Verifier
 	if a.Tokens != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// record is any event of an event webhook. Numbers come as strings.
+// record is any event of an event webhook. Numbers are strings.
 // https://support.sparkpost.com/docs/tech-resources/webhook-event-reference
 type record struct {
 	Type         wire.Text `json:"type"`
@@ -34,7 +34,7 @@ type record struct {
 		Proxy      *bool `json:"is_proxy"`
 		Prefetched *bool `json:"is_prefetched"`
 	}] `json:"user_agent_parsed"`
-	IP  wire.Text `json:"ip_address"` // the visitor's, or in message events the receiving server's
+	IP  wire.Text `json:"ip_address"` // the visitor's; in message events the receiving server's
 	Geo wire.Object[struct {
 		Country wire.Text `json:"country"`
 		Region  wire.Text `json:"region"`
@@ -82,7 +82,7 @@ var types = map[wire.Text]wire.Outcome{
 	"link_unsubscribe": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 }
 
-// bounceClasses say why a message bounced or was rejected, or that it was not.
+// bounceClasses are why a message bounced or was rejected, or what else a reply is.
 // https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
 var bounceClasses = map[wire.Text]wire.Outcome{
 	"1":   {Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined}, // undetermined
@@ -92,7 +92,7 @@ var bounceClasses = map[wire.Text]wire.Outcome{
 	"22":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // mailbox full
 	"23":  {Reason: anymail.RejectOther, Category: anymail.BounceSoft},           // too large
 	"24":  {Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft},        // timeout
-	"25":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},          // SparkPost's policies, suppressions too
+	"25":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},          // SparkPost's policies, including suppressions
 	"26":  {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},          // suppressed by Smart Send; not on that page
 	"30":  {Reason: anymail.RejectBounced, Category: anymail.BounceHard},         // generic, no such recipient
 	"40":  {Reason: anymail.RejectBounced, Category: anymail.BounceSoft},         // generic
@@ -136,7 +136,7 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 	return events, nil
 }
 
-// classed is what an element of a batch holds: {"msys": {name: value}}.
+// classed is an event of an element of a batch: {"msys": {name: value}}.
 type classed struct {
 	relay      bool // it is a received message
 	value, raw []byte
@@ -145,8 +145,8 @@ type classed struct {
 // maxClasses bounds how many events an element may hold. In practice it is one.
 const maxClasses = 32
 
-// appendClasses appends what an element holds: nothing, where SparkPost only
-// tries the URL, or else one event. What is none has no value.
+// appendClasses appends the events of an element: none if SparkPost only tries the
+// URL, or else one. An element that is not an event is appended without a value.
 func appendClasses(list []classed, element []byte) []classed {
 	msys := wire.Member(element, "msys")
 	if len(msys) == 0 || msys[0] != '{' {
@@ -202,8 +202,8 @@ func (a *Adapter) fill(r *record, ev *anymail.TrackingEvent) {
 	}
 }
 
-// automated is Yes where SparkPost says so in one way or the other, and No only
-// where it denies both.
+// automated is Yes if SparkPost says so in one of two ways, and No only if it denies
+// both.
 func automated(proxy, prefetched *bool) anymail.Tri {
 	yes := func(b *bool) bool { return b != nil && *b }
 	switch {

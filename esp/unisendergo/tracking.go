@@ -12,8 +12,8 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// callback is what Unisender Go posts: with single_event one event, otherwise
-// up to 100. https://docs.unione.io/en/web-api-ref#callback-format
+// callback is what Unisender Go posts: one event with single_event, otherwise up to
+// 100. https://docs.unione.io/en/web-api-ref#callback-format
 type callback struct {
 	EventsByUser []jsontext.Value `json:"events_by_user"`
 }
@@ -31,11 +31,11 @@ type event struct {
 		Metadata wire.Metadata             `json:"metadata"`
 		Email    string                    `json:"email"`
 		Status   string                    `json:"status"`
-		Time     wire.RFC3339              `json:"event_time"` // UTC, without saying so
+		Time     wire.RFC3339              `json:"event_time"` // UTC, without a zone
 		URL      string                    `json:"url"`
 		Delivery wire.Object[deliveryInfo] `json:"delivery_info"`
 
-		// Of a spam block, which is about a domain and no message.
+		// For a spam block, which is about a domain and not about a message.
 		BlockTime    wire.RFC3339 `json:"block_time"`
 		BlockType    string       `json:"block_type"`
 		Domain       string       `json:"domain"`
@@ -63,15 +63,15 @@ var statuses = map[string]wire.Outcome{
 	"clicked":      {Type: anymail.EventClicked},
 	"unsubscribed": {Type: anymail.EventUnsubscribed, Reason: anymail.RejectUnsubscribed},
 	"subscribed":   {Type: anymail.EventSubscribed},
-	"soft_bounced": {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // it tries on for one or two days
+	"soft_bounced": {Type: anymail.EventDeferred, Category: anymail.BounceSoft}, // Unisender Go retries for one or two days
 	"hard_bounced": {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
 	"spam":         {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 }
 
-// deliveryStatuses say why a message bounced. The types are those of a
-// hard_bounced that was never sent; where it says that it will be tried again, it
-// was, in vain. The list is documented as not complete, and some meanings are to
-// be found at the older Unisender alone.
+// deliveryStatuses are why a message bounced. A type is that of a hard_bounced
+// message that was never sent. A hard_bounced status that announces a retry means
+// that the retries failed. The list is documented as incomplete, and only the older
+// Unisender explains some of the statuses.
 // https://docs.unione.io/en/email-statuses
 // https://docs.unione.io/en/web-api-ref#callback-format
 // https://www.unisender.com/en/support/api/messages/check-email/
@@ -100,7 +100,7 @@ var deliveryStatuses = map[string]wire.Outcome{
 	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
 	"err_unsubscribed":          {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
 	"err_unreachable":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
-	"err_not_available":         {Type: anymail.EventRejected, Reason: anymail.RejectBounced}, // for some days, err_unreachable for good
+	"err_not_available":         {Type: anymail.EventRejected, Reason: anymail.RejectBounced}, // for some days; err_unreachable is permanent
 	"err_skip_letter":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	"skip_dup_unreachable":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
@@ -145,9 +145,9 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 	return events, nil
 }
 
-// canonicalSum identifies an event that has no id: by its content, in whichever
-// order and with whichever escapes it comes, and without what changes in the
-// body around it with every attempt (auth, retry_count).
+// canonicalSum identifies an event, which has no id, by its content, whatever its
+// order and escapes. It leaves out the body around the event, which changes with
+// every attempt (auth, retry_count).
 func canonicalSum(raw []byte) []byte {
 	canonical := jsontext.Value(bytes.Clone(raw))
 	if canonical.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
@@ -179,7 +179,7 @@ func (a *Adapter) fill(e *event, ev *anymail.TrackingEvent) {
 	}
 	ev.Recipient = d.Email
 	ev.Metadata = d.Metadata.Event()
-	if ev.Type == anymail.EventClicked { // documented for opened as well, where nothing was followed
+	if ev.Type == anymail.EventClicked { // documented for opened too, where no link was followed
 		ev.ClickURL = d.URL
 	}
 	if info.Response != "" {
@@ -193,7 +193,7 @@ func (a *Adapter) fill(e *event, ev *anymail.TrackingEvent) {
 	}
 }
 
-// explain says of a bounce what its delivery status tells.
+// explain fills in what the delivery status says about a bounce.
 func explain(ev *anymail.TrackingEvent, status string) {
 	why, known := deliveryStatuses[status]
 	switch {

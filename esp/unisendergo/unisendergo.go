@@ -1,7 +1,7 @@
-// Package unisendergo is the adapter for Unisender Go, which is sold as UniOne
-// as well.
+// Package unisendergo is the adapter for Unisender Go, which is also sold as
+// UniOne.
 //
-// A call carries in its body an MD5 over the body and the API key
+// The body of a request has an MD5 over the body and the API key
 // (https://docs.unione.io/en/web-api-ref#callback-format).
 package unisendergo
 
@@ -21,17 +21,16 @@ import (
 // ESP is the canonical name of the adapter.
 const ESP = "unisendergo"
 
-// Config is what the adapter has to know. Its zero value is fine where the
-// Dispatcher has a shared secret, but then nothing checks the signature.
+// Config configures the adapter. Its zero value works if the Dispatcher has a
+// shared secret, but then nothing checks the signature.
 type Config struct {
 	// APIKeys are the API keys, as Unisender Go shows them, of the user or the
 	// project whose webhook it is. Any of them is accepted.
 	APIKeys anymail.KeySource
-	// MessageIDFrom is the name of a metadata value that is taken for the
-	// message id where a message has it. Without it the id is the job_id,
-	// which all recipients of one send call share. Senders that give each
-	// recipient an id of its own put it into metadata: django-anymail as
-	// "anymail_id".
+	// MessageIDFrom is the name of a metadata value that is used as the message
+	// id of a message that has it. Otherwise the id is the job_id, which all
+	// recipients of one send call share. Senders that give each recipient an id
+	// put it into metadata: django-anymail into "anymail_id".
 	MessageIDFrom string
 }
 
@@ -48,14 +47,14 @@ func New(config Config) (*Adapter, error) {
 // ESP returns "unisendergo".
 func (*Adapter) ESP() string { return ESP }
 
-// Endpoints returns tracking; there is no inbound at Unisender Go.
+// Endpoints returns tracking; Unisender Go has no inbound mail.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:   "tracking",
 		Parser: anymail.ParserFunc(a.parse),
-		// Unisender Go tries the URL when a webhook is set.
+		// Unisender Go tests the URL when a webhook is set.
 		Probes: []string{"GET"},
-		// It signs no time, repeats what was not answered within 3 seconds, and
+		// It signs no time, retries if there is no answer within 3 seconds, and
 		// stops a webhook at which ten events failed for a day.
 		RepeatsSignature: true,
 	}
@@ -71,8 +70,8 @@ var (
 )
 
 // claims reads the member "auth" of the body: the MD5 of the whole text, in
-// which the value of "auth" is the API key. It works on the text as it came,
-// since nothing else has the sender's escapes, spaces and order of keys.
+// which the value of "auth" is the API key. It uses the original text, because
+// only that has the sender's escapes, spaces and order of keys.
 func claims(p *anymail.Payload) ([]verify.Claim, error) {
 	body, err := text(p)
 	if err != nil {
@@ -127,7 +126,7 @@ func findAuth(body []byte) (from, to int, err error) {
 }
 
 // text returns the JSON text of the body, which the format json_post_gzip
-// compresses. Where that was said in Content-Encoding, it is undone already.
+// compresses. If Content-Encoding says so, the body is decompressed already.
 func text(p *anymail.Payload) ([]byte, error) {
 	if !bytes.HasPrefix(p.Body, []byte{0x1f, 0x8b}) {
 		return p.Body, nil

@@ -44,7 +44,7 @@ var mutations = []mutation{
 	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`o.addr = peer.Addr().Unmap().WithZone("")`, `o.addr = peer.Addr()`}},
 	{test: "TestAllowedAddresses", file: "options.go", edits: []string{`if !p.IsValid() || p.Addr().Is4In6() {`, `if false {`}},
 	{test: "TestUnixSocket", file: "guard.go", edits: []string{`return o // a Unix socket`, `o.addr, o.https = netip.IPv6Loopback(), true; return o // a Unix socket`}},
-	{pkg: "internal/prefixes", test: "TestPublished", file: "esp/resend/addresses.go", edits: []string{`2600:1f24:64:8000::/52`, `2600:1f24:64::/40`}},
+	{pkg: "esp", test: "TestPublishedAddresses", file: "esp/resend/addresses.go", edits: []string{`2600:1f24:64:8000::/52`, `2600:1f24:64::/40`}},
 
 	// shared secret
 	{test: "TestRegisterRefuses", file: "anymail.go", edits: []string{`case e.Verifier == nil && s.secrets == nil && !s.insecure:`, `case false:`}},

@@ -16,7 +16,7 @@ import (
 // order.
 func TestList(t *testing.T) {
 	var want, got [][2]string
-	for _, e := range all.List() {
+	for _, e := range all.Specs() {
 		want = append(want, [2]string{e.Name, e.Title})
 	}
 	for _, sim := range allsim.List() {

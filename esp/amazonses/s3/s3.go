@@ -1,9 +1,9 @@
 // Package s3 gets messages that Amazon SES has received and stored in S3, for
 // the adapter of Amazon SES, by the AWS SDK.
 //
-// The AWS identity that it runs as needs the permission s3:GetObject for the
-// bucket, and s3:ListBucket lest S3 answer "access denied" for objects that do
-// not exist.
+// The AWS identity of the program needs the permission s3:GetObject for the
+// bucket, and s3:ListBucket: without it S3 answers "access denied" for objects
+// that do not exist.
 package s3
 
 import (
@@ -20,9 +20,9 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses"
 )
 
-// ErrEncrypted is what a receipt rule has encrypted before it stored it, so
-// that S3 cannot decrypt it. It takes a [Client] that can, such as the Amazon
-// S3 Encryption Client, or a rule that leaves encryption to S3.
+// ErrEncrypted is about a message that a receipt rule encrypted before it stored
+// it, so that S3 cannot decrypt it. Use a [Client] that can, such as the Amazon S3
+// Encryption Client, or a rule that leaves encryption to S3.
 //
 // Source: https://docs.aws.amazon.com/ses/latest/dg/receiving-email-action-s3.html
 var ErrEncrypted = errors.New("the object is encrypted on the client side")
@@ -32,14 +32,14 @@ type Client interface {
 	GetObject(context.Context, *awss3.GetObjectInput, ...func(*awss3.Options)) (*awss3.GetObjectOutput, error)
 }
 
-// Getter gets objects from S3, or from what is compatible with it.
+// Getter gets objects from S3, or from a compatible service.
 type Getter struct {
 	client Client
 }
 
 var _ amazonses.ObjectGetter = (*Getter)(nil)
 
-// New returns a Getter with a client of its own.
+// New returns a Getter with its own client.
 func New(config aws.Config, options ...func(*awss3.Options)) *Getter {
 	return NewWithClient(awss3.NewFromConfig(config, options...))
 }
@@ -47,9 +47,9 @@ func New(config aws.Config, options ...func(*awss3.Options)) *Getter {
 // NewWithClient returns a Getter that uses client.
 func NewWithClient(client Client) *Getter { return &Getter{client} }
 
-// GetObject implements [amazonses.ObjectGetter]. Besides what that says, it
-// returns an error that is [ErrEncrypted], unless the client is not the SDK's
-// own and so may have decrypted the object.
+// GetObject implements [amazonses.ObjectGetter]. It also returns [ErrEncrypted] if
+// the object is encrypted and the client is the SDK's own; another client may have
+// decrypted it.
 func (g *Getter) GetObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
 	object, err := g.client.GetObject(ctx, &awss3.GetObjectInput{Bucket: &bucket, Key: &key})
 	var missing *types.NoSuchKey
@@ -66,8 +66,8 @@ func (g *Getter) GetObject(ctx context.Context, bucket, key string) (io.ReadClos
 	return object.Body, nil
 }
 
-// encrypted looks for the key that the encryption client of SES puts into the
-// object's metadata, encrypted itself.
+// encrypted reports whether the object's metadata has the (encrypted) key that
+// SES's encryption client puts there.
 func encrypted(metadata map[string]string) bool {
 	_, v1 := metadata["x-amz-key"]
 	_, v2 := metadata["x-amz-key-v2"]

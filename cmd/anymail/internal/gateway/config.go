@@ -19,6 +19,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/verify"
 )
@@ -202,8 +203,8 @@ func (c *Config) complete() {
 		}
 	}
 	if c.Adapters == nil {
-		for _, esp := range all.List() {
-			c.Adapters = append(c.Adapters, Adapter{ESP: esp.Name})
+		for _, spec := range all.Specs() {
+			c.Adapters = append(c.Adapters, Adapter{ESP: spec.Name})
 		}
 		c.WantsSecret = len(c.SharedSecrets) == 0
 	}
@@ -302,7 +303,7 @@ func (c *Config) checkAdapters(fail fail) {
 	for i, a := range c.Adapters {
 		key := fmt.Sprintf("adapters[%d]", i)
 		checkSecrets(fail, key+".shared_secrets", a.SharedSecrets)
-		esp, known := all.Find(a.ESP)
+		spec, known := all.Find(a.ESP)
 		if a.ESP == "" {
 			fail(key+".esp", "is missing")
 			continue
@@ -316,7 +317,7 @@ func (c *Config) checkAdapters(fail fail) {
 			fail(key+".name", "%q is taken by adapters[%d]", a.Name, before)
 		}
 		names[route] = i
-		if _, err := esp.New(a.Settings); err != nil {
+		if _, err := spec.Adapter(esp.Values{Settings: a.Settings}); err != nil {
 			fail(key+".settings", "%v", err)
 		}
 	}
@@ -459,8 +460,8 @@ func checkSecrets(fail fail, key string, secrets []string) {
 
 func espNames() []string {
 	var names []string
-	for _, esp := range all.List() {
-		names = append(names, esp.Name)
+	for _, spec := range all.Specs() {
+		names = append(names, spec.Name)
 	}
 	return names
 }

@@ -327,7 +327,7 @@ func (d *decoder) leaf(key string, node *yaml.Node, to reflect.Value) {
 	}
 }
 
-// settings reads those of an adapter: names that [all.ESP] knows, with one text
+// settings reads those of an adapter: names that the ESP has, with one text
 // or several, or a file that has them.
 func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 	if node.Kind != yaml.MappingNode {

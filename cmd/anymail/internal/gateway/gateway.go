@@ -22,6 +22,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/server"
 )
@@ -166,11 +167,11 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 }
 
 func (a *Adapter) adapter() (anymail.Adapter, error) {
-	esp, ok := all.Find(a.ESP)
+	spec, ok := all.Find(a.ESP)
 	if !ok {
 		return nil, fmt.Errorf("%w: there is no ESP %q", anymail.ErrConfig, a.ESP)
 	}
-	return esp.New(a.Settings)
+	return spec.Adapter(esp.Values{Settings: a.Settings})
 }
 
 func (a *Adapter) options() []anymail.Option {

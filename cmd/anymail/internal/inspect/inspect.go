@@ -20,18 +20,18 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
-	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/trace"
 	"github.com/goanymail/anymail/simulator"
 )
 
 // Options say with what to check.
 type Options struct {
-	ESP       all.ESP
+	ESP       esp.Spec
 	Simulator *simulator.Simulator // of the ESP, knows the parts of a request
 	Endpoint  *string              // nil to find it out
 	Secrets   []string             // "user:password"
-	Settings  map[string][]string  // of the ESP, as package all has them
+	Settings  map[string][]string  // of the ESP
 	Keys      []string             // for whichever setting has the keys of the endpoint
 	// URL is the one that the ESP calls, if not the captured one.
 	URL string
@@ -104,7 +104,9 @@ func (in *inspector) note(format string, args ...any) {
 
 // adapter makes the ESP's adapter of settings.
 func (in *inspector) adapter(settings map[string][]string) (anymail.Adapter, error) {
-	return in.ESP.New(settings, all.WithClient(&http.Client{Transport: in.gate}), all.WithLogger(slog.New(slog.DiscardHandler)))
+	return in.ESP.Adapter(esp.Values{
+		Settings: settings, Client: &http.Client{Transport: in.gate}, Logger: slog.New(slog.DiscardHandler),
+	})
 }
 
 // findEndpoint finds the endpoint that the request is for, with its keys.
@@ -190,7 +192,7 @@ func (in *inspector) opens(path string) string {
 		if in.Settings[s.Name] != nil || !s.Secret {
 			continue
 		}
-		if adapter, err := in.ESP.New(with(in.Settings, s.Name, "none")); err == nil && plain(find(adapter, path).Path) == plain(path) {
+		if adapter, err := in.adapter(with(in.Settings, s.Name, "none")); err == nil && plain(find(adapter, path).Path) == plain(path) {
 			return s.Name
 		}
 	}
@@ -228,9 +230,9 @@ func (in *inspector) keyNames(path string) []string {
 // KeySettings are the names of an ESP's settings that hold what requests to an
 // endpoint are verified with, the usual one first: those with which there is a
 // verifier.
-func KeySettings(esp all.ESP, sim *simulator.Simulator, path string) []string {
+func KeySettings(spec esp.Spec, sim *simulator.Simulator, path string) []string {
 	verified := func(settings map[string][]string) (bool, error) {
-		adapter, err := esp.New(settings)
+		adapter, err := spec.Adapter(esp.Values{Settings: settings})
 		if err != nil {
 			return false, err
 		}
@@ -247,14 +249,14 @@ func KeySettings(esp all.ESP, sim *simulator.Simulator, path string) []string {
 		}
 	}
 	others := map[string][]string{} // what a setting may need besides
-	for _, s := range esp.Settings {
+	for _, s := range spec.Settings {
 		settings := map[string][]string{s.Name: {probe}}
 		if ok, err := verified(settings); err == nil && !ok && s.Secret && strings.HasPrefix(s.Name, "api_") {
 			others[s.Name] = []string{probe}
 		}
 	}
 	var names []string
-	for _, s := range esp.Settings {
+	for _, s := range spec.Settings {
 		settings := maps.Clone(others)
 		settings[s.Name] = []string{probe}
 		if ok, err := verified(settings); ok && err == nil {

@@ -1,11 +1,11 @@
-// Package prefixes makes address lists of constants.
-package prefixes
+package esp
 
 import "net/netip"
 
-// Of returns addresses and prefixes in their usual notation as prefixes. It
-// leaves out what is neither, which the tests of those who call it would show.
-func Of(texts ...string) []netip.Prefix {
+// Prefixes returns addresses and prefixes in their usual notation as prefixes,
+// for an ESP's list of the addresses that it calls from. It leaves out a text
+// that is neither: each list has a test.
+func Prefixes(texts ...string) []netip.Prefix {
 	list := make([]netip.Prefix, 0, len(texts))
 	for _, text := range texts {
 		if prefix, err := netip.ParsePrefix(text); err == nil {

@@ -1,4 +1,4 @@
-package prefixes_test
+package esp_test
 
 import (
 	"net/netip"
@@ -6,22 +6,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/resend"
-	"github.com/goanymail/anymail/internal/prefixes"
 )
 
-func TestOf(t *testing.T) {
+func TestPrefixes(t *testing.T) {
 	require.Equal(t, []netip.Prefix{
 		netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.7/32"),
 		netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2001:db8::1/128"),
-	}, prefixes.Of("192.0.2.0/24", "198.51.100.7", "not an address", "2001:db8::/32", "2001:db8::1"))
+	}, esp.Prefixes("192.0.2.0/24", "198.51.100.7", "not an address", "2001:db8::/32", "2001:db8::1"))
 }
 
-// The lists of the adapters, each with an address within and one just outside.
-func TestPublished(t *testing.T) {
+// The lists of the adapters, each with an address in it and one just outside.
+func TestPublishedAddresses(t *testing.T) {
 	tests := []struct {
 		esp             string
 		list            []netip.Prefix

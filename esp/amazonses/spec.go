@@ -1,0 +1,32 @@
+package amazonses
+
+import (
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+// Spec describes Amazon SES: its settings, and how it waits and retries.
+func Spec() esp.Spec {
+	return esp.Spec{
+		Name:  ESP,
+		Title: "Amazon SES",
+		Settings: []esp.Setting{
+			{Name: "topic_arns", Kind: esp.List, Help: "SNS topics to accept messages from"},
+			{Name: "require_sha256", Kind: esp.Bool, Help: "refuse signature version 1"},
+			{Name: "accept_unsigned", Kind: esp.Bool, Help: "accept raw message delivery, which has the shared secret only"},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return New(Config{
+				TopicARNs: v.List("topic_arns"), RequireSHA256: v.Bool("require_sha256"), AcceptUnsigned: v.Bool("accept_unsigned"),
+				Client: v.Client, Logger: v.Logger,
+			})
+		},
+		// SNS: https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
+		Patience: 15 * time.Second,
+		// https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+		Retries: "SNS retries after a 5xx or no answer: by default three times within a minute, with a delivery policy for up to an hour. " +
+			"Any 4xx is final.",
+	}
+}

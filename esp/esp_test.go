@@ -1,0 +1,106 @@
+package esp_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+type adapter struct{ anymail.Adapter }
+
+// spec is of an ESP with one setting of each kind. It hands on what New reads.
+func spec(read func(esp.Values)) esp.Spec {
+	return esp.Spec{
+		Name: "example", Title: "Example",
+		Settings: []esp.Setting{
+			{Name: "header_name"},
+			{Name: "strict", Kind: esp.Bool},
+			{Name: "hosts", Kind: esp.List},
+			{Name: "signing_keys", Kind: esp.Keys, Secret: true},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			read(v)
+			return &adapter{}, nil
+		},
+	}
+}
+
+func TestValues(t *testing.T) {
+	client := &http.Client{}
+	for name, tt := range map[string]struct {
+		settings map[string][]string
+		text     string
+		strict   bool
+		hosts    []string
+		keys     []string
+	}{
+		"none":           {},
+		"empty lists":    {settings: map[string][]string{"header_name": {}, "strict": {}, "hosts": nil, "signing_keys": {}}},
+		"one of each":    {map[string][]string{"header_name": {"X-A"}, "strict": {"true"}, "hosts": {"a"}, "signing_keys": {"k"}}, "X-A", true, []string{"a"}, []string{"k"}},
+		"several":        {settings: map[string][]string{"hosts": {"a", "b"}, "signing_keys": {"k", "l"}}, hosts: []string{"a", "b"}, keys: []string{"k", "l"}},
+		"false":          {settings: map[string][]string{"strict": {"false"}}},
+		"another truth":  {settings: map[string][]string{"strict": {"1"}}, strict: true},
+		"an empty truth": {settings: map[string][]string{"strict": {""}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := spec(func(v esp.Values) {
+				require.Same(t, client, v.Client)
+				require.Equal(t, tt.text, v.Text("header_name"))
+				require.Equal(t, tt.strict, v.Bool("strict"))
+				require.ElementsMatch(t, tt.hosts, v.List("hosts"))
+				source := v.Keys("signing_keys")
+				if tt.keys == nil {
+					require.Nil(t, source)
+					return
+				}
+				keys, err := source.Keys(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, tt.keys, keys)
+			}).Adapter(esp.Values{Settings: tt.settings, Client: client})
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestAdapterRefuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		settings map[string][]string
+		setting  string
+		want     string
+	}{
+		"unknown":        {map[string][]string{"signing_key": {"s3cret"}}, "example.signing_key", "is not a setting of Example, which has header_name, strict, hosts, signing_keys"},
+		"several texts":  {map[string][]string{"header_name": {"s3cret", "b"}}, "example.header_name", "must have one value"},
+		"several truths": {map[string][]string{"strict": {"true", "s3cret"}}, "example.strict", "must have one value"},
+		"no truth":       {map[string][]string{"strict": {"s3cret"}}, "example.strict", "must be true or false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, err := spec(func(esp.Values) { t.Error("New is called") }).Adapter(esp.Values{Settings: tt.settings})
+			require.Nil(t, made)
+			require.ErrorIs(t, err, anymail.ErrConfig)
+			var config *anymail.ConfigError
+			require.ErrorAs(t, err, &config)
+			require.Equal(t, tt.setting, config.Setting)
+			require.EqualError(t, config.Err, tt.want)
+			require.NotContains(t, err.Error(), "s3cret")
+		})
+	}
+}
+
+func TestAdapterReportsEverySetting(t *testing.T) {
+	_, err := spec(func(esp.Values) {}).Adapter(esp.Values{Settings: map[string][]string{"strict": {"perhaps"}, "no_such": nil}})
+	require.ErrorContains(t, err, "example.no_such")
+	require.ErrorContains(t, err, "example.strict")
+}
+
+func TestAdapterFails(t *testing.T) {
+	down := errors.New("down")
+	failing := esp.Spec{Name: "example", New: func(esp.Values) (anymail.Adapter, error) { return (*adapter)(nil), down }}
+	made, err := failing.Adapter(esp.Values{})
+	require.ErrorIs(t, err, down)
+	require.True(t, made == nil, "a nil pointer in an interface is not nil")
+}

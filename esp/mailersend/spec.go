@@ -1,0 +1,29 @@
+package mailersend
+
+import (
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+// Spec describes MailerSend: its settings, and how it waits and retries.
+func Spec() esp.Spec {
+	return esp.Spec{
+		Name:  ESP,
+		Title: "MailerSend",
+		Settings: []esp.Setting{
+			{Name: "tracking_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of webhooks"},
+			{Name: "inbound_secrets", Kind: esp.Keys, Secret: true, Help: "secrets of inbound routes"},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return New(Config{TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets")})
+		},
+		// https://mailersend.com/help/webhooks
+		Patience: 3 * time.Second,
+		// https://developers.mailersend.com/api/v1/account/webhooks
+		Retries: "MailerSend retries an event for about three days after anything but 2xx; a 4xx other than 429 is final, " +
+			"and a webhook that fails for long is paused. " +
+			"It does not retry inbound messages.",
+	}
+}

@@ -1,0 +1,29 @@
+package postal
+
+import (
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+// Spec describes Postal: its settings, and how it waits and retries.
+func Spec() esp.Spec {
+	return esp.Spec{
+		Name:  ESP,
+		Title: "Postal",
+		Settings: []esp.Setting{
+			{Name: "keys", Kind: esp.Keys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
+			{Name: "require_sha256", Kind: esp.Bool, Help: "refuse SHA-1 signatures"},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return New(Config{Keys: v.Keys("keys"), RequireSHA256: v.Bool("require_sha256")})
+		},
+		// Of webhooks, and the default of HTTP endpoints.
+		// https://github.com/postalserver/postal
+		Patience: 5 * time.Second,
+		// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
+		Retries: "Postal tries a webhook six times within 36 minutes. " +
+			"It retries a message at an HTTP endpoint for a day after a 5xx; any 4xx is final.",
+	}
+}

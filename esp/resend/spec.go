@@ -1,0 +1,33 @@
+package resend
+
+import (
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+// Spec describes Resend: its settings, and how it waits and retries.
+func Spec() esp.Spec {
+	return esp.Spec{
+		Name:  ESP,
+		Title: "Resend",
+		Settings: []esp.Setting{
+			{Name: "tracking_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of webhooks for tracking, whsec_..."},
+			{Name: "inbound_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of webhooks for inbound"},
+			{Name: "api_keys", Kind: esp.Keys, Secret: true, Help: "API key to fetch received messages"},
+			{Name: "file_hosts", Kind: esp.List, Help: "further hosts that the API may refer to for contents of messages"},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return New(Config{
+				TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets"), APIKeys: v.Keys("api_keys"),
+				FileHosts: v.List("file_hosts"), Client: v.Client,
+			})
+		},
+		// Svix, which delivers for Resend: https://docs.svix.com/retries
+		Patience: 15 * time.Second,
+		// https://resend.com/docs/webhooks/retries-and-replays
+		Retries: "Resend retries after anything but 2xx: seven times within 28 hours. " +
+			"After days of failures it turns the webhook off.",
+	}
+}

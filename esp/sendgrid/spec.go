@@ -1,0 +1,30 @@
+package sendgrid
+
+import (
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+// Spec describes SendGrid: its settings, and how it waits and retries.
+func Spec() esp.Spec {
+	return esp.Spec{
+		Name:  ESP,
+		Title: "SendGrid",
+		Settings: []esp.Setting{
+			{Name: "verification_keys", Kind: esp.Keys, Help: "public keys of signed event webhooks"},
+			{Name: "inbound_keys", Kind: esp.Keys, Help: "public keys of security policies of Inbound Parse"},
+			{Name: "message_id_from", Help: "custom argument to use as the message id"},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return New(Config{
+				VerificationKeys: v.Keys("verification_keys"), InboundKeys: v.Keys("inbound_keys"), MessageIDFrom: v.Text("message_id_from"),
+			})
+		},
+		// SendGrid documents no time.
+		Patience: 0,
+		// https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook,
+		// https://support.sendgrid.com/hc/en-us/articles/46513815674395-Understanding-Inbound-Parse-Webhook-Retry-Logic
+		Retries: "SendGrid retries events for 24 hours after anything but 2xx. " +
+			"Inbound Parse retries a message for 72 hours after a 5xx; any 4xx or redirect is final.",
+	}
+}

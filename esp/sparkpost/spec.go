@@ -1,0 +1,42 @@
+package sparkpost
+
+import (
+	"time"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+)
+
+// Spec describes SparkPost: its settings, and how it waits and retries.
+func Spec() esp.Spec {
+	return esp.Spec{
+		Name:  ESP,
+		Title: "SparkPost",
+		Settings: []esp.Setting{
+			{Name: "events_tokens", Kind: esp.Keys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of event webhooks"},
+			{Name: "events_header_name", Help: "custom header of event webhooks"},
+			{Name: "events_header_values", Kind: esp.Keys, Secret: true, Help: "values of that header"},
+			{Name: "events_bearer_tokens", Kind: esp.Keys, Secret: true, Help: "OAuth 2.0 access tokens of event webhooks"},
+			{Name: "relay_tokens", Kind: esp.Keys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of relay webhooks"},
+			{Name: "relay_header_name", Help: "custom header of relay webhooks"},
+			{Name: "relay_header_values", Kind: esp.Keys, Secret: true, Help: "values of that header"},
+			{Name: "relay_bearer_tokens", Kind: esp.Keys, Secret: true, Help: "OAuth 2.0 access tokens of relay webhooks"},
+			{Name: "initial_opens", Kind: esp.Bool, Help: "count initial_open and amp_initial_open as opens"},
+		},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return New(Config{Events: auth(v, "events"), Relay: auth(v, "relay"), InitialOpens: v.Bool("initial_opens")})
+		},
+		// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams
+		Patience: 10 * time.Second,
+		// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams
+		Retries: "SparkPost retries after anything but 2xx: 12 attempts within 8 hours, after which the batch is lost.",
+	}
+}
+
+// auth reads the settings of one kind of webhook.
+func auth(v esp.Values, webhook string) Auth {
+	return Auth{
+		Tokens: v.Keys(webhook + "_tokens"), BearerTokens: v.Keys(webhook + "_bearer_tokens"),
+		HeaderName: v.Text(webhook + "_header_name"), HeaderValues: v.Keys(webhook + "_header_values"),
+	}
+}

@@ -1,0 +1,106 @@
+package esp
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/goanymail/anymail"
+)
+
+// Kind is what the values of a [Setting] are, and so how they are checked.
+type Kind int
+
+// The kinds of settings.
+const (
+	Text Kind = iota // one text
+	Bool             // true or false
+	List             // any number of texts
+	Keys             // any number of keys, tokens or secrets, for a KeySource
+)
+
+// Values are the settings of one adapter, by name, and what an adapter shares
+// with the program around it. [Spec.Adapter] checks them; the methods read them.
+type Values struct {
+	// Settings are lists of texts. A list without elements means the same as no
+	// list.
+	Settings map[string][]string
+	// Client fetches what an adapter gets from its ESP. Nil means the adapter's
+	// own, which has a timeout.
+	Client *http.Client
+	// Logger is for adapters that log. Nil means [slog.Default].
+	Logger *slog.Logger
+}
+
+// Text returns the value of a [Text] setting, or "".
+func (v Values) Text(name string) string {
+	if list := v.Settings[name]; len(list) > 0 {
+		return list[0]
+	}
+	return ""
+}
+
+// Bool reports whether a [Bool] setting is true.
+func (v Values) Bool(name string) bool {
+	b, err := parseBool(v.Text(name))
+	return b && err == nil
+}
+
+// List returns the values of a [List] setting.
+func (v Values) List(name string) []string { return v.Settings[name] }
+
+// Keys returns the values of a [Keys] setting, or nil if there are none.
+func (v Values) Keys(name string) anymail.KeySource {
+	if list := v.Settings[name]; len(list) > 0 {
+		return anymail.Keys(list...)
+	}
+	return nil
+}
+
+// check is the one place that decides which settings an adapter is given.
+func (s Spec) check(settings map[string][]string) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		setting, ok := s.Find(name)
+		full := s.Name + "." + name
+		if !ok {
+			errs = append(errs, anymail.Misconfigured(full, "is not a setting of %s, which has %s", s.Title, s.known()))
+			continue
+		}
+		if err := setting.Kind.check(settings[name]); err != nil {
+			errs = append(errs, anymail.Misconfigured(full, "%w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+var (
+	errSeveral = errors.New("must have one value")
+	errNotBool = errors.New("must be true or false")
+)
+
+func (k Kind) check(values []string) error {
+	if (k == Text || k == Bool) && len(values) > 1 {
+		return errSeveral
+	}
+	if k == Bool && len(values) == 1 {
+		if _, err := parseBool(values[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseBool(text string) (bool, error) {
+	if text == "" {
+		return false, nil
+	}
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, errNotBool // err quotes the text
+	}
+	return b, nil
+}
