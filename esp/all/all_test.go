@@ -60,6 +60,9 @@ func TestSpecs(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, s.Name, adapter.ESP())
 			require.NotEmpty(t, s.Retries)
+			for _, ep := range adapter.Endpoints() {
+				require.Equal(t, s.Patience, ep.Patience, ep.Path)
+			}
 			require.GreaterOrEqual(t, s.Patience, time.Duration(0))
 			names := map[string]bool{}
 			for _, setting := range s.Settings {

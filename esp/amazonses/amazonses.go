@@ -106,6 +106,7 @@ var mapStatus = esp.Replace(http.StatusServiceUnavailable, http.StatusForbidden,
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:             "tracking",
+		Patience:         patience,
 		Verifier:         a.verifier(),
 		Parser:           anymail.ParserFunc(a.parse),
 		Handshake:        a.handshake,

@@ -23,10 +23,15 @@ func Spec() esp.Spec {
 				Client: v.Client, Logger: v.Logger,
 			})
 		},
-		// SNS: https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
-		Patience: 15 * time.Second,
+		Patience: patience,
 		// https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 		Retries: "SNS retries after a 5xx or no answer: by default three times within a minute, with a delivery policy for up to an hour. " +
 			"Any 4xx is final.",
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// SNS: https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
+const patience = 15 * time.Second

@@ -57,6 +57,7 @@ var mapStatus = esp.Replace(http.StatusServiceUnavailable, http.StatusForbidden)
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:         "tracking",
+		Patience:     patience,
 		Verifier:     verifier(a.config.TrackingSecrets),
 		Parser:       anymail.ParserFunc(parse),
 		ContentTypes: []string{"application/json"},

@@ -19,11 +19,16 @@ func Spec() esp.Spec {
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets")})
 		},
-		// https://mailersend.com/help/webhooks
-		Patience: 3 * time.Second,
+		Patience: patience,
 		// https://developers.mailersend.com/api/v1/account/webhooks
 		Retries: "MailerSend retries an event for about three days after anything but 2xx; a 4xx other than 429 is final, " +
 			"and a webhook that fails for long is paused. " +
 			"It does not retry inbound messages.",
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// https://mailersend.com/help/webhooks
+const patience = 3 * time.Second

@@ -58,8 +58,9 @@ func (*Adapter) ESP() string { return ESP }
 // places of Postal.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
-		Path:   "tracking",
-		Parser: anymail.ParserFunc(parse),
+		Path:     "tracking",
+		Patience: patience,
+		Parser:   anymail.ParserFunc(parse),
 		// No time is signed. For inbound, refusing a redelivery would make
 		// Postal bounce a message that was received.
 		RepeatsSignature: true,

@@ -19,11 +19,16 @@ func Spec() esp.Spec {
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{Keys: v.Keys("keys"), RequireSHA256: v.Bool("require_sha256")})
 		},
-		// Of webhooks, and the default of HTTP endpoints.
-		// https://github.com/postalserver/postal
-		Patience: 5 * time.Second,
+		Patience: patience,
 		// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb
 		Retries: "Postal tries a webhook six times within 36 minutes. " +
 			"It retries a message at an HTTP endpoint for a day after a 5xx; any 4xx is final.",
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// Of webhooks, and the default of HTTP endpoints.
+// https://github.com/postalserver/postal
+const patience = 5 * time.Second

@@ -53,6 +53,7 @@ var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusForbidden)
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:         "tracking",
+		Patience:     patience,
 		Parser:       anymail.ParserFunc(parseTracking),
 		ContentTypes: []string{"application/json"},
 		MapStatus:    mapStatus,
@@ -62,6 +63,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}
 	return []anymail.Endpoint{tracking, {
 		Path:         "inbound",
+		Patience:     patience,
 		Parser:       anymail.ParserFunc(parseInbound),
 		ContentTypes: []string{"application/json"},
 		MapStatus:    mapStatus,

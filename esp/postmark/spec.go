@@ -19,11 +19,16 @@ func Spec() esp.Spec {
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{HeaderName: v.Text("header_name"), HeaderValues: v.Keys("header_values")})
 		},
-		// https://postmarkapp.com/support/article/870-what-are-inbound-error-messages
-		Patience: 2 * time.Minute,
+		Patience: patience,
 		// https://postmarkapp.com/developer/webhooks/webhooks-overview,
 		// https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark
 		Retries: "Postmark retries after anything but 200; 403 is final. " +
 			"It retries a received message ten times within ten and a half hours.",
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// https://postmarkapp.com/support/article/870-what-are-inbound-error-messages
+const patience = 2 * time.Minute

@@ -85,6 +85,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 func (a *Adapter) endpoint(path string, secrets anymail.KeySource) anymail.Endpoint {
 	ep := anymail.Endpoint{
 		Path:         path,
+		Patience:     patience,
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
 	}

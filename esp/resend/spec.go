@@ -24,10 +24,15 @@ func Spec() esp.Spec {
 				FileHosts: v.List("file_hosts"), Client: v.Client,
 			})
 		},
-		// Svix, which delivers for Resend: https://docs.svix.com/retries
-		Patience: 15 * time.Second,
+		Patience: patience,
 		// https://resend.com/docs/webhooks/retries-and-replays
 		Retries: "Resend retries after anything but 2xx: seven times within 28 hours. " +
 			"After days of failures it turns the webhook off.",
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// Svix, which delivers for Resend: https://docs.svix.com/retries
+const patience = 15 * time.Second

@@ -70,11 +70,13 @@ func (*Adapter) ESP() string { return ESP }
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{{
 		Path:         "tracking",
+		Patience:     patience,
 		Verifier:     a.config.Events.verifier(),
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
 	}, {
 		Path:         "inbound",
+		Patience:     patience,
 		Verifier:     a.config.Relay.verifier(),
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},

@@ -26,8 +26,7 @@ func Spec() esp.Spec {
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{Events: auth(v, "events"), Relay: auth(v, "relay"), InitialOpens: v.Bool("initial_opens")})
 		},
-		// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams
-		Patience: 10 * time.Second,
+		Patience: patience,
 		// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams
 		Retries: "SparkPost retries after anything but 2xx: 12 attempts within 8 hours, after which the batch is lost.",
 	}
@@ -40,3 +39,9 @@ func auth(v esp.Values, webhook string) Auth {
 		HeaderName: v.Text(webhook + "_header_name"), HeaderValues: v.Keys(webhook + "_header_values"),
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams
+const patience = 10 * time.Second

@@ -19,10 +19,15 @@ func Spec() esp.Spec {
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{APIKeys: v.Keys("api_keys"), MessageIDFrom: v.Text("message_id_from")})
 		},
-		// https://docs.unione.io/en/web-api-ref#callback-format
-		Patience: 3 * time.Second,
+		Patience: patience,
 		// https://docs.unione.io/en/web-api-ref#callback-format
 		Retries: "Unisender Go retries after anything but 200, every ten minutes for a day. " +
 			"It stops a webhook at which ten events failed that long.",
 	}
 }
+
+// patience is how long the ESP waits for an answer.
+//
+// Source:
+// https://docs.unione.io/en/web-api-ref#callback-format
+const patience = 3 * time.Second

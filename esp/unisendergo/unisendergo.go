@@ -50,8 +50,9 @@ func (*Adapter) ESP() string { return ESP }
 // Endpoints returns tracking; Unisender Go has no inbound mail.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
-		Path:   "tracking",
-		Parser: anymail.ParserFunc(a.parse),
+		Path:     "tracking",
+		Patience: patience,
+		Parser:   anymail.ParserFunc(a.parse),
 		// Unisender Go tests the URL when a webhook is set.
 		Probes: []string{"GET"},
 		// It signs no time, retries if there is no answer within 3 seconds, and
