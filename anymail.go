@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,9 @@ func New(options ...Option) (*Dispatcher, error) {
 	s, err := newSettings().with(options)
 	if err != nil {
 		return nil, err
+	}
+	if s.forEndpoint != nil {
+		return nil, Misconfigured("WithEndpointOptions", "must be an option of Register")
 	}
 	if s.store == nil {
 		s.store = NewMemoryStore(0)
@@ -106,7 +110,19 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	endpoints := maps.Clone(*d.endpoints.Load())
+	for path := range s.forEndpoint {
+		if !slices.ContainsFunc(served, func(e Endpoint) bool { return e.Path == path }) {
+			return Misconfigured(setting, "WithEndpointOptions: the adapter has no endpoint %q", path)
+		}
+	}
 	for _, e := range served {
+		s, err := s.with(s.forEndpoint[e.Path])
+		if err != nil {
+			return &ConfigError{Setting: setting, Err: err}
+		}
+		if s.noSecretYet {
+			s.logger.Warn("anymail: there is no shared secret yet, so every request is refused", "name", name, "endpoint", e.Path)
+		}
 		key := routeKey(name, e.Path)
 		switch {
 		case endpoints[key] != nil:

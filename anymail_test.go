@@ -1,6 +1,7 @@
 package anymail_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -323,4 +324,63 @@ func (q *runningQueue) option() anymail.Option {
 		q.host, q.calls = host, append(q.calls, "start")
 		return q, nil
 	})
+}
+
+// twoEndpoints signs its tracking and nothing else.
+type twoEndpoints struct{ acme }
+
+func (a twoEndpoints) Endpoints() []anymail.Endpoint {
+	inbound := a.endpoint
+	inbound.Path, inbound.Verifier = "inbound", nil
+	return []anymail.Endpoint{a.endpoint, inbound}
+}
+
+// A signed endpoint and one that needs the shared secret live together.
+func TestEndpointOptions(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"))
+	adapter := twoEndpoints{newAcme("key")}
+	require.NoError(t, srv.Register("two", adapter, anymail.WithEndpointOptions("tracking", anymail.WithoutSharedSecret())))
+	send := func(endpoint string, signed, secret bool) int {
+		p := newPost(delivered)
+		p.path = "/hooks/two/" + endpoint + "/"
+		if signed {
+			p = p.sign("key", time.Now())
+		}
+		if !secret {
+			p = p.with("Authorization", "")
+		}
+		return srv.do(t, p).StatusCode
+	}
+	require.Equal(t, 200, send("tracking", true, false), "the signature is enough")
+	require.Equal(t, 400, send("tracking", false, true), "the secret is not")
+	require.Equal(t, 200, send("inbound", false, true))
+	require.Equal(t, 400, send("inbound", true, false))
+
+	for name, options := range map[string][]anymail.Option{
+		"no such endpoint": {anymail.WithEndpointOptions("trcking", anymail.WithoutSharedSecret())},
+		"open":             {anymail.WithEndpointOptions("inbound", anymail.WithoutSharedSecret())},
+		"invalid":          {anymail.WithEndpointOptions("inbound", anymail.WithRejectStatus(200))},
+	} {
+		require.ErrorIs(t, srv.Register("other", adapter, options...), anymail.ErrConfig, name)
+	}
+	_, err := anymail.New(anymail.WithEndpointOptions("tracking"))
+	require.ErrorIs(t, err, anymail.ErrConfig)
+}
+
+// A source of secrets that is empty at the start is said, and a weak secret is an
+// error.
+func TestSharedSecretSourceAtTheStart(t *testing.T) {
+	var log bytes.Buffer
+	ring := new(anymail.KeyRing)
+	d, err := anymail.New(anymail.WithSharedSecretSource(ring), anymail.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	require.NoError(t, err)
+	require.NoError(t, d.Register("acme", newAcme("key")))
+	require.Contains(t, log.String(), "no shared secret yet")
+	for _, weak := range []string{"", "esp:short", secret + "\n"} {
+		_, err = anymail.New(anymail.WithSharedSecretSource(anymail.NewKeyRing(secret, weak)))
+		require.ErrorIs(t, err, anymail.ErrConfig)
+		require.ErrorContains(t, err, "WithSharedSecretSource[1]")
+	}
+	_, err = anymail.New(anymail.WithSharedSecretSource(anymail.KeyFunc(func(context.Context) ([]string, error) { return nil, errors.New("vault is sealed") })))
+	require.NoError(t, err, "it may work by the time it is needed")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net/netip"
 	"net/url"
@@ -22,6 +23,7 @@ type Option func(*settings)
 
 type settings struct {
 	secrets          KeySource
+	noSecretYet      bool // the source is empty at the start
 	insecure         bool
 	rejectStatus     int
 	requireTLS       bool
@@ -42,6 +44,7 @@ type settings struct {
 	logger           *slog.Logger
 	hooks            hookList
 	now              func() time.Time
+	forEndpoint      map[string][]Option // see WithEndpointOptions
 
 	errs []error // what is wrong with the options; New and Register return it
 }
@@ -89,25 +92,56 @@ func WithSharedSecret(secrets ...string) Option {
 				s.fail("WithSharedSecret["+strconv.Itoa(i)+"]", "%w", err)
 			}
 		}
-		s.secrets = Keys(secrets...)
+		s.secrets, s.noSecretYet = Keys(secrets...), false
 	}
 }
 
 // WithSharedSecretSource is [WithSharedSecret] for secrets that can change while
-// requests run. A weak one authenticates nothing.
+// requests run. A secret that is weak from the start is an error; one that becomes
+// weak authenticates nothing, and neither does an empty list, which is a warning
+// in the log at the start.
 func WithSharedSecretSource(source KeySource) Option {
 	return func(s *settings) {
 		if source == nil {
 			s.fail("WithSharedSecretSource", "must not be nil")
+			return
 		}
 		s.secrets = source
+		secrets, err := source.Keys(context.Background())
+		if err != nil {
+			return // it may work by the time it is needed
+		}
+		for i, secret := range secrets {
+			if err := checkSecret(secret); err != nil {
+				s.fail("WithSharedSecretSource["+strconv.Itoa(i)+"]", "%w", err)
+			}
+		}
+		s.noSecretYet = len(secrets) == 0
 	}
 }
 
 // WithoutSharedSecret removes the shared secret given to [New], for an adapter
 // whose signature is enough.
 func WithoutSharedSecret() Option {
-	return func(s *settings) { s.secrets = nil }
+	return func(s *settings) { s.secrets, s.noSecretYet = nil, false }
+}
+
+// WithEndpointOptions gives options to one endpoint of an adapter, over those of
+// the adapter, so that a signed endpoint and one that needs the shared secret can
+// be registered together:
+//
+//	d.Register("sendgrid", adapter, anymail.WithEndpointOptions("tracking", anymail.WithoutSharedSecret()))
+//
+// It is an option of [Dispatcher.Register] alone. The adapter must have the
+// endpoint.
+func WithEndpointOptions(path string, options ...Option) Option {
+	return func(s *settings) {
+		s.forEndpoint = maps.Clone(s.forEndpoint)
+		if s.forEndpoint == nil {
+			s.forEndpoint = map[string][]Option{}
+		}
+		s.forEndpoint[path] = append(slices.Clip(s.forEndpoint[path]), options...)
+	}
 }
 
 // Insecure lets an endpoint start that has neither a shared secret nor a

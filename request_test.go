@@ -158,13 +158,13 @@ func TestWindowIsExplained(t *testing.T) {
 		off  time.Duration
 		want string
 	}{
-		{-7 * time.Minute, "it was signed 7m0s before it arrived, and the window is 5m0s"},
-		{2 * time.Hour, "after it arrived, and the window is 5m0s"},
+		{-7 * time.Minute, `it was signed 7m\d+s before it arrived, and the window is 5m0s`},
+		{2 * time.Hour, `it was signed (2h0m0s|1h59m\d+s) after it arrived, and the window is 5m0s`},
 	} {
 		require.Equal(t, 400, srv.do(t, newPost(delivered).sign("key", time.Now().Add(tt.off))).StatusCode)
 		err := srv.rejections[len(srv.rejections)-1].Err
 		require.ErrorIs(t, err, anymail.ErrReplayed)
-		require.ErrorContains(t, err, tt.want)
+		require.Regexp(t, tt.want, err.Error())
 	}
 }
 
