@@ -16,6 +16,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -44,7 +45,7 @@ each normalized event, and goes on serving and printing until it is interrupted.
 }
 
 func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON bool) error {
-	secret := newSecret()
+	secret := cli.NewSecret()
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.NewTextHandler(info, &slog.HandlerOptions{Level: slog.LevelError}))))
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	return errors.Join(err, d.Shutdown(context.WithoutCancel(ctx)), srv.Close())
 }
 
-// player is an ESP played by its simulator.
+// player is an ESP played by its sim.
 type player struct {
 	sim        *simulator.Simulator
 	credential simulator.Credential
@@ -191,6 +192,6 @@ func (p *eventPrinter) print(ev anymail.Event) error {
 			recipient = ev.Message.To[0].Address
 		}
 	}
-	_, err := fmt.Fprintf(p.out, eventLine, base.ESP, base.Type, printable(recipient), reason, printable(id))
+	_, err := fmt.Fprintf(p.out, eventLine, base.ESP, base.Type, cli.Printable(recipient), reason, cli.Printable(id))
 	return err
 }

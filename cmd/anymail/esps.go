@@ -11,6 +11,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -24,7 +25,7 @@ func newESPsCommand() *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().NFlag() > 1 {
-				return usagef("one of --json, --markdown and --semantics")
+				return cli.Usagef("one of --json, --markdown and --semantics")
 			}
 			if semantics {
 				return semanticsMarkdown(cmd.OutOrStdout(), allsim.List(), allsim.Situations())

@@ -21,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func newInspectCommand() *cobra.Command {
@@ -53,7 +54,7 @@ or could not be checked, and with 2 for a wrong command line.`,
   anymail inspect postmark request.txt --secret anymail:some-long-password --json | jq .verdict`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return usagef("want an ESP and perhaps a FILE")
+				return cli.Usagef("want an ESP and perhaps a FILE")
 			}
 			return nil
 		},
@@ -66,7 +67,7 @@ or could not be checked, and with 2 for a wrong command line.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			spec, ok := all.Find(args[0])
 			if !ok {
-				return usagef("there is no ESP %q; anymail esps lists them", args[0])
+				return cli.Usagef("there is no ESP %q; anymail esps lists them", args[0])
 			}
 			if o.listSettings {
 				return listSettings(cmd.OutOrStdout(), spec)
@@ -145,7 +146,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 	}
 	report, err := inspect.Run(ctx, captured, options)
 	if err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	if o.asJSON {
 		err = writeJSON(out, report)
@@ -155,7 +156,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 		err = p.err
 	}
 	if err == nil && report.Verdict != inspect.Authentic {
-		return errReported
+		return cli.ErrReported
 	}
 	return err
 }
@@ -182,7 +183,7 @@ func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 		}
 	}
 	if _, err := spec.Adapter(esp.Values{Settings: options.Settings}); err != nil {
-		return options, usageError{err}
+		return options, cli.UsageError{Err: err}
 	}
 	for _, key := range o.keys {
 		if key, err = orFile(key); err != nil {
@@ -192,13 +193,13 @@ func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 	}
 	if o.certificate != "" {
 		if options.Certificate, err = os.ReadFile(o.certificate); err != nil {
-			return options, usageError{err}
+			return options, cli.UsageError{Err: err}
 		}
 	}
 	if u, err := url.Parse(o.url); o.url != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
-		return options, usagef("--url is not an absolute http(s) URL")
+		return options, cli.Usagef("--url is not an absolute http(s) URL")
 	} else if o.url != "" && u.User != nil {
-		return options, usagef("--url without user and password: they are in the Authorization header of the request")
+		return options, cli.Usagef("--url without user and password: they are in the Authorization header of the request")
 	}
 	options.At, err = parseTime(o.at)
 	return options, err
@@ -212,7 +213,7 @@ func orFile(value string) (string, error) {
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return "", usageError{err}
+		return "", cli.UsageError{Err: err}
 	}
 	return strings.TrimSpace(string(content)), nil
 }
@@ -229,7 +230,7 @@ func parseTime(s string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return t, usagef("--at wants a time such as 2026-09-21T14:13:20Z, seconds since 1970, or now")
+		return t, cli.Usagef("--at wants a time such as 2026-09-21T14:13:20Z, seconds since 1970, or now")
 	}
 	return t, nil
 }
@@ -240,7 +241,7 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 	if o.files != "" {
 		root, err := os.OpenRoot(o.files)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 		defer func() { _ = root.Close() }() // it was only read
 		options.Files = root.FS()
@@ -249,7 +250,7 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 		defer f.Close()
 		from = f

@@ -13,6 +13,7 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 // shownEvents is how many events are shown without --verbose.
@@ -50,13 +51,13 @@ func (p *inspectPrinter) report(r *inspect.Report) {
 
 	p.line("\n%s", p.strong("Request"))
 	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file"}[r.Request.Form], "a body alone"))
-	p.line("  called    %s %s", printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
+	p.line("  called    %s %s", cli.Printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
 	p.line("  body      %s bytes, %s", humanize.Comma(int64(r.Request.BodyBytes)), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
 	if !r.Request.ReceivedAt.IsZero() {
 		p.line("  received  %s", r.Request.ReceivedAt.UTC().Format(time.DateTime+" MST"))
 	}
 	for _, note := range r.Request.Notes {
-		p.line("  %s      %s", p.doubt("note"), printable(note))
+		p.line("  %s      %s", p.doubt("note"), cli.Printable(note))
 	}
 
 	p.line("\n%s", p.strong("Checks"))
@@ -77,7 +78,7 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 	reason := ""
 	for _, c := range r.Checks {
 		if c.Result == inspect.Failed || c.Result == inspect.Open && r.Verdict == inspect.Undecided {
-			reason = ": " + c.Name + ": " + printable(c.Reason)
+			reason = ": " + c.Name + ": " + cli.Printable(c.Reason)
 			break
 		}
 	}
@@ -112,7 +113,7 @@ func (p *inspectPrinter) check(c inspect.Check) {
 	word := map[inspect.Result]string{
 		inspect.OK: p.good("ok     "), inspect.Failed: p.bad("FAILED "), inspect.Skipped: p.faint("skipped"), inspect.Open: p.doubt("open   "),
 	}[c.Result]
-	p.line("  %s  %-14s %s", word, c.Name, printable(c.Reason))
+	p.line("  %s  %-14s %s", word, c.Name, cli.Printable(c.Reason))
 	if c.Result != inspect.OK || p.verbose {
 		for i, comparison := range c.Comparisons {
 			if len(c.Comparisons) > 1 {
@@ -122,7 +123,7 @@ func (p *inspectPrinter) check(c inspect.Check) {
 		}
 	}
 	for _, hint := range c.Hints {
-		for i, line := range wrap(printable(hint), 88) {
+		for i, line := range wrap(cli.Printable(hint), 88) {
 			if i == 0 {
 				p.line("           %s %s", p.doubt("→"), line)
 			} else {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 	"github.com/goanymail/anymail/verify/sns"
 )
@@ -132,7 +133,7 @@ func inspectCommand(t *testing.T, in string, args ...string) (string, error) {
 func inspectJSON(t *testing.T, in string, args ...string) (i inspected) {
 	t.Helper()
 	out, err := inspectCommand(t, in, append(args, "--json")...)
-	require.True(t, err == nil || errors.Is(err, errReported), "%v", err)
+	require.True(t, err == nil || errors.Is(err, cli.ErrReported), "%v", err)
 	require.NoError(t, json.Unmarshal([]byte(out), &i), out)
 	require.Equal(t, err == nil, i.Verdict == "authentic", "the exit code says it too")
 	return i
@@ -214,7 +215,7 @@ func inboundOf(sim *simulator.Simulator) string {
 	return ""
 }
 
-// What an ESP's simulator signs is authentic, however it was written down; and where
+// What an ESP's sim signs is authentic, however it was written down; and where
 // something is wrong with it, the check that fails is named.
 func TestInspectRoundTrip(t *testing.T) {
 	for _, sim := range allsim.List() {
@@ -280,7 +281,7 @@ func (e *account) spoil(t *testing.T, r simulator.Request, args []string) {
 		require.NotEmpty(t, i.hints())
 		require.NotEmpty(t, i.Events)
 		out, err := inspectCommand(t, rawHTTP(t, r), wrong...)
-		require.ErrorIs(t, err, errReported)
+		require.ErrorIs(t, err, cli.ErrReported)
 		require.Contains(t, out, "NOT AUTHENTIC: signature: signature mismatch\n")
 		require.Contains(t, out, "FAILED   signature")
 		require.NotContains(t, out, wrong[len(wrong)-1], "the key is not shown")
@@ -423,7 +424,7 @@ func TestInspectCaptures(t *testing.T) {
 		require.Contains(t, i.hints(), "There is no header X-Hook")
 		r.Header.Set("X-Hook", "a-value-of-another")
 		out, err := inspectCommand(t, rawHTTP(t, r), args...)
-		require.ErrorIs(t, err, errReported)
+		require.ErrorIs(t, err, cli.ErrReported)
 		require.Contains(t, out, "offered   a-… (18 characters)  in header X-Hook")
 		require.NotContains(t, out, "a-value", "neither of the secrets is shown")
 		r.Header.Set("X-Hook", "a-value-of-my-own")
@@ -450,7 +451,7 @@ func TestInspectCaptures(t *testing.T) {
 	t.Run("no capture", func(t *testing.T) {
 		_, err := inspectCommand(t, "hello", "postmark")
 		require.ErrorContains(t, err, "neither an HTTP request nor a curl command nor HAR")
-		require.Equal(t, 1, exitCode(err))
+		require.Equal(t, 1, cli.ExitCode(err))
 	})
 }
 
@@ -515,7 +516,7 @@ func FuzzInspect(f *testing.F) {
 					t.Fatalf("%q in %q", r, said)
 				}
 			}
-			if flag == "--json" && errors.Is(err, errReported) && !json.Valid(out.Bytes()) {
+			if flag == "--json" && errors.Is(err, cli.ErrReported) && !json.Valid(out.Bytes()) {
 				t.Fatalf("no JSON: %q", out.String())
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 )
 
@@ -91,7 +92,7 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 	}
 	d, err := anymail.New(options...)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.UsageError{Err: err}
 	}
 	for _, spec := range all.Specs() {
 		adapter, err := spec.Adapter(esp.Values{Settings: settings[spec.Name]})
@@ -102,7 +103,7 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 			err = d.Register(spec.Name, adapter)
 		}
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 	}
 	router := chi.NewRouter()
@@ -156,11 +157,11 @@ func parseSettings(texts []string, only string) (map[string]map[string][]string,
 		spec, known := all.Find(name)
 		switch {
 		case !ok || !dotted:
-			errs = append(errs, usagef("--set wants ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
+			errs = append(errs, cli.Usagef("--set wants ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
 		case !known:
-			errs = append(errs, usagef("--set: there is no ESP %q", name))
+			errs = append(errs, cli.Usagef("--set: there is no ESP %q", name))
 		case only != "" && spec.Name != only:
-			errs = append(errs, usagef("--set %s: that is a setting of another ESP than %s", key, only))
+			errs = append(errs, cli.Usagef("--set %s: that is a setting of another ESP than %s", key, only))
 		default:
 			if settings[spec.Name] == nil {
 				settings[spec.Name] = map[string][]string{}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/skeleton"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func newNewESPCommand() *cobra.Command {
@@ -40,19 +41,11 @@ marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.
 	return cmd
 }
 
-// noArguments makes a superfluous argument a usage error.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("%s takes no argument, not %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
-
-// oneArgument makes a missing or superfluous argument a usage error.
+// oneArgument makes any other number of arguments a usage error.
 func oneArgument(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 || args[0] == "" {
-			return usagef("want one argument, %s", name)
+			return cli.Usagef("needs one argument, %s", name)
 		}
 		return nil
 	}

@@ -4,39 +4,30 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/goanymail/anymail/internal/cli"
 )
 
-// printable replaces what could steer a terminal; senders choose the text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// clipped is printable, on one line of so many characters at most.
+// clipped returns printable text on one line, cut to a number of characters.
 func clipped(s string, most int) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' || r == '\t' }), " ")
-	runes := []rune(printable(s))
+	runes := []rune(cli.Printable(s))
 	if len(runes) <= most {
 		return string(runes)
 	}
 	return string(runes[:most-1]) + "…"
 }
 
-// isTerminal says whether a writer is one.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// colours marks text where that is wanted: on a terminal that is not a dumb one,
-// unless NO_COLOR is set (https://no-color.org).
+// colours colours text. It is false if w is not a terminal or a dumb one, or if
+// NO_COLOR is set (https://no-color.org).
 type colours bool
 
 func coloursFor(w io.Writer) colours {

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -43,14 +44,14 @@ With --count it is a load generator: every request is an event of its own.`,
   anymail trigger sendgrid delivered --to http://127.0.0.1:8080/anymail --key @private.pem --count 10000 --parallel 8`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 && (!list || len(args) != 1) {
-				return usagef("want two arguments, ESP and EVENT")
+				return cli.Usagef("want two arguments, ESP and EVENT")
 			}
 			return nil
 		},
 		ValidArgsFunction: completeTrigger,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.sim = allsim.Find(strings.ReplaceAll(args[0], "_", "")); o.sim == nil {
-				return usagef("there is no ESP %q; anymail esps lists them", args[0])
+				return cli.Usagef("there is no ESP %q; anymail esps lists them", args[0])
 			}
 			if list {
 				return listSamples(cmd.OutOrStdout(), o.sim)
@@ -151,9 +152,9 @@ func findSample(sim *simulator.Simulator, event string, ownMIME bool, p simulato
 		}
 	}
 	if ownMIME {
-		return s, usagef("no sample %q of %s holds a whole message, for --eml", event, sim.Title)
+		return s, cli.Usagef("no sample %q of %s holds a whole message, for --eml", event, sim.Title)
 	}
-	return s, usagef("%s has no event or sample %q; it has %s", sim.Title, event, strings.Join(sampleWords(sim), ", "))
+	return s, cli.Usagef("%s has no event or sample %q; it has %s", sim.Title, event, strings.Join(sampleWords(sim), ", "))
 }
 
 // holdsMIME says whether a longer message makes a longer request.
@@ -183,7 +184,7 @@ func (o *triggerOptions) readKey(info io.Writer, key string) error {
 	}
 	var err error
 	if o.credential, err = o.sim.Credential(key); err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	return nil
 }
@@ -212,7 +213,7 @@ func (o *triggerOptions) request() (*http.Request, error) {
 
 func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
 	if o.count < 1 || o.parallel < 1 || o.rate < 0 {
-		return usagef("--count and --parallel are 1 at least, --rate is 0 at least")
+		return cli.Usagef("--count and --parallel are 1 at least, --rate is 0 at least")
 	}
 	client := &http.Client{
 		Timeout:   time.Minute,
@@ -234,8 +235,8 @@ func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
 		answer := mark(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 		fmt.Fprintf(out, "%s /%s: %s in %s\n", o.sample.Name, o.sample.Endpoint, answer, took.Round(10*time.Microsecond))
 		if status != http.StatusOK {
-			fmt.Fprintln(out, printable(strings.TrimSpace(body)))
-			return errReported
+			fmt.Fprintln(out, cli.Printable(strings.TrimSpace(body)))
+			return cli.ErrReported
 		}
 		return nil
 	}
@@ -317,7 +318,7 @@ func load(ctx context.Context, out, info io.Writer, client *http.Client, o trigg
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case accepted < total:
-		return errReported
+		return cli.ErrReported
 	}
 	return nil
 }

@@ -44,11 +44,11 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "anymail")
+	dir, err := os.MkdirTemp("", "anymail-gateway")
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "anymail")
+	binary = filepath.Join(dir, "anymail-gateway")
 	build := exec.Command("go", "build", "-o", binary, "../..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -124,7 +124,7 @@ func contains(text string) func([]string) bool {
 	return func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), text) }
 }
 
-// process is a running "anymail serve".
+// process is a running "anymail-gateway serve".
 type process struct {
 	cmd            *exec.Cmd
 	stdout, stderr *buffer
@@ -762,21 +762,21 @@ func TestKafkaSink(t *testing.T) {
 
 func TestCheckCommand(t *testing.T) {
 	dir := t.TempDir()
-	code, out, info := run(t, dir, "serve", "--check")
+	code, out, info := run(t, dir, "check")
 	require.Zero(t, code, info)
 	require.Equal(t, "ok: 13 adapters, 1 sinks\n", out)
 
 	write(t, dir, "anymail.yaml", "listn: :1\n")
-	code, _, info = run(t, dir, "serve", "--check")
+	code, _, info = run(t, dir, "check")
 	require.Equal(t, 2, code)
 	require.Contains(t, info, "anymail.yaml:1: listn: there is no such key; ")
 
-	code, _, info = run(t, dir, "serve", "--check", "--config", "missing.yaml")
+	code, _, info = run(t, dir, "check", "--config", "missing.yaml")
 	require.Equal(t, 2, code)
 	require.Contains(t, info, "missing.yaml")
 
 	write(t, dir, "other.yaml", "adapters: [{esp: postmark}]\n")
-	code, _, info = run(t, dir, "serve", "--check", "--config", "other.yaml")
+	code, _, info = run(t, dir, "check", "--config", "other.yaml")
 	require.Equal(t, 2, code)
 	require.Contains(t, info, `adapters[0]: `)
 	require.Contains(t, info, "anybody could post")

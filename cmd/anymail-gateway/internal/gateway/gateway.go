@@ -1,4 +1,4 @@
-// Package gateway is "anymail serve": a Dispatcher that is configured rather
+// Package gateway is "anymail-gateway serve": a Dispatcher that is configured rather
 // than written, and that hands events to programs in any language.
 package gateway
 

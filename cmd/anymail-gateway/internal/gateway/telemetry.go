@@ -81,7 +81,7 @@ func newTelemetry(ctx context.Context) (*telemetry, error) {
 
 // watch adds what can be seen of the queue.
 func (t *telemetry) watch(stats func(context.Context) (durable.Stats, error)) error {
-	meter := t.meters.Meter("github.com/goanymail/anymail/cmd/anymail")
+	meter := t.meters.Meter("github.com/goanymail/anymail/cmd/anymail-gateway")
 	jobs, err := meter.Int64ObservableGauge("anymail.queue.jobs", metric.WithUnit("{job}"),
 		metric.WithDescription("Jobs in the queue, by state."))
 	if err != nil {

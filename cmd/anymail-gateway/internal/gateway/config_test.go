@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goanymail/anymail/cmd/anymail/internal/gateway"
+	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
 )
 
 const (
