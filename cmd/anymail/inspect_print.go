@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
@@ -52,7 +50,7 @@ func (p *inspectPrinter) report(r *inspect.Report) {
 	p.line("\n%s", p.strong("Request"))
 	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file"}[r.Request.Form], "a body alone"))
 	p.line("  called    %s %s", cli.Printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
-	p.line("  body      %s bytes, %s", humanize.Comma(int64(r.Request.BodyBytes)), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
+	p.line("  body      %s bytes, %s", thousands(r.Request.BodyBytes), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
 	if !r.Request.ReceivedAt.IsZero() {
 		p.line("  received  %s", r.Request.ReceivedAt.UTC().Format(time.DateTime+" MST"))
 	}
@@ -100,13 +98,10 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 }
 
 func countEvents(n int) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no event"
-	case 1:
-		return "1 event"
 	}
-	return humanize.Comma(int64(n)) + " events"
+	return count(n, "event")
 }
 
 func (p *inspectPrinter) check(c inspect.Check) {
@@ -175,7 +170,7 @@ func (p *inspectPrinter) comparison(c inspect.Comparison) {
 		if !utf8.ValidString(c.Signed) {
 			content = "(not text)"
 		}
-		detail("over", "%s bytes: %s", humanize.Comma(int64(c.SignedBytes)), content)
+		detail("over", "%s bytes: %s", thousands(c.SignedBytes), content)
 	}
 }
 

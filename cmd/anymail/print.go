@@ -3,9 +3,8 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/goanymail/anymail/internal/cli"
 )
@@ -20,10 +19,36 @@ func clipped(s string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
-// isTerminal reports whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// isTerminal reports whether file is a terminal: a character device other than
+// the null device.
+func isTerminal(file any) bool {
+	f, ok := file.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+// count returns "1 event", "1,234 events".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
+}
+
+// thousands separates the thousands by commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // colours colours text. It is false if w is not a terminal or a dumb one, or if

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail/esp/all/allsim"
@@ -260,17 +259,12 @@ func shoot(ctx context.Context, client *http.Client, o *triggerOptions) (status 
 
 // load posts many requests and sums up how they were answered.
 func load(ctx context.Context, out, info io.Writer, client *http.Client, o triggerOptions) error {
-	var bar *progressbar.ProgressBar
-	if isTerminal(info) {
-		bar = progressbar.NewOptions(o.count, progressbar.OptionSetWriter(info), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
-	} else {
-		bar = progressbar.DefaultSilent(int64(o.count))
-	}
 	var (
 		mu       sync.Mutex
 		answers  = map[string]int{}
 		latency  = make([]time.Duration, 0, o.count)
 		accepted int
+		done     int
 		wg       sync.WaitGroup
 		tickets  = make(chan struct{})
 		begin    = time.Now()
@@ -291,14 +285,22 @@ func load(ctx context.Context, out, info io.Writer, client *http.Client, o trigg
 				if status == http.StatusOK {
 					accepted++
 				}
+				done++
 				mu.Unlock()
-				_ = bar.Add(1)
 			}
+		})
+	}
+	stopProgress := func() {}
+	if isTerminal(info) {
+		stopProgress = progress(info, o.count, func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return done
 		})
 	}
 	handOut(ctx, tickets, o.count, o.rate)
 	wg.Wait()
-	_ = bar.Finish()
+	stopProgress()
 	took := time.Since(begin)
 
 	total := 0
@@ -321,6 +323,31 @@ func load(ctx context.Context, out, info io.Writer, client *http.Client, o trigg
 		return cli.ErrReported
 	}
 	return nil
+}
+
+// progress shows on a terminal how many requests are done, until the function
+// that it returns is called.
+func progress(terminal io.Writer, count int, done func() int) (stop func()) {
+	const clearLine = "\r\x1b[K"
+	begin, ticker, ended := time.Now(), time.NewTicker(200*time.Millisecond), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-ticker.C:
+				n := done()
+				fmt.Fprintf(terminal, "%s%s of %s, %.0f a second", clearLine, thousands(n), thousands(count), float64(n)/time.Since(begin).Seconds())
+			case <-ended:
+				fmt.Fprint(terminal, clearLine)
+				return
+			}
+		}
+	})
+	return func() {
+		ticker.Stop()
+		close(ended)
+		wg.Wait()
+	}
 }
 
 // handOut gives out count tickets, not faster than the rate, and closes.

@@ -11,124 +11,34 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"mvdan.cc/sh/v3/expand"
-	"mvdan.cc/sh/v3/syntax"
 )
 
 var curlCommand = regexp.MustCompile(`^(?:\$ +)?curl(?:\.exe)?(?:\s|$)`)
 
 func isCurl(b []byte) bool { return curlCommand.Match(b[:min(len(b), 64)]) }
 
-// readCurl reads the first curl command of a script.
+// readCurl reads a curl command, as a shell would.
 func readCurl(b []byte, files fs.FS) (*Request, error) {
 	b = bytes.TrimPrefix(b, []byte("$"))
 	b = bytes.TrimRight(b, "\r\n")
 	if continued := []byte("\\\r\n"); bytes.Contains(b, continued) { // written on Windows
 		b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 	}
-	args, err := shellWords(b)
+	words, err := shellWords(b)
 	if err != nil {
 		return nil, err
+	}
+	if len(words) == 0 || (words[0] != "curl" && words[0] != "curl.exe") {
+		return nil, ErrUnknown
 	}
 	c := &curl{
 		Request: &Request{Form: "curl", Header: http.Header{}},
 		files:   files,
 	}
-	if err := c.parse(args); err != nil {
+	if err := c.parse(words[1:]); err != nil {
 		return nil, err
 	}
 	return c.Request, c.compose()
-}
-
-// shellWords returns the arguments of the first simple command whose name is
-// curl. Only quoting is undone: nothing is expanded, and nothing is run.
-func shellWords(script []byte) ([]string, error) {
-	script, undo := asText(script)
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(script), "")
-	if err != nil {
-		return nil, errors.New("the curl command is not well quoted")
-	}
-	var call *syntax.CallExpr
-	syntax.Walk(file, func(node syntax.Node) bool {
-		if found, ok := node.(*syntax.CallExpr); ok && call == nil && len(found.Args) > 0 && strings.HasPrefix(found.Args[0].Lit(), "curl") {
-			call = found
-		}
-		return call == nil
-	})
-	if call == nil {
-		return nil, ErrUnknown
-	}
-	var args []string
-	for _, word := range call.Args[1:] {
-		text, ok := unquote(nil, word.Parts, false)
-		if !ok {
-			return nil, errors.New("the curl command holds a variable, a pattern or a command: put in the value")
-		}
-		args = append(args, undo.Replace(string(text)))
-	}
-	return args, nil
-}
-
-// asText makes bytes that are not UTF-8, which the parser does not take, and
-// CR, which it drops, into characters that nobody uses, and returns what undoes
-// that.
-func asText(script []byte) ([]byte, *strings.Replacer) {
-	if utf8.Valid(script) && bytes.IndexByte(script, '\r') < 0 {
-		return script, strings.NewReplacer()
-	}
-	const unused = 0x10ff00
-	text := make([]byte, 0, len(script)+len(script)/2)
-	for len(script) > 0 {
-		r, size := utf8.DecodeRune(script)
-		if r == utf8.RuneError && size == 1 || r == '\r' {
-			r = unused + rune(script[0])
-		}
-		text = utf8.AppendRune(text, r)
-		script = script[size:]
-	}
-	oldnew := []string{string(rune(unused + '\r')), "\r"}
-	for b := rune(utf8.RuneSelf); b <= 0xff; b++ {
-		oldnew = append(oldnew, string(unused+b), string([]byte{byte(b)}))
-	}
-	return text, strings.NewReplacer(oldnew...)
-}
-
-// unquote appends the text of words that are made of text alone.
-func unquote(text []byte, parts []syntax.WordPart, inDouble bool) (_ []byte, ok bool) {
-	for _, part := range parts {
-		switch part := part.(type) {
-		case *syntax.Lit:
-			text = unescape(text, part.Value, inDouble)
-		case *syntax.SglQuoted:
-			value := part.Value
-			if part.Dollar {
-				value, _, _ = expand.Format(nil, value, nil) // it undoes escapes; what is none stays
-			}
-			text = append(text, value...)
-		case *syntax.DblQuoted:
-			if text, ok = unquote(text, part.Parts, true); !ok {
-				return nil, false
-			}
-		default:
-			return nil, false
-		}
-	}
-	return text, true
-}
-
-// unescape undoes backslashes as a shell does, within double quotes and not.
-func unescape(text []byte, s string, inDouble bool) []byte {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) && (!inDouble || strings.IndexByte("$`\"\\\n", s[i+1]) >= 0) {
-			if i++; s[i] == '\n' {
-				continue
-			}
-		}
-		text = append(text, s[i])
-	}
-	return text
 }
 
 // curl is a command that is being read.
