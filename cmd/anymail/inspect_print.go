@@ -260,13 +260,10 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }
 
-// from says where the value of a field comes from.
+// from lists the members that hold the value of a field.
 func (p *inspectPrinter) from(f provenance.Field) string {
 	if len(f.From) == 0 {
-		if len(f.DerivedFrom) == 0 {
-			return p.faint("← derived")
-		}
-		return p.faint("← derived from ") + p.names(f.DerivedFrom)
+		return p.faint("← derived")
 	}
 	var paths []string
 	for _, s := range f.From {
@@ -274,11 +271,9 @@ func (p *inspectPrinter) from(f provenance.Field) string {
 	}
 	first := f.From[0]
 	text := p.names(paths)
-	switch first.How {
+	switch first.Match {
 	case provenance.Within:
 		return p.faint("← in ") + text
-	case provenance.Part:
-		return p.faint("← made with ") + text
 	case provenance.Alike, provenance.SameTime:
 		return p.faint("← ") + text + p.faint(" = "+p.clip(first.Value, widestRaw))
 	}
