@@ -180,7 +180,7 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// Every command says what it is for and shows how it is used.
+// Every command has a short help text, and the main ones an example.
 func TestHelp(t *testing.T) {
 	var check func(*cobra.Command)
 	check = func(cmd *cobra.Command) {
@@ -199,7 +199,7 @@ func TestHelp(t *testing.T) {
 	check(newRootCommand())
 }
 
-// What trigger posts, listen takes, for every ESP.
+// listen accepts what trigger posts, for every ESP.
 func TestTriggerAndListen(t *testing.T) {
 	for _, sim := range allsim.List() {
 		t.Run(sim.ESP, func(t *testing.T) {
@@ -222,7 +222,7 @@ func TestTriggerAndListen(t *testing.T) {
 			args = append(args, "--secret", options.secrets[0])
 			out, info, err = run(t, args...)
 			if sim.ESP == "amazonses" {
-				require.Error(t, err, "nobody has Amazon's certificate")
+				require.Error(t, err, "only Amazon has its certificate")
 				return
 			}
 			require.NoError(t, err, "%s%s", out, info)

@@ -14,7 +14,7 @@ import (
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-// shownEvents is how many events are shown without --verbose.
+// shownEvents is the number of events shown without --verbose.
 const shownEvents = 10
 
 // inspectPrinter prints a report for people.
@@ -31,7 +31,7 @@ func (p *inspectPrinter) line(format string, args ...any) {
 	}
 }
 
-// clip bounds what comes from a capture, unless everything is wanted.
+// clip shortens text from a capture, unless --verbose is set.
 func (p *inspectPrinter) clip(s string, most int) string {
 	if p.verbose {
 		most = len(s) + 1
@@ -85,12 +85,12 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 		less := ""
 		for _, c := range r.Checks {
 			if c.Result == inspect.Open {
-				less = ", as far as the request tells"
+				less = ", as far as the request itself tells"
 			}
 		}
 		return p.good("AUTHENTIC") + ": " + countEvents(len(r.Events)) + less
 	case inspect.NotChecked:
-		return p.doubt("NOT CHECKED") + ": neither a key nor a secret was given that would prove anything"
+		return p.doubt("NOT CHECKED") + ": no key or secret was given that would prove anything"
 	case inspect.Undecided:
 		return p.doubt("UNDECIDED") + reason
 	}
@@ -159,7 +159,7 @@ func (p *inspectPrinter) comparison(c inspect.Comparison) {
 		case k.Digest != "":
 			detail("digest", "%s%s%s", k.Digest, key, mark)
 			if k.Signed != "" && k.Signed != k.Digest {
-				detail("was of", "%s%s", k.Signed, p.faint("  the digest that this key did sign"))
+				detail("was of", "%s%s", k.Signed, p.faint("  the digest that this key signed"))
 			}
 		default:
 			detail("checked", "%s", strings.TrimSpace(key)+mark)
@@ -212,7 +212,7 @@ func (p *inspectPrinter) events(r *inspect.Report) {
 	}
 }
 
-// summary names an event in a line.
+// summary describes an event on one line.
 func summary(ev anymail.Event) string {
 	about := ""
 	switch ev := ev.(type) {
@@ -280,7 +280,7 @@ func (p *inspectPrinter) from(f provenance.Field) string {
 	return p.faint("← ") + text
 }
 
-// names lists paths, not too many of them.
+// names lists paths, a few of them without --verbose.
 func (p *inspectPrinter) names(paths []string) string {
 	const most = 3
 	rest := ""

@@ -27,7 +27,7 @@ import (
 	"github.com/goanymail/anymail/verify/sns"
 )
 
-// rawHTTP, curlCommand and harFile write a request down as people do.
+// rawHTTP, curlCommand and harFile write a request in the forms of a capture.
 func rawHTTP(t *testing.T, r simulator.Request) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -77,7 +77,7 @@ func harFile(t *testing.T, r simulator.Request) string {
 	return string(b)
 }
 
-// inspected is what the JSON form says.
+// inspected is the JSON form of a report.
 type inspected struct {
 	Endpoint, Verdict string
 	Status            int
@@ -102,7 +102,7 @@ type inspectedField struct {
 
 type inspectedSource struct{ Path, How string }
 
-// failed are the names of the checks that failed.
+// failed returns the names of the failed checks.
 func (i inspected) failed() (names []string) {
 	for _, c := range i.Checks {
 		if c.Result == "failed" {
@@ -138,13 +138,13 @@ func inspectJSON(t *testing.T, in string, args ...string) (i inspected) {
 	out, err := inspectCommand(t, in, append(args, "--json")...)
 	require.True(t, err == nil || errors.Is(err, cli.ErrReported), "%v", err)
 	require.NoError(t, json.Unmarshal([]byte(out), &i), out)
-	require.Equal(t, err == nil, i.Verdict == "authentic", "the exit code says it too")
+	require.Equal(t, err == nil, i.Verdict == "authentic", "the exit code agrees")
 	return i
 }
 
 const inspectSecret = "anymail:correct-horse-battery"
 
-// account plays an ESP whose key a user has.
+// account is a simulated ESP whose key the user has.
 type account struct {
 	sim        *simulator.Simulator
 	credential simulator.Credential
@@ -182,10 +182,10 @@ func (e *account) request(t *testing.T, event string) simulator.Request {
 	return r
 }
 
-// signs says whether a user can have the key of an endpoint.
+// signs reports whether a user can have the key of an endpoint.
 func (e *account) signs(endpoint string) bool { return e.aws == nil && e.sim.Signs(endpoint) }
 
-// args is the command line that verifies a request.
+// args returns the command line that verifies a request.
 func (e *account) args(t *testing.T, r simulator.Request) []string {
 	t.Helper()
 	args := []string{e.sim.ESP, "--secret", inspectSecret}
@@ -218,8 +218,8 @@ func inboundOf(sim *simulator.Simulator) string {
 	return ""
 }
 
-// What an ESP's sim signs is authentic, however it was written down; and where
-// something is wrong with it, the check that fails is named.
+// A request of an ESP is authentic, in every form of a capture. If something is
+// wrong with it, the right check fails.
 func TestInspectRoundTrip(t *testing.T) {
 	for _, sim := range allsim.List() {
 		t.Run(sim.ESP, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestInspectRoundTrip(t *testing.T) {
 				require.NoError(t, err)
 				forms := map[string]string{"HTTP": rawHTTP(t, r), "HAR": harFile(t, r)}
 				if !bytes.ContainsAny(r.Body, "\x00") && strings.ToValidUTF8(string(r.Body), "") == string(r.Body) {
-					forms["curl"] = curlCommand(t, r) // a terminal takes no other bytes
+					forms["curl"] = curlCommand(t, r) // the shell accepts no other bytes
 				}
 				for form, text := range forms {
 					i := inspectJSON(t, text, args...)
@@ -261,7 +261,7 @@ func TestInspectRoundTrip(t *testing.T) {
 	}
 }
 
-// spoil does everything to a request that makes it fail.
+// spoil changes a request in all ways that make it fail.
 func (e *account) spoil(t *testing.T, r simulator.Request, args []string) {
 	t.Helper()
 	other := r
@@ -318,7 +318,7 @@ func (e *account) spoil(t *testing.T, r simulator.Request, args []string) {
 	}
 }
 
-// What it claims about the cause it has tried.
+// A hint claims only what was tried.
 func TestInspectHints(t *testing.T) {
 	resend, mailgun, mandrill, postal := newESP(t, "resend"), newESP(t, "mailgun"), newESP(t, "mandrill"), newESP(t, "postal")
 	with := func(r simulator.Request, change func(*simulator.Request)) string {
@@ -464,10 +464,10 @@ func TestInspectSettings(t *testing.T) {
 	require.Contains(t, out, "signing_keys         HTTP webhook signing keys\n")
 }
 
-// sinceNow is what changes from day to day in a transcript.
+// sinceNow is the part of a transcript that depends on the current time.
 var sinceNow = regexp.MustCompile(`(UTC, )[^,;]* (ago|from now)`)
 
-// The manual shows what is printed.
+// The manual shows the real output.
 func TestInspectManual(t *testing.T) {
 	manual, err := os.ReadFile("../../docs/inspect.md")
 	require.NoError(t, err)
@@ -490,7 +490,7 @@ func TestInspectManual(t *testing.T) {
 	require.Equal(t, 2, n)
 }
 
-// Whatever was captured, nothing in it steers the terminal.
+// Nothing in a capture controls the terminal.
 func FuzzInspect(f *testing.F) {
 	sims := allsim.List()
 	for i, sim := range sims {

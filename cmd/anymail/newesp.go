@@ -15,10 +15,10 @@ func newNewESPCommand() *cobra.Command {
 	var dir, title string
 	cmd := &cobra.Command{
 		Use:   "new-esp NAME",
-		Short: "Write an adapter skeleton that compiles, with samples and the conformance test",
-		Long: `new-esp writes a package for a new ESP: the adapter, a simulator of the ESP,
-and the conformance test. It compiles and passes as it is; what to change is
-marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.`,
+		Short: "Write the skeleton of an adapter, with samples and the conformance test",
+		Long: `new-esp writes a package for a new ESP: the adapter, a simulator of the ESP, and
+the conformance test. It compiles and passes as it is; TODO marks what to change.
+CONTRIBUTING.md of the library describes what else makes a good adapter.`,
 		Example: "  anymail new-esp pigeonpost --title 'Pigeon Post' && go test ./pigeonpost/...",
 		Args:    oneArgument("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,7 +37,7 @@ marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` to write the package's directory into")
-	cmd.Flags().StringVar(&title, "title", "", "what people call the ESP")
+	cmd.Flags().StringVar(&title, "title", "", "`title` of the ESP, for people")
 	return cmd
 }
 

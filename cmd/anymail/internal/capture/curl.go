@@ -41,7 +41,7 @@ func readCurl(b []byte, files fs.FS) (*Request, error) {
 	return c.Request, c.compose()
 }
 
-// curl is a command that is being read.
+// curl collects the options of a command.
 type curl struct {
 	*Request
 	files fs.FS
@@ -55,7 +55,7 @@ type curl struct {
 	headers int // how many so far
 }
 
-// curlOptions are the options that say what is sent. Source: curl(1).
+// curlOptions are the options that determine the request. Source: curl(1).
 var curlOptions = map[string]func(c *curl, value string) error{
 	"header":         (*curl).header,
 	"request":        func(c *curl, v string) error { c.Method = v; return nil },
@@ -75,10 +75,10 @@ var curlOptions = map[string]func(c *curl, value string) error{
 	"form-string":    (*curl).addFormString,
 }
 
-// curlFlags take no value: the first ones say what is sent, the others do not.
+// curlFlags are the options without a value that determine the request.
 var curlFlags = map[string]func(*curl){"get": func(c *curl) { c.query = true }, "head": func(c *curl) { c.head = true }}
 
-// Options that do not matter here, with a value and without.
+// Options that are ignored, with a value and without.
 var (
 	ignoredOptions = strings.Fields(`output max-time connect-timeout write-out resolve connect-to cacert capath cert key pass
 		cert-type key-type proxy proxy-user noproxy retry retry-delay retry-max-time cookie-jar dump-header interface
@@ -121,12 +121,12 @@ func (c *curl) parse(args []string) error {
 	return nil
 }
 
-// short reads letters, of which the last may have a value.
+// short reads options of one letter, the last of which may have a value.
 func (c *curl) short(letters string, args []string) ([]string, error) {
 	for i := range len(letters) {
 		name, known := shortOptions[letters[i]]
 		if !known {
-			return nil, fmt.Errorf("curl option -%c is not understood", letters[i])
+			return nil, fmt.Errorf("curl option -%c is unknown", letters[i])
 		}
 		if takesValue(name) {
 			if rest := letters[i+1:]; rest != "" {
@@ -149,7 +149,7 @@ func (c *curl) option(name string, args []string) ([]string, error) {
 	set, ignored := curlOptions[name], slices.Contains(ignoredOptions, name)
 	switch {
 	case (set != nil || ignored) && len(args) == 0:
-		return nil, fmt.Errorf("curl option --%s lacks its value", name)
+		return nil, fmt.Errorf("curl option --%s needs a value", name)
 	case ignored:
 		return args[1:], nil
 	case set != nil:
@@ -157,18 +157,18 @@ func (c *curl) option(name string, args []string) ([]string, error) {
 	case curlFlags[name] != nil:
 		curlFlags[name](c)
 	case !slices.Contains(ignoredFlags, strings.TrimPrefix(name, "no-")) && !slices.Contains(ignoredFlags, name):
-		// Whether a value follows cannot be known.
+		// It may or may not have a value.
 		if len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-			return nil, errors.New("a curl option is not understood")
+			return nil, errors.New("a curl option is unknown")
 		}
-		return nil, fmt.Errorf("curl option --%s is not understood", name)
+		return nil, fmt.Errorf("curl option --%s is unknown", name)
 	}
 	return args, nil
 }
 
 func (c *curl) url(text string) {
 	if c.URL != "" {
-		c.note("the curl command has more than one URL: the first is taken")
+		c.note("the curl command has more than one URL: the first is used")
 		return
 	}
 	if !strings.Contains(text, "://") {
@@ -202,12 +202,12 @@ func (c *curl) headerLine(text string) error {
 		return fmt.Errorf("more than %d header fields", maxHeaders)
 	}
 	if name, ok := strings.CutSuffix(text, ";"); ok && !strings.Contains(text, ":") {
-		c.Header.Set(name, "") // how curl is told to send an empty one
+		c.Header.Set(name, "") // sends an empty header
 		return nil
 	}
 	name, value, ok := strings.Cut(text, ":")
 	if !ok {
-		return errors.New("a -H of the curl command is no header")
+		return errors.New("a -H of the curl command is not a header")
 	}
 	if value = strings.TrimSpace(value); value != "" {
 		c.Header.Add(strings.TrimSpace(name), value)
@@ -230,9 +230,9 @@ func (c *curl) user(text string) error {
 	return nil
 }
 
-var errFiles = errors.New("the curl command refers to a file: name the directory that it is in with --files")
+var errFiles = errors.New("the curl command refers to a file: name its directory with --files")
 
-// file reads what the command refers to, if it may.
+// file reads a file that the command refers to.
 func (c *curl) file(name string) ([]byte, error) {
 	if c.files == nil || name == "-" {
 		return nil, errFiles
@@ -259,7 +259,7 @@ func (c *curl) addData(text string, files, strip bool) error {
 		if data, err = c.file(name); err != nil {
 			return err
 		}
-		if strip { // as curl does, of files only
+		if strip { // as curl does, for files only
 			data = slices.DeleteFunc(data, func(b byte) bool { return b == '\r' || b == '\n' || b == 0 })
 		}
 	}
@@ -291,7 +291,7 @@ var formSuffix = regexp.MustCompile(`;\s*(type|filename)=([^;]*)$`)
 func (c *curl) addForm(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok {
-		return errors.New("a -F of the curl command is no field")
+		return errors.New("a -F of the curl command is not a field")
 	}
 	part := harPair{Name: name}
 	for {
@@ -325,13 +325,13 @@ func (c *curl) addForm(text string) error {
 func (c *curl) addFormString(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok {
-		return errors.New("a --form-string of the curl command is no field")
+		return errors.New("a --form-string of the curl command is not a field")
 	}
 	c.parts = append(c.parts, harPair{Name: name, Value: value})
 	return nil
 }
 
-// compose puts together what the options said.
+// compose makes the request from the options.
 func (c *curl) compose() error {
 	hasData := c.data != nil || c.parts != nil
 	if c.Method == "" {
@@ -346,7 +346,7 @@ func (c *curl) compose() error {
 	}
 	switch {
 	case c.parts != nil:
-		c.changed("the body was composed of its fields: a signature over its bytes cannot match")
+		c.changed("the body was composed from its fields: a signature over its bytes cannot match")
 		return c.multipart(c.parts)
 	case c.json:
 		c.Body = bytes.Join(c.data, nil)
