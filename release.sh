@@ -14,9 +14,9 @@ sed -i "\|^replace $root|d" go.work # of the release before
 for dir in $(go list -m -f '{{.Dir}}'); do
 	for required in $(sed -nE "s|^(require)?[[:space:]]*($root[^ ]*) v.*|\2|p" "$dir/go.mod"); do
 		go mod edit -require="$required@$version" "$dir/go.mod"
-		if [ "$dir" = "$PWD/cmd/anymail" ]; then
-			# "go install" takes no program whose go.mod replaces modules, so
-			# that go.work has to.
+		if [[ $dir = "$PWD"/cmd/* ]]; then
+			# "go install" refuses a program whose go.mod replaces modules, so
+			# go.work replaces them.
 			go mod edit -dropreplace="$required" "$dir/go.mod"
 			go work edit -replace="$required@$version=.${required#"$root"}/"
 		fi
@@ -24,7 +24,7 @@ for dir in $(go list -m -f '{{.Dir}}'); do
 	path=$(sed -n 's/^module //p' "$dir/go.mod")
 	[[ $path != "$root"/* ]] || tags+=("${path#"$root"/}/$version")
 done
-go build ./... ./cmd/anymail/...
+go build ./... ./cmd/anymail/... ./cmd/anymail-gateway/...
 git commit -qam "Release $version"
 for tag in "${tags[@]}"; do git tag "$tag"; done
 echo "git push origin HEAD ${tags[*]}"

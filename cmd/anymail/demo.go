@@ -16,6 +16,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -25,10 +26,10 @@ func newDemoCommand() *cobra.Command {
 	var address string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Serve every ESP with new secrets, and post signed samples of all events to it",
+		Short: "Serve all ESPs with new secrets, and post signed samples of all events",
 		Long: `demo starts a server with the adapters of all ESPs and new secrets, posts signed
-samples of every event that each ESP has to it over HTTP, prints one line for
-each normalized event, and goes on serving and printing until it is interrupted.`,
+samples of every event of every ESP to it over HTTP, and prints one line for each
+normalized event. It then serves and prints until it is interrupted.`,
 		Example: `  anymail demo
   anymail demo --once
   anymail demo --once --json | jq 'select(.event_type == "bounced")'`,
@@ -37,14 +38,15 @@ each normalized event, and goes on serving and printing until it is interrupted.
 			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), address, once, asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&once, "once", false, "end after the samples")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the JSON form, one event a line")
+	cmd.Flags().BoolVar(&once, "once", false, "exit after the samples")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print events in their JSON form, one a line")
 	cmd.Flags().StringVar(&address, "listen", "127.0.0.1:0", "`address` to listen on")
 	return cmd
 }
 
 func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON bool) error {
-	secret := newSecret()
+	fmt.Fprintln(info, "making keys for all ESPs")
+	secret := cli.NewSecret()
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.NewTextHandler(info, &slog.HandlerOptions{Level: slog.LevelError}))))
 	if err != nil {
 		return err
@@ -68,13 +70,14 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	go func() { served <- srv.Serve(listener) }()
 
 	base := "http://" + listener.Addr().String() + "/anymail"
+	fmt.Fprintf(info, "serving on %s, posting samples\n", base)
 	failed := postSamples(ctx, info, base, secret, players)
 	fmt.Fprintf(info, "%d ESPs, %d events from %d requests\n", len(players), printer.count(), failed.requests)
 	if failed.count > 0 {
-		err = fmt.Errorf("%d of %d requests were not accepted", failed.count, failed.requests)
+		err = fmt.Errorf("%d of %d requests were refused", failed.count, failed.requests)
 	}
 	if !once && err == nil {
-		fmt.Fprintf(info, "listening on %s/{esp}/tracking/ and /inbound/ with the shared secret %s\nend with Ctrl-C\n", base, secret)
+		fmt.Fprintf(info, "listening on %s/{esp}/tracking/ and /inbound/ with the shared secret %s\nstop with Ctrl-C\n", base, secret)
 		select {
 		case <-ctx.Done():
 		case err = <-served:
@@ -83,7 +86,7 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	return errors.Join(err, d.Shutdown(context.WithoutCancel(ctx)), srv.Close())
 }
 
-// player is an ESP played by its simulator.
+// player is a simulated ESP.
 type player struct {
 	sim        *simulator.Simulator
 	credential simulator.Credential
@@ -107,7 +110,7 @@ func register(d *anymail.Dispatcher) ([]player, error) {
 
 type tally struct{ requests, count int }
 
-// postSamples posts every sample of every ESP, and says which were refused.
+// postSamples posts every sample of every ESP, and prints which were refused.
 func postSamples(ctx context.Context, info io.Writer, base, secret string, players []player) (t tally) {
 	for _, p := range players {
 		for _, sample := range p.sim.Samples {
@@ -143,11 +146,11 @@ func (p player) post(ctx context.Context, base, secret string, r simulator.Reque
 		return 0, err
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is reused
 	return resp.StatusCode, nil
 }
 
-// eventPrinter prints events, a line each.
+// eventPrinter prints events, one a line.
 type eventPrinter struct {
 	json bool
 
@@ -191,6 +194,6 @@ func (p *eventPrinter) print(ev anymail.Event) error {
 			recipient = ev.Message.To[0].Address
 		}
 	}
-	_, err := fmt.Fprintf(p.out, eventLine, base.ESP, base.Type, printable(recipient), reason, printable(id))
+	_, err := fmt.Fprintf(p.out, eventLine, base.ESP, base.Type, cli.Printable(recipient), reason, cli.Printable(id))
 	return err
 }

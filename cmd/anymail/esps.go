@@ -11,6 +11,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -18,13 +19,13 @@ func newESPsCommand() *cobra.Command {
 	var asJSON, asMarkdown, semantics bool
 	cmd := &cobra.Command{
 		Use:   "esps",
-		Short: "Print what each ESP's adapter covers, found out by running it",
+		Short: "Print what each ESP's adapter covers, measured by running it",
 		Example: `  anymail esps
   anymail esps --json | jq -r '.[] | select(.inbound) | .esp'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().NFlag() > 1 {
-				return usagef("one of --json, --markdown and --semantics")
+				return cli.Usagef("--json, --markdown and --semantics exclude each other")
 			}
 			if semantics {
 				return semanticsMarkdown(cmd.OutOrStdout(), allsim.List(), allsim.Situations())

@@ -21,31 +21,31 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func newInspectCommand() *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
 		Use:   "inspect ESP [FILE]",
-		Short: "Say whether a captured webhook is authentic, why not, and what is in it",
-		Long: `inspect reads one captured request from FILE or standard input: as it went over
-the wire, as a curl command, or in a HAR file. It sends it through the library
-and says which checks passed; of one that failed, what was offered, what was
-computed with each key, over what, and what probably is the cause. Then it
-prints the normalized events, each field beside the raw member that it came
-from. If the request is not authentic, that is what the events would be.
+		Short: "Find out whether a captured webhook is authentic, why not, and what it contains",
+		Long: `inspect reads one captured request from FILE or standard input: as HTTP text, as a
+curl command, or in a HAR file. It sends the request through the library and
+prints which checks passed. For a failed check it prints what the request offered,
+what was computed with each key, over what, and the probable cause. Then it prints
+the normalized events, each field next to the raw member that has its value. If the
+request is not authentic, that is what the events would be.
 
-Nothing leaves this machine unless --fetch says so, and nothing is remembered:
-the same capture can be inspected again and again.
+Nothing leaves this machine without --fetch, and nothing is stored: the same
+capture can be inspected any number of times.
 
-Keys are those that the server has: --key for the signature of this endpoint, or
+Give the keys that the server has: --key for the signature of this endpoint, or
 --set NAME=VALUE for any setting of the ESP (--settings lists them). Each may be
-repeated, and a VALUE or KEY of the form @FILE is read from a file. What is
-printed holds no key and no secret, but signatures that are valid for this
-request.
+repeated, and a VALUE or KEY of the form @FILE is read from a file. The output
+contains no key and no secret, but signatures that are valid for this request.
 
-It exits with 0 if the request is authentic and was parsed, with 1 if it is not,
-or could not be checked, and with 2 for a wrong command line.`,
+The exit status is 0 if the request is authentic and was parsed, 1 if it is not or
+could not be checked, and 2 for a wrong command line.`,
 		Example: `  anymail inspect mailgun request.txt --key @signing-key
   pbpaste | anymail inspect sendgrid --set verification_keys=MFkw... --at 2026-09-21T14:13:20Z
   anymail inspect mandrill request.har --entry 3 --key key-1 --url https://hooks.example.com/anymail/mandrill/
@@ -53,7 +53,7 @@ or could not be checked, and with 2 for a wrong command line.`,
   anymail inspect postmark request.txt --secret anymail:some-long-password --json | jq .verdict`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
-				return usagef("want an ESP and perhaps a FILE")
+				return cli.Usagef("needs an ESP, and optionally a FILE")
 			}
 			return nil
 		},
@@ -66,7 +66,7 @@ or could not be checked, and with 2 for a wrong command line.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			spec, ok := all.Find(args[0])
 			if !ok {
-				return usagef("there is no ESP %q; anymail esps lists them", args[0])
+				return cli.Usagef("unknown ESP %q; anymail esps lists them", args[0])
 			}
 			if o.listSettings {
 				return listSettings(cmd.OutOrStdout(), spec)
@@ -78,17 +78,17 @@ or could not be checked, and with 2 for a wrong command line.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.endpointText, "endpoint", "", "`path` of the endpoint, such as tracking, if the URL does not tell")
+	f.StringVar(&o.endpointText, "endpoint", "", "`path` of the endpoint, such as tracking, if the URL does not name it")
 	f.StringArrayVar(&o.keys, "key", nil, "`key` of the endpoint's signature, or @FILE to read it from; may be repeated")
-	f.StringArrayVar(&o.settings, "set", nil, "a `setting` of the ESP, as NAME=VALUE or NAME=@FILE; may be repeated")
-	f.StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" that the server asks for; may be repeated")
-	f.StringVar(&o.url, "url", "", "the `URL` that the ESP calls, for those that sign it, if it is not the captured one")
-	f.StringVar(&o.at, "at", "", "the `time` at which the request was received (RFC 3339 or seconds since 1970), if the capture does not tell; or \"now\"")
+	f.StringArrayVar(&o.settings, "set", nil, "`setting` of the ESP, as NAME=VALUE or NAME=@FILE; may be repeated")
+	f.StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" that the server requires; may be repeated")
+	f.StringVar(&o.url, "url", "", "`URL` that the ESP calls, if it signs the URL and it is not the captured one")
+	f.StringVar(&o.at, "at", "", "`time` at which the request was received (RFC 3339, seconds since 1970 or \"now\"), if it is not in the capture")
 	f.IntVar(&o.entry, "entry", 0, "`number` of the entry of a HAR file, from 1; the first POST by default")
 	f.StringVar(&o.files, "files", "", "`directory` of the files that a curl command refers to")
-	f.StringVar(&o.certificate, "cert", "", "signing certificate in PEM, a `file`, in place of fetching it (Amazon SES)")
+	f.StringVar(&o.certificate, "cert", "", "`file` with the signing certificate in PEM, instead of fetching it (Amazon SES)")
 	f.BoolVar(&o.fetch, "fetch", false, "fetch what the request refers to: certificates, stored messages, attachments")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "print everything at full length")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "shorten nothing")
 	f.BoolVar(&o.asJSON, "json", false, "print one JSON object")
 	f.BoolVar(&o.listSettings, "settings", false, "list the settings of the ESP")
 	_ = cmd.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"tracking", "inbound"}, cobra.ShellCompDirectiveNoFileComp))
@@ -104,7 +104,7 @@ or could not be checked, and with 2 for a wrong command line.`,
 	return cmd
 }
 
-// espNames are the canonical names of all ESPs.
+// espNames returns the canonical names of all ESPs.
 func espNames() []string {
 	var names []string
 	for _, spec := range all.Specs() {
@@ -118,7 +118,7 @@ func listSettings(out io.Writer, spec esp.Spec) error {
 		fmt.Fprintf(out, "%-20s %s\n", s.Name, s.Help)
 	}
 	if len(spec.Settings) == 0 {
-		fmt.Fprintf(out, "%s has no settings: its webhooks are protected by --secret\n", spec.Title)
+		fmt.Fprintf(out, "%s has no settings: a shared secret protects its webhooks (--secret)\n", spec.Title)
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 	}
 	report, err := inspect.Run(ctx, captured, options)
 	if err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	if o.asJSON {
 		err = writeJSON(out, report)
@@ -155,7 +155,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 		err = p.err
 	}
 	if err == nil && report.Verdict != inspect.Authentic {
-		return errReported
+		return cli.ErrReported
 	}
 	return err
 }
@@ -182,7 +182,7 @@ func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 		}
 	}
 	if _, err := spec.Adapter(esp.Values{Settings: options.Settings}); err != nil {
-		return options, usageError{err}
+		return options, cli.UsageError{Err: err}
 	}
 	for _, key := range o.keys {
 		if key, err = orFile(key); err != nil {
@@ -192,19 +192,19 @@ func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 	}
 	if o.certificate != "" {
 		if options.Certificate, err = os.ReadFile(o.certificate); err != nil {
-			return options, usageError{err}
+			return options, cli.UsageError{Err: err}
 		}
 	}
 	if u, err := url.Parse(o.url); o.url != "" && (err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http")) {
-		return options, usagef("--url is not an absolute http(s) URL")
+		return options, cli.Usagef("--url: must be an absolute http(s) URL")
 	} else if o.url != "" && u.User != nil {
-		return options, usagef("--url without user and password: they are in the Authorization header of the request")
+		return options, cli.Usagef("--url: must not have user and password; they are in the Authorization header of the request")
 	}
 	options.At, err = parseTime(o.at)
 	return options, err
 }
 
-// orFile returns a value, or what is in the file that it names by @FILE.
+// orFile returns a value, or the contents of the file that it names by @FILE.
 func orFile(value string) (string, error) {
 	file, ok := strings.CutPrefix(value, "@")
 	if !ok {
@@ -212,7 +212,7 @@ func orFile(value string) (string, error) {
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
-		return "", usageError{err}
+		return "", cli.UsageError{Err: err}
 	}
 	return strings.TrimSpace(string(content)), nil
 }
@@ -229,7 +229,7 @@ func parseTime(s string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return t, usagef("--at wants a time such as 2026-09-21T14:13:20Z, seconds since 1970, or now")
+		return t, cli.Usagef("--at: must be a time such as 2026-09-21T14:13:20Z, seconds since 1970, or now")
 	}
 	return t, nil
 }
@@ -240,7 +240,7 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 	if o.files != "" {
 		root, err := os.OpenRoot(o.files)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 		defer func() { _ = root.Close() }() // it was only read
 		options.Files = root.FS()
@@ -249,7 +249,7 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 		defer f.Close()
 		from = f
@@ -262,12 +262,12 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 	}
 	captured, err := capture.Read(b, options)
 	if err != nil {
-		return nil, fmt.Errorf("the capture cannot be read: %w", err)
+		return nil, fmt.Errorf("read the capture: %w", err)
 	}
 	return captured, nil
 }
 
-// writeJSON writes a report with all that could steer a terminal escaped.
+// writeJSON writes a report and escapes what could control a terminal.
 func writeJSON(out io.Writer, report *inspect.Report) error {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

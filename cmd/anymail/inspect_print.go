@@ -8,14 +8,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
-// shownEvents is how many events are shown without --verbose.
+// shownEvents is the number of events shown without --verbose.
 const shownEvents = 10
 
 // inspectPrinter prints a report for people.
@@ -32,7 +31,7 @@ func (p *inspectPrinter) line(format string, args ...any) {
 	}
 }
 
-// clip bounds what comes from a capture, unless everything is wanted.
+// clip shortens text from a capture, unless --verbose is set.
 func (p *inspectPrinter) clip(s string, most int) string {
 	if p.verbose {
 		most = len(s) + 1
@@ -50,13 +49,13 @@ func (p *inspectPrinter) report(r *inspect.Report) {
 
 	p.line("\n%s", p.strong("Request"))
 	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file"}[r.Request.Form], "a body alone"))
-	p.line("  called    %s %s", printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
-	p.line("  body      %s bytes, %s", humanize.Comma(int64(r.Request.BodyBytes)), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
+	p.line("  called    %s %s", cli.Printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
+	p.line("  body      %s bytes, %s", thousands(r.Request.BodyBytes), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
 	if !r.Request.ReceivedAt.IsZero() {
 		p.line("  received  %s", r.Request.ReceivedAt.UTC().Format(time.DateTime+" MST"))
 	}
 	for _, note := range r.Request.Notes {
-		p.line("  %s      %s", p.doubt("note"), printable(note))
+		p.line("  %s      %s", p.doubt("note"), cli.Printable(note))
 	}
 
 	p.line("\n%s", p.strong("Checks"))
@@ -77,7 +76,7 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 	reason := ""
 	for _, c := range r.Checks {
 		if c.Result == inspect.Failed || c.Result == inspect.Open && r.Verdict == inspect.Undecided {
-			reason = ": " + c.Name + ": " + printable(c.Reason)
+			reason = ": " + c.Name + ": " + cli.Printable(c.Reason)
 			break
 		}
 	}
@@ -86,12 +85,12 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 		less := ""
 		for _, c := range r.Checks {
 			if c.Result == inspect.Open {
-				less = ", as far as the request tells"
+				less = ", as far as the request itself tells"
 			}
 		}
 		return p.good("AUTHENTIC") + ": " + countEvents(len(r.Events)) + less
 	case inspect.NotChecked:
-		return p.doubt("NOT CHECKED") + ": neither a key nor a secret was given that would prove anything"
+		return p.doubt("NOT CHECKED") + ": no key or secret was given that would prove anything"
 	case inspect.Undecided:
 		return p.doubt("UNDECIDED") + reason
 	}
@@ -99,20 +98,17 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 }
 
 func countEvents(n int) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "no event"
-	case 1:
-		return "1 event"
 	}
-	return humanize.Comma(int64(n)) + " events"
+	return count(n, "event")
 }
 
 func (p *inspectPrinter) check(c inspect.Check) {
 	word := map[inspect.Result]string{
 		inspect.OK: p.good("ok     "), inspect.Failed: p.bad("FAILED "), inspect.Skipped: p.faint("skipped"), inspect.Open: p.doubt("open   "),
 	}[c.Result]
-	p.line("  %s  %-14s %s", word, c.Name, printable(c.Reason))
+	p.line("  %s  %-14s %s", word, c.Name, cli.Printable(c.Reason))
 	if c.Result != inspect.OK || p.verbose {
 		for i, comparison := range c.Comparisons {
 			if len(c.Comparisons) > 1 {
@@ -122,7 +118,7 @@ func (p *inspectPrinter) check(c inspect.Check) {
 		}
 	}
 	for _, hint := range c.Hints {
-		for i, line := range wrap(printable(hint), 88) {
+		for i, line := range wrap(cli.Printable(hint), 88) {
 			if i == 0 {
 				p.line("           %s %s", p.doubt("→"), line)
 			} else {
@@ -163,7 +159,7 @@ func (p *inspectPrinter) comparison(c inspect.Comparison) {
 		case k.Digest != "":
 			detail("digest", "%s%s%s", k.Digest, key, mark)
 			if k.Signed != "" && k.Signed != k.Digest {
-				detail("was of", "%s%s", k.Signed, p.faint("  the digest that this key did sign"))
+				detail("was of", "%s%s", k.Signed, p.faint("  the digest that this key signed"))
 			}
 		default:
 			detail("checked", "%s", strings.TrimSpace(key)+mark)
@@ -174,7 +170,7 @@ func (p *inspectPrinter) comparison(c inspect.Comparison) {
 		if !utf8.ValidString(c.Signed) {
 			content = "(not text)"
 		}
-		detail("over", "%s bytes: %s", humanize.Comma(int64(c.SignedBytes)), content)
+		detail("over", "%s bytes: %s", thousands(c.SignedBytes), content)
 	}
 }
 
@@ -216,7 +212,7 @@ func (p *inspectPrinter) events(r *inspect.Report) {
 	}
 }
 
-// summary names an event in a line.
+// summary describes an event on one line.
 func summary(ev anymail.Event) string {
 	about := ""
 	switch ev := ev.(type) {
@@ -264,13 +260,10 @@ func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }
 
-// from says where the value of a field comes from.
+// from lists the members that hold the value of a field.
 func (p *inspectPrinter) from(f provenance.Field) string {
 	if len(f.From) == 0 {
-		if len(f.DerivedFrom) == 0 {
-			return p.faint("← derived")
-		}
-		return p.faint("← derived from ") + p.names(f.DerivedFrom)
+		return p.faint("← derived")
 	}
 	var paths []string
 	for _, s := range f.From {
@@ -278,18 +271,16 @@ func (p *inspectPrinter) from(f provenance.Field) string {
 	}
 	first := f.From[0]
 	text := p.names(paths)
-	switch first.How {
+	switch first.Match {
 	case provenance.Within:
 		return p.faint("← in ") + text
-	case provenance.Part:
-		return p.faint("← made with ") + text
 	case provenance.Alike, provenance.SameTime:
 		return p.faint("← ") + text + p.faint(" = "+p.clip(first.Value, widestRaw))
 	}
 	return p.faint("← ") + text
 }
 
-// names lists paths, not too many of them.
+// names lists paths, a few of them without --verbose.
 func (p *inspectPrinter) names(paths []string) string {
 	const most = 3
 	rest := ""

@@ -17,15 +17,15 @@ import (
 	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
-// settingFor names the setting of the keys that tracking webhooks are signed with.
+// settingFor is the setting for the keys of tracking webhooks.
 var settingFor = map[string]string{
 	"mailersend": "mailersend.tracking_secrets", "mailgun": "mailgun.signing_keys", "mailtrap": "mailtrap.tracking_secrets",
 	"mandrill": "mandrill.keys", "postal": "postal.keys", "resend": "resend.tracking_secrets", "sendgrid": "sendgrid.verification_keys",
 	"unisendergo": "unisendergo.api_keys",
 }
 
-// keyFor makes a key as a user would have one; "" where the ESP signs nothing
-// or nobody can have its key.
+// keyFor makes a key as a user has one. It returns "" if the ESP signs nothing, or
+// with a key that no user has.
 func keyFor(t *testing.T, esp string) string {
 	t.Helper()
 	var private any
@@ -47,7 +47,7 @@ func keyFor(t *testing.T, esp string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
-// publicFor is what the server is given.
+// publicFor returns the key for the server.
 func publicFor(t *testing.T, esp, key string) string {
 	t.Helper()
 	block, _ := pem.Decode([]byte(key))

@@ -17,6 +17,7 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 )
 
@@ -26,11 +27,11 @@ func newListenCommand() *cobra.Command {
 		Use:   "listen",
 		Short: "Receive webhooks on this machine and show them on a page",
 		Long: `listen receives the webhooks of all ESPs below /anymail/ and shows on a page, as
-they come, the requests, the normalized events beside the ESP's own text,
-received messages, and why a request was refused.
+they arrive, the requests, the normalized events next to the ESP's own, received
+messages, and the reason why a request was refused.
 
-Without --secret and --set it takes everything, signed or not; so it listens
-on this machine only unless --listen says otherwise.`,
+Without --secret and --set it accepts everything, signed or not. It listens on
+this machine only, unless --listen names another address.`,
 		Example: `  anymail listen
   anymail listen --secret anymail:some-long-password --set mailgun.signing_keys=key-1
   anymail trigger mailgun delivered --to http://127.0.0.1:8025/anymail`,
@@ -38,10 +39,10 @@ on this machine only unless --listen says otherwise.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return listen(cmd.Context(), cmd.ErrOrStderr(), o) },
 	}
 	cmd.Flags().StringVar(&o.address, "listen", "127.0.0.1:8025", "`address` to listen on")
-	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to ask for; may be repeated")
+	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", completeSettings(""))
-	cmd.Flags().IntVar(&o.keep, "keep", 1000, "how many requests to keep")
+	cmd.Flags().IntVar(&o.keep, "keep", 1000, "`number` of requests to keep")
 	return cmd
 }
 
@@ -60,7 +61,7 @@ func listen(ctx context.Context, info io.Writer, o listenOptions) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s/anymail/{esp}/tracking/ and /inbound/\nend with Ctrl-C\n", listener.Addr(), listener.Addr())
+	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s/anymail/{esp}/tracking/ and /inbound/\nstop with Ctrl-C\n", listener.Addr(), listener.Addr())
 	srv := server.New(handler)
 	srv.BaseContext = func(net.Listener) context.Context { return ctx } // ends the pages' streams
 	served := make(chan error, 1)
@@ -73,7 +74,7 @@ func listen(ctx context.Context, info io.Writer, o listenOptions) error {
 	}
 }
 
-// newListenHandler is everything that listen serves.
+// newListenHandler returns the handler of everything that listen serves.
 func newListenHandler(o listenOptions) (http.Handler, error) {
 	settings, err := parseSettings(o.settings, "")
 	if err != nil {
@@ -84,14 +85,14 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 	options := []anymail.Option{
 		anymail.Insecure(),
 		anymail.WithHooks(store.Hooks()),
-		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows what is refused
+		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows refused requests
 	}
 	if len(o.secrets) > 0 {
 		options = append(options, anymail.WithSharedSecret(o.secrets...))
 	}
 	d, err := anymail.New(options...)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, cli.UsageError{Err: err}
 	}
 	for _, spec := range all.Specs() {
 		adapter, err := spec.Adapter(esp.Values{Settings: settings[spec.Name]})
@@ -102,7 +103,7 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 			err = d.Register(spec.Name, adapter)
 		}
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 	}
 	router := chi.NewRouter()
@@ -111,7 +112,7 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 	return router, nil
 }
 
-// trusting is an adapter that takes everything.
+// trusting is an adapter that accepts everything.
 type trusting struct{ anymail.Adapter }
 
 func (t trusting) Endpoints() []anymail.Endpoint {
@@ -122,7 +123,7 @@ func (t trusting) Endpoints() []anymail.Endpoint {
 	return endpoints
 }
 
-// completeSettings completes ESP.NAME=, or NAME= where there is only one ESP.
+// completeSettings completes ESP.NAME=, or NAME= for one ESP.
 func completeSettings(only string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(*cobra.Command, []string, string) (words []string, _ cobra.ShellCompDirective) {
 		for _, spec := range all.Specs() {
@@ -142,8 +143,8 @@ func completeSettings(only string) func(*cobra.Command, []string, string) ([]str
 	}
 }
 
-// parseSettings reads ESP.NAME=VALUE; one that is repeated has several values.
-// Where only one ESP is in question, NAME=VALUE is enough.
+// parseSettings reads ESP.NAME=VALUE; a repeated setting has several values. For
+// one ESP, NAME=VALUE is enough.
 func parseSettings(texts []string, only string) (map[string]map[string][]string, error) {
 	settings := map[string]map[string][]string{}
 	var errs []error
@@ -156,11 +157,11 @@ func parseSettings(texts []string, only string) (map[string]map[string][]string,
 		spec, known := all.Find(name)
 		switch {
 		case !ok || !dotted:
-			errs = append(errs, usagef("--set wants ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
+			errs = append(errs, cli.Usagef("--set: must be ESP.NAME=VALUE, for example mailgun.signing_keys=..."))
 		case !known:
-			errs = append(errs, usagef("--set: there is no ESP %q", name))
+			errs = append(errs, cli.Usagef("--set: unknown ESP %q", name))
 		case only != "" && spec.Name != only:
-			errs = append(errs, usagef("--set %s: that is a setting of another ESP than %s", key, only))
+			errs = append(errs, cli.Usagef("--set %s: is not a setting of %s", key, only))
 		default:
 			if settings[spec.Name] == nil {
 				settings[spec.Name] = map[string][]string{}

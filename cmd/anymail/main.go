@@ -1,6 +1,6 @@
-// Command anymail is for the people who use the library: it demonstrates it,
-// makes secrets, plays ESPs, looks into captured requests, and runs the library
-// as a gateway for programs in other languages.
+// Command anymail is the developer's tool: it demonstrates the library, makes
+// secrets, plays ESPs, shows webhooks as they arrive, explains why a captured
+// one is refused, and writes the skeleton of an adapter.
 package main
 
 import (
@@ -9,42 +9,41 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := newRootCommand().ExecuteContext(ctx); err != nil {
-		if !errors.Is(err, errReported) {
-			fmt.Fprintln(os.Stderr, "anymail:", err)
-		}
-		stop()
-		os.Exit(exitCode(err)) //nolint:gocritic // stop was called
+	err := newRootCommand().ExecuteContext(ctx)
+	stop()
+	if err != nil && !errors.Is(err, cli.ErrReported) {
+		fmt.Fprintln(os.Stderr, "anymail:", err)
 	}
+	os.Exit(cli.ExitCode(err))
 }
 
-// errReported is an error about which everything has been said.
-var errReported = errors.New("failed")
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "anymail",
+		Short: "Try out, test and debug the webhooks of e-mail service providers",
+		Long: `anymail is the developer's tool of a library that receives the webhooks of e-mail
+service providers (ESPs), verifies them and normalizes their events.
 
-// usageError is a wrong command line, which exits with 2; everything else that
-// goes wrong exits with 1.
-type usageError struct{ error }
-
-func exitCode(err error) int {
-	var usage usageError
-	if errors.As(err, &usage) {
-		return 2
+Start with "anymail demo". Exit status 2 is a wrong command line, 1 is any other
+failure. Colours are used on terminals only, and not if NO_COLOR is set.`,
+		Version:       cli.Version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
 	}
-	return 1
-}
-
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
+	subcommandsOnly(root)
+	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newInspectCommand())
+	return root
 }
 
 // subcommandsOnly makes a command print its help, and an unknown subcommand a
@@ -58,37 +57,16 @@ func subcommandsOnly(cmd *cobra.Command) {
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 			hint = "; did you mean " + strings.Join(near, " or ") + "?"
 		}
-		return usagef("%s has no command %q%s", cmd.CommandPath(), args[0], hint)
+		return cli.Usagef("%s has no command %q%s", cmd.CommandPath(), args[0], hint)
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.SuggestionsMinimumDistance = 2
 }
 
-// version is that of the module, or of the sources that it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// noArguments makes an argument a usage error.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return cli.Usagef("%s takes no argument, not %q", cmd.CommandPath(), args[0])
 	}
-	return info.Main.Version + " " + info.GoVersion
-}
-
-func newRootCommand() *cobra.Command {
-	root := &cobra.Command{
-		Use:   "anymail",
-		Short: "Receive, verify and normalize the webhooks of e-mail service providers",
-		Long: `anymail receives the webhooks of e-mail service providers (ESPs), proves that
-they are authentic and turns them into the same events for every ESP.
-
-Start with "anymail demo". Everywhere, exit status 2 is a wrong command line and 1
-whatever else went wrong. Colours are for terminals only, and not with NO_COLOR.`,
-		Version:       version(),
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	subcommandsOnly(root)
-	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newInspectCommand())
-	root.AddCommand(newServeCommand(), newDeadCommand())
-	return root
+	return nil
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/skeleton"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func newNewESPCommand() *cobra.Command {
 	var dir, title string
 	cmd := &cobra.Command{
 		Use:   "new-esp NAME",
-		Short: "Write an adapter skeleton that compiles, with samples and the conformance test",
-		Long: `new-esp writes a package for a new ESP: the adapter, a simulator of the ESP,
-and the conformance test. It compiles and passes as it is; what to change is
-marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.`,
+		Short: "Write the skeleton of an adapter, with samples and the conformance test",
+		Long: `new-esp writes a package for a new ESP: the adapter, a simulator of the ESP, and
+the conformance test. It compiles and passes as it is; TODO marks what to change.
+CONTRIBUTING.md of the library describes what else makes a good adapter.`,
 		Example: "  anymail new-esp pigeonpost --title 'Pigeon Post' && go test ./pigeonpost/...",
 		Args:    oneArgument("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,23 +37,15 @@ marked TODO. CONTRIBUTING.md of the library says what else makes a good adapter.
 		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", ".", "`directory` to write the package's directory into")
-	cmd.Flags().StringVar(&title, "title", "", "what people call the ESP")
+	cmd.Flags().StringVar(&title, "title", "", "`title` of the ESP, for people")
 	return cmd
 }
 
-// noArguments makes a superfluous argument a usage error.
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("%s takes no argument, not %q", cmd.CommandPath(), args[0])
-	}
-	return nil
-}
-
-// oneArgument makes a missing or superfluous argument a usage error.
+// oneArgument makes any other number of arguments a usage error.
 func oneArgument(name string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) != 1 || args[0] == "" {
-			return usagef("want one argument, %s", name)
+			return cli.Usagef("needs one argument, %s", name)
 		}
 		return nil
 	}

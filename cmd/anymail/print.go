@@ -3,40 +3,56 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
 	"strings"
-	"unicode"
 
-	"golang.org/x/term"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
-// printable replaces what could steer a terminal; senders choose the text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
-}
-
-// clipped is printable, on one line of so many characters at most.
+// clipped returns printable text on one line, cut to a number of characters.
 func clipped(s string, most int) string {
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' || r == '\t' }), " ")
-	runes := []rune(printable(s))
+	runes := []rune(cli.Printable(s))
 	if len(runes) <= most {
 		return string(runes)
 	}
 	return string(runes[:most-1]) + "…"
 }
 
-// isTerminal says whether a writer is one.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// isTerminal reports whether file is a terminal: a character device other than
+// the null device.
+func isTerminal(file any) bool {
+	f, ok := file.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
 
-// colours marks text where that is wanted: on a terminal that is not a dumb one,
-// unless NO_COLOR is set (https://no-color.org).
+// count returns "1 event", "1,234 events".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
+}
+
+// thousands separates the thousands by commas.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// colours colours text. It is false if w is not a terminal or a dumb one, or if
+// NO_COLOR is set (https://no-color.org).
 type colours bool
 
 func coloursFor(w io.Writer) colours {

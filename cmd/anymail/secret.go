@@ -1,12 +1,13 @@
 package main
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func newSecretCommand() *cobra.Command {
@@ -14,9 +15,9 @@ func newSecretCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "secret [ESP...]",
 		Short: "Make a shared secret and print the URLs to register at the ESPs",
-		Long: `secret makes a strong shared secret, prints it as WithSharedSecret takes it, and
-prints the URLs to register at the ESPs. It is printed nowhere else and stored
-nowhere.`,
+		Long: `secret makes a strong shared secret and prints it in the form that
+WithSharedSecret accepts, with the URLs to register at the ESPs. It stores the
+secret nowhere.`,
 		Example: `  anymail secret --url https://hooks.example.com/anymail postmark sendgrid`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return espNames(), cobra.ShellCompDirectiveNoFileComp
@@ -24,9 +25,9 @@ nowhere.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(base)
 			if err != nil || u.Scheme != "https" || u.Host == "" {
-				return usagef("--url %q is not an https URL", base)
+				return cli.Usagef("--url: must be an https URL, not %q", base)
 			}
-			_, password, _ := strings.Cut(newSecret(), ":")
+			_, password, _ := strings.Cut(cli.NewSecret(), ":")
 			u.User = url.UserPassword(user, password)
 			out := cmd.OutOrStdout()
 			fmt.Fprintf(out, "secret    %s:%s\n", user, password)
@@ -42,13 +43,7 @@ nowhere.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&base, "url", "https://your.host/anymail", "the `URL` under which the Dispatcher is mounted")
-	cmd.Flags().StringVar(&user, "user", "anymail", "the user `name` in front of the secret")
+	cmd.Flags().StringVar(&base, "url", "https://your.host/anymail", "`URL` under which the Dispatcher is mounted")
+	cmd.Flags().StringVar(&user, "user", "anymail", "user `name` of the secret")
 	return cmd
-}
-
-// newSecret returns "user:password" with 130 bits of chance, made of characters
-// that every ESP takes in a URL.
-func newSecret() string {
-	return "anymail:" + strings.ToLower(rand.Text())
 }

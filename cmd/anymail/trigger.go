@@ -13,10 +13,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -28,29 +28,29 @@ func newTriggerCommand() *cobra.Command {
 		Use:   "trigger ESP EVENT",
 		Short: "Post a signed webhook of any event of any ESP to your own server",
 		Long: `trigger posts a realistic webhook to your own server, signed as the ESP signs,
-and prints what it answered. EVENT is an event type (delivered), or the name of
-a sample (--list shows them).
+and prints the answer. EVENT is an event type, such as delivered, or the name of a
+sample (--list prints them).
 
---to is the URL under which your Dispatcher is mounted; the rest of the path is
-added. --key is the key that your server trusts: the secret, or the private key
-in PEM where the ESP signs with one. Without it a new key is made, and what to
-configure is printed.
+--to is the URL under which your Dispatcher is mounted; trigger adds the rest of
+the path. --key is the key that your server trusts: the secret, or the private key
+in PEM if the ESP signs with one. Without --key, trigger makes a new key and prints
+what to configure.
 
-With --count it is a load generator: every request is an event of its own.`,
+With --count it is a load generator: each request has an event of its own.`,
 		Example: `  anymail trigger postmark bounced --to http://127.0.0.1:8080/anymail --secret anymail:some-long-password
   anymail trigger mailgun opened --to http://127.0.0.1:8080/anymail --key key-1 --metadata order=1701
   anymail trigger mailgun inbound --to http://127.0.0.1:8080/anymail --key key-1 --eml message.eml
   anymail trigger sendgrid delivered --to http://127.0.0.1:8080/anymail --key @private.pem --count 10000 --parallel 8`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 && (!list || len(args) != 1) {
-				return usagef("want two arguments, ESP and EVENT")
+				return cli.Usagef("needs two arguments, ESP and EVENT")
 			}
 			return nil
 		},
 		ValidArgsFunction: completeTrigger,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if o.sim = allsim.Find(strings.ReplaceAll(args[0], "_", "")); o.sim == nil {
-				return usagef("there is no ESP %q; anymail esps lists them", args[0])
+				return cli.Usagef("unknown ESP %q; anymail esps lists them", args[0])
 			}
 			if list {
 				return listSamples(cmd.OutOrStdout(), o.sim)
@@ -74,19 +74,19 @@ With --count it is a load generator: every request is an event of its own.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.to, "to", "http://127.0.0.1:8025/anymail", "`URL` under which the Dispatcher is mounted")
-	f.StringVar(&o.name, "name", "", "`name` that the adapter is registered under, if not the ESP's")
+	f.StringVar(&o.name, "name", "", "`name` under which the adapter is registered, if not the ESP's")
 	f.StringVar(&o.secret, "secret", "", "shared secret \"user:password\"")
 	f.StringVar(&keyFile, "key", "", "signing `key` that the server trusts, or @FILE to read it from")
-	f.StringVar(&o.params.Recipient, "recipient", o.params.Recipient, "recipient's address")
-	f.StringVar(&o.params.Sender, "sender", o.params.Sender, "sender's address")
+	f.StringVar(&o.params.Recipient, "recipient", o.params.Recipient, "`address` of the recipient")
+	f.StringVar(&o.params.Sender, "sender", o.params.Sender, "`address` of the sender")
 	f.StringVar(&o.params.Subject, "subject", o.params.Subject, "subject of the message")
-	f.StringVar(&o.messageID, "message-id", "", "id of the message, as the send API returned it")
+	f.StringVar(&o.messageID, "message-id", "", "`id` of the message, as the send API returned it")
 	f.StringVar(&o.params.Tag, "tag", o.params.Tag, "tag of the message")
 	f.StringToStringVar(&o.params.Metadata, "metadata", o.params.Metadata, "metadata of the message as KEY=VALUE; may be repeated")
-	f.StringVar(&eml, "eml", "", "received message to post, a `file`")
-	f.IntVar(&o.count, "count", 1, "how many requests to post")
-	f.Float64Var(&o.rate, "rate", 0, "how many requests a second at most; 0 is as many as it takes")
-	f.IntVar(&o.parallel, "parallel", 1, "how many requests at once")
+	f.StringVar(&eml, "eml", "", "`file` with the received message to post")
+	f.IntVar(&o.count, "count", 1, "`number` of requests to post")
+	f.Float64Var(&o.rate, "rate", 0, "maximum `number` of requests a second; 0 for no limit")
+	f.IntVar(&o.parallel, "parallel", 1, "`number` of concurrent requests")
 	f.BoolVar(&list, "list", false, "list the ESP's samples")
 	_ = cmd.MarkFlagFilename("eml", "eml")
 	return cmd
@@ -119,7 +119,7 @@ func completeTrigger(_ *cobra.Command, args []string, _ string) ([]string, cobra
 	return words, cobra.ShellCompDirectiveNoFileComp
 }
 
-// sampleWords are the event types and the names of samples.
+// sampleWords returns the event types and the names of samples.
 func sampleWords(sim *simulator.Simulator) []string {
 	words := map[string]bool{}
 	for _, s := range sim.Samples {
@@ -138,8 +138,8 @@ func listSamples(out io.Writer, sim *simulator.Simulator) error {
 	return nil
 }
 
-// findSample finds a sample by its name, or else the first of an event type.
-// With a message of the user's own it has to be one that holds the message.
+// findSample finds a sample by its name, or else the first one of an event type.
+// With a message of the user's own, the sample must contain a whole message.
 func findSample(sim *simulator.Simulator, event string, ownMIME bool, p simulator.Params) (simulator.Sample, error) {
 	s, named := sim.Sample(event)
 	if named && (!ownMIME || holdsMIME(s, p)) {
@@ -151,27 +151,27 @@ func findSample(sim *simulator.Simulator, event string, ownMIME bool, p simulato
 		}
 	}
 	if ownMIME {
-		return s, usagef("no sample %q of %s holds a whole message, for --eml", event, sim.Title)
+		return s, cli.Usagef("no sample %q of %s contains a whole message, as --eml needs", event, sim.Title)
 	}
-	return s, usagef("%s has no event or sample %q; it has %s", sim.Title, event, strings.Join(sampleWords(sim), ", "))
+	return s, cli.Usagef("%s has no event or sample %q; it has %s", sim.Title, event, strings.Join(sampleWords(sim), ", "))
 }
 
-// holdsMIME says whether a longer message makes a longer request.
+// holdsMIME reports whether a sample contains the whole message: a longer one
+// makes a longer request.
 func holdsMIME(s simulator.Sample, p simulator.Params) bool {
 	short := len(s.Make(p).Body)
 	p.MIME = append(slices.Clone(p.MIME), strings.Repeat("x", 10_000)...)
 	return len(s.Make(p).Body)-short >= 10_000
 }
 
-// readKey takes the key that the user has, or makes one and says what to
-// configure.
+// readKey reads the user's key, or makes one and prints what to configure.
 func (o *triggerOptions) readKey(info io.Writer, key string) error {
 	if !o.sim.Signs(o.sample.Endpoint) {
 		return nil
 	}
 	if key == "" {
 		o.credential = o.sim.NewCredential()
-		fmt.Fprintf(info, "signed with a new key; for the server to trust it, configure\n%s\n", strings.TrimSpace(o.credential.Config))
+		fmt.Fprintf(info, "signed with a new key; configure the server to trust it:\n%s\n", strings.TrimSpace(o.credential.Config))
 		return nil
 	}
 	if file, ok := strings.CutPrefix(key, "@"); ok {
@@ -183,12 +183,12 @@ func (o *triggerOptions) readKey(info io.Writer, key string) error {
 	}
 	var err error
 	if o.credential, err = o.sim.Credential(key); err != nil {
-		return usageError{err}
+		return cli.UsageError{Err: err}
 	}
 	return nil
 }
 
-// request makes the next request: an event of its own, about the same things.
+// request makes the next request: a new event about the same message.
 func (o *triggerOptions) request() (*http.Request, error) {
 	fresh := simulator.NewParams()
 	p := o.params
@@ -212,13 +212,13 @@ func (o *triggerOptions) request() (*http.Request, error) {
 
 func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
 	if o.count < 1 || o.parallel < 1 || o.rate < 0 {
-		return usagef("--count and --parallel are 1 at least, --rate is 0 at least")
+		return cli.Usagef("--count and --parallel must be at least 1, --rate at least 0")
 	}
 	client := &http.Client{
 		Timeout:   time.Minute,
 		Transport: &http.Transport{MaxIdleConnsPerHost: o.parallel},
 		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // ESPs do not follow them either
+			return http.ErrUseLastResponse // ESPs do not follow redirects
 		},
 	}
 	if o.count == 1 {
@@ -234,8 +234,8 @@ func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
 		answer := mark(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 		fmt.Fprintf(out, "%s /%s: %s in %s\n", o.sample.Name, o.sample.Endpoint, answer, took.Round(10*time.Microsecond))
 		if status != http.StatusOK {
-			fmt.Fprintln(out, printable(strings.TrimSpace(body)))
-			return errReported
+			fmt.Fprintln(out, cli.Printable(strings.TrimSpace(body)))
+			return cli.ErrReported
 		}
 		return nil
 	}
@@ -257,19 +257,14 @@ func shoot(ctx context.Context, client *http.Client, o *triggerOptions) (status 
 	return resp.StatusCode, string(b), time.Since(begin), err
 }
 
-// load posts many requests and sums up how they were answered.
+// load posts many requests and prints how many got which answer.
 func load(ctx context.Context, out, info io.Writer, client *http.Client, o triggerOptions) error {
-	var bar *progressbar.ProgressBar
-	if isTerminal(info) {
-		bar = progressbar.NewOptions(o.count, progressbar.OptionSetWriter(info), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond))
-	} else {
-		bar = progressbar.DefaultSilent(int64(o.count))
-	}
 	var (
 		mu       sync.Mutex
 		answers  = map[string]int{}
 		latency  = make([]time.Duration, 0, o.count)
 		accepted int
+		done     int
 		wg       sync.WaitGroup
 		tickets  = make(chan struct{})
 		begin    = time.Now()
@@ -290,14 +285,22 @@ func load(ctx context.Context, out, info io.Writer, client *http.Client, o trigg
 				if status == http.StatusOK {
 					accepted++
 				}
+				done++
 				mu.Unlock()
-				_ = bar.Add(1)
 			}
+		})
+	}
+	stopProgress := func() {}
+	if isTerminal(info) {
+		stopProgress = progress(info, o.count, func() int {
+			mu.Lock()
+			defer mu.Unlock()
+			return done
 		})
 	}
 	handOut(ctx, tickets, o.count, o.rate)
 	wg.Wait()
-	_ = bar.Finish()
+	stopProgress()
 	took := time.Since(begin)
 
 	total := 0
@@ -317,12 +320,37 @@ func load(ctx context.Context, out, info io.Writer, client *http.Client, o trigg
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case accepted < total:
-		return errReported
+		return cli.ErrReported
 	}
 	return nil
 }
 
-// handOut gives out count tickets, not faster than the rate, and closes.
+// progress shows on a terminal how many requests are done, until the function
+// that it returns is called.
+func progress(terminal io.Writer, count int, done func() int) (stop func()) {
+	const clearLine = "\r\x1b[K"
+	begin, ticker, ended := time.Now(), time.NewTicker(200*time.Millisecond), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-ticker.C:
+				n := done()
+				fmt.Fprintf(terminal, "%s%s of %s, %.0f a second", clearLine, thousands(n), thousands(count), float64(n)/time.Since(begin).Seconds())
+			case <-ended:
+				fmt.Fprint(terminal, clearLine)
+				return
+			}
+		}
+	})
+	return func() {
+		ticker.Stop()
+		close(ended)
+		wg.Wait()
+	}
+}
+
+// handOut sends count tickets, at most at the given rate, and closes the channel.
 func handOut(ctx context.Context, tickets chan<- struct{}, count int, rate float64) {
 	defer close(tickets)
 	begin := time.Now()

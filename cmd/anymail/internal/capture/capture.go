@@ -1,10 +1,10 @@
-// Package capture reads one HTTP request that somebody has written down: as it
-// went over the wire, as a curl command, or in a HAR file.
+// Package capture reads one captured HTTP request: as HTTP text, as a curl
+// command, or in a HAR file.
 //
-// Captures have gone through editors, terminals and tickets. What can be mended
-// is, and Notes says so: a signature that does not match may be the capture's
-// fault. Input is hostile: it is bounded, nothing of it is executed, and no
-// file that it names is read unless the caller gives the files.
+// Captures have gone through editors, terminals and tickets. Read repairs what it
+// can and reports it in Notes: a signature that does not match may be the
+// capture's fault. Input is untrusted: it is bounded, nothing of it is executed,
+// and a file that it names is read only if the caller provides the files.
 package capture
 
 import (
@@ -20,37 +20,37 @@ import (
 	"unicode/utf8"
 )
 
-// MaxBytes is how long a capture may be: the largest bodies that ESPs post, in
-// base64.
+// MaxBytes is the maximum size of a capture: that of the largest bodies that ESPs
+// post, in base64.
 const MaxBytes = 128 << 20
 
-// maxHeaders is how many header fields a request may have.
+// maxHeaders is the maximum number of header fields.
 const maxHeaders = 1000
 
 // Request is a captured request.
 type Request struct {
-	// Form is what the capture was: "HTTP", "curl", "HAR" or "body".
+	// Form is the form of the capture: "HTTP", "curl", "HAR" or "body".
 	Form   string
 	Method string // upper case, never empty
-	// URL is the one that was called: absolute where the host is known.
+	// URL is the called URL: absolute if the host is known.
 	URL    string
 	Header http.Header // never nil
-	// Body is the body as it was sent, but without chunks.
+	// Body is the sent body, without chunks.
 	Body []byte
-	// At is when it was sent, where the capture says.
+	// At is when the request was sent, if the capture tells.
 	At time.Time
-	// Changed says that the body is known not to be the one that was sent.
+	// Changed is true if the body is known to differ from the one that was sent.
 	Changed bool
-	// Notes are what had to be guessed or mended, for people. They hold nothing
-	// of the request.
+	// Notes tell people what was guessed or repaired. They contain nothing of the
+	// request.
 	Notes []string
 }
 
-// Options say how to read a capture.
+// Options are how to read a capture.
 type Options struct {
 	// Entry is the number of a HAR entry, from 1; 0 is the first POST.
 	Entry int
-	// Files are those that a curl command may refer to. If nil it may not.
+	// Files are the files that a curl command may refer to; nil for none.
 	Files fs.FS
 }
 
@@ -60,8 +60,8 @@ var (
 	ErrTooLong = fmt.Errorf("longer than %d MiB", MaxBytes>>20)
 )
 
-// Read reads a capture, whose form it finds out. What holds nothing but JSON is
-// taken for a body. Errors hold nothing of the capture.
+// Read reads a capture of any form. JSON alone is a body. Errors contain nothing
+// of the capture.
 func Read(b []byte, o Options) (*Request, error) {
 	if len(b) > MaxBytes {
 		return nil, ErrTooLong
@@ -81,13 +81,13 @@ func Read(b []byte, o Options) (*Request, error) {
 			Form:   "body",
 			Header: http.Header{"Content-Type": {"application/json"}},
 			Body:   b,
-			Notes:  []string{"there is nothing but a body: without its headers it may lack signatures and secrets"},
+			Notes:  []string{"there is nothing but a body: without headers it may lack signatures and secrets"},
 		}, nil)
 	}
 	return finish(readHTTP(start))
 }
 
-// finish fills in what all forms have in common.
+// finish does what all forms have in common.
 func finish(r *Request, err error) (*Request, error) {
 	if err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func finish(r *Request, err error) (*Request, error) {
 		r.note("the headers say gzip, but the body was captured inflated")
 	}
 	if bytes.Contains(r.Body, []byte(string(utf8.RuneError))) { // ContainsRune would find any byte that is not UTF-8
-		r.changed("the body holds U+FFFD: whoever captured it as text may have lost bytes")
+		r.changed("the body contains U+FFFD: capturing it as text may have lost bytes")
 	}
 	r.credentials()
 	return r, nil
@@ -119,7 +119,7 @@ func (r *Request) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// credentials moves those in the URL to where a client puts them.
+// credentials moves the credentials of the URL to the Authorization header.
 func (r *Request) credentials() {
 	u, err := url.Parse(r.URL)
 	if err != nil || u.User == nil {
@@ -137,8 +137,8 @@ func (r *Request) basicAuth(user, password string) {
 	(&http.Request{Header: r.Header}).SetBasicAuth(user, password)
 }
 
-// absolute makes the URL of a request line that has only the path. A public
-// endpoint has https, whatever the way from the proxy to the server was.
+// absolute returns the URL of a request line that may have only a path. A public
+// endpoint has https, even if the proxy calls the server by http.
 func absolute(target string, h http.Header) string {
 	if u, err := url.Parse(target); err == nil && u.IsAbs() && u.Host != "" {
 		return target
@@ -169,7 +169,7 @@ func local(host string) bool {
 	return name == "localhost" || (err == nil && addr.IsLoopback()) || strings.HasPrefix(host, "[::1]")
 }
 
-// last is what the nearest proxy wrote.
+// last returns what the nearest proxy wrote.
 func last(h http.Header, name string) string {
 	values := h.Values(name)
 	if len(values) == 0 {

@@ -18,7 +18,7 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 )
 
-// what is what a capture says, without its notes.
+// what is a captured request without its notes.
 type what struct {
 	Form, Method, URL string
 	Header            http.Header
@@ -215,7 +215,7 @@ func TestCurlForm(t *testing.T) {
 	file := req.MultipartForm.File["f"][0]
 	require.Equal(t, "notes.txt", file.Filename)
 	require.Equal(t, "text/plain", file.Header.Get("Content-Type"))
-	require.Contains(t, strings.Join(r.Notes, "\n"), "composed of its fields")
+	require.Contains(t, strings.Join(r.Notes, "\n"), "composed from its fields")
 }
 
 type readCloser struct{ *strings.Reader }
@@ -247,7 +247,7 @@ func TestHAR(t *testing.T) {
 	require.Contains(t, r.Notes, "the body had 9 bytes, but was captured with 2")
 	r = read(4)
 	what{"HAR", "POST", "https://hooks.example.com/z", header("Content-Type", "application/x-www-form-urlencoded"), "a+b=1%262&c="}.equal(t, r)
-	require.Contains(t, strings.Join(r.Notes, "\n"), "composed of its fields")
+	require.Contains(t, strings.Join(r.Notes, "\n"), "composed from its fields")
 	require.Zero(t, r.At)
 
 	for _, entry := range []int{-1, 5} {
@@ -265,23 +265,23 @@ func TestErrors(t *testing.T) {
 		"hello world":                      "neither",
 		"\x00\x01\x02":                     "neither",
 		"HTTP/1.1 200 OK\n\n{}":            "it is a response",
-		"POST /x HTTP/1.1\nnot a header\n": "line 1 of the headers is none",
+		"POST /x HTTP/1.1\nnot a header\n": "line 1 of the headers is invalid",
 		"POST /x HTTP/1.1\n" + strings.Repeat("A: 1\n", 1001): "more than 1000",
 		"curl 'https://x":                          "not well quoted",
-		"curl https://x -d \"$HOME\"":              "holds a variable",
-		"curl https://x -d \"$(cat /etc/passwd)\"": "holds a variable",
-		"curl https://x -d `id`":                   "holds a variable",
+		"curl https://x -d \"$HOME\"":              "contains a variable",
+		"curl https://x -d \"$(cat /etc/passwd)\"": "contains a variable",
+		"curl https://x -d `id`":                   "contains a variable",
 		"curl https://x -d @/etc/passwd":           "--files",
 		"curl https://x -F a=@/etc/passwd":         "--files",
 		"curl https://x -H @/etc/passwd":           "--files",
 		"curl https://x --data-urlencode a@b":      "--files",
 		"curl https://x -d @-":                     "--files",
-		"curl https://x --no-such-option 1":        "--no-such-option is not understood",
-		"curl https://x -Z":                        "-Z is not understood",
-		"curl https://x -H":                        "lacks its value",
-		"curl https://x -H nothing":                "is no header",
-		"curl https://x -F nothing":                "is no field",
-		`{"log":{"entries":[{"request":{"method":"POST","postData":{"encoding":"base64","text":"?"}}}]}}`: "not the base64",
+		"curl https://x --no-such-option 1":        "--no-such-option is unknown",
+		"curl https://x -Z":                        "-Z is unknown",
+		"curl https://x -H":                        "needs a value",
+		"curl https://x -H nothing":                "is not a header",
+		"curl https://x -F nothing":                "is not a field",
+		`{"log":{"entries":[{"request":{"method":"POST","postData":{"encoding":"base64","text":"?"}}}]}}`: "is not base64",
 	} {
 		_, err := capture.Read([]byte(in), capture.Options{})
 		require.ErrorContains(t, err, want, in)
@@ -293,8 +293,8 @@ func TestErrors(t *testing.T) {
 	require.ErrorContains(t, err, "cannot be opened")
 }
 
-// Whatever is read is complete; and what is written in any form and has nothing
-// that the form cannot hold is read as it was.
+// A request that is read is complete. A request written in any form is read
+// unchanged, unless the form cannot contain it.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"))
 	f.Add([]byte("POST /x\nContent-Length: 1\n\n{}"))

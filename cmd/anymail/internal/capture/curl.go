@@ -11,127 +11,37 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"mvdan.cc/sh/v3/expand"
-	"mvdan.cc/sh/v3/syntax"
 )
 
 var curlCommand = regexp.MustCompile(`^(?:\$ +)?curl(?:\.exe)?(?:\s|$)`)
 
 func isCurl(b []byte) bool { return curlCommand.Match(b[:min(len(b), 64)]) }
 
-// readCurl reads the first curl command of a script.
+// readCurl reads a curl command, as a shell would.
 func readCurl(b []byte, files fs.FS) (*Request, error) {
 	b = bytes.TrimPrefix(b, []byte("$"))
 	b = bytes.TrimRight(b, "\r\n")
 	if continued := []byte("\\\r\n"); bytes.Contains(b, continued) { // written on Windows
 		b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
 	}
-	args, err := shellWords(b)
+	words, err := shellWords(b)
 	if err != nil {
 		return nil, err
+	}
+	if len(words) == 0 || (words[0] != "curl" && words[0] != "curl.exe") {
+		return nil, ErrUnknown
 	}
 	c := &curl{
 		Request: &Request{Form: "curl", Header: http.Header{}},
 		files:   files,
 	}
-	if err := c.parse(args); err != nil {
+	if err := c.parse(words[1:]); err != nil {
 		return nil, err
 	}
 	return c.Request, c.compose()
 }
 
-// shellWords returns the arguments of the first simple command whose name is
-// curl. Only quoting is undone: nothing is expanded, and nothing is run.
-func shellWords(script []byte) ([]string, error) {
-	script, undo := asText(script)
-	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(bytes.NewReader(script), "")
-	if err != nil {
-		return nil, errors.New("the curl command is not well quoted")
-	}
-	var call *syntax.CallExpr
-	syntax.Walk(file, func(node syntax.Node) bool {
-		if found, ok := node.(*syntax.CallExpr); ok && call == nil && len(found.Args) > 0 && strings.HasPrefix(found.Args[0].Lit(), "curl") {
-			call = found
-		}
-		return call == nil
-	})
-	if call == nil {
-		return nil, ErrUnknown
-	}
-	var args []string
-	for _, word := range call.Args[1:] {
-		text, ok := unquote(nil, word.Parts, false)
-		if !ok {
-			return nil, errors.New("the curl command holds a variable, a pattern or a command: put in the value")
-		}
-		args = append(args, undo.Replace(string(text)))
-	}
-	return args, nil
-}
-
-// asText makes bytes that are not UTF-8, which the parser does not take, and
-// CR, which it drops, into characters that nobody uses, and returns what undoes
-// that.
-func asText(script []byte) ([]byte, *strings.Replacer) {
-	if utf8.Valid(script) && bytes.IndexByte(script, '\r') < 0 {
-		return script, strings.NewReplacer()
-	}
-	const unused = 0x10ff00
-	text := make([]byte, 0, len(script)+len(script)/2)
-	for len(script) > 0 {
-		r, size := utf8.DecodeRune(script)
-		if r == utf8.RuneError && size == 1 || r == '\r' {
-			r = unused + rune(script[0])
-		}
-		text = utf8.AppendRune(text, r)
-		script = script[size:]
-	}
-	oldnew := []string{string(rune(unused + '\r')), "\r"}
-	for b := rune(utf8.RuneSelf); b <= 0xff; b++ {
-		oldnew = append(oldnew, string(unused+b), string([]byte{byte(b)}))
-	}
-	return text, strings.NewReplacer(oldnew...)
-}
-
-// unquote appends the text of words that are made of text alone.
-func unquote(text []byte, parts []syntax.WordPart, inDouble bool) (_ []byte, ok bool) {
-	for _, part := range parts {
-		switch part := part.(type) {
-		case *syntax.Lit:
-			text = unescape(text, part.Value, inDouble)
-		case *syntax.SglQuoted:
-			value := part.Value
-			if part.Dollar {
-				value, _, _ = expand.Format(nil, value, nil) // it undoes escapes; what is none stays
-			}
-			text = append(text, value...)
-		case *syntax.DblQuoted:
-			if text, ok = unquote(text, part.Parts, true); !ok {
-				return nil, false
-			}
-		default:
-			return nil, false
-		}
-	}
-	return text, true
-}
-
-// unescape undoes backslashes as a shell does, within double quotes and not.
-func unescape(text []byte, s string, inDouble bool) []byte {
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) && (!inDouble || strings.IndexByte("$`\"\\\n", s[i+1]) >= 0) {
-			if i++; s[i] == '\n' {
-				continue
-			}
-		}
-		text = append(text, s[i])
-	}
-	return text
-}
-
-// curl is a command that is being read.
+// curl collects the options of a command.
 type curl struct {
 	*Request
 	files fs.FS
@@ -145,7 +55,7 @@ type curl struct {
 	headers int // how many so far
 }
 
-// curlOptions are the options that say what is sent. Source: curl(1).
+// curlOptions are the options that determine the request. Source: curl(1).
 var curlOptions = map[string]func(c *curl, value string) error{
 	"header":         (*curl).header,
 	"request":        func(c *curl, v string) error { c.Method = v; return nil },
@@ -165,10 +75,10 @@ var curlOptions = map[string]func(c *curl, value string) error{
 	"form-string":    (*curl).addFormString,
 }
 
-// curlFlags take no value: the first ones say what is sent, the others do not.
+// curlFlags are the options without a value that determine the request.
 var curlFlags = map[string]func(*curl){"get": func(c *curl) { c.query = true }, "head": func(c *curl) { c.head = true }}
 
-// Options that do not matter here, with a value and without.
+// Options that are ignored, with a value and without.
 var (
 	ignoredOptions = strings.Fields(`output max-time connect-timeout write-out resolve connect-to cacert capath cert key pass
 		cert-type key-type proxy proxy-user noproxy retry retry-delay retry-max-time cookie-jar dump-header interface
@@ -211,12 +121,12 @@ func (c *curl) parse(args []string) error {
 	return nil
 }
 
-// short reads letters, of which the last may have a value.
+// short reads options of one letter, the last of which may have a value.
 func (c *curl) short(letters string, args []string) ([]string, error) {
 	for i := range len(letters) {
 		name, known := shortOptions[letters[i]]
 		if !known {
-			return nil, fmt.Errorf("curl option -%c is not understood", letters[i])
+			return nil, fmt.Errorf("curl option -%c is unknown", letters[i])
 		}
 		if takesValue(name) {
 			if rest := letters[i+1:]; rest != "" {
@@ -239,7 +149,7 @@ func (c *curl) option(name string, args []string) ([]string, error) {
 	set, ignored := curlOptions[name], slices.Contains(ignoredOptions, name)
 	switch {
 	case (set != nil || ignored) && len(args) == 0:
-		return nil, fmt.Errorf("curl option --%s lacks its value", name)
+		return nil, fmt.Errorf("curl option --%s needs a value", name)
 	case ignored:
 		return args[1:], nil
 	case set != nil:
@@ -247,18 +157,18 @@ func (c *curl) option(name string, args []string) ([]string, error) {
 	case curlFlags[name] != nil:
 		curlFlags[name](c)
 	case !slices.Contains(ignoredFlags, strings.TrimPrefix(name, "no-")) && !slices.Contains(ignoredFlags, name):
-		// Whether a value follows cannot be known.
+		// It may or may not have a value.
 		if len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") != "" {
-			return nil, errors.New("a curl option is not understood")
+			return nil, errors.New("a curl option is unknown")
 		}
-		return nil, fmt.Errorf("curl option --%s is not understood", name)
+		return nil, fmt.Errorf("curl option --%s is unknown", name)
 	}
 	return args, nil
 }
 
 func (c *curl) url(text string) {
 	if c.URL != "" {
-		c.note("the curl command has more than one URL: the first is taken")
+		c.note("the curl command has more than one URL: the first is used")
 		return
 	}
 	if !strings.Contains(text, "://") {
@@ -292,12 +202,12 @@ func (c *curl) headerLine(text string) error {
 		return fmt.Errorf("more than %d header fields", maxHeaders)
 	}
 	if name, ok := strings.CutSuffix(text, ";"); ok && !strings.Contains(text, ":") {
-		c.Header.Set(name, "") // how curl is told to send an empty one
+		c.Header.Set(name, "") // sends an empty header
 		return nil
 	}
 	name, value, ok := strings.Cut(text, ":")
 	if !ok {
-		return errors.New("a -H of the curl command is no header")
+		return errors.New("a -H of the curl command is not a header")
 	}
 	if value = strings.TrimSpace(value); value != "" {
 		c.Header.Add(strings.TrimSpace(name), value)
@@ -320,9 +230,9 @@ func (c *curl) user(text string) error {
 	return nil
 }
 
-var errFiles = errors.New("the curl command refers to a file: name the directory that it is in with --files")
+var errFiles = errors.New("the curl command refers to a file: name its directory with --files")
 
-// file reads what the command refers to, if it may.
+// file reads a file that the command refers to.
 func (c *curl) file(name string) ([]byte, error) {
 	if c.files == nil || name == "-" {
 		return nil, errFiles
@@ -349,7 +259,7 @@ func (c *curl) addData(text string, files, strip bool) error {
 		if data, err = c.file(name); err != nil {
 			return err
 		}
-		if strip { // as curl does, of files only
+		if strip { // as curl does, for files only
 			data = slices.DeleteFunc(data, func(b byte) bool { return b == '\r' || b == '\n' || b == 0 })
 		}
 	}
@@ -381,7 +291,7 @@ var formSuffix = regexp.MustCompile(`;\s*(type|filename)=([^;]*)$`)
 func (c *curl) addForm(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok {
-		return errors.New("a -F of the curl command is no field")
+		return errors.New("a -F of the curl command is not a field")
 	}
 	part := harPair{Name: name}
 	for {
@@ -415,13 +325,13 @@ func (c *curl) addForm(text string) error {
 func (c *curl) addFormString(text string) error {
 	name, value, ok := strings.Cut(text, "=")
 	if !ok {
-		return errors.New("a --form-string of the curl command is no field")
+		return errors.New("a --form-string of the curl command is not a field")
 	}
 	c.parts = append(c.parts, harPair{Name: name, Value: value})
 	return nil
 }
 
-// compose puts together what the options said.
+// compose makes the request from the options.
 func (c *curl) compose() error {
 	hasData := c.data != nil || c.parts != nil
 	if c.Method == "" {
@@ -436,7 +346,7 @@ func (c *curl) compose() error {
 	}
 	switch {
 	case c.parts != nil:
-		c.changed("the body was composed of its fields: a signature over its bytes cannot match")
+		c.changed("the body was composed from its fields: a signature over its bytes cannot match")
 		return c.multipart(c.parts)
 	case c.json:
 		c.Body = bytes.Join(c.data, nil)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// har is the part of an HTTP Archive that requests are in.
+// har is the part of an HTTP Archive that contains requests.
 // Source: http://www.softwareishard.com/blog/har-12-spec/
 type har struct {
 	Log *struct {
@@ -57,7 +57,7 @@ func parseHAR(b []byte) (*har, bool) {
 func (h *har) request(entry int) (*Request, error) {
 	entries := h.Log.Entries
 	if entry < 0 || entry > len(entries) {
-		return nil, fmt.Errorf("there is no entry %d in this HAR, which has %d", entry, len(entries))
+		return nil, fmt.Errorf("no entry %d in this HAR, which has %d", entry, len(entries))
 	}
 	for i, e := range entries {
 		if entry == i+1 || (entry == 0 && strings.EqualFold(e.Request.Method, http.MethodPost)) {
@@ -97,7 +97,7 @@ func (h *harRequest) read() (*Request, error) {
 	case h.PostData.Encoding == "base64":
 		body, err := base64.StdEncoding.DecodeString(h.PostData.Text)
 		if err != nil {
-			return nil, errors.New("the body in this HAR is not the base64 that it says")
+			return nil, errors.New("the body in this HAR is not base64, though the HAR says so")
 		}
 		r.Body = body
 	default:
@@ -109,9 +109,9 @@ func (h *harRequest) read() (*Request, error) {
 	return r, nil
 }
 
-// form composes the body of which only the fields were kept.
+// form composes the body from its fields.
 func (r *Request) form(fields []harPair) error {
-	r.changed("the body was composed of its fields: a signature over its bytes cannot match")
+	r.changed("the body was composed from its fields: a signature over its bytes cannot match")
 	if !strings.HasPrefix(strings.ToLower(r.Header.Get("Content-Type")), "multipart/") {
 		var parts []string
 		for _, f := range fields {

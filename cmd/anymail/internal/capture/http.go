@@ -16,8 +16,8 @@ var (
 	headerLine   = regexp.MustCompile("^(:?[!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)$")
 )
 
-// readHTTP reads a request as it goes over the wire. Lines may end in LF, the
-// request line may be missing, and the lengths need not be right.
+// readHTTP reads HTTP text. Lines may end in LF, the request line may be missing,
+// and the lengths may be wrong.
 func readHTTP(b []byte) (*Request, error) {
 	r := &Request{Form: "HTTP", Header: http.Header{}}
 	target := ""
@@ -31,8 +31,8 @@ func readHTTP(b []byte) (*Request, error) {
 		return nil, fmt.Errorf("%w: it is a response", ErrUnknown)
 	case !headerLine.MatchString(line):
 		return nil, ErrUnknown
-	case line[0] != ':': // HTTP/2 has fields in its place
-		r.note("there is no request line: taken for a POST")
+	case line[0] != ':': // HTTP/2 has fields instead
+		r.note("there is no request line: a POST is assumed")
 	}
 	name, n := "", 0
 headers:
@@ -56,7 +56,7 @@ headers:
 			r.note("there is no empty line between headers and body")
 			break headers
 		default:
-			return nil, fmt.Errorf("line %d of the headers is none", n)
+			return nil, fmt.Errorf("line %d of the headers is invalid", n)
 		}
 		b = rest
 	}
@@ -65,7 +65,7 @@ headers:
 	return r, nil
 }
 
-// add adds a header field, or what HTTP/2 has in place of the request line.
+// add adds a header field, or a field that HTTP/2 has instead of the request line.
 func (r *Request) add(target *string, name, value string) {
 	switch strings.ToLower(name) {
 	case ":method":
@@ -89,7 +89,7 @@ func cutLine(b []byte) (line string, rest []byte) {
 	return string(bytes.TrimSuffix(text, []byte("\r"))), rest
 }
 
-// body takes what follows the headers, as far as they allow.
+// body sets the body to what follows the headers, as far as they agree.
 func (r *Request) body(b []byte) {
 	r.Body = b
 	if slices.ContainsFunc(r.Header.Values("Transfer-Encoding"), func(v string) bool { return strings.EqualFold(strings.TrimSpace(v), "chunked") }) {
@@ -106,7 +106,7 @@ func (r *Request) body(b []byte) {
 		return
 	}
 	if declared < len(b) && len(bytes.Trim(b[declared:], "\r\n")) == 0 {
-		r.Body = b[:declared] // an editor put it there
+		r.Body = b[:declared] // an editor added the line end
 		return
 	}
 	r.changed("Content-Length is %d, but the body was captured with %d bytes: it is not the one that was sent", declared, len(b))

@@ -20,7 +20,7 @@ import (
 
 const secret = "anymail:correct-horse-battery"
 
-// captured signs a sample and makes a capture of it.
+// captured returns a capture of a signed sample.
 func captured(t *testing.T, sim *simulator.Simulator, c simulator.Credential, sample string) *capture.Request {
 	t.Helper()
 	s, ok := sim.Sample(sample)
@@ -53,7 +53,7 @@ func check(t *testing.T, r *inspect.Report, name string) inspect.Check {
 	return inspect.Check{}
 }
 
-// network counts what is asked of it.
+// network records the requests to it.
 type network struct {
 	next http.RoundTripper
 	urls []string
@@ -64,7 +64,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	return n.next.RoundTrip(r)
 }
 
-// Nothing is fetched unless --fetch says so, and nothing is confirmed at all.
+// Nothing is fetched without --fetch, and nothing is ever confirmed.
 func TestCertificates(t *testing.T) {
 	aws := new(amazonsessim.AWS)
 	sim := aws.Simulator()
@@ -83,7 +83,7 @@ func TestCertificates(t *testing.T) {
 				require.Equal(t, inspect.Open, signature.Result)
 				require.Contains(t, signature.Reason, "GET https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-")
 				require.Contains(t, signature.Hints[0], "--cert")
-				require.Len(t, signature.Comparisons, 1, "what is signed is known all the same")
+				require.Len(t, signature.Comparisons, 1, "the signed content is known all the same")
 				require.Equal(t, "body Signature", signature.Comparisons[0].Place)
 				continue
 			}
@@ -100,7 +100,7 @@ func TestCertificates(t *testing.T) {
 		}
 	}
 
-	// Amazon signs for everybody: it takes a secret, or to know the topic.
+	// Amazon signs for every customer: it needs a secret, or the topic.
 	o := options(t, "amazonses")
 	o.Secrets, o.Fetch, o.Transport = nil, true, aws
 	r, err := inspect.Run(t.Context(), captured(t, sim, credential, "Bounce Permanent General"), o)
@@ -115,7 +115,7 @@ func (a answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewBufferString(a(r))), Request: r}, nil
 }
 
-// A stored message is fetched, and its fields come from there.
+// A stored message is fetched, and its fields are found there.
 func TestFetched(t *testing.T) {
 	sim := allsim.Find("mailgun")
 	credential := sim.NewCredential()
@@ -152,7 +152,7 @@ func TestFetched(t *testing.T) {
 	t.Fatal("no subject")
 }
 
-// The first is the usual one, which --key is for.
+// The first setting is the usual one: --key is for it.
 func TestKeySettings(t *testing.T) {
 	for esp, want := range map[string]map[string]string{
 		"mailgun":   {"tracking": "signing_keys", "inbound": "signing_keys"},
@@ -171,7 +171,7 @@ func TestKeySettings(t *testing.T) {
 	}
 }
 
-// The time that counts is that of the receipt, where somebody knows it.
+// The time of the receipt counts, if it is known.
 func TestTime(t *testing.T) {
 	sim := allsim.Find("sendgrid")
 	sendgrid := sim.NewCredential()
@@ -179,11 +179,11 @@ func TestTime(t *testing.T) {
 		captured, at time.Duration // after the signature; 0 for unknown
 		want         inspect.Result
 	}{
-		"nobody knows":             {0, 0, inspect.Skipped},
+		"unknown":                  {0, 0, inspect.Skipped},
 		"the capture, in time":     {time.Minute, 0, inspect.OK},
 		"the capture, out of time": {1000 * time.Hour, 0, inspect.Failed},
-		"--at goes over it":        {1000 * time.Hour, time.Minute, inspect.OK},
-		"of the future":            {-1000 * time.Hour, 0, inspect.Failed},
+		"--at overrides it":        {1000 * time.Hour, time.Minute, inspect.OK},
+		"from the future":          {-1000 * time.Hour, 0, inspect.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			request := captured(t, sim, sendgrid, sim.Samples[0].Name)

@@ -1,6 +1,9 @@
-// Package inspect says whether a captured webhook is authentic, which check
-// failed and what it compared, and what the events in it were made of. It sends
-// the request through the library itself and watches.
+// Package inspect finds out whether a captured webhook is authentic, which check
+// fails and what it compared, and where the values of its events come from.
+//
+// A captured request with everything that it is checked with is an [attempt],
+// which does not change. It is tried in up to three variations by sending it
+// through the library; the checks, a list of functions, look at the outcomes.
 package inspect
 
 import (
@@ -10,16 +13,16 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/provenance"
 )
 
-// Report is what came out. It holds signatures that are valid for the request
-// that it is about, and no keys or secrets.
+// Report is the result. It contains signatures that are valid for the request,
+// and no keys or secrets.
 type Report struct {
 	ESP       string  `json:"esp"`
-	Title     string  `json:"-"` // what people call the ESP
+	Title     string  `json:"-"` // name of the ESP, for people
 	Endpoint  string  `json:"endpoint"`
 	Request   Request `json:"request"`
 	Checks    []Check `json:"checks"`
 	Verdict   Verdict `json:"verdict"`
-	Status    int     `json:"status"` // what a server with this configuration answers
+	Status    int     `json:"status"` // the answer of a server with these settings
 	Handshake bool    `json:"handshake,omitempty"`
 	Events    []Event `json:"events"`
 }
@@ -31,20 +34,20 @@ type Request struct {
 	URL         string    `json:"url,omitempty"`
 	ContentType string    `json:"content_type,omitempty"`
 	BodyBytes   int       `json:"body_bytes"`
-	ReceivedAt  time.Time `json:"received_at,omitzero"` // zero where nobody knows
+	ReceivedAt  time.Time `json:"received_at,omitzero"` // zero if unknown
 	Notes       []string  `json:"notes,omitempty"`
 }
 
-// Verdict sums up.
+// Verdict is the summary of all checks.
 type Verdict string
 
 // The verdicts.
 const (
 	Authentic    Verdict = "authentic"
 	NotAuthentic Verdict = "not authentic"
-	NotChecked   Verdict = "not checked" // there was nothing to check with
-	Undecided    Verdict = "undecided"   // it takes what is not at hand
-	Malformed    Verdict = "malformed"   // authentic, or not checked, and of no use
+	NotChecked   Verdict = "not checked" // no key or secret to check with
+	Undecided    Verdict = "undecided"   // a check needs what is missing
+	Malformed    Verdict = "malformed"   // authentic or not checked, and not understood
 )
 
 // Result of a check.
@@ -58,7 +61,7 @@ const (
 	Open    Result = "undecided"
 )
 
-// The names of the checks, in their order.
+// The names of the checks, in order.
 const (
 	CheckRequest   = "request"
 	CheckSecret    = "shared secret"
@@ -68,7 +71,7 @@ const (
 	CheckPayload   = "payload"
 )
 
-// Check is one step on the request's way.
+// Check is the finding of one check.
 type Check struct {
 	Name        string       `json:"name"`
 	Result      Result       `json:"result"`
@@ -77,14 +80,14 @@ type Check struct {
 	Hints       []string     `json:"hints,omitempty"`
 }
 
-// Comparison is what was offered beside what would have been right.
+// Comparison is what the request offered next to what is valid.
 type Comparison struct {
-	// Place is where the offered signature stands, Offered the signature as it
-	// is written there; for a secret no more than its beginning.
+	// Place is where the offered signature is, Offered the signature as it is
+	// encoded there; only the beginning of a secret.
 	Place   string   `json:"place,omitempty"`
 	Offered []string `json:"offered,omitempty"`
 	Keys    []Key    `json:"keys,omitempty"`
-	// Signed is what has to be signed, of SignedBytes bytes.
+	// Signed is the content that has to be signed, of SignedBytes bytes.
 	Signed      string    `json:"signed,omitempty"`
 	SignedBytes int       `json:"signed_bytes,omitempty"`
 	SignedAt    time.Time `json:"signed_at,omitzero"`
@@ -92,17 +95,17 @@ type Comparison struct {
 	Secret      bool      `json:"secret,omitempty"` // a secret was compared, not a signature
 }
 
-// Key is what one key makes of it.
+// Key is the comparison with one key.
 type Key struct {
 	Number   int    `json:"number"` // from 1, in the order in which they were given
 	Kind     string `json:"kind"`
 	Computed string `json:"computed,omitempty"` // the signature that this key accepts
 	Digest   string `json:"digest,omitempty"`   // of the content, for a public key
-	Signed   string `json:"signed,omitempty"`   // the digest that the owner of the key did sign
+	Signed   string `json:"signed,omitempty"`   // the digest that the key signed
 	Valid    bool   `json:"valid"`
 }
 
-// Event is a normalized event beside what it was made of.
+// Event is a normalized event next to the ESP's own.
 type Event struct {
 	Event anymail.Event `json:"event"`
 	provenance.Listing

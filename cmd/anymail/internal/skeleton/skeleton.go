@@ -1,4 +1,4 @@
-// Package skeleton writes the beginning of a new adapter.
+// Package skeleton writes the skeleton of an adapter.
 package skeleton
 
 import (
@@ -6,15 +6,14 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"go/format"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"text/template"
-
-	"golang.org/x/mod/modfile"
+	"unicode"
 )
 
 //go:embed *.tmpl
@@ -22,12 +21,15 @@ var templates embed.FS
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]{0,39}$`)
 
-// Write writes a package called name, its simulator and its test into a new
-// directory of that name below dir. It returns the files that it wrote. The
-// directory dir must be in a Go module, and the new directory must not exist.
+// Write writes a package called name, with its simulator and its test, into a new
+// directory of that name below dir, which must be in a Go module. It returns the
+// files that it wrote.
 func Write(dir, name, title string) (files []string, err error) {
 	if !validName.MatchString(name) {
-		return nil, fmt.Errorf("%q is not a name of lower case letters and digits", name)
+		return nil, fmt.Errorf("%q: a name has lower case letters and digits, and begins with a letter", name)
+	}
+	if title == "" || strings.ContainsFunc(title, func(r rune) bool { return r == '"' || r == '\\' || !unicode.IsPrint(r) }) {
+		return nil, fmt.Errorf("%q: a title has no quotes, backslashes or control characters", title)
 	}
 	target, err := filepath.Abs(filepath.Join(dir, name))
 	if err != nil {
@@ -38,7 +40,7 @@ func Write(dir, name, title string) (files []string, err error) {
 		return nil, err
 	}
 	if _, err := os.Stat(target); !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is there already", target)
+		return nil, fmt.Errorf("%s already exists", target)
 	}
 	if err := os.MkdirAll(filepath.Join(target, name+"sim"), 0o755); err != nil { //nolint:gosec // source code
 		return nil, err
@@ -53,12 +55,8 @@ func Write(dir, name, title string) (files []string, err error) {
 		if err := t.Execute(&b, map[string]string{"Name": name, "Title": title, "Import": importPath}); err != nil {
 			return nil, err
 		}
-		code, err := format.Source(b.Bytes())
-		if err != nil {
-			return nil, err
-		}
 		file := filepath.Join(target, filepath.FromSlash(f.file))
-		if err := os.WriteFile(file, code, 0o644); err != nil { //nolint:gosec // source code
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil { //nolint:gosec // source code
 			return nil, err
 		}
 		files = append(files, file)
@@ -66,7 +64,17 @@ func Write(dir, name, title string) (files []string, err error) {
 	return files, nil
 }
 
-// importPath is that of a directory, by the module around it.
+// modulePath returns the path that a go.mod file declares.
+func modulePath(gomod []byte) string {
+	for line := range strings.Lines(string(gomod)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "module" {
+			return strings.Trim(fields[1], "\"`")
+		}
+	}
+	return ""
+}
+
+// importPath returns the import path of a directory in the module around it.
 func importPath(dir string) (string, error) {
 	for at := filepath.Dir(dir); ; at = filepath.Dir(at) {
 		content, err := os.ReadFile(filepath.Join(at, "go.mod"))
@@ -75,10 +83,10 @@ func importPath(dir string) (string, error) {
 			if err != nil {
 				return "", err
 			}
-			return path.Join(modfile.ModulePath(content), filepath.ToSlash(rel)), nil
+			return path.Join(modulePath(content), filepath.ToSlash(rel)), nil
 		}
 		if at == filepath.Dir(at) {
-			return "", errors.New("there is no go.mod in this directory or above it: run go mod init first")
+			return "", errors.New("no go.mod in this directory or above it: run go mod init first")
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package skeleton_test
 
 import (
+	"go/format"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,8 +12,8 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/skeleton"
 )
 
-// What is written compiles and conforms. The directory stands in this module
-// so that the library is found without a network.
+// The written package is formatted, compiles and conforms. It is written into
+// this module, so that its dependencies need no network.
 func TestWrite(t *testing.T) {
 	dir, err := os.MkdirTemp(".", "written")
 	require.NoError(t, err)
@@ -20,16 +21,27 @@ func TestWrite(t *testing.T) {
 	files, err := skeleton.Write(dir, "pigeonpost", "Pigeon Post")
 	require.NoError(t, err)
 	require.Len(t, files, 3)
+	for _, file := range files {
+		code, err := os.ReadFile(file)
+		require.NoError(t, err)
+		formatted, err := format.Source(code)
+		require.NoError(t, err)
+		require.Equal(t, string(formatted), string(code), "gofmt")
+	}
 	cmd := exec.CommandContext(t.Context(), "go", "test", "./...")
 	cmd.Dir = filepath.Join(dir, "pigeonpost")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
 	_, err = skeleton.Write(dir, "pigeonpost", "Pigeon Post")
-	require.ErrorContains(t, err, "there already")
+	require.ErrorContains(t, err, "already exists")
 	for _, name := range []string{"", "Pigeon", "pigeon-post", "../x", "1st"} {
 		_, err = skeleton.Write(dir, name, "x")
-		require.ErrorContains(t, err, "not a name", name)
+		require.ErrorContains(t, err, "a name has", name)
+	}
+	for _, title := range []string{"", `"`, "a\nb", `\`} {
+		_, err = skeleton.Write(dir, "dovepost", title)
+		require.ErrorContains(t, err, "a title has", title)
 	}
 	_, err = skeleton.Write(t.TempDir(), "pigeonpost", "Pigeon Post")
 	require.ErrorContains(t, err, "go mod init")

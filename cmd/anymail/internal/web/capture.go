@@ -1,5 +1,5 @@
-// Package web is the page of "anymail listen": it keeps the latest requests and
-// what became of them, and shows them live.
+// Package web is the page of "anymail listen": it keeps the latest requests with
+// their outcomes, and shows them live.
 package web
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Record is one request and what became of it.
+// Record is one request with its outcome.
 type Record struct {
 	ID       int64
 	Time     time.Time
@@ -22,7 +22,7 @@ type Record struct {
 	Path     string // with the query
 	Header   http.Header
 	Body     []byte
-	Name     string // of the adapter; empty where none was found
+	Name     string // of the adapter; empty if there is none
 	Endpoint string
 	Status   int
 	Err      error
@@ -30,7 +30,7 @@ type Record struct {
 }
 
 // Store keeps the latest records, up to a number and a size. It is safe for
-// concurrent use. A record does not change once it is in the store.
+// concurrent use. A record in the store does not change.
 type Store struct {
 	most     int
 	mostSize int
@@ -42,7 +42,7 @@ type Store struct {
 	subscribers map[chan *Record]struct{}
 }
 
-// NewStore returns a store for so many records and so many bytes of bodies.
+// NewStore returns a store for a number of records and of bytes in their bodies.
 func NewStore(records, size int) *Store {
 	return &Store{most: records, mostSize: size, subscribers: map[chan *Record]struct{}{}}
 }
@@ -61,7 +61,7 @@ func (s *Store) add(r *Record) {
 	for ch := range s.subscribers {
 		select {
 		case ch <- r:
-		default: // what does not keep up starts anew, with the list
+		default: // a slow subscriber starts again, with the list
 			delete(s.subscribers, ch)
 			close(ch)
 		}
@@ -85,15 +85,15 @@ func (s *Store) Get(id int64) *Record {
 	return nil
 }
 
-// Clear forgets all records.
+// Clear removes all records.
 func (s *Store) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records, s.size = nil, 0
 }
 
-// subscribe returns a channel of what comes in, which is closed for a subscriber
-// that does not keep up.
+// subscribe returns a channel of new records. It is closed if the subscriber is
+// too slow.
 func (s *Store) subscribe() (ch chan *Record, cancel func()) {
 	ch = make(chan *Record, 64)
 	s.mu.Lock()
@@ -108,8 +108,8 @@ func (s *Store) subscribe() (ch chan *Record, cancel func()) {
 
 type recordKey struct{}
 
-// Hooks tell the store what became of a request; give them to the Dispatcher
-// that Capture is around.
+// Hooks returns the hooks that tell the store the outcome of a request. The
+// Dispatcher that Capture wraps needs them.
 func (s *Store) Hooks() anymail.Hooks {
 	return anymail.Hooks{
 		Request: func(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
@@ -123,8 +123,8 @@ func (s *Store) Hooks() anymail.Hooks {
 	}
 }
 
-// Capture keeps each request to next and its answer. Bodies over limit are
-// left to next to refuse, and not kept.
+// Capture keeps each request to next and its answer. It does not keep bodies over
+// the limit, which next refuses.
 func (s *Store) Capture(next http.Handler, limit int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(io.LimitReader(req.Body, limit+1))

@@ -26,16 +26,16 @@ import (
 //go:embed ui
 var ui embed.FS
 
-// Server is the page and what it asks for.
+// Server serves the page and its API.
 type Server struct {
 	store  *Store
-	mount  string // where the webhooks go
+	mount  string // the path of the webhooks
 	client *http.Client
 	mux    *chi.Mux
 }
 
-// NewServer returns the page for a store. Mount is the path under which the
-// webhooks are received, for the page to tell.
+// NewServer returns the page of a store. The page shows mount, the path under
+// which webhooks are received.
 func NewServer(store *Store, mount string) *Server {
 	s := &Server{store: store, mount: mount, client: &http.Client{Timeout: 30 * time.Second}, mux: chi.NewMux()}
 	files, err := fs.Sub(ui, "ui")
@@ -58,8 +58,8 @@ func NewServer(store *Store, mount string) *Server {
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// protect keeps other sites from using a browser on this machine: by a name of
-// theirs that leads here, or by requests that a form or a script can make.
+// protect keeps other sites from using a browser on this machine: through a name
+// of theirs that resolves to it, or through requests that a form or script can make.
 func (s *Server) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -67,7 +67,7 @@ func (s *Server) protect(next http.Handler) http.Handler {
 			host = r.Host
 		}
 		if ip := net.ParseIP(strings.Trim(host, "[]")); ip == nil && host != "localhost" {
-			http.Error(w, "this page is reached by an address or as localhost", http.StatusForbidden)
+			http.Error(w, "open this page by an IP address or as localhost", http.StatusForbidden)
 			return
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("X-Anymail") != "1" {
@@ -138,7 +138,7 @@ func (s *Server) clear(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// hidden are headers whose values are not shown.
+// hidden are the headers whose values are not shown.
 var hidden = []string{"Authorization", "Cookie"}
 
 func (s *Server) show(w http.ResponseWriter, req *http.Request) {
@@ -163,7 +163,7 @@ func (s *Server) show(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, detail)
 }
 
-// saved is a request as it goes over the wire, for anymail inspect.
+// saved returns a request as HTTP text, for anymail inspect.
 func (s *Server) saved(w http.ResponseWriter, req *http.Request) {
 	r := s.record(w, req)
 	if r == nil {
@@ -182,7 +182,7 @@ func (s *Server) saved(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(r.Body)
 }
 
-// lighten leaves out the contents of attachments, which are fetched one by one.
+// lighten omits the contents of attachments, which the page fetches one by one.
 func lighten(events []anymail.Event) []anymail.Event {
 	light := make([]anymail.Event, 0, len(events))
 	for _, ev := range events {
@@ -225,9 +225,8 @@ func (s *Server) message(w http.ResponseWriter, req *http.Request) *anymail.Inbo
 	return nil
 }
 
-// html serves a message's html body so that it can do nothing: no scripts, no
-// forms, no requests to anywhere. Pictures that are in the message are put
-// into it; all others stay away.
+// html serves a message's HTML body without any abilities: no scripts, no forms,
+// no requests. Pictures of the message are inlined, other pictures are not loaded.
 func (s *Server) html(w http.ResponseWriter, req *http.Request) {
 	m := s.message(w, req)
 	if m == nil {
@@ -245,8 +244,7 @@ func (s *Server) html(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, page)
 }
 
-// pictures are the types that a browser may show; SVG, which can hold
-// scripts, is not among them.
+// pictures are the types that a browser may show. SVG can contain scripts.
 var pictures = map[string]bool{"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true}
 
 func (s *Server) attachment(w http.ResponseWriter, req *http.Request) {
@@ -271,7 +269,7 @@ func (s *Server) attachment(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(a.Content)
 }
 
-// replay posts a request again, as it came, to any URL.
+// replay posts a request again, unchanged, to any URL.
 func (s *Server) replay(w http.ResponseWriter, req *http.Request) {
 	r := s.record(w, req)
 	if r == nil {
@@ -281,17 +279,17 @@ func (s *Server) replay(w http.ResponseWriter, req *http.Request) {
 		URL string `json:"url"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, 1<<16)).Decode(&ask); err != nil {
-		http.Error(w, "no URL", http.StatusBadRequest)
+		http.Error(w, "the body must be JSON with a url", http.StatusBadRequest)
 		return
 	}
 	target, err := url.Parse(ask.URL)
 	if err != nil || (target.Scheme != "http" && target.Scheme != "https") || target.Host == "" {
-		http.Error(w, "not an http or https URL", http.StatusBadRequest)
+		http.Error(w, "url: must be an http(s) URL", http.StatusBadRequest)
 		return
 	}
 	again, err := http.NewRequestWithContext(req.Context(), r.Method, target.String(), bytes.NewReader(r.Body))
 	if err != nil {
-		http.Error(w, "not a URL", http.StatusBadRequest)
+		http.Error(w, "url: must be a URL", http.StatusBadRequest)
 		return
 	}
 	again.Header = r.Header.Clone()
@@ -316,12 +314,12 @@ func (s *Server) replay(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, map[string]any{"status": resp.StatusCode, "body": strings.ToValidUTF8(string(body), "\uFFFD"), "milliseconds": time.Since(begin).Milliseconds()})
 }
 
-// stream sends a line for each request as it comes, as server-sent events.
+// stream sends a line for each request as it arrives, as server-sent events.
 func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
 	ch, cancel := s.store.subscribe()
 	defer cancel()
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Time{}) // this answer does not end
+	_ = control.SetWriteDeadline(time.Time{}) // the stream does not end
 	w.Header().Set("Content-Type", "text/event-stream")
 	_, _ = io.WriteString(w, ": hello\n\n")
 	_ = control.Flush()
@@ -335,7 +333,7 @@ func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
 			_, _ = io.WriteString(w, ": still here\n\n")
 		case r, ok := <-ch:
 			if !ok {
-				return // the page asks again, and for the list first
+				return // the page reloads the list and subscribes again
 			}
 			b, err := json.Marshal(summarize(r))
 			if err != nil {
@@ -352,6 +350,6 @@ func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err := json.NewEncoder(w).Encode(v); err != nil {
-		return // the page has gone
+		return // the page was closed
 	}
 }

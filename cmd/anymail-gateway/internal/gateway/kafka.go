@@ -19,8 +19,8 @@ import (
 // says why it is not Watermill's own.
 type kafkaBroker struct{ client *kgo.Client }
 
-// newKafka connects with the first request. The gateway makes no topic, since
-// neither its partitions nor its replicas are anything to guess.
+// newKafka connects with the first request. The gateway makes no topic: it cannot
+// guess the number of partitions and replicas.
 func newKafka(s Sink) (broker, error) {
 	options, err := kafkaOptions(s.URL)
 	if err != nil {
@@ -29,8 +29,8 @@ func newKafka(s Sink) (broker, error) {
 	client, err := kgo.NewClient(append(options,
 		kgo.ClientID("anymail-"+s.Name),
 		kgo.DialTimeout(s.Timeout),
-		// A call ends with its context, though it may be that the brokers have
-		// the record: it is then there twice, as after any other retry.
+		// A call ends with its context, even if the brokers may have the record:
+		// it is then there twice, as after any other retry.
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.UnknownTopicRetries(1),
 	)...)
@@ -40,8 +40,8 @@ func newKafka(s Sink) (broker, error) {
 	return &kafkaBroker{client}, nil
 }
 
-// Publish waits until all in-sync replicas have the messages. The record's key
-// is the event's, so that a topic that is compacted keeps one of the repeats.
+// Publish waits until all in-sync replicas have the messages. The record's key is
+// the event's, so that a compacted topic keeps one of several repeats.
 func (b *kafkaBroker) Publish(topic string, messages ...*message.Message) error {
 	records := make([]*kgo.Record, len(messages))
 	for i, msg := range messages {
@@ -63,9 +63,9 @@ func (b *kafkaBroker) Close() error {
 }
 
 // kafkaOptions reads kafka://user:password@host:9092,host:9092?sasl=plain, and
-// kafkas:// for TLS. Its errors do not show the URL, which may hold a password.
+// kafkas:// for TLS. Its errors do not show the URL, which may contain a password.
 func kafkaOptions(text string) ([]kgo.Opt, error) {
-	wrong := errors.New("wants a URL such as kafka://host:9092,host:9092, of the scheme kafka or kafkas")
+	wrong := errors.New("must be a URL such as kafka://host:9092,host:9092, of the scheme kafka or kafkas")
 	scheme, rest, _ := strings.Cut(text, "://")
 	end := len(rest)
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -103,17 +103,17 @@ func kafkaOptions(text string) ([]kgo.Opt, error) {
 		switch name {
 		case "sasl":
 			if u.User == nil {
-				return nil, errors.New("sasl wants a user and a password in the URL")
+				return nil, errors.New("sasl needs a user and a password in the URL")
 			}
 			mechanism = value
 		case "max_message":
 			n, err := humanize.ParseBytes(value)
 			if err != nil || n < 1<<10 || n > 64<<20 {
-				return nil, errors.New("max_message wants a size from 1KiB to 64MiB")
+				return nil, errors.New("max_message must be a size from 1KiB to 64MiB")
 			}
 			options = append(options, kgo.ProducerBatchMaxBytes(int32(n)))
 		default:
-			return nil, fmt.Errorf("the URL has a parameter %q; there are sasl, max_message", name)
+			return nil, fmt.Errorf("the URL has an unknown parameter %q; known are sasl, max_message", name)
 		}
 	}
 	if mechanism == "" {
@@ -129,5 +129,5 @@ func kafkaOptions(text string) ([]kgo.Opt, error) {
 	case "scram-sha-512":
 		return append(options, kgo.SASL(scram.Auth{User: user, Pass: password}.AsSha512Mechanism())), nil
 	}
-	return nil, errors.New("sasl wants plain, scram-sha-256 or scram-sha-512")
+	return nil, errors.New("sasl must be plain, scram-sha-256 or scram-sha-512")
 }

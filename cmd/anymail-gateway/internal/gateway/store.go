@@ -37,7 +37,7 @@ func openIdempotency(ctx context.Context, text string) (anymail.IdempotencyStore
 		return nil, nil, fmt.Errorf("idempotency: %w", err)
 	}
 	if kind == "sqlite" {
-		db.SetMaxOpenConns(1) // so that writers stand in line
+		db.SetMaxOpenConns(1) // so that writers wait for each other
 	}
 	store, err := sqlstore.New(db, dialect)
 	if err == nil {
@@ -50,8 +50,8 @@ func openIdempotency(ctx context.Context, text string) (anymail.IdempotencyStore
 	return store, db, nil
 }
 
-// OpenQueue opens the durable queue that a text of the form sqlite:FILE or
-// postgres://... means, or returns nil for none. It does not start it.
+// OpenQueue opens the durable queue of a text such as sqlite:FILE or
+// postgres://..., or returns nil for none. It does not start the queue.
 func OpenQueue(ctx context.Context, text string, signals *anymail.Signals, options ...durable.Option) (*durable.Queue, error) {
 	kind, dsn, err := parseStore(text)
 	switch {

@@ -40,8 +40,8 @@ func (l Log) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// telemetry are the metrics, for Prometheus to fetch, and the traces, for an
-// OpenTelemetry collector if the environment names one.
+// telemetry has the metrics, for Prometheus, and the traces, for an OpenTelemetry
+// collector if the environment names one.
 type telemetry struct {
 	registry *prometheus.Registry
 	meters   *sdkmetric.MeterProvider
@@ -61,8 +61,8 @@ func newTelemetry(ctx context.Context) (*telemetry, error) {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
 	t.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about),
-		// 13 ESPs with 16 types and 16 buckets would be thousands of series for
-		// each sink.
+		// 13 ESPs with 16 types and 16 buckets would make thousands of series
+		// for each sink.
 		sdkmetric.WithView(sdkmetric.NewView(
 			sdkmetric.Instrument{Name: "anymail.receiver.duration"},
 			sdkmetric.Stream{AttributeFilter: attribute.NewAllowKeysFilter("anymail.receiver", "anymail.ok")})))
@@ -79,9 +79,9 @@ func newTelemetry(ctx context.Context) (*telemetry, error) {
 	return t, err
 }
 
-// watch adds what can be seen of the queue.
+// watch adds the metrics of the queue.
 func (t *telemetry) watch(stats func(context.Context) (durable.Stats, error)) error {
-	meter := t.meters.Meter("github.com/goanymail/anymail/cmd/anymail")
+	meter := t.meters.Meter("github.com/goanymail/anymail/cmd/anymail-gateway")
 	jobs, err := meter.Int64ObservableGauge("anymail.queue.jobs", metric.WithUnit("{job}"),
 		metric.WithDescription("Jobs in the queue, by state."))
 	if err != nil {
@@ -113,7 +113,7 @@ func (t *telemetry) watch(stats func(context.Context) (durable.Stats, error)) er
 	return err
 }
 
-// shutdown sends what has not been sent.
+// shutdown sends the remaining telemetry.
 func (t *telemetry) shutdown(ctx context.Context) error {
 	var err error
 	if t.tracers != nil {

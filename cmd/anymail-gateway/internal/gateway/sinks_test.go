@@ -106,7 +106,7 @@ func TestWebhookTimeout(t *testing.T) {
 	require.NotContains(t, err.Error(), "SECRET")
 }
 
-func TestMessageIDHasNothingThatMovesBorders(t *testing.T) {
+func TestMessageIDIsUnambiguous(t *testing.T) {
 	ev := bounce()
 	require.Equal(t, ev.Key, messageID(ev))
 	for _, key := range []string{"a.1700000000", "a\r\nX-Header: b", "ä"} {
@@ -147,7 +147,7 @@ type brokenWriter struct{}
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-func TestLinesReportWhatCouldNotBeWritten(t *testing.T) {
+func TestLinesReportWriteErrors(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, newLines(&out, time.Minute).deliver(t.Context(), bounce()))
 	require.Equal(t, 1, bytes.Count(out.Bytes(), []byte("\n")))
@@ -157,9 +157,9 @@ func TestLinesReportWhatCouldNotBeWritten(t *testing.T) {
 	require.Error(t, newLines(brokenWriter{}, time.Minute).deliver(t.Context(), bounce()))
 }
 
-// Whoever reads standard output may stop: then nothing is answered with success,
-// and nothing waits for ever.
-func TestLinesThatNobodyReads(t *testing.T) {
+// If the reader of standard output stops reading, no event is accepted and no
+// delivery waits for ever.
+func TestLinesWithoutReader(t *testing.T) {
 	read, write := io.Pipe()
 	l := newLines(write, 50*time.Millisecond)
 	require.NoError(t, l.reach(t.Context()))
@@ -171,7 +171,7 @@ func TestLinesThatNobodyReads(t *testing.T) {
 	require.Error(t, l.reach(ctx))
 
 	lines := bufio.NewScanner(read)
-	require.True(t, lines.Scan(), "what was begun comes whole")
+	require.True(t, lines.Scan(), "the begun line is complete")
 	ev, err := anymail.DecodeEvent(lines.Bytes())
 	require.NoError(t, err)
 	anymailtest.Equal(t, bounce(), ev)
@@ -190,7 +190,7 @@ func TestWebhookReach(t *testing.T) {
 	require.NoError(t, w.reach(t.Context()))
 	require.NoError(t, w.deliver(t.Context(), bounce()))
 	require.NoError(t, w.reach(t.Context()))
-	require.Zero(t, asked, "not while all is well")
+	require.Zero(t, asked, "not after a successful call")
 
 	w.url = closedAddress(t)
 	require.Error(t, w.deliver(t.Context(), bounce()))

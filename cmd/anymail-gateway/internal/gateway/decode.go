@@ -18,13 +18,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decoder fills a [Config], and notes what is wrong together with the key and
-// where it stands. It never shows a value, which could be a secret.
+// decoder fills a [Config] and records mistakes with the key and its place. It
+// never quotes a value, which could be a secret.
 type decoder struct {
 	environ  []string
-	source   string            // the file that is being read; empty for the environment
+	source   string            // the current file; empty for the environment
 	where    map[string]string // key to "anymail.yaml:7" or the variable's name
-	wrong    []string          // keys with an error
+	wrong    []string          // keys with a mistake
 	errs     []error
 	warnings []string
 }
@@ -35,8 +35,8 @@ func newDecoder(environ []string) *decoder {
 
 func (d *decoder) fail(key, format string, args ...any) {
 	text := key + ": " + fmt.Sprintf(format, args...)
-	// The nearest key that was set: for "sinks[0].url" where it is missing,
-	// that of "sinks[0]".
+	// The place is that of the nearest key that was set: if "sinks[0].url" is
+	// missing, that of "sinks[0]".
 	for at := key; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
 		if where := d.where[at]; where != "" {
 			text = where + ": " + text
@@ -47,8 +47,8 @@ func (d *decoder) fail(key, format string, args ...any) {
 	d.errs = append(d.errs, errors.New(text))
 }
 
-// failNew is fail for a key about which, and about what is in it or around it,
-// nothing was said yet.
+// failNew returns a fail that ignores keys with a known mistake in them, or in a
+// key around them.
 func (d *decoder) failNew() fail {
 	before := slices.Clone(d.wrong)
 	inside := func(key, outer string) bool {
@@ -62,8 +62,8 @@ func (d *decoder) failNew() fail {
 	}
 }
 
-// anchor is what a syntax error shows of the file: "*x8Yq" is an alias to YAML,
-// and to whoever wrote it a secret that lacks quotes.
+// anchor matches what a syntax error quotes from the file: "*x8Yq" is an alias in
+// YAML, but perhaps meant to be a secret.
 var anchor = regexp.MustCompile(`anchor '.*'`)
 
 func (d *decoder) file(name string, text []byte, config *Config) {
@@ -72,13 +72,13 @@ func (d *decoder) file(name string, text []byte, config *Config) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
-		if !errors.Is(err, io.EOF) { // which is an empty file
+		if !errors.Is(err, io.EOF) { // an empty file
 			d.errs = append(d.errs, fmt.Errorf("%s: %s", name, anchor.ReplaceAllString(err.Error(), "anchor '...'")))
 		}
 		return
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		d.errs = append(d.errs, fmt.Errorf("%s: there is more than one document in it", name))
+		d.errs = append(d.errs, fmt.Errorf("%s: has more than one document", name))
 		return
 	}
 	d.value("", document.Content[0], reflect.ValueOf(config).Elem())
@@ -114,15 +114,15 @@ func (d *decoder) environment(config *Config) {
 	for name := range values {
 		if !known[name] && !strings.HasPrefix(name, "ANYMAIL_TEST_") {
 			// Not an error: Kubernetes makes such variables for a service
-			// that is called "anymail".
-			d.warnings = append(d.warnings, "the environment variable "+name+" means nothing to the gateway")
+			// called "anymail".
+			d.warnings = append(d.warnings, "the environment variable "+name+" is unknown to the gateway")
 		}
 	}
 	slices.Sort(d.warnings)
 }
 
-// variable reads the text of an environment variable: a list of texts is
-// separated by commas, a list of anything else is YAML.
+// variable reads an environment variable. A list of texts is separated by commas,
+// any other list is YAML.
 func (d *decoder) variable(key, name, text string, to reflect.Value) {
 	d.where[key] = name
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
@@ -153,7 +153,7 @@ func (d *decoder) value(key string, node *yaml.Node, to reflect.Value) {
 		node = node.Alias
 	}
 	if node.Tag == "!!null" {
-		return // as if the key were not there
+		return // like a missing key
 	}
 	if d.source != "" && key != "" {
 		d.where[key] = fmt.Sprintf("%s:%d", d.source, node.Line)
@@ -163,7 +163,7 @@ func (d *decoder) value(key string, node *yaml.Node, to reflect.Value) {
 		d.leaf(key, node, to)
 	case to.Kind() == reflect.Slice:
 		if node.Kind != yaml.SequenceNode {
-			d.fail(key, "wants a list")
+			d.fail(key, "must be a list")
 			return
 		}
 		list := reflect.MakeSlice(to.Type(), len(node.Content), len(node.Content))
@@ -181,7 +181,7 @@ func (d *decoder) mapping(key string, node *yaml.Node, to reflect.Value) {
 		if key == "" {
 			key = d.source
 		}
-		d.fail(key, "wants keys and values")
+		d.fail(key, "must have keys and values")
 		return
 	}
 	fields := map[string]field{}
@@ -202,12 +202,12 @@ func (d *decoder) mapping(key string, node *yaml.Node, to reflect.Value) {
 		d.where[full] = d.place(node.Content[i])
 		switch {
 		case !known:
-			d.fail(full, "there is no such key%s", suggestion(name, fields))
+			d.fail(full, "unknown key%s", suggestion(name, fields))
 		case seen[f.name]:
 			d.fail(full, "is set more than once")
 		case isFile:
 			if node.Content[i+1].Kind != yaml.ScalarNode {
-				d.fail(full, "wants the name of a file")
+				d.fail(full, "must be the name of a file")
 			} else {
 				d.fromFile(full, node.Content[i+1].Value, f.to)
 			}
@@ -265,19 +265,19 @@ func readSecrets(file string) ([]string, error) {
 	return list, nil
 }
 
-// leaf decodes what has no keys that the gateway itself knows.
+// leaf decodes a value that has no keys of the gateway's.
 func (d *decoder) leaf(key string, node *yaml.Node, to reflect.Value) {
 	texts, err := textsOf(node)
 	switch p := to.Addr().Interface().(type) {
 	case *[]string:
 		if err != nil {
-			d.fail(key, "wants a text or a list of texts")
+			d.fail(key, "must be a text or a list of texts")
 		}
 		*p = texts
 		return
 	case *[]netip.Prefix:
 		if err != nil {
-			d.fail(key, "wants a list of addresses")
+			d.fail(key, "must be a list of addresses")
 		}
 		for _, text := range texts {
 			prefix, err := parsePrefix(text)
@@ -292,46 +292,46 @@ func (d *decoder) leaf(key string, node *yaml.Node, to reflect.Value) {
 		return
 	}
 	if node.Kind != yaml.ScalarNode {
-		d.fail(key, "wants one value")
+		d.fail(key, "must be one value")
 		return
 	}
-	wants := ""
+	must := ""
 	switch p := to.Addr().Interface().(type) {
 	case *string:
 		*p = node.Value
 	case *bool:
 		if *p, err = strconv.ParseBool(node.Value); err != nil {
-			wants = "true or false"
+			must = "true or false"
 		}
 	case *int:
 		if *p, err = strconv.Atoi(node.Value); err != nil || *p < 0 {
-			wants = "a whole number"
+			must = "a whole number"
 		}
 	case *float64:
 		if *p, err = strconv.ParseFloat(node.Value, 64); err != nil {
-			wants = "a number"
+			must = "a number"
 		}
 	case *Size:
 		n, err := humanize.ParseBytes(node.Value)
 		if err != nil || n > 1<<40 {
-			wants = "a size such as 16MiB"
+			must = "a size such as 16MiB"
 		}
 		*p = Size(n) //nolint:gosec // bounded above
 	case *time.Duration:
 		if *p, err = time.ParseDuration(node.Value); err != nil || *p < 0 {
-			wants = "a time such as 30s or 5m"
+			must = "a time such as 30s or 5m"
 		}
 	}
-	if wants != "" {
-		d.fail(key, "wants %s", wants)
+	if must != "" {
+		d.fail(key, "must be %s", must)
 	}
 }
 
-// settings reads those of an adapter: names that the ESP has, with one text
-// or several, or a file that has them.
+// settings reads the settings of an adapter: each has one text or several, or a
+// file with them.
 func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 	if node.Kind != yaml.MappingNode {
-		d.fail(key, "wants keys and values")
+		d.fail(key, "must have keys and values")
 		return nil
 	}
 	settings := map[string][]string{}
@@ -341,12 +341,12 @@ func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 		d.where[full] = d.place(node.Content[i])
 		texts, err := textsOf(node.Content[i+1])
 		if err != nil {
-			d.fail(full, "wants a text or a list of texts")
+			d.fail(full, "must be a text or a list of texts")
 			continue
 		}
 		base, isFile := strings.CutSuffix(name, "_file")
 		if isFile && len(texts) != 1 {
-			d.fail(full, "wants the name of a file")
+			d.fail(full, "must be the name of a file")
 			continue
 		}
 		if isFile {
@@ -364,13 +364,13 @@ func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 	return settings
 }
 
-// textsOf returns a scalar, as it is written, or a list of scalars.
+// textsOf returns a scalar as it is written, or a list of scalars.
 func textsOf(node *yaml.Node) ([]string, error) {
 	nodes := []*yaml.Node{node}
 	if node.Kind == yaml.SequenceNode {
 		nodes = node.Content
 	}
-	texts := []string{} // an empty list is not the same as none
+	texts := []string{} // an empty list differs from none
 	for _, n := range nodes {
 		if n.Kind != yaml.ScalarNode {
 			return nil, errors.New("not a scalar")
@@ -387,7 +387,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return netip.ParsePrefix(text)
 }
 
-// field is a field of a struct that can be set.
+// field is a struct field with a key.
 type field struct {
 	name           string
 	secret, reload bool
@@ -405,7 +405,7 @@ func fieldsOf(s reflect.Value) []field {
 	return fields
 }
 
-// key is a field that is not inside a list, with its full name.
+// key is a field outside of lists, with its full name.
 type key struct {
 	field
 	path string
@@ -444,7 +444,7 @@ func isLeaf(v reflect.Value) bool {
 	return true
 }
 
-// suggestion names the keys that there are.
+// suggestion names a similar key, or else all keys.
 func suggestion(name string, fields map[string]field) string {
 	names := make([]string, 0, len(fields))
 	for known := range fields {
@@ -454,5 +454,5 @@ func suggestion(name string, fields map[string]field) string {
 		names = append(names, known)
 	}
 	slices.Sort(names)
-	return "; there are " + strings.Join(names, ", ")
+	return "; known are " + strings.Join(names, ", ")
 }

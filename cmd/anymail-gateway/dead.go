@@ -15,62 +15,61 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/cmd/anymail/internal/gateway"
+	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
 	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 func newDeadCommand() *cobra.Command {
 	var source deadLetters
 	cmd := &cobra.Command{
 		Use:   "dead",
-		Short: "List, show, retry and delete what a durable queue could not deliver",
-		Long: `dead looks after the dead letters of a durable queue: events that a receiver (for
-the gateway, a sink) has failed on for the last time. The queue is the one that
---queue names, or that the configuration of "anymail serve" has. The gateway can
-run meanwhile; it takes up at once what is retried.`,
-		Example: `  anymail dead list
-  anymail dead show 17 --queue sqlite:events.db
-  anymail dead retry --all --receiver webhook`,
+		Short: "List, show, retry and delete the events that could not be delivered",
+		Long: `dead manages the dead letters of a durable queue: the events for which a receiver
+(in the gateway, a sink) has failed in its last attempt. The queue is the one that
+--queue names, or that of the configuration. The gateway may run at the same time;
+it delivers retried events immediately.`,
+		Example: `  anymail-gateway dead list
+  anymail-gateway dead show 17 --queue sqlite:events.db
+  anymail-gateway dead retry --all --receiver webhook`,
 	}
 	cmd.PersistentFlags().StringVar(&source.queue, "queue", "", "the `queue`: sqlite:FILE or postgres://...")
-	cmd.PersistentFlags().StringVar(&source.config, "config", os.Getenv("ANYMAIL_CONFIG"), "configuration `file`; "+gateway.DefaultFile+" if there is one")
-	cmd.PersistentFlags().Lookup("config").DefValue = ""
+	addConfigFlag(cmd, &source.config)
 	subcommandsOnly(cmd)
-	_ = cmd.MarkPersistentFlagFilename("config", "yaml", "yml")
 	cmd.AddCommand(source.list(), source.show(), source.retry(), source.delete())
 	return cmd
 }
 
-// deadLetters are the flags that all subcommands have.
+// deadLetters holds the flags of all subcommands.
 type deadLetters struct {
 	queue, config string
 }
 
-// open opens the queue without working it off.
+// open opens the queue without processing it.
 func (d *deadLetters) open(ctx context.Context) (*durable.Queue, error) {
 	text := d.queue
 	if text == "" {
 		config, err := loadConfig(d.config)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, cli.UsageError{Err: err}
 		}
 		if text = config.Queue; text == "none" {
-			return nil, usagef("which queue? --queue sqlite:FILE or postgres://...")
+			return nil, cli.Usagef("no queue: set --queue to sqlite:FILE or postgres://...")
 		}
 	}
 	if file, ok := strings.CutPrefix(text, "sqlite:"); ok {
 		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-			return nil, usagef("--queue: there is no file %s", file)
+			return nil, cli.Usagef("--queue: the file %s does not exist", file)
 		}
 	}
 	q, err := gateway.OpenQueue(ctx, text, new(anymail.Signals))
 	if err != nil && errors.Is(err, anymail.ErrConfig) || err == nil && q == nil {
-		return nil, usagef("--queue wants sqlite:FILE or postgres://...")
+		return nil, cli.Usagef("--queue: must be sqlite:FILE or postgres://...")
 	}
 	return q, err
 }
 
-// with makes a command's function of one that has a queue.
+// with returns a command's function that opens the queue for run.
 func (d *deadLetters) with(run func(*cobra.Command, *durable.Queue, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		q, err := d.open(cmd.Context())
@@ -86,7 +85,7 @@ func (d *deadLetters) list() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List dead letters, the oldest first",
+		Short: "List dead letters, oldest first",
 		Args:  noArguments,
 		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, _ []string) error {
 			jobs, err := q.List(cmd.Context(), filter)
@@ -101,16 +100,16 @@ func (d *deadLetters) list() *cobra.Command {
 			for _, job := range jobs {
 				last := ""
 				if n := len(job.Errors); n > 0 {
-					last = printable(job.Errors[n-1].Error)
+					last = cli.Printable(job.Errors[n-1].Error)
 				}
-				fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\n", job.ID, job.Receiver, job.Attempts, job.EndedAt.Format(time.RFC3339), printable(job.Key), last)
+				fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\n", job.ID, job.Receiver, job.Attempts, job.EndedAt.Format(time.RFC3339), cli.Printable(job.Key), last)
 			}
 			return table.Flush()
 		}),
 	}
-	cmd.Flags().StringVar(&filter.Receiver, "receiver", "", "only those of this `receiver`")
-	cmd.Flags().Int64Var(&filter.After, "after", 0, "only those after this `id`, for the next page")
-	cmd.Flags().IntVar(&filter.Limit, "limit", 100, "how many at most")
+	cmd.Flags().StringVar(&filter.Receiver, "receiver", "", "only dead letters of this `receiver`")
+	cmd.Flags().Int64Var(&filter.After, "after", 0, "only dead letters after this `id`, for the next page")
+	cmd.Flags().IntVar(&filter.Limit, "limit", 100, "maximum `number` of dead letters")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -140,10 +139,10 @@ func (d *deadLetters) retry() *cobra.Command {
 	var filter durable.Filter
 	cmd := &cobra.Command{
 		Use:   "retry ID...",
-		Short: "Try dead letters once more, now",
+		Short: "Retry dead letters immediately",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if everything == (len(args) > 0) {
-				return usagef("retry wants either ids or --all")
+				return cli.Usagef("retry needs either ids or --all")
 			}
 			return jobIDs(0)(cmd, args)
 		},
@@ -157,14 +156,14 @@ func (d *deadLetters) retry() *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&everything, "all", false, "all dead letters")
-	cmd.Flags().StringVar(&filter.Receiver, "receiver", "", "with --all: only those of this `receiver`")
+	cmd.Flags().StringVar(&filter.Receiver, "receiver", "", "with --all: only dead letters of this `receiver`")
 	return cmd
 }
 
 func (d *deadLetters) delete() *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID...",
-		Short: "Give events up: delete their jobs",
+		Short: "Delete dead letters without delivering them",
 		Args:  jobIDs(1),
 		RunE: d.with(func(cmd *cobra.Command, q *durable.Queue, args []string) error {
 			return each(args, func(id int64) error { return q.Delete(cmd.Context(), id) })
@@ -172,22 +171,22 @@ func (d *deadLetters) delete() *cobra.Command {
 	}
 }
 
-// jobIDs accepts at least so many ids.
+// jobIDs accepts at least the given number of ids.
 func jobIDs(least int) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) < least {
-			return usagef("which one? The ids are in the list")
+			return cli.Usagef("no id: \"anymail-gateway dead list\" prints the ids")
 		}
 		for _, arg := range args {
 			if jobID(arg) <= 0 {
-				return usagef("%q is not an id", arg)
+				return cli.Usagef("%q is not an id", arg)
 			}
 		}
 		return nil
 	}
 }
 
-// jobID returns 0 for what is not an id.
+// jobID returns 0 if arg is not a number.
 func jobID(arg string) int64 {
 	id, err := strconv.ParseInt(arg, 10, 64)
 	if err != nil {

@@ -23,10 +23,10 @@ import (
 	"github.com/goanymail/anymail/verify"
 )
 
-// sink takes events. What it returns nil for is safe on the other side.
+// sink accepts events. An event for which deliver returns nil is safe there.
 type sink interface {
 	deliver(ctx context.Context, ev anymail.Event) error
-	// reach says why the other side is out of reach, if it is. Its context has
+	// reach returns an error if the destination is out of reach. Its context has
 	// a deadline.
 	reach(ctx context.Context) error
 	io.Closer
@@ -38,8 +38,8 @@ type output struct {
 	sink sink
 }
 
-// openSinks makes all sinks. None of them connects before it has an event, so
-// that a broker that is down does not keep the gateway from taking events.
+// openSinks makes all sinks. Each connects with its first event, so that the
+// gateway accepts events even if a broker is down.
 func openSinks(list []Sink, stdout io.Writer) []*output {
 	var outputs []*output
 	for _, s := range list {
@@ -107,7 +107,7 @@ func (s *Sink) filters() []anymail.Filter {
 type lines struct {
 	out     io.Writer
 	timeout time.Duration
-	turn    chan struct{} // holds one value while nobody writes
+	turn    chan struct{} // holds one value while no line is written
 }
 
 func newLines(out io.Writer, timeout time.Duration) *lines {
@@ -116,8 +116,8 @@ func newLines(out io.Writer, timeout time.Duration) *lines {
 	return l
 }
 
-// deliver does not wait for ever for whoever reads the lines. A line that was
-// begun is then written later, and the event comes again.
+// deliver waits for a reader up to the timeout. It leaves a line that it has begun
+// to be written later, and the event is redelivered.
 func (l *lines) deliver(ctx context.Context, ev anymail.Event) error {
 	line, err := json.Marshal(ev)
 	if err != nil {
@@ -126,7 +126,7 @@ func (l *lines) deliver(ctx context.Context, ev anymail.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
 	stuck := func() error {
-		return anymail.Because(anymail.ErrUnavailable, "standard output takes nothing", ctx.Err())
+		return anymail.Because(anymail.ErrUnavailable, "standard output is blocked", ctx.Err())
 	}
 	select {
 	case <-l.turn:
@@ -147,7 +147,7 @@ func (l *lines) deliver(ctx context.Context, ev anymail.Event) error {
 	}
 }
 
-// reach looks whether a line is stuck.
+// reach returns an error if a line is blocked.
 func (l *lines) reach(ctx context.Context) error {
 	select {
 	case <-l.turn:
@@ -160,7 +160,7 @@ func (l *lines) reach(ctx context.Context) error {
 
 func (*lines) Close() error { return nil }
 
-// webhook posts the JSON form, signed as Standard Webhooks says.
+// webhook posts the JSON form, signed by Standard Webhooks.
 //
 // Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type webhook struct {
@@ -168,7 +168,7 @@ type webhook struct {
 	secrets anymail.KeyRing
 	client  http.Client
 	now     func() time.Time
-	lost    atomic.Bool // the last call found nobody
+	lost    atomic.Bool // the last call had no answer
 }
 
 func newWebhook(s Sink) *webhook {
@@ -177,7 +177,7 @@ func newWebhook(s Sink) *webhook {
 	w := &webhook{url: s.URL, now: time.Now, client: http.Client{
 		Timeout:   s.Timeout,
 		Transport: transport,
-		// A POST must not become a GET to somewhere else.
+		// A POST must not become a GET to another URL.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	w.secrets.Set(s.Secrets...)
@@ -209,21 +209,21 @@ func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
 	w.lost.Store(err != nil && !errors.Is(ctx.Err(), context.Canceled))
 	if err != nil {
 		var about *url.Error
-		if errors.As(err, &about) { // it shows the URL, which may hold a secret
+		if errors.As(err, &about) { // it quotes the URL, which may contain a secret
 			err = about.Err
 		}
 		return anymail.Because(anymail.ErrUnavailable, "webhook", err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is used again
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is reused
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("webhook answered %d", resp.StatusCode)
 	}
 	return nil
 }
 
-// reach tries to connect, but only where the last call found nobody: it is not
-// to fill the other side's log.
+// reach tries to connect if the last call had no answer, and otherwise spares the
+// destination's log.
 func (w *webhook) reach(ctx context.Context) error {
 	if !w.lost.Load() {
 		return nil
@@ -236,13 +236,13 @@ func (w *webhook) reach(ctx context.Context) error {
 	if err != nil {
 		return errors.New("no answer")
 	}
-	_ = resp.Body.Close() // whatever it is
+	_ = resp.Body.Close() // any answer will do
 	w.lost.Store(false)
 	return nil
 }
 
-// messageID is the same for every attempt. A full stop would make the signed
-// text ambiguous.
+// messageID returns an id that is the same in every attempt. It has no full stop,
+// which would make the signed text ambiguous.
 func messageID(ev anymail.Event) string {
 	base := ev.Base()
 	if strings.ContainsFunc(base.Key, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' }) {
@@ -251,7 +251,7 @@ func messageID(ev anymail.Event) string {
 	return base.Key
 }
 
-// sign signs with every secret, so that the other side can change over.
+// sign signs with every secret, so that the destination can change secrets.
 func (w *webhook) sign(ctx context.Context, prefix string, body []byte) (string, error) {
 	secrets, err := w.secrets.Keys(ctx)
 	if err != nil {

@@ -21,28 +21,28 @@ import (
 	"github.com/goanymail/anymail/stream"
 )
 
-// topic publishes to a broker. It connects when it has an event, and tries
-// again with the next one where that failed.
+// topic publishes to a broker. It connects with the first event, and after a
+// failure with the next one.
 type topic struct {
 	Sink
 
 	mu     sync.Mutex
-	last   *connecting // the last attempt at it; nil for none
+	last   *connecting // the last attempt; nil for none
 	closed bool
 }
 
-// connecting is an attempt to connect, for which all that want it wait.
+// connecting is an attempt to connect, for which all callers wait.
 type connecting struct {
 	done   chan struct{}
 	broker broker
 	err    error
 }
 
-// broker is connected.
+// broker is a connection.
 type broker interface {
 	// Publish returns nil when the broker has the messages.
 	message.Publisher
-	// reach returns nil where the broker answers before the deadline of ctx.
+	// reach returns nil if the broker answers before the deadline of ctx.
 	reach(ctx context.Context) error
 }
 
@@ -57,7 +57,7 @@ func (t *topic) deliver(ctx context.Context, ev anymail.Event) error {
 	return stream.NewPublisher(traced{b}, t.Topic, stream.AttributePrefix(prefix)).Enqueue(ctx, []anymail.Event{ev})
 }
 
-// prefixes are those of CloudEvents' attributes. Redis has no rule for them.
+// prefixes are the prefixes of CloudEvents' attributes. For Redis, there is no rule.
 var prefixes = map[string]string{sinkNATS: "ce-", sinkRedis: "ce-", sinkKafka: "ce_", sinkAMQP: "cloudEvents:"}
 
 func (t *topic) reach(ctx context.Context) error {
@@ -68,8 +68,8 @@ func (t *topic) reach(ctx context.Context) error {
 	return b.reach(ctx)
 }
 
-// connected waits no longer than ctx, though not every client knows one: the
-// attempt then goes on for those who come after.
+// connected waits until ctx is done, though not every client accepts a context:
+// the attempt goes on for later callers.
 func (t *topic) connected(ctx context.Context) (broker, error) {
 	attempt, err := t.attempt()
 	if err != nil {
@@ -83,7 +83,7 @@ func (t *topic) connected(ctx context.Context) (broker, error) {
 	}
 }
 
-// attempt is the last attempt, or a new one where that has failed.
+// attempt returns the last attempt, or a new one if that has failed.
 func (t *topic) attempt() (*connecting, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,7 +124,7 @@ func (t *topic) Close() error {
 	return nil
 }
 
-// traced tells the consumers which trace a message belongs to.
+// traced adds the trace of a message to its attributes.
 type traced struct{ message.Publisher }
 
 func (t traced) Publish(topic string, messages ...*message.Message) error {
@@ -134,7 +134,7 @@ func (t traced) Publish(topic string, messages ...*message.Message) error {
 	return t.Publisher.Publish(topic, messages...)
 }
 
-// brokers connect.
+// brokers are the functions that connect.
 var brokers = map[string]func(Sink) (broker, error){
 	sinkNATS:  newNATS,
 	sinkKafka: newKafka,
@@ -147,9 +147,9 @@ type natsBroker struct {
 	conn *nats.Conn
 }
 
-// newNATS publishes to JetStream. A stream has to take the subject; the gateway
-// makes none, since how long it keeps what is nothing to guess. The event's key
-// is the message's id, by which the stream drops duplicates.
+// newNATS publishes to JetStream. A stream must accept the subject; the gateway
+// makes none, because it cannot guess the retention. The event's key is the
+// message's id, by which the stream drops duplicates.
 func newNATS(s Sink) (broker, error) {
 	conn, err := nats.Connect(s.URL, nats.Name("anymail "+s.Name), nats.MaxReconnects(-1), nats.Timeout(s.Timeout))
 	if err != nil {
@@ -182,7 +182,7 @@ type redisBroker struct {
 func newRedis(s Sink) (broker, error) {
 	options, err := redis.ParseURL(s.URL)
 	if err != nil {
-		return nil, errors.New("the URL is not one that Redis clients take")
+		return nil, errors.New("the URL is not a Redis URL")
 	}
 	options.DialTimeout, options.ContextTimeoutEnabled = s.Timeout, true
 	client := redis.NewClient(options)
@@ -200,9 +200,8 @@ type amqpBroker struct {
 	conn *amqp.ConnectionWrapper
 }
 
-// newAMQP publishes to the queue of the topic's name, which is declared before
-// the first message if there is none: what no queue takes, RabbitMQ confirms
-// and drops.
+// newAMQP publishes to the queue with the topic's name. It declares the queue if
+// there is none: RabbitMQ confirms and drops a message without a queue.
 func newAMQP(s Sink) (broker, error) {
 	config := amqp.NewDurableQueueConfig(s.URL)
 	config.Publish.ConfirmDelivery = true
@@ -232,8 +231,8 @@ func newAMQP(s Sink) (broker, error) {
 	return nil, errors.Join(err, conn.Close())
 }
 
-// haveQueue makes sure that there is a queue. One that is there may be of any
-// kind; a new one is durable and has RabbitMQ's defaults.
+// haveQueue declares a queue, durable and with RabbitMQ's defaults, unless there
+// is one, of any kind.
 func haveQueue(conn *amqp091.Connection, name string) error {
 	channel, err := conn.Channel()
 	if err != nil {
@@ -242,7 +241,7 @@ func haveQueue(conn *amqp091.Connection, name string) error {
 	if _, err := channel.QueueDeclarePassive(name, true, false, false, false, nil); err == nil {
 		return channel.Close()
 	}
-	if channel, err = conn.Channel(); err != nil { // the refusal has closed the other one
+	if channel, err = conn.Channel(); err != nil { // the refusal has closed the first one
 		return err
 	}
 	if _, err := channel.QueueDeclare(name, true, false, false, false, nil); err != nil {
@@ -256,7 +255,7 @@ func (b *amqpBroker) reach(ctx context.Context) error {
 		return errors.New("not connected")
 	}
 	return within(ctx, func() error {
-		channel, err := b.conn.Connection().Channel() // which the broker answers
+		channel, err := b.conn.Connection().Channel() // the broker answers this
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/goanymail/anymail/durable"
 )
 
-// admin is what the administrative listener serves.
+// admin is the handler of the administrative listener.
 func (g *Gateway) admin() http.Handler {
 	router := chi.NewRouter()
 	router.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -32,7 +32,7 @@ func (g *Gateway) admin() http.Handler {
 	return router
 }
 
-// unready says why no requests should be sent here, or is empty.
+// unready returns why the gateway should get no requests, or "".
 func (g *Gateway) unready(ctx context.Context) string {
 	if g.stopping.Load() {
 		return "shutting down"
@@ -47,13 +47,13 @@ func (g *Gateway) unready(ctx context.Context) string {
 			return "the idempotency store is out of reach"
 		}
 	}
-	if g.queue == nil { // which would keep the events until the sinks are back
+	if g.queue == nil { // a queue would keep the events until the sinks are back
 		return unreachable(ctx, g.outputs)
 	}
 	return ""
 }
 
-// unreachable asks all sinks at once.
+// unreachable checks all sinks concurrently.
 func unreachable(ctx context.Context, outputs []*output) string {
 	failed := make([]bool, len(outputs))
 	var asked sync.WaitGroup
@@ -69,8 +69,8 @@ func unreachable(ctx context.Context, outputs []*output) string {
 	return ""
 }
 
-// statsCache asks the queue for its numbers, which costs it something, no more
-// often than every few seconds.
+// statsCache queries the queue's numbers, which is expensive, at most every two
+// seconds.
 type statsCache struct {
 	queue *durable.Queue
 

@@ -1,5 +1,5 @@
-// Package gateway is "anymail serve": a Dispatcher that is configured rather
-// than written, and that hands events to programs in any language.
+// Package gateway is "anymail-gateway serve": a Dispatcher with a configuration
+// file, which hands events on to programs in any language.
 package gateway
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/goanymail/anymail/server"
 )
 
-// Gateway runs what a [Config] describes. Make one with [New].
+// Gateway is a running configuration. Make one with [New].
 type Gateway struct {
 	log       *slog.Logger
 	telemetry *telemetry
@@ -47,7 +47,7 @@ type Gateway struct {
 	stopping    atomic.Bool
 }
 
-// Check builds everything that needs no network.
+// Check builds the parts of a gateway that need no network.
 func Check(config *Config) error {
 	_, err := (&Gateway{log: slog.New(slog.DiscardHandler), store: anymail.NewMemoryStore(1)}).newDispatcher(config)
 	return err
@@ -98,8 +98,8 @@ func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, 
 	return g, nil
 }
 
-// apply makes a Dispatcher of config and lets it take the requests from now on.
-// Those that the one before it has begun go on.
+// apply makes a Dispatcher from config, for all new requests. The one before it
+// finishes its own.
 func (g *Gateway) apply(config *Config) error {
 	d, err := g.newDispatcher(config)
 	if err != nil {
@@ -169,7 +169,7 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 func (a *Adapter) adapter() (anymail.Adapter, error) {
 	spec, ok := all.Find(a.ESP)
 	if !ok {
-		return nil, fmt.Errorf("%w: there is no ESP %q", anymail.ErrConfig, a.ESP)
+		return nil, fmt.Errorf("%w: unknown ESP %q", anymail.ErrConfig, a.ESP)
 	}
 	return spec.Adapter(esp.Values{Settings: a.Settings})
 }
@@ -177,7 +177,7 @@ func (a *Adapter) adapter() (anymail.Adapter, error) {
 func (a *Adapter) options() []anymail.Option {
 	var options []anymail.Option
 	switch {
-	case a.SharedSecrets == nil: // those of all adapters
+	case a.SharedSecrets == nil: // the general secrets
 	case len(a.SharedSecrets) == 0:
 		options = append(options, anymail.WithoutSharedSecret())
 	default:
@@ -215,13 +215,13 @@ func (l Limits) limits() anymail.Limits {
 	}
 }
 
-// Logger is what the gateway logs to.
+// Logger returns the gateway's logger.
 func (g *Gateway) Logger() *slog.Logger { return g.log }
 
-// Addr is where webhooks are taken.
+// Addr returns the address for webhooks.
 func (g *Gateway) Addr() net.Addr { return g.listener.Addr() }
 
-// Admin is the administrative address, or "off".
+// Admin returns the administrative address, or "off".
 func (g *Gateway) Admin() string {
 	if g.adminListener == nil {
 		return "off"
@@ -229,8 +229,8 @@ func (g *Gateway) Admin() string {
 	return g.adminListener.Addr().String()
 }
 
-// URLs are those to register at the ESPs, in order. They hold a shared secret
-// where there is one.
+// URLs returns the URLs to register at the ESPs, with a shared secret if there is
+// one.
 func (g *Gateway) URLs() []string {
 	scheme := "http"
 	if g.config.TLS.Cert != "" {
@@ -266,9 +266,9 @@ func (g *Gateway) URLs() []string {
 	return urls
 }
 
-// Reload takes over what can be changed while requests run: the keys tagged
-// "reload", certificates, and the secrets of webhook sinks. Where config is
-// wrong, everything stays as it was.
+// Reload applies the changes that need no restart: the keys tagged "reload",
+// certificates, and the secrets of webhook sinks. If config is wrong, nothing
+// changes.
 func (g *Gateway) Reload(config *Config) error {
 	g.reloading.Lock()
 	defer g.reloading.Unlock()
@@ -292,7 +292,7 @@ func (g *Gateway) Reload(config *Config) error {
 	return nil
 }
 
-// needRestart names the keys that differ and are not tagged "reload".
+// needRestart returns the changed keys that are not tagged "reload".
 func needRestart(before, after *Config) []string {
 	withoutSecrets := func(c Config) reflect.Value {
 		c.Sinks = append([]Sink(nil), c.Sinks...)
@@ -311,10 +311,9 @@ func needRestart(before, after *Config) []string {
 	return names
 }
 
-// Run serves until ctx is done, and then stops in good order: it answers new
-// requests with 503, waits for those under way and for the sinks that run, and
-// closes everything. It returns nil if that took no longer than the
-// configuration allows.
+// Run serves until ctx is done, and then stops gracefully: it answers new requests
+// with 503, waits for running requests and sinks, and closes everything. It
+// returns nil if that took no longer than the configuration allows.
 func (g *Gateway) Run(ctx context.Context) error {
 	router := chi.NewRouter()
 	router.Mount(g.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -328,7 +327,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		webhooks.TLSConfig.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return g.certificate.Load(), nil }
 	}
 	if g.queue != nil {
-		// Not ctx: that would cut off the sinks that run when it is done.
+		// Not ctx, whose end would interrupt running sinks.
 		if err := g.queue.Start(context.WithoutCancel(ctx)); err != nil {
 			return errors.Join(err, g.close(context.WithoutCancel(ctx)))
 		}
@@ -391,7 +390,7 @@ func (g *Gateway) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// within gives a function that knows no context until ctx is done.
+// within waits until a function without a context returns, or ctx is done.
 func within(ctx context.Context, run func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- run() }()

@@ -40,15 +40,15 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// binary is the program, built as the documentation says.
+// binary is the program, built as the documentation describes.
 var binary string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "anymail")
+	dir, err := os.MkdirTemp("", "anymail-gateway")
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "anymail")
+	binary = filepath.Join(dir, "anymail-gateway")
 	build := exec.Command("go", "build", "-o", binary, "../..")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -100,7 +100,7 @@ func (b *buffer) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// wait waits until the lines are as they should be.
+// wait waits until there are enough lines.
 func (b *buffer) wait(t *testing.T, what string, enough func([]string) bool) []string {
 	t.Helper()
 	timeout := time.After(patience)
@@ -124,7 +124,7 @@ func contains(text string) func([]string) bool {
 	return func(lines []string) bool { return strings.Contains(strings.Join(lines, "\n"), text) }
 }
 
-// process is a running "anymail serve".
+// process is a running "anymail-gateway serve".
 type process struct {
 	cmd            *exec.Cmd
 	stdout, stderr *buffer
@@ -134,8 +134,8 @@ type process struct {
 
 var listening = regexp.MustCompile(`listening" webhooks=(\S+) admin=(\S+)`)
 
-// serve starts the gateway in a directory. It listens on free ports and has
-// nothing else of the environment but what env says.
+// serve starts the gateway in a directory, on free ports and with no other
+// environment than env.
 func serve(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(binary, "serve"), exited: make(chan error, 1)}
@@ -169,7 +169,7 @@ func serve(t *testing.T, dir string, env ...string) *process {
 	return p
 }
 
-// stop asks it to stop and returns how it ended.
+// stop stops the gateway and returns its exit error.
 func (p *process) stop(t *testing.T) error {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
@@ -187,7 +187,7 @@ func (p *process) wait(t *testing.T) error {
 	}
 }
 
-// events waits for so many events on standard output.
+// events waits for n events on standard output.
 func (p *process) events(t *testing.T, n int) []anymail.Event {
 	t.Helper()
 	lines := p.stdout.wait(t, fmt.Sprint(n, " events"), func(lines []string) bool { return len(lines) >= n })
@@ -200,7 +200,7 @@ func (p *process) events(t *testing.T, n int) []anymail.Event {
 	return events
 }
 
-// esp plays an ESP.
+// esp is a simulated ESP.
 type esp struct {
 	*simulator.Simulator
 	credential simulator.Credential
@@ -217,7 +217,7 @@ func newESP(t *testing.T, name string) esp {
 	return e
 }
 
-// request is the first sample that holds a tracking event, addressed and signed.
+// request returns the first sample with a tracking event, addressed and signed.
 func (e esp) request(t *testing.T, base, secret string, params simulator.Params) *http.Request {
 	t.Helper()
 	for _, sample := range e.Samples {
@@ -327,13 +327,13 @@ func TestServeVerifiesSignatures(t *testing.T) {
 		params := simulator.NewParams()
 		require.Equal(t, 200, e.post(t, p.base, "", params), e.ESP)
 		got := p.events(t, i+1)
-		require.Len(t, got, i+1, "nothing of the forger")
+		require.Len(t, got, i+1, "no forged event")
 		require.Equal(t, e.ESP, got[i].Base().ESP)
 		require.Equal(t, params.Recipient, got[i].(*anymail.TrackingEvent).Recipient)
 	}
 }
 
-// hook is the other side of a webhook sink.
+// hook is the destination of a webhook sink.
 type hook struct {
 	*httptest.Server
 	status func(anymail.Event) int
@@ -439,9 +439,9 @@ func TestWebhookSinkThatFailsMakesTheESPRetry(t *testing.T) {
 	}
 }
 
-// What was accepted before a SIGKILL is delivered after it. The one job that ran
-// is left in the queue for a while, until it is certain that nobody works on it:
-// the tests of package durable wait for that.
+// Events accepted before a SIGKILL are delivered after it. The job that was running
+// stays in the queue until it is certain that no process runs it: the tests of
+// package durable wait for that.
 func TestKilledGatewayLosesNothing(t *testing.T) {
 	killed := make(chan struct{})
 	h := newHook(t, func(anymail.Event) int {
@@ -549,7 +549,7 @@ func TestDeadLetters(t *testing.T) {
 	require.NoError(t, p.stop(t))
 }
 
-func TestStopsInGoodOrder(t *testing.T) {
+func TestGracefulStop(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	h := newHook(t, func(anymail.Event) int {
 		close(entered) // there is only one
@@ -579,7 +579,7 @@ func TestStopsInGoodOrder(t *testing.T) {
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	// A request without the secret is 400 until it is 503.
 	for until := time.Now().Add(patience); e.post(t, p.base, "", simulator.NewParams()) != 503; time.Sleep(10 * time.Millisecond) {
-		require.True(t, time.Now().Before(until), "it goes on taking requests")
+		require.True(t, time.Now().Before(until), "it still accepts requests")
 	}
 	status, body = get(t, p.admin+"/readyz")
 	require.Equal(t, 503, status)
@@ -589,7 +589,7 @@ func TestStopsInGoodOrder(t *testing.T) {
 
 	released = true
 	close(release)
-	require.Equal(t, 200, <-answered, "what was under way is finished")
+	require.Equal(t, 200, <-answered, "the running request is finished")
 	require.NoError(t, p.wait(t), "it ends with status 0")
 }
 
@@ -623,7 +623,7 @@ func TestMetricsAndReadiness(t *testing.T) {
 	require.NotContains(t, body, "example.", "nothing of a payload")
 	require.NotRegexp(t, `(?m)^anymail_receiver_duration_seconds.*(esp|event_type)=`, body, "it would be thousands of series")
 	status, _ = get(t, strings.TrimSuffix(p.base, "/anymail")+"/metrics")
-	require.Equal(t, 404, status, "not where the ESPs come in")
+	require.Equal(t, 404, status, "not on the public address")
 }
 
 func TestReload(t *testing.T) {
@@ -637,7 +637,7 @@ func TestReload(t *testing.T) {
 	write(t, dir, "secrets", "weak")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
 	p.stderr.wait(t, "the refusal", contains("not reloaded"))
-	require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()), "all is as it was")
+	require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()), "nothing changed")
 
 	write(t, dir, "secrets", otherSecret)
 	write(t, dir, "anymail.yaml", "shared_secrets_file: secrets\nstop_timeout: 5s\n")
@@ -712,7 +712,7 @@ func TestTLS(t *testing.T) {
 	require.Equal(t, 200, resp.StatusCode)
 }
 
-// From an ESP to a cluster that wants TLS and a password, and out of it again.
+// Events go to a cluster that requires TLS and a password, and are read from it.
 func TestKafkaSink(t *testing.T) {
 	dir := t.TempDir()
 	certificate := writeCertificate(t, dir)
@@ -762,24 +762,24 @@ func TestKafkaSink(t *testing.T) {
 
 func TestCheckCommand(t *testing.T) {
 	dir := t.TempDir()
-	code, out, info := run(t, dir, "serve", "--check")
+	code, out, info := run(t, dir, "check")
 	require.Zero(t, code, info)
 	require.Equal(t, "ok: 13 adapters, 1 sinks\n", out)
 
 	write(t, dir, "anymail.yaml", "listn: :1\n")
-	code, _, info = run(t, dir, "serve", "--check")
+	code, _, info = run(t, dir, "check")
 	require.Equal(t, 2, code)
-	require.Contains(t, info, "anymail.yaml:1: listn: there is no such key; ")
+	require.Contains(t, info, "anymail.yaml:1: listn: unknown key; ")
 
-	code, _, info = run(t, dir, "serve", "--check", "--config", "missing.yaml")
+	code, _, info = run(t, dir, "check", "--config", "missing.yaml")
 	require.Equal(t, 2, code)
 	require.Contains(t, info, "missing.yaml")
 
 	write(t, dir, "other.yaml", "adapters: [{esp: postmark}]\n")
-	code, _, info = run(t, dir, "serve", "--check", "--config", "other.yaml")
+	code, _, info = run(t, dir, "check", "--config", "other.yaml")
 	require.Equal(t, 2, code)
 	require.Contains(t, info, `adapters[0]: `)
-	require.Contains(t, info, "anybody could post")
+	require.Contains(t, info, "any client could post")
 }
 
 func TestAddressInUse(t *testing.T) {
@@ -794,7 +794,7 @@ func TestAddressInUse(t *testing.T) {
 	require.Contains(t, info, "in use")
 }
 
-// Two gateways share a database: what one takes, either delivers, once.
+// Two gateways share a database: either delivers, once, what one accepts.
 func TestTwoGatewaysOnOnePostgres(t *testing.T) {
 	dsn := os.Getenv("ANYMAIL_TEST_POSTGRES")
 	if dsn == "" {

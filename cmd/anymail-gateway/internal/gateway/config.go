@@ -24,9 +24,9 @@ import (
 	"github.com/goanymail/anymail/verify"
 )
 
-// Config is everything that can be set. The tag key is the name in the file;
-// with "secret" the value can be read from the file that NAME_file names, with
-// "reload" a change takes effect without a restart.
+// Config is the configuration. The tag key is the name in the file. With "secret"
+// the value can be in a file that NAME_file names; with "reload" a change takes
+// effect without a restart.
 type Config struct {
 	Listen         string         `key:"listen"`
 	Path           string         `key:"path"`
@@ -47,15 +47,15 @@ type Config struct {
 	Log            Log            `key:"log"`
 	StopTimeout    time.Duration  `key:"stop_timeout"`
 
-	// Warnings are about what is probably a mistake but may not be one.
+	// Warnings are about probable mistakes.
 	Warnings []string
-	// WantsSecret says that neither adapters nor a secret are configured, so
-	// that the caller is to make one and set SharedSecrets. [Gateway.Reload]
-	// keeps the first.
+	// WantsSecret is true if neither adapters nor a secret are configured. The
+	// caller then makes a secret and sets SharedSecrets. [Gateway.Reload] keeps
+	// the first one.
 	WantsSecret bool
 }
 
-// TLS are the files of a certificate; they are read again at a reload.
+// TLS has the files of a certificate. A reload reads them again.
 type TLS struct {
 	Cert string `key:"cert"`
 	Key  string `key:"key"`
@@ -75,7 +75,7 @@ type Rate struct {
 	Burst     int     `key:"burst"`
 }
 
-// Limits are [anymail.Limits], and how many requests may be under way.
+// Limits are [anymail.Limits] and the number of concurrent requests.
 type Limits struct {
 	Body        Size          `key:"body"`
 	BodyTime    time.Duration `key:"body_time"`
@@ -92,7 +92,7 @@ type Limits struct {
 // Size is a number of bytes.
 type Size int64
 
-// Delivery says how a durable queue is worked off.
+// Delivery is how a durable queue is processed.
 type Delivery struct {
 	Workers             int           `key:"workers"`
 	Timeout             time.Duration `key:"timeout"`
@@ -107,12 +107,12 @@ type Adapter struct {
 	Name             string              `key:"name"`
 	ESP              string              `key:"esp"`
 	Settings         map[string][]string `key:"settings"`
-	SharedSecrets    []string            `key:"shared_secrets,secret"` // nil for the general ones, empty for none
+	SharedSecrets    []string            `key:"shared_secrets,secret"` // nil for the general secrets, empty for none
 	AllowedAddresses []netip.Prefix      `key:"allowed_addresses"`
 	Insecure         bool                `key:"insecure"`
 }
 
-// Sink is where events go.
+// Sink is a destination of events.
 type Sink struct {
 	Name    string        `key:"name"`
 	Type    string        `key:"type"`
@@ -137,13 +137,13 @@ const (
 
 var sinkTypes = []string{sinkStdout, sinkWebhook, sinkNATS, sinkKafka, sinkRedis, sinkAMQP}
 
-// Log says how the gateway logs to standard error.
+// Log is how the gateway logs to standard error.
 type Log struct {
 	Format string `key:"format"`
 	Level  string `key:"level"`
 }
 
-// Default returns what holds where nothing is set.
+// Default returns the default configuration.
 func Default() *Config {
 	return &Config{
 		Listen:       "127.0.0.1:8026",
@@ -165,12 +165,12 @@ func Default() *Config {
 	}
 }
 
-// DefaultFile is the configuration file that is read where none is named.
+// DefaultFile is the default configuration file.
 const DefaultFile = "anymail.yaml"
 
-// Load reads the file, if any, and the environment ("NAME=value" texts) over
-// it, and checks everything that can be checked without a network. The error
-// joins all that is wrong; each part names the key.
+// Load reads the file, if any, then the environment ("NAME=value" texts), which
+// overrides it, and checks what needs no network. The error joins all mistakes;
+// each part names the key.
 func Load(file string, environ []string) (*Config, error) {
 	config := Default()
 	d := newDecoder(environ)
@@ -188,7 +188,7 @@ func Load(file string, environ []string) (*Config, error) {
 	return config, errors.Join(d.errs...)
 }
 
-// complete fills in what depends on other values.
+// complete sets the defaults that depend on other values.
 func (c *Config) complete() {
 	if c.Sinks == nil {
 		c.Sinks = []Sink{{Type: sinkStdout}}
@@ -216,7 +216,7 @@ func (c *Config) complete() {
 	}
 }
 
-// fail notes what is wrong with a key.
+// fail records a mistake in a key.
 type fail func(key, format string, args ...any)
 
 func (c *Config) check(fail fail) {
@@ -224,27 +224,27 @@ func (c *Config) check(fail fail) {
 	if c.Admin != "off" {
 		checkAddress(fail, "admin", c.Admin)
 		if c.Admin == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
-			fail("admin", "it is the same address as listen")
+			fail("admin", "must not be the address of listen")
 		}
 	}
 	if !strings.HasPrefix(c.Path, "/") || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "{}*?#%") {
-		fail("path", "wants a plain path that begins with a slash and does not end with one, such as /anymail")
+		fail("path", "must be a plain path that begins with a slash and does not end with one, such as /anymail")
 	}
 	if c.PublicURL != "" {
 		checkURL(fail, "public_url", c.PublicURL, "https", "http")
 	}
 	switch {
 	case c.TLS.Cert != "" && c.TLS.Key == "":
-		fail("tls.key", "is missing beside tls.cert")
+		fail("tls.key", "is missing, though tls.cert is set")
 	case c.TLS.Cert == "" && c.TLS.Key != "":
-		fail("tls.cert", "is missing beside tls.key")
+		fail("tls.cert", "is missing, though tls.key is set")
 	case c.TLS.Cert != "":
 		if _, err := c.TLS.load(); err != nil {
 			fail("tls.cert", "%v", err)
 		}
 	}
 	if c.RejectStatus < 400 || c.RejectStatus > 499 {
-		fail("reject_status", "wants 400 to 499")
+		fail("reject_status", "must be 400 to 499")
 	}
 	checkSecrets(fail, "shared_secrets", c.SharedSecrets)
 	for _, rate := range []struct {
@@ -252,11 +252,11 @@ func (c *Config) check(fail fail) {
 		rate Rate
 	}{{"per_address", c.RateLimit.PerAddress}, {"per_endpoint", c.RateLimit.PerEndpoint}, {"failures", c.RateLimit.Failures}} {
 		if rate.rate.PerSecond < 0 || rate.rate.PerSecond > 1e6 {
-			fail("rate_limit."+rate.key+".per_second", "wants 0 to 1000000")
+			fail("rate_limit."+rate.key+".per_second", "must be 0 to 1000000")
 		}
 	}
 	if c.Limits.InFlight < 1 {
-		fail("limits.in_flight", "wants at least 1")
+		fail("limits.in_flight", "must be at least 1")
 	}
 	for _, store := range []struct{ key, text, without string }{{"idempotency", c.Idempotency, "memory"}, {"queue", c.Queue, "none"}} {
 		checkStore(fail, store.key, store.text, store.without)
@@ -265,13 +265,13 @@ func (c *Config) check(fail fail) {
 	c.checkAdapters(fail)
 	c.checkSinks(fail)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
-		fail("log.format", "wants text or json")
+		fail("log.format", "must be text or json")
 	}
 	if _, err := c.Log.level(); err != nil {
-		fail("log.level", "wants debug, info, warn or error")
+		fail("log.level", "must be debug, info, warn or error")
 	}
 	if c.StopTimeout < time.Second {
-		fail("stop_timeout", "wants at least 1s")
+		fail("stop_timeout", "must be at least 1s")
 	}
 }
 
@@ -281,23 +281,23 @@ func (d Delivery) check(fail fail) {
 		n, maximum int
 	}{{"workers", d.Workers, 10_000}, {"max_attempts", d.MaxAttempts, 1000}, {"max_pending", d.MaxPending, 1 << 40}} {
 		if n.n < 1 || n.n > n.maximum {
-			fail("delivery."+n.key, "wants 1 to %d", n.maximum)
+			fail("delivery."+n.key, "must be 1 to %d", n.maximum)
 		}
 	}
 	if d.Timeout < time.Second {
-		fail("delivery.timeout", "wants at least 1s")
+		fail("delivery.timeout", "must be at least 1s")
 	}
 	if d.Retention < time.Minute {
-		fail("delivery.retention", "wants at least 1m")
+		fail("delivery.retention", "must be at least 1m")
 	}
 	if d.DeadLetterRetention != 0 && d.DeadLetterRetention < time.Minute {
-		fail("delivery.dead_letter_retention", "wants at least 1m, or 0 to keep them")
+		fail("delivery.dead_letter_retention", "must be at least 1m, or 0 to keep them")
 	}
 }
 
 func (c *Config) checkAdapters(fail fail) {
 	if len(c.Adapters) == 0 {
-		fail("adapters", "there is none; leave the key out for all ESPs")
+		fail("adapters", "is empty; omit the key for all ESPs")
 	}
 	names := map[string]int{}
 	for i, a := range c.Adapters {
@@ -309,7 +309,7 @@ func (c *Config) checkAdapters(fail fail) {
 			continue
 		}
 		if !known {
-			fail(key+".esp", "there is no ESP %q; there are %s", a.ESP, strings.Join(espNames(), ", "))
+			fail(key+".esp", "unknown ESP %q; known are %s", a.ESP, strings.Join(espNames(), ", "))
 			continue
 		}
 		route := strings.ReplaceAll(a.Name, "_", "")
@@ -323,23 +323,23 @@ func (c *Config) checkAdapters(fail fail) {
 	}
 }
 
-// plainName is what a sink's name may be: it is the name of a receiver and of
-// its queue.
+// plainName matches the name of a sink, which is also the name of a receiver and
+// of its queue.
 var plainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]{0,46}[a-z0-9])?$`)
 
 func (c *Config) checkSinks(fail fail) {
 	if len(c.Sinks) == 0 {
-		fail("sinks", "there is none, so that events would go nowhere")
+		fail("sinks", "is empty: events would go nowhere")
 	}
 	names := map[string]int{}
 	for i, s := range c.Sinks {
 		key := fmt.Sprintf("sinks[%d]", i)
 		if !slices.Contains(sinkTypes, s.Type) {
-			fail(key+".type", "wants one of %s", strings.Join(sinkTypes, ", "))
+			fail(key+".type", "must be one of %s", strings.Join(sinkTypes, ", "))
 			continue
 		}
 		if !plainName.MatchString(s.Name) {
-			fail(key+".name", "wants up to 48 of a-z, 0-9, - and _")
+			fail(key+".name", "must be up to 48 of a-z, 0-9, - and _")
 		}
 		if before, taken := names[s.Name]; taken {
 			fail(key+".name", "%q is taken by sinks[%d]", s.Name, before)
@@ -350,28 +350,28 @@ func (c *Config) checkSinks(fail fail) {
 		}
 		for _, name := range s.ESPs {
 			if _, known := all.Find(name); !known {
-				fail(key+".esps", "there is no ESP %q; there are %s", name, strings.Join(espNames(), ", "))
+				fail(key+".esps", "unknown ESP %q; known are %s", name, strings.Join(espNames(), ", "))
 			}
 		}
 		for _, name := range s.Types {
 			if !slices.Contains(anymail.EventTypes(), anymail.EventType(name)) {
-				fail(key+".types", "there is no event type %q", name)
+				fail(key+".types", "unknown event type %q", name)
 			}
 		}
 		for _, name := range s.Kinds {
 			if name != string(anymail.KindTracking) && name != string(anymail.KindInbound) {
-				fail(key+".kinds", "wants tracking or inbound, not %q", name)
+				fail(key+".kinds", "must be tracking or inbound, not %q", name)
 			}
 		}
 		s.check(fail, key)
 	}
 }
 
-// check checks what depends on the type.
+// check checks the keys that depend on the type.
 func (s *Sink) check(fail fail, key string) {
 	unwanted := func(name string, is bool) {
 		if is {
-			fail(key+"."+name, "is nothing that a sink of type %s has", s.Type)
+			fail(key+"."+name, "is not a setting of a sink of type %s", s.Type)
 		}
 	}
 	unwanted("secrets", s.Type != sinkWebhook && len(s.Secrets) > 0)
@@ -379,7 +379,7 @@ func (s *Sink) check(fail fail, key string) {
 	topical := s.Type != sinkStdout && s.Type != sinkWebhook
 	unwanted("topic", !topical && s.Topic != "")
 	if topical && (s.Topic == "" || strings.ContainsAny(s.Topic, " \t\r\n*>")) {
-		fail(key+".topic", "wants the name of a topic, without spaces or wildcards")
+		fail(key+".topic", "must be the name of a topic, without spaces or wildcards")
 	}
 	switch s.Type {
 	case sinkWebhook:
@@ -390,7 +390,7 @@ func (s *Sink) check(fail fail, key string) {
 		for _, secret := range s.Secrets {
 			raw, err := verify.DecodeWebhookSecret(secret)
 			if err != nil || len(raw) < 24 || len(raw) > 64 || !strings.HasPrefix(secret, "whsec_") {
-				fail(key+".secrets", `wants "whsec_" and the base64 of 24 to 64 random bytes`)
+				fail(key+".secrets", `must be "whsec_" and the base64 of 24 to 64 random bytes`)
 				break
 			}
 		}
@@ -403,7 +403,7 @@ func (s *Sink) check(fail fail, key string) {
 			fail(key+".url", "%v", err)
 		}
 		if strings.Trim(s.Topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != "" || len(s.Topic) > 249 {
-			fail(key+".topic", "wants up to 249 letters, digits, dots, - and _")
+			fail(key+".topic", "must be up to 249 letters, digits, dots, - and _")
 		}
 	case sinkRedis:
 		checkURL(fail, key+".url", s.URL, "redis", "rediss")
@@ -418,24 +418,24 @@ func checkAddress(fail fail, key, address string) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		fail(key, "wants an address and port, such as 127.0.0.1:8026 or :8026")
+		fail(key, "must be an address and port, such as 127.0.0.1:8026 or :8026")
 	}
 }
 
-// checkURL does not say what the URL is, since it may hold a password.
+// checkURL does not quote the URL, which may contain a password.
 func checkURL(fail fail, key, text string, schemes ...string) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		fail(key, "wants a URL such as %s://host/..., of the scheme %s", schemes[0], strings.Join(schemes, " or "))
+		fail(key, "must be a URL such as %s://host/..., of the scheme %s", schemes[0], strings.Join(schemes, " or "))
 	}
 }
 
-// checkStore does not show what it checks, which may hold a password.
+// checkStore does not quote the text, which may contain a password.
 func checkStore(fail fail, key, text, without string) {
 	kind, dsn, err := parseStore(text)
 	switch {
 	case err != nil || dsn == "" && kind != without:
-		fail(key, "wants %s, sqlite:FILE or postgres://...", without)
+		fail(key, "must be %s, sqlite:FILE or postgres://...", without)
 	case kind == "sqlite":
 		if _, err := os.Stat(filepath.Dir(dsn)); err != nil {
 			fail(key, "the file's directory: %v", err)
@@ -443,12 +443,12 @@ func checkStore(fail fail, key, text, without string) {
 	case kind == "postgres":
 		if _, err := pgx.ParseConfig(dsn); err != nil {
 			_, reason, _ := strings.Cut(strings.ReplaceAll(err.Error(), dsn, ""), "`: ")
-			fail(key, "PostgreSQL's client does not take it: %s", reason)
+			fail(key, "PostgreSQL's client refuses it: %s", reason)
 		}
 	}
 }
 
-// checkSecrets asks the library what it thinks of shared secrets.
+// checkSecrets checks shared secrets with the library.
 func checkSecrets(fail fail, key string, secrets []string) {
 	if len(secrets) == 0 {
 		return
@@ -466,8 +466,8 @@ func espNames() []string {
 	return names
 }
 
-// parseStore splits "sqlite:FILE" and the like into a kind (none, memory,
-// sqlite or postgres) and what comes after it.
+// parseStore splits a text such as "sqlite:FILE" into a kind (none, memory, sqlite
+// or postgres) and its data source.
 func parseStore(text string) (kind, dsn string, err error) {
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {

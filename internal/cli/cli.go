@@ -1,0 +1,65 @@
+// Package cli holds what the programs of this repository share: exit statuses,
+// text that is safe on a terminal, new secrets.
+package cli
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"unicode"
+)
+
+// ErrReported is an error that has been printed already.
+var ErrReported = errors.New("failed")
+
+// UsageError is a wrong command line or configuration.
+type UsageError struct{ Err error }
+
+func (e UsageError) Error() string { return e.Err.Error() }
+
+func (e UsageError) Unwrap() error { return e.Err }
+
+// Usagef returns a [UsageError].
+func Usagef(format string, args ...any) error {
+	return UsageError{fmt.Errorf(format, args...)}
+}
+
+// ExitCode is 0 for nil, 2 for a [UsageError], and 1 for all other errors.
+func ExitCode(err error) int {
+	var usage UsageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		return 2
+	}
+	return 1
+}
+
+// Version is the version of the main module and of the Go toolchain.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	return info.Main.Version + " " + info.GoVersion
+}
+
+// Printable replaces the characters that could control a terminal: senders
+// choose the text.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// NewSecret returns "anymail:password" with 130 random bits, in characters that
+// need no escaping in a URL.
+func NewSecret() string {
+	return "anymail:" + strings.ToLower(rand.Text())
+}
