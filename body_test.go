@@ -18,7 +18,7 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-func zipped(t *testing.T, text string) string {
+func gzipText(t *testing.T, text string) string {
 	t.Helper()
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -36,7 +36,7 @@ func TestBodySize(t *testing.T) {
 	length := func(n int) string { return fmt.Sprintf("Content-Length: %d", n) }
 	const isChunked, isGzip = "Transfer-Encoding: chunked", "\r\nContent-Encoding: gzip"
 	chunked := func(text string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(text), text) }
-	bomb, fits := zipped(t, batch(limit+1)), zipped(t, batch(limit))
+	bomb, fits := gzipText(t, batch(limit+1)), gzipText(t, batch(limit))
 	corrupt := []byte(fits)
 	corrupt[12] ^= 0xff
 	tests := []struct {
@@ -84,7 +84,7 @@ func TestSlowBodies(t *testing.T) {
 	}{
 		{"authentic", good, "Content-Length: 100000", "{", nil, 503},
 		{"authentic, chunked", good, "Transfer-Encoding: chunked", "1\r\n{\r\n", nil, 503},
-		{"gzip", good.with("Content-Encoding", "gzip"), "Content-Length: 100000", zipped(t, delivered), nil, 503},
+		{"gzip", good.with("Content-Encoding", "gzip"), "Content-Length: 100000", gzipText(t, delivered), nil, 503},
 		{"wrong secret", good.with("Authorization", "Basic x"), "Content-Length: 100000", "{", nil, 400},
 		{"wrong secret, chunked", good.with("Authorization", "Basic x"), "Transfer-Encoding: chunked", "1\r\n{\r\n", nil, 400},
 		{"refused method", post{"PUT", good.path, "", good.header}, "Content-Length: 100000", "{", nil, 405},
@@ -114,7 +114,7 @@ func TestSlowBodies(t *testing.T) {
 
 // A body that stalls costs its time limit and a small buffer, whatever length it
 // declares.
-func TestSlowBody(t *testing.T) {
+func TestSlowBodyWithDeclaredLength(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{BodyTime: 50 * time.Millisecond}))
 	p := newPost(delivered).sign("key", time.Now())
 	conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
@@ -129,7 +129,7 @@ func TestSlowBody(t *testing.T) {
 }
 
 // A body shorter than declared means a broken connection: a retry can succeed.
-func TestBodyCutOff(t *testing.T) {
+func TestTruncatedBody(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"))
 	for _, encoding := range []string{"identity", "gzip"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(srv.url, "http://"))
@@ -146,26 +146,18 @@ func TestBodyCutOff(t *testing.T) {
 }
 
 func TestGzip(t *testing.T) {
-	zip := func(s string) string {
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		_, err := w.Write([]byte(s))
-		require.NoError(t, err)
-		require.NoError(t, w.Close())
-		return b.String()
-	}
 	srv := newTestServer(t, newAcme("key"), anymail.WithLimits(anymail.Limits{Body: 1 << 20}))
 	p := newPost(delivered).sign("key", time.Now()).with("Content-Encoding", "gzip")
-	p.body = zip(delivered)
+	p.body = gzipText(t, delivered)
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
 	require.Len(t, srv.take(), 1)
 
-	p.body = zip(strings.Repeat(" ", 1<<20+1))
+	p.body = gzipText(t, strings.Repeat(" ", 1<<20+1))
 	require.Less(t, len(p.body), 1<<12)
 	require.Equal(t, 413, srv.do(t, p).StatusCode)
 	p.body = "not gzip, despite the header"
 	require.Equal(t, 400, srv.do(t, p).StatusCode)
-	p.body = zip(delivered)[:30]
+	p.body = gzipText(t, delivered)[:30]
 	require.Equal(t, 400, srv.do(t, p).StatusCode)
 }
 

@@ -45,6 +45,9 @@
 // receiver failed; 503 on overload, during shutdown, or if a queue is unavailable.
 // Otherwise it does not: 400 for an unauthenticated or malformed request.
 //
+// If the ESP stops waiting, the receivers keep running until the RequestTime of
+// [Limits]. What they complete is recorded, so that the retry succeeds.
+//
 // # Queues
 //
 // By default, receivers run before the response. If that takes too long, or if

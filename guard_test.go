@@ -30,19 +30,19 @@ func prefix(texts ...string) (list []netip.Prefix) {
 	return list
 }
 
-// seen is what an adapter learns about the origin of a request.
-type seen struct {
+// requestOrigin is what an adapter learns about the origin of a request.
+type requestOrigin struct {
 	Addr string
 	URL  string
 }
 
-// from handles a request from peer, without a listener, and returns what the
+// handleFrom handles a request from peer, without a listener, and returns what the
 // adapter saw.
-func from(t *testing.T, peer string, header http.Header, options ...anymail.Option) (saw seen, status int) {
+func handleFrom(t *testing.T, peer string, header http.Header, options ...anymail.Option) (saw requestOrigin, status int) {
 	t.Helper()
 	a := newAcme()
 	a.endpoint.Parser = anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-		saw = seen{p.RemoteAddr.String(), p.URL}
+		saw = requestOrigin{p.RemoteAddr.String(), p.URL}
 		return nil, nil
 	})
 	d, err := anymail.New(append([]anymail.Option{anymail.WithSharedSecret(secret), anymail.WithLogger(quiet)}, options...)...)
@@ -69,20 +69,20 @@ func TestForwarded(t *testing.T) {
 		"X-Forwarded-Scheme": {"https"}, "X-Forwarded-Ssl": {"on"}, "Front-End-Https": {"on"}, "Cf-Connecting-Ip": {client},
 	}
 	xff := func(values ...string) http.Header { return http.Header{"X-Forwarded-For": values} }
-	plain := func(addr string) seen { return seen{addr, "http://hooks.example.com/acme/tracking"} }
+	plain := func(addr string) requestOrigin { return requestOrigin{addr, "http://hooks.example.com/acme/tracking"} }
 	trusted := prefix("10.0.0.0/8", "2001:db8:1::/48", "fe80::/10")
 	tests := []struct {
 		name    string
 		peer    string
 		header  http.Header
 		trusted []netip.Prefix
-		want    seen
+		want    requestOrigin
 	}{
 		{"no trusted proxy", proxy + ":1", spoofed, nil, plain(proxy)},
 		{"spoofed by an untrusted client", "203.0.113.7:1", spoofed, trusted, plain("203.0.113.7")},
 		{"spoofed over IPv6", "[2001:db8:2::7]:1", spoofed, trusted, plain("2001:db8:2::7")},
 		{"spoofed by a neighbour of the proxy", "11.0.0.0:1", spoofed, trusted, plain("11.0.0.0")},
-		{"reported by a proxy", proxy + ":1", spoofed, trusted, seen{client, "https://evil.example/acme/tracking"}},
+		{"reported by a proxy", proxy + ":1", spoofed, trusted, requestOrigin{client, "https://evil.example/acme/tracking"}},
 		{"reported by a proxy over IPv6", "[2001:db8:1::1]:1", xff(client), trusted, plain(client)},
 		{"reported by a proxy, IPv4-mapped", "[::ffff:10.0.0.1]:1", xff(client), trusted, plain(client)},
 		{"reported by a proxy with a zone", "[fe80::1%eth0]:1", xff(client), trusted, plain(client)},
@@ -108,7 +108,7 @@ func TestForwarded(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			saw, status := from(t, tt.peer, tt.header, anymail.WithTrustedProxies(tt.trusted...))
+			saw, status := handleFrom(t, tt.peer, tt.header, anymail.WithTrustedProxies(tt.trusted...))
 			require.Equal(t, 200, status)
 			require.Empty(t, cmp.Diff(tt.want, saw))
 		})
@@ -117,7 +117,7 @@ func TestForwarded(t *testing.T) {
 	t.Run("a long list costs no more than a short one", func(t *testing.T) {
 		costs := func(value string) float64 {
 			header := xff(value)
-			return testing.AllocsPerRun(20, func() { from(t, proxy+":1", header, anymail.WithTrustedProxies(trusted...)) })
+			return testing.AllocsPerRun(20, func() { handleFrom(t, proxy+":1", header, anymail.WithTrustedProxies(trusted...)) })
 		}
 		// Only the last 1024 bytes of a list are read: 103 addresses.
 		require.Less(t, costs(strings.Repeat("192.0.2.1,", 100_000)+"192.0.2.1")-costs("192.0.2.1"), 1000.0)
@@ -148,7 +148,7 @@ func TestAllowedAddresses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, status := from(t, tt.peer, tt.header, tt.option)
+			_, status := handleFrom(t, tt.peer, tt.header, tt.option)
 			require.Equal(t, tt.status, status)
 		})
 	}
@@ -335,8 +335,8 @@ func (s *sink) Header() http.Header            { return s.header }
 func (s *sink) WriteHeader(status int)         { s.status = status }
 func (s *sink) Write(text []byte) (int, error) { return len(text), nil }
 
-// allocated returns the bytes that handling the requests allocates.
-func allocated(h http.Handler, requests []*http.Request) (bytes uint64, statuses map[int]int) {
+// measureAllocations returns the bytes that handling the requests allocates.
+func measureAllocations(h http.Handler, requests []*http.Request) (bytes uint64, statuses map[int]int) {
 	statuses = map[int]int{}
 	sinks := make([]*sink, len(requests))
 	for i := range sinks {
@@ -364,7 +364,7 @@ func TestRefusalsAllocateLess(t *testing.T) {
 		for i := range requests {
 			requests[i] = c.request(t, wrong)
 		}
-		return allocated(c, requests)
+		return measureAllocations(c, requests)
 	}
 	measure("") // fills pools
 	accepted, statuses := measure("")

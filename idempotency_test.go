@@ -198,7 +198,7 @@ func TestStoreFailsInTheMiddleOfABatch(t *testing.T) {
 }
 
 // A store that returns fewer claims than keys has failed.
-func TestStoreAnswersTooLittle(t *testing.T) {
+func TestStoreReturnsTooFewClaims(t *testing.T) {
 	var s anymail.Signals
 	require.NoError(t, s.Tracking.Connect("a", func(context.Context, *anymail.TrackingEvent) error {
 		t.Error("ran, although the store did not report whether it had run before")

@@ -29,9 +29,9 @@ func heap() int64 {
 	return int64(m.HeapInuse + m.StackInuse)
 }
 
-// crowd opens n requests that declare a body and send only its beginning. It
+// openSlowRequests opens n requests that declare a body and send only its beginning. It
 // returns once all of them have been accepted.
-func crowd(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
+func openSlowRequests(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
 	t.Helper()
 	clients := make([]*rawClient, n)
 	for i := range clients {
@@ -42,8 +42,8 @@ func crowd(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int
 	return clients
 }
 
-// counting counts the requests that reach the guard.
-func counting(entered *atomic.Int64) anymail.Option {
+// countRequests counts the requests that reach the guard.
+func countRequests(entered *atomic.Int64) anymail.Option {
 	return anymail.WithHooks(anymail.Hooks{Stage: func(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
 		if stage == anymail.StageGuard {
 			entered.Add(1)
@@ -77,10 +77,10 @@ func TestLimitsOfAnAdapter(t *testing.T) {
 func TestThousandSlowRequests(t *testing.T) {
 	const n, declared = 1000, 60 << 20
 	var entered atomic.Int64
-	srv := newTestServer(t, newAcme(), counting(&entered), anymail.WithMaxInFlight(n),
+	srv := newTestServer(t, newAcme(), countRequests(&entered), anymail.WithMaxInFlight(n),
 		anymail.WithLimits(anymail.Limits{Body: 64 << 20, BodyTime: time.Minute}))
 	before := heap()
-	clients := crowd(t, srv, &entered, n, declared, "[")
+	clients := openSlowRequests(t, srv, &entered, n, declared, "[")
 	require.Less(t, heap()-before, int64(160<<20), "although they declare 60 GB")
 
 	resp := srv.do(t, newPost(delivered))
@@ -101,7 +101,7 @@ func TestThousandSlowRequests(t *testing.T) {
 func TestBytesInFlight(t *testing.T) {
 	const n, sent, limit = 24, 1 << 20, 8 << 20
 	var entered atomic.Int64
-	srv := newTestServer(t, newAcme("key"), anymail.WithoutSharedSecret(), counting(&entered), anymail.WithMaxInFlightBytes(limit),
+	srv := newTestServer(t, newAcme("key"), anymail.WithoutSharedSecret(), countRequests(&entered), anymail.WithMaxInFlightBytes(limit),
 		anymail.WithLimits(anymail.Limits{Body: 2 * sent, BodyTime: time.Minute}))
 	body := bytes.Repeat([]byte{' '}, sent) // shared, so that the clients use no memory
 	refused := func() (n int) {
@@ -116,7 +116,7 @@ func TestBytesInFlight(t *testing.T) {
 	}
 	before := heap()
 	var wg sync.WaitGroup
-	clients := crowd(t, srv, &entered, n, 2*sent, "")
+	clients := openSlowRequests(t, srv, &entered, n, 2*sent, "")
 	for _, c := range clients {
 		wg.Go(func() { _, _ = c.Write(body) }) // fails if the server has refused it
 	}

@@ -63,7 +63,7 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 	require.Equal(t, anymail.RejectSpam, ev.RejectReason, "the ESP's own reason takes precedence")
 }
 
-func TestNormalizeKeepsWhatBelongsToTheType(t *testing.T) {
+func TestNormalizeClearsFieldsOfOtherTypes(t *testing.T) {
 	bounce := anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"}
 	for _, typ := range anymail.EventTypes() {
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: typ}, RejectReason: anymail.RejectOther, Bounce: bounce}

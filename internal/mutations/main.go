@@ -50,7 +50,7 @@ var mutations = []mutation{
 	{test: "TestRegisterRefuses", file: "anymail.go", edits: []string{`case e.Verifier == nil && s.secrets == nil && !s.insecure:`, `case false:`}},
 	{test: "TestOptionsRefuseEmptyLists", file: "options.go", edits: []string{`s.fail("WithSharedSecret", "must have a secret")`, `s.secrets = nil; return`}},
 	{test: "TestOptionsRefuseEmptyLists", file: "options.go", edits: []string{`s.fail("WithAllowedAddresses", "must have an address")`, `s.allowed = nil; return`}},
-	{test: "TestRegisterRefuses", file: "options.go", edits: []string{`if err := checkSecret(secret); err != nil {`, `if err := checkSecret(secret); false {`}},
+	{test: "TestRegisterRefuses", file: "options.go", edits: []string{"if err := checkSecret(secret); err != nil {\n\t\t\t\ts.fail(\"WithSharedSecret[\"", "if err := checkSecret(secret); false {\n\t\t\t\ts.fail(\"WithSharedSecret[\""}},
 	{test: "TestRotationWhileServing", file: "secrets.go", edits: []string{`if checkSecret(secret) == nil {`, `if true {`}},
 	{test: "TestRotationWhileServing", file: "internal/keycache/keycache.go", edits: []string{`slices.Equal(last.keys, keys)`, `len(keys) > 0`}},
 	{test: "TestRotationUnderLoad", file: "secrets.go", race: true, edits: []string{`keys = slices.Clone(keys)`, `if old := r.keys.Load(); old != nil { keys = append((*old)[:0], keys...) } else { keys = append([]string(nil), keys...) }`}},
