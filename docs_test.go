@@ -53,3 +53,31 @@ func TestThreatsHaveTests(t *testing.T) {
 	}
 	require.Greater(t, rows, 30)
 }
+
+// The packages and files that docs/architecture.md names exist.
+func TestArchitectureNamesExist(t *testing.T) {
+	page, err := os.ReadFile("docs/architecture.md")
+	require.NoError(t, err)
+	checked := 0
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if !strings.HasPrefix(line, "| ") || len(cells) != 2 {
+			continue
+		}
+		for _, cell := range cells {
+			for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+				path := strings.ReplaceAll(strings.TrimSuffix(code[1], "/..."), "<name>", "postmark")
+				isPackage := cell == cells[0] && path != "anymail"
+				if strings.Contains(cells[0], "`internal/...`") && !isPackage {
+					path, isPackage = "internal/"+path, true
+				}
+				if isPackage || strings.Contains(path, "/") || strings.HasSuffix(path, ".go") {
+					_, err := os.Stat(path)
+					require.NoError(t, err, "%s", code[1])
+					checked++
+				}
+			}
+		}
+	}
+	require.Greater(t, checked, 50)
+}
