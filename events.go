@@ -353,7 +353,7 @@ func DecodeEvent(b []byte) (Event, error) {
 	if err := json.Unmarshal(b, ev); err != nil {
 		return nil, Malformed("form of an event", err)
 	}
-	normalizeValues(ev)
+	normalizeForm(ev)
 	return ev, nil
 }
 

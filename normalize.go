@@ -5,9 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Normalize applies the rules that every event obeys, whichever adapter made it,
@@ -16,6 +19,10 @@ import (
 //
 //   - ESP is set. An event without a type is [EventUnknown], one without a key
 //     gets the key that its content gives.
+//   - Every text is valid UTF-8 without NUL, which databases refuse. What goes into
+//     a header field or a file name (subject, names, addresses, ids, tags) is one
+//     line: control characters become spaces, so that a reply to "Subject" cannot
+//     write a header field of the sender's choice.
 //   - Times are in UTC, and zero if they have no RFC 3339 form. A spam score that
 //     has no JSON form is dropped: an event that cannot be written could never be
 //     queued, and its ESP would retry for days.
@@ -29,21 +36,25 @@ import (
 //     an event that is not a refusal.
 func Normalize(ev Event, esp string) {
 	c := ev.Base()
-	c.ESP = esp
+	c.ESP, c.ID = esp, oneLine(c.ID)
 	if c.Type == "" {
 		c.Type = EventUnknown
 	}
-	normalizeValues(ev)
-	if ev, ok := ev.(*TrackingEvent); ok {
+	normalizeForm(ev)
+	switch ev := ev.(type) {
+	case *TrackingEvent:
+		cleanTracking(ev)
 		settleOutcome(ev)
+	case *InboundEvent:
+		cleanMessage(&ev.Message)
 	}
 	if c.Key == "" {
 		c.Key = keyOf(ev, c)
 	}
 }
 
-// normalizeValues replaces values that have no JSON form.
-func normalizeValues(ev Event) {
+// normalizeForm replaces values that have no JSON form.
+func normalizeForm(ev Event) {
 	c := ev.Base()
 	c.Timestamp = inUTC(c.Timestamp)
 	if ev, ok := ev.(*InboundEvent); ok {
@@ -53,6 +64,137 @@ func normalizeValues(ev Event) {
 			m.SpamScore = nil
 		}
 	}
+}
+
+func cleanTracking(ev *TrackingEvent) {
+	for _, field := range []*string{
+		&ev.MessageID, &ev.Recipient, &ev.ClickURL, &ev.UserAgent, &ev.Geo.Country, &ev.Geo.Region, &ev.Geo.City, &ev.Bounce.EnhancedCode,
+	} {
+		*field = oneLine(*field)
+	}
+	ev.Description, ev.MTAResponse = cleanText(ev.Description), cleanText(ev.MTAResponse)
+	ev.Tags = oneLines(ev.Tags)
+	if !isClean(map[string]any(ev.Metadata)) {
+		ev.Metadata = cleanValue(map[string]any(ev.Metadata)).(map[string]any)
+	}
+}
+
+func cleanMessage(m *InboundMessage) {
+	for _, field := range []*string{
+		&m.EnvelopeSender, &m.EnvelopeRecipient, &m.Subject, &m.MessageID, &m.InReplyTo,
+		&m.Authentication.SPF, &m.Authentication.DKIM, &m.Authentication.DMARC,
+	} {
+		*field = oneLine(*field)
+	}
+	for _, field := range []*string{&m.Text, &m.HTML, &m.StrippedText, &m.StrippedHTML} {
+		*field = cleanText(*field)
+	}
+	for _, list := range [][]Address{m.From, m.To, m.CC, m.BCC, m.ReplyTo} {
+		for i := range list {
+			list[i] = Address{Name: oneLine(list[i].Name), Address: oneLine(list[i].Address)}
+		}
+	}
+	m.References = oneLines(m.References)
+	for i, h := range m.Headers {
+		m.Headers[i] = Header{Name: oneLine(h.Name), Value: oneLine(h.Value)}
+	}
+	for i := range m.Attachments {
+		a := &m.Attachments[i]
+		for _, field := range []*string{&a.Filename, &a.ContentType, &a.Disposition, &a.ContentID} {
+			*field = oneLine(*field)
+		}
+	}
+}
+
+// oneLine returns s as valid UTF-8 with control characters and line separators
+// replaced by spaces, and without spaces around it if it had any of them.
+func oneLine(s string) string {
+	if isPlain(s) {
+		return s
+	}
+	clean := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\ufffd"))
+	if clean == s {
+		return s
+	}
+	return strings.TrimSpace(clean)
+}
+
+func oneLines(list []string) []string {
+	for i, s := range list {
+		if clean := oneLine(s); clean != s {
+			list = slices.Clone(list)
+			for j := i; j < len(list); j++ {
+				list[j] = oneLine(list[j])
+			}
+			break
+		}
+	}
+	return list
+}
+
+// isPlain reports whether s is ASCII without control characters, as nearly every
+// value is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanText returns s as valid UTF-8 without NUL.
+func cleanText(s string) string {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
+	return s
+}
+
+// isClean reports whether cleanText would change no string in a value of metadata.
+func isClean(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return cleanText(v) == v
+	case []any:
+		return !slices.ContainsFunc(v, func(element any) bool { return !isClean(element) })
+	case map[string]any:
+		for name, element := range v {
+			if cleanText(name) != name || !isClean(element) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// cleanValue returns a copy of a value of metadata with clean strings.
+func cleanValue(value any) any {
+	switch v := value.(type) {
+	case string:
+		return cleanText(v)
+	case []any:
+		list := make([]any, len(v))
+		for i, element := range v {
+			list[i] = cleanValue(element)
+		}
+		return list
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for name, element := range v {
+			object[cleanText(name)] = cleanValue(element)
+		}
+		return object
+	}
+	return value
 }
 
 func inUTC(t time.Time) time.Time {

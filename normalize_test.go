@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
@@ -192,4 +196,60 @@ func TestEventKey(t *testing.T) {
 		require.Equal(t, key, anymail.EventKey("acme", parts...))
 	}
 	require.NotEqual(t, anymail.EventKey("a", "x"), anymail.EventKey("b", "x"))
+}
+
+// An ESP decodes "=?utf-8?Q?s=0D=0ABcc:...?=", so what goes into a header field
+// must be made one line here. A NUL would make a receiver's INSERT fail at each
+// attempt.
+func TestNormalizeCleansText(t *testing.T) {
+	const hostile = "s\r\nBcc: evil@example.com\x00\u2028\xff"
+	const line = "s  Bcc: evil@example.com  \ufffd"
+	const text = "s\r\nBcc: evil@example.com\u2028\ufffd"
+	address := []anymail.Address{{Name: hostile, Address: hostile}}
+	clean := []anymail.Address{{Name: line, Address: line}}
+
+	inbound := &anymail.InboundEvent{
+		Common: anymail.Common{Type: anymail.EventInbound, ID: hostile, Key: "k", Raw: anymail.Raw(hostile)},
+		Message: anymail.InboundMessage{
+			EnvelopeSender: hostile, EnvelopeRecipient: hostile, From: address, To: slices.Clone(address), CC: slices.Clone(address),
+			BCC: slices.Clone(address), ReplyTo: slices.Clone(address), Subject: hostile, MessageID: hostile, InReplyTo: hostile,
+			References: []string{"a", hostile}, Headers: anymail.Headers{{Name: hostile, Value: hostile}},
+			Text: hostile, HTML: hostile, StrippedText: hostile, StrippedHTML: hostile,
+			Authentication: anymail.Authentication{SPF: hostile, DKIM: hostile, DMARC: hostile},
+			Attachments:    []anymail.Attachment{{Filename: hostile, ContentType: hostile, Disposition: hostile, ContentID: hostile, Content: []byte(hostile)}},
+		},
+	}
+	anymail.Normalize(inbound, "acme")
+	require.Empty(t, cmp.Diff(&anymail.InboundEvent{
+		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, ID: line, Key: "k", Raw: anymail.Raw(hostile)},
+		Message: anymail.InboundMessage{
+			EnvelopeSender: line, EnvelopeRecipient: line, From: clean, To: clean, CC: clean, BCC: clean, ReplyTo: clean,
+			Subject: line, MessageID: line, InReplyTo: line, References: []string{"a", line}, Headers: anymail.Headers{{Name: line, Value: line}},
+			Text: text, HTML: text, StrippedText: text, StrippedHTML: text,
+			Authentication: anymail.Authentication{SPF: line, DKIM: line, DMARC: line},
+			Attachments:    []anymail.Attachment{{Filename: line, ContentType: line, Disposition: line, ContentID: line, Content: []byte(hostile)}},
+		},
+	}, inbound), "raw and contents stay as they are")
+
+	tracking := &anymail.TrackingEvent{
+		Common:    anymail.Common{Type: anymail.EventUnknown, Key: "k"},
+		MessageID: hostile, Recipient: hostile, Description: hostile, MTAResponse: hostile, Tags: []string{"plain", hostile},
+		Metadata: anymail.Metadata{"n": json.Number("1"), "a\x00": hostile, "list": []any{true, map[string]any{"x": hostile}}, "plain": "ä\n"},
+		ClickURL: hostile, UserAgent: hostile, Geo: anymail.Geo{Country: hostile, Region: hostile, City: hostile},
+	}
+	want := &anymail.TrackingEvent{
+		Common:    anymail.Common{ESP: "acme", Type: anymail.EventUnknown, Key: "k"},
+		MessageID: line, Recipient: line, Description: text, MTAResponse: text, Tags: []string{"plain", line},
+		Metadata: anymail.Metadata{"n": json.Number("1"), "a": text, "list": []any{true, map[string]any{"x": text}}, "plain": "ä\n"},
+		ClickURL: line, UserAgent: line, Geo: anymail.Geo{Country: line, Region: line, City: line},
+	}
+	for range 2 { // twice changes nothing more
+		anymail.Normalize(tracking, "acme")
+		require.Empty(t, cmp.Diff(want, tracking, cmpopts.EquateComparable(netip.Addr{})))
+	}
+
+	untouched := &anymail.TrackingEvent{Common: anymail.Common{Key: "k"}, Recipient: " jörg@example.com\t", Description: "two\nlines"}
+	anymail.Normalize(untouched, "acme")
+	require.Equal(t, " jörg@example.com\t", untouched.Recipient)
+	require.Equal(t, "two\nlines", untouched.Description)
 }

@@ -139,6 +139,12 @@ var mutations = []mutation{
 	{pkg: "inbound", test: "TestSafeFilename", file: "inbound/attachment.go", edits: []string{"s = s[strings.LastIndexAny(s, `/\\`)+1:]", ``}},
 	{test: "TestPanickingAdapter", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
 	{test: "TestFailingReceivers", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+	{test: "TestNormalizeCleansText", file: "normalize.go", edits: []string{`		cleanMessage(&ev.Message)
+`, ``}},
+	{test: "TestNormalizeCleansText", file: "normalize.go", edits: []string{`		cleanTracking(ev)
+`, ``}},
+	{test: "TestPublishedTestKey", file: "request.go", edits: []string{`ep.guard.failed(from.addr)`, ``}},
+	{test: "TestClientGone", file: "request.go", edits: []string{`context.WithTimeout(context.WithoutCancel(ctx), ep.limits.RequestTime)`, `context.WithTimeout(ctx, ep.limits.RequestTime)`}},
 	{test: "TestNoClaimOutlivesDelivery", file: "signals.go", edits: []string{`for ; i < len(claims); i++ {`, `for ; false; i++ {`}},
 	{test: "TestPanickingHooks", file: "hooks.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
 	{test: "TestStatusOfErrorsFromUserCode", file: "errors.go", edits: []string{`if slices.Contains(kinds, err) {`, `for _, kind := range kinds { if errors.Is(err, kind) { return "", kind } }; if slices.Contains(kinds, err) {`}},
