@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -27,7 +26,8 @@ import (
 //     has no JSON form is dropped: an event that cannot be written could never be
 //     queued, and its ESP would retry for days.
 //   - A bounce for no better reason than [RejectBounced] is explained by the
-//     receiving server's enhanced status code or, without one, by its words.
+//     receiving server's answer: by its enhanced status code if that means one
+//     thing, else by its words.
 //   - A bounced event has a category, if only [BounceUndetermined]. That of a
 //     deferral is [BounceSoft], unless it is [BounceBlock].
 //   - Only bounced and deferred events have a bounce; other types drop what a
@@ -226,57 +226,6 @@ func settleOutcome(ev *TrackingEvent) {
 		// What belongs to it is not known.
 	default:
 		ev.RejectReason, ev.Bounce = "", Bounce{}
-	}
-}
-
-// explanation is what a status code says about a bounce. An empty field leaves
-// what the ESP says.
-type explanation struct {
-	reason   RejectReason
-	category BounceCategory
-}
-
-var (
-	noSuchAddress = explanation{RejectInvalid, BounceHard}
-	tooLarge      = explanation{RejectOther, BounceSoft}
-	expired       = explanation{RejectTimedOut, BounceSoft}
-	refused       = explanation{RejectBlocked, BounceBlock}
-	mailboxFull   = explanation{"", BounceSoft}
-)
-
-// explanations are those of the enhanced status codes that say more than that a
-// message bounced. Other codes of the subject 5.1 blame the sender's address.
-//
-// Source: https://www.iana.org/assignments/smtp-enhanced-status-codes
-var explanations = map[string]explanation{
-	"5.1.1":  noSuchAddress, // mailbox
-	"5.1.2":  noSuchAddress, // system
-	"5.1.3":  noSuchAddress, // syntax
-	"5.1.6":  noSuchAddress, // has moved
-	"5.1.10": noSuchAddress, // null MX
-	"4.2.2":  mailboxFull,
-	"5.2.2":  mailboxFull,
-	"5.2.3":  tooLarge, // for the mailbox
-	"5.3.4":  tooLarge, // for the system
-	"4.4.7":  expired,
-	"5.4.7":  expired,
-}
-
-func explainBounce(ev *TrackingEvent) {
-	var found explanation
-	switch code := ev.Bounce.EnhancedCode; {
-	case code == "" && strings.Contains(strings.ToLower(ev.MTAResponse+" "+ev.Description), "user unknown"):
-		found = noSuchAddress
-	case strings.HasPrefix(code, "5.7."): // security or policy
-		found = refused
-	default:
-		found = explanations[code]
-	}
-	if found.reason != "" {
-		ev.RejectReason = found.reason
-	}
-	if found.category != "" {
-		ev.Bounce.Category = found.category
 	}
 }
 

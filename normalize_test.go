@@ -55,7 +55,8 @@ func TestNormalizeExplainsBounces(t *testing.T) {
 		{"", "", nothing},
 		{"", "550 User unknown in local table", invalid},
 		{"", "550 user has no more room", nothing},
-		{"5.2.1", "550 5.2.1 user unknown to this list", nothing}, // the code is more specific
+		{"5.2.1", "550 5.2.1 user unknown", invalid}, // servers use the code for anything
+		{"5.2.2", "552 5.2.2 user unknown", want{anymail.RejectBounced, anymail.BounceSoft}}, // but this one for one thing
 	} {
 		ev := bounce(tt.enhanced, tt.answer)
 		anymail.Normalize(ev, "acme")

@@ -131,11 +131,10 @@ func tags(w *event) []string {
 // which may follow a word of Brevo's: "RecipientError: 550 ...".
 func answer(ev *anymail.TrackingEvent) {
 	text := ev.Description
-	code, enhanced := wire.SMTP(text)
-	if code == 0 && enhanced == "" {
-		_, text, _ = strings.Cut(text, ": ")
-		code, enhanced = wire.SMTP(text)
+	if word, rest, ok := strings.Cut(text, ": "); ok && !strings.ContainsAny(word, " 0123456789") {
+		text = rest
 	}
+	code, enhanced := wire.SMTP(text)
 	if code != 0 || enhanced != "" {
 		wire.Answer(ev, text)
 	}

@@ -124,7 +124,7 @@ func TestTracking(t *testing.T) {
 				"morph":{"object":"recipient_bounce","reason":"Host or domain name not found"}}}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventBounced, ID: "ev21"},
-				MessageID: "m1", Recipient: "nobody@example.com", RejectReason: anymail.RejectBounced, Description: "Host or domain name not found",
+				MessageID: "m1", Recipient: "nobody@example.com", RejectReason: anymail.RejectInvalid, Description: "Host or domain name not found",
 				Bounce: anymail.Bounce{Category: anymail.BounceHard},
 			},
 		},

@@ -301,6 +301,18 @@ func TestFailures(t *testing.T) {
 			outcome{anymail.EventBounced, anymail.RejectInvalid, bounce(anymail.BounceHard, 550, "5.1.10"), "bounce", "550 5.1.10 null MX"},
 		},
 		{
+			"answer in the description alone", `"severity":"permanent","reason":"generic","delivery-status":{"code":550,"message":"","description":"550 5.1.1 gone"}`,
+			outcome{anymail.EventBounced, anymail.RejectInvalid, bounce(anymail.BounceHard, 550, "5.1.1"), "550 5.1.1 gone", "550 5.1.1 gone"},
+		},
+		{
+			"answer in the description, quoted", `"severity":"permanent","reason":"generic","delivery-status":{"description":"host mx.example.net[192.0.2.1] said: 550 5.7.1 No such user!"}`,
+			outcome{anymail.EventBounced, anymail.RejectInvalid, bounce(anymail.BounceHard, 550, "5.7.1"), "host mx.example.net[192.0.2.1] said: 550 5.7.1 No such user!", "host mx.example.net[192.0.2.1] said: 550 5.7.1 No such user!"},
+		},
+		{
+			"words in the description alone", `"severity":"permanent","reason":"generic","delivery-status":{"code":550,"message":"","description":"No such user"}`,
+			outcome{anymail.EventBounced, anymail.RejectInvalid, bounce(anymail.BounceHard, 550, ""), "No such user", ""},
+		},
+		{
 			"mailbox full", `"severity":"permanent","reason":"bounce","delivery-status":{"code":552,"enhanced-code":"5.2.2","bounce-type":"soft","message":"full"}`,
 			outcome{anymail.EventBounced, anymail.RejectBounced, bounce(anymail.BounceSoft, 552, "5.2.2"), "bounce", "full"},
 		},

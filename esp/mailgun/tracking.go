@@ -142,6 +142,10 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 		ev.Description = cmp.Or(w.Status.Description.String(), answer, ev.Description)
 	} else if answer != "" {
 		wire.Answer(ev, answer)
+	} else if words := w.Status.Description.String(); w.Event == "failed" {
+		if code, enhanced := wire.SMTP(words); code != 0 || enhanced != "" {
+			wire.Answer(ev, words)
+		}
 	}
 	if w.Event == "failed" {
 		failure(w, ev)

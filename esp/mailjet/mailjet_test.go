@@ -1,6 +1,7 @@
 package mailjet_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -187,6 +188,8 @@ func TestFailures(t *testing.T) {
 		{"blocked", "mailjet", "duplicate in campaign", unsaid, anymail.EventRejected, anymail.RejectOther, ""},
 		{"blocked", "content", "bad or empty template", unsaid, anymail.EventFailed, anymail.RejectOther, ""},
 		{"blocked", "content", "error in template language", unsaid, anymail.EventFailed, anymail.RejectOther, ""},
+		{"bounce", "user unknown", "", unsaid, anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard},
+		{"bounce", "quota exceeded", "", soft, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
 		{"bounce", "moon", "eclipse", unsaid, anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined},
 		{"bounce", "moon", "eclipse", hard, anymail.EventBounced, anymail.RejectBounced, anymail.BounceHard},
 		{"bounce", "moon", "eclipse", soft, anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft},
@@ -198,10 +201,25 @@ func TestFailures(t *testing.T) {
 		require.Equal(t, tt.reason, got.RejectReason, body)
 		require.Equal(t, tt.category, got.Bounce.Category, body)
 		if words := map[string]string{"something new": "related to spam", "eclipse": "anything else"}[tt.err]; words == "" {
-			espdoc.Row(t, mailjet.ESP, tt.err, got)
+			espdoc.Row(t, mailjet.ESP, cmp.Or(tt.err, tt.related), got)
 		} else {
 			espdoc.Row(t, mailjet.ESP, words, got)
 		}
+	}
+}
+
+// The answer of the server is in error_related_to if there is no error.
+func TestAnswerInErrorRelatedTo(t *testing.T) {
+	for related, want := range map[string]anymail.Bounce{
+		"550 5.1.1 <ada@example.com>: gone":                {Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
+		"550 5.7.1 No such user!":                          {Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.7.1"},
+		"sorry, no mailbox here by that name. (#5.1.1)":    {Category: anymail.BounceHard, EnhancedCode: "5.1.1"},
+		"host mx.example.net[192.0.2.1] said: 550 no user": {Category: anymail.BounceUndetermined, SMTPCode: 550},
+	} {
+		got := parse(t, "tracking", fmt.Sprintf(`{"event":"bounce","error_related_to":%q}`, related))[0].(*anymail.TrackingEvent)
+		require.Equal(t, want, got.Bounce, related)
+		require.Equal(t, related, got.MTAResponse)
+		require.Equal(t, related, got.Description)
 	}
 }
 

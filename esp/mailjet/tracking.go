@@ -1,6 +1,7 @@
 package mailjet
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -103,7 +104,7 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 }
 
 func (w *event) fillFailure(ev *anymail.TrackingEvent) {
-	failure := strings.ToLower(string(w.Error))
+	failure := strings.ToLower(string(cmp.Or(w.Error, w.RelatedTo))) // error_related_to may be all there is
 	failures[failure].Apply(ev)
 	switch hard := w.HardBounce; {
 	case ev.Bounce.Category == anymail.BounceBlock:
@@ -123,6 +124,8 @@ func (w *event) fillFailure(ev *anymail.TrackingEvent) {
 	ev.Description = strings.Trim(string(w.RelatedTo)+": "+string(w.Error), ": ")
 	if code, _ := wire.SMTP(string(w.Comment)); code != 0 {
 		wire.Answer(ev, string(w.Comment))
+	} else if code, enhanced := wire.SMTP(string(w.RelatedTo)); w.Error == "" && (code != 0 || enhanced != "") {
+		wire.Answer(ev, string(w.RelatedTo))
 	} else if w.Comment != "" {
 		ev.Description = strings.TrimPrefix(ev.Description+"; "+string(w.Comment), "; ")
 	}

@@ -70,7 +70,7 @@ func New() *simulator.Simulator {
 			other("sms.delivered", time.RFC3339Nano, anymail.EventUnknown, fields{"to": "+15550100"}),
 			legacy("sent", anymail.EventSent, "", nil),
 			legacy("clicked", anymail.EventClicked, "", fields{"object": "click", "ip": "192.0.2.77", "url": "https://shop.example.org/orders/1701?from=mail"}),
-			legacy("hard_bounced", anymail.EventBounced, anymail.RejectBounced, fields{"object": "recipient_bounce", "reason": "Host or domain name not found"}),
+			legacy("hard_bounced", anymail.EventBounced, anymail.RejectInvalid, fields{"object": "recipient_bounce", "reason": "Host or domain name not found"}),
 			legacy("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, fields{"object": "recipient_unsubscribe", "reason": "option_3", "readable_reason": "too many mails"}),
 			{Name: "webhook.test", Endpoint: "tracking", Make: simulator.Template(files, "testdata/test.json", "tracking")},
 			inbound("inbound.message", "inbound.json"),
