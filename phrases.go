@@ -37,9 +37,9 @@ const (
 	fromSisimai = "https://libsisimai.org/en/reason/"
 )
 
-// phrases are the one table of what the words of servers mean, for every ESP. Of
-// a phrase the tests have an answer that it matches, and one that is like it and
-// means something else.
+// phrases are the one table of what the words of servers mean, for every ESP. The
+// tests have an answer for each, and for each kind answers that are like it and
+// mean something else.
 var phrases = []phrase{
 	// The sender's address or domain, of which servers say the same as of the recipient's.
 	{aboutSender, "sender|senders address|domain|email|account|mailbox|rejected|unknown|verify|verification|denied|invalid|refused|does|not|nonexistent|unverified|callout|can|blocked|id", "", fromPostfix},
