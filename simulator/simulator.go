@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"time"
@@ -33,6 +34,9 @@ type Simulator struct {
 	// that fetches something from its ESP is connected to an [API] that holds
 	// what the samples refer to.
 	NewAdapter func(trusted ...Credential) (anymail.Adapter, error)
+	// Client reaches the [API] to which NewAdapter connects adapters, for those
+	// that are made otherwise. It is nil if the adapter fetches nothing.
+	Client *http.Client
 	// Sign signs a request as the ESP does at that time. It may change
 	// everything but the meaning of the request. It is nil if the ESP signs
 	// nothing.

@@ -35,6 +35,7 @@ func (a *AWS) Simulator() *simulator.Simulator {
 		ESP:           amazonses.ESP,
 		Title:         "Amazon SES",
 		NewCredential: a.newCredential,
+		Client:        &http.Client{Transport: a},
 		Sign:          sign,
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			config, err := a.Config(trusted...)

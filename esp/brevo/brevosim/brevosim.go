@@ -26,6 +26,7 @@ func New() *simulator.Simulator {
 		NewAdapter: func(...simulator.Credential) (anymail.Adapter, error) {
 			return brevo.New(brevo.Config{APIKeys: anymail.Keys("xkeysib-demo"), Client: api.Client()})
 		},
+		Client: api.Client(),
 		Samples: []simulator.Sample{
 			tracking("request", anymail.EventQueued, "", nil),
 			tracking("sent", anymail.EventSent, "", nil),

@@ -37,6 +37,7 @@ func New() *simulator.Simulator {
 				Client:      store.Client(),
 			})
 		},
+		Client:       store.Client(),
 		Sign:         sign,
 		BodyUnsigned: true,
 		Samples: []simulator.Sample{

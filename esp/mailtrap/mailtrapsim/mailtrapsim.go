@@ -37,6 +37,7 @@ func New() *simulator.Simulator {
 				APITokens: anymail.Keys("sim-api-token"), Client: api.Client(),
 			})
 		},
+		Client: api.Client(),
 		Sign: func(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 			mac := hmac.New(sha256.New, []byte(c.Config)) // the text of the secret, though it looks like hex
 			mac.Write(r.Body)

@@ -37,7 +37,8 @@ func New() *simulator.Simulator {
 			keys := simulator.Keys(trusted)
 			return resend.New(resend.Config{TrackingSecrets: keys, InboundSecrets: keys, APIKeys: anymail.Keys("re_demo"), Client: api.Client()})
 		},
-		Sign: sign,
+		Client: api.Client(),
+		Sign:   sign,
 		Samples: []simulator.Sample{
 			email("email.scheduled", anymail.EventQueued, "", nil),
 			email("email.sent", anymail.EventSent, "", fields{"broadcast_id": "b0000000-0000-4000-8000-000000000001"}),
