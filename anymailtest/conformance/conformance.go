@@ -11,7 +11,7 @@
 //	receivers   the ESP retries after a receiver failed
 //	secrets     the shared secret is checked; nothing starts without a key or a secret
 //	malformed   malformed events are delivered as unknown; malformed and oversized
-//	            bodies are refused
+//	            bodies are refused; nothing is lost of a body that is not recognized
 //	mutations   no mutation of a sample verifies or makes the adapter panic
 //	signatures  forged, replayed and stale requests are refused; every key of a
 //	            rotation is accepted
@@ -51,6 +51,7 @@ func Run(t *testing.T, sim *simulator.Simulator) {
 	run("open endpoint", testOpenEndpoint)
 	run("malformed batch", testMalformedBatch)
 	run("malformed body", testMalformedBody)
+	run("unrecognized", testUnrecognized)
 	run("too large", testTooLarge)
 	run("mutations", testMutations)
 	if sim.NewCredential != nil {

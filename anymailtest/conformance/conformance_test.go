@@ -74,6 +74,12 @@ var faults = []struct {
 	{"drops unknown events", events(func(list []anymail.Event) []anymail.Event {
 		return without(list, func(ev *anymail.TrackingEvent) bool { return ev.Type == "" })
 	}), []string{"events/teleported"}},
+	{"makes nothing of what it does not recognize", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
+		if bytes.Contains(p.Body, []byte("unrecognized")) {
+			return nil, nil
+		}
+		return parse(p)
+	}), []string{"unrecognized"}},
 	{"refuses unknown events", parser(func(p *anymail.Payload) ([]anymail.Event, error) {
 		if bytes.Contains(p.Body, []byte("teleported")) {
 			return nil, anymail.Malformed("event", nil)

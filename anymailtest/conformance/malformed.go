@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"errors"
+	"mime"
 	"net/http"
 	"strings"
 	"testing"
@@ -68,6 +69,33 @@ func testMalformedBody(t *testing.T, sim *simulator.Simulator) {
 			t.Errorf("%s: the payload was not reported", sample.Name)
 		} else if p.Header.Get("Authorization") != "" {
 			t.Errorf("%s: the payload was reported with the shared secret", sample.Name)
+		}
+	}
+}
+
+// testUnrecognized: a payload that the adapter does not recognize becomes an
+// event or an error. A 200 without an event would lose it without a trace.
+func testUnrecognized(t *testing.T, sim *simulator.Simulator) {
+	adapter, _ := newAccount(t, sim)
+	seen := map[string]bool{}
+	for _, sample := range sim.Samples {
+		request := sample.Make(simulator.NewParams())
+		media, _, _ := mime.ParseMediaType(request.Header.Get("Content-Type"))
+		if seen[request.Endpoint+" "+media] {
+			continue
+		}
+		seen[request.Endpoint+" "+media] = true
+		bodies := []string{`{}`, `{"unrecognized":{"x":1}}`, `{"unrecognized":[{"event":"x"}],"type":"unrecognized.type"}`}
+		if !strings.HasSuffix(media, "json") {
+			request.Header = request.Header.Clone()
+			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			bodies = []string{"unrecognized=1", "unrecognized=%7B%7D&other=x"}
+		}
+		for _, body := range bodies {
+			request.Body = []byte(body)
+			if events, err := simulator.Parse(adapter, request); err == nil && len(events) == 0 {
+				t.Errorf("endpoint %q makes nothing of the body %s, and answers 200", request.Endpoint, body)
+			}
 		}
 	}
 }
