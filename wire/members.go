@@ -36,8 +36,10 @@ func StringMember(object []byte, name string) string {
 }
 
 // Any returns the value of a JSON text as an event's metadata has it: a string,
-// bool, json.Number, nil, []any or map[string]any.
+// bool, json.Number, nil, []any or map[string]any. White space around the text
+// has no effect.
 func Any(value []byte) any {
+	value = bytes.Trim(value, " \t\r\n")
 	if len(value) == 0 {
 		return nil
 	}

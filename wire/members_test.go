@@ -83,6 +83,17 @@ func TestAny(t *testing.T) {
 		`{"a":{"b":false},"n":2}`: map[string]any{"a": map[string]any{"b": false}, "n": json.Number("2")},
 		``:                        nil,
 		`nonsense`:                nil,
+
+		// White space around a value, as JSON defines it, and not as Unicode does.
+		" \t\r\n\"a b \" \t\r\n": "a b ",
+		" 1.50 ":                 json.Number("1.50"),
+		"\ntrue\n":               true,
+		"false ":                 false,
+		" null":                  nil,
+		"\n[ 1 ]\n":              []any{json.Number("1")},
+		" {\"a\": 1} ":           map[string]any{"a": json.Number("1")},
+		" \t\r\n":                nil,
+		"\u00a0true":             nil,
 	} {
 		if diff := cmp.Diff(want, wire.Any([]byte(text))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", text, diff)
