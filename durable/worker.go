@@ -32,7 +32,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	t := &transaction{q: w.q, job: job.ID, attempt: job.Attempt}
 	defer t.rollback(ctx)
 	ctx, end := w.callHooks(context.WithValue(ctx, transactionKey{}, t), job.Args.Receiver, ev)
-	err = w.q.signals.Call(ctx, job.Args.Receiver, ev)
+	err = w.call(ctx, job.Args.Receiver, ev)
 	if err == nil {
 		err = t.commit(ctx)
 	}
@@ -54,6 +54,22 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 		"key", job.Args.Key, "attempt", job.Attempt, "of", job.MaxAttempts, "error", attemptError{err}.Error())
 	return attemptError{err}
 }
+
+// call runs a receiver in a goroutine of its own. A receiver that ends its
+// goroutine (runtime.Goexit, which a test's FailNow calls) would end River's,
+// and River would wait for the job forever. Instead, it has failed.
+func (w *deliverer) call(ctx context.Context, receiver string, ev anymail.Event) error {
+	result := make(chan error, 1)
+	go func() {
+		base := ev.Base()
+		err := error(&anymail.ReceiverError{Receiver: receiver, ESP: base.ESP, Type: base.Type, Key: base.Key, Err: errGoexit})
+		defer func() { result <- err }()
+		err = w.q.signals.Call(ctx, receiver, ev)
+	}()
+	return <-result
+}
+
+var errGoexit = errors.New("the receiver ended its goroutine")
 
 // callHooks calls the Receiver hooks, and returns the function that ends them.
 func (w *deliverer) callHooks(ctx context.Context, receiver string, ev anymail.Event) (context.Context, func(error)) {

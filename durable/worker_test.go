@@ -3,6 +3,8 @@ package durable_test
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,4 +42,52 @@ func TestHooks(t *testing.T) {
 	}
 	require.Empty(t, cmp.Diff([]string{"outer begins crm", "inner begins crm", "inner ends <nil>", "outer ends <nil>"}, got))
 	require.Empty(t, cmp.Diff(once("e", 1), calls.all()))
+}
+
+// A receiver that ends its goroutine has failed. It keeps none of the workers,
+// and Stop does not wait for it.
+func TestGoexitIsAFailure(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		const exits = 20 // more than there are workers
+		var signals anymail.Signals
+		var calls counter
+		var exited atomic.Int64
+		connect(t, &signals, "crm", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+			tx, err := durable.Tx(ctx)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "INSERT INTO effects (key) VALUES ($1)", ev.Key); err != nil {
+				return err
+			}
+			if exited.Add(1) <= exits {
+				runtime.Goexit()
+			}
+			calls.add(ev.Key)
+			return nil
+		})
+		q := db.open(t, &signals, durable.WithMaxAttempts(2*exits), durable.WithBackoff(soon))
+		_, err := q.DB().ExecContext(t.Context(), "CREATE TABLE effects (key text NOT NULL)")
+		require.NoError(t, err)
+		start(t, q)
+		require.NoError(t, q.Enqueue(t.Context(), events("e", exits)))
+		settle(t, q)
+		require.Empty(t, cmp.Diff(once("e", exits), calls.all()))
+		require.Empty(t, cmp.Diff(once("e", exits), effects(t, q)), "what a failed attempt wrote is rolled back")
+		jobs, err := q.List(t.Context(), durable.Filter{State: durable.Done})
+		require.NoError(t, err)
+		failures := 0
+		for _, job := range jobs {
+			for _, failure := range job.Errors {
+				require.Contains(t, failure.Error, `receiver "crm"`)
+				require.Contains(t, failure.Error, "ended its goroutine")
+				failures++
+			}
+		}
+		require.Equal(t, exits, failures)
+
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		require.NoError(t, q.Shutdown(ctx))
+	})
 }
