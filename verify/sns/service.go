@@ -1,6 +1,9 @@
 package sns
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // Service is where a service that speaks SNS keeps what the messages of a topic
 // refer to.
@@ -15,23 +18,33 @@ type Service struct {
 	APIHost string
 }
 
-// partitions has, for the partition of a topic's ARN, its domain and the names
-// in its certificates. Regions since 2019 have a name of their own; GovCloud has
-// one for both.
+// partitions has, for the partition of a topic's ARN, the shape of its regions,
+// its domain and the names in its certificates. Regions since 2019 have a name of
+// their own in them; GovCloud has one for both. In the partition aws any two
+// letters may begin a region, because Amazon adds areas (mx in 2025).
 //
-// Source: AWS SDK for Java 2, SnsHostProvider
+// Sources: AWS SDK for Java 2, SnsHostProvider;
+// https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
 var partitions = map[string]struct {
+	region *regexp.Regexp
 	domain string
 	names  []string
 }{
-	"aws":        {"amazonaws.com", []string{"sns.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
-	"aws-cn":     {"amazonaws.com.cn", []string{"sns-{region}.amazonaws.com.cn", "sns-signing.{region}.amazonaws.com.cn"}},
-	"aws-us-gov": {"amazonaws.com", []string{"sns-us-gov-west-1.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
-	"aws-eusc":   {"amazonaws.eu", []string{"sns-signing.{region}.amazonaws.eu"}},
-	"aws-iso":    {"c2s.ic.gov", []string{"sns-{region}.c2s.ic.gov", "sns-signing.{region}.c2s.ic.gov"}},
-	"aws-iso-b":  {"sc2s.sgov.gov", []string{"sns-{region}.sc2s.sgov.gov", "sns-signing.{region}.sc2s.sgov.gov"}},
-	"aws-iso-e":  {"cloud.adc-e.uk", []string{"sns-signing.{region}.cloud.adc-e.uk"}},
-	"aws-iso-f":  {"csp.hci.ic.gov", []string{"sns-signing.{region}.csp.hci.ic.gov"}},
+	"aws":        {regionsOf("[a-z]{2}"), "amazonaws.com", []string{"sns.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
+	"aws-cn":     {regionsOf("cn"), "amazonaws.com.cn", []string{"sns-{region}.amazonaws.com.cn", "sns-signing.{region}.amazonaws.com.cn"}},
+	"aws-us-gov": {regionsOf("us-gov"), "amazonaws.com", []string{"sns-us-gov-west-1.amazonaws.com", "sns-signing.{region}.amazonaws.com"}},
+	"aws-eusc":   {regionsOf("eusc-[a-z]{2}"), "amazonaws.eu", []string{"sns-signing.{region}.amazonaws.eu"}},
+	"aws-iso":    {regionsOf("us-iso"), "c2s.ic.gov", []string{"sns-{region}.c2s.ic.gov", "sns-signing.{region}.c2s.ic.gov"}},
+	"aws-iso-b":  {regionsOf("us-isob"), "sc2s.sgov.gov", []string{"sns-{region}.sc2s.sgov.gov", "sns-signing.{region}.sc2s.sgov.gov"}},
+	"aws-iso-e":  {regionsOf("eu-isoe"), "cloud.adc-e.uk", []string{"sns-signing.{region}.cloud.adc-e.uk"}},
+	"aws-iso-f":  {regionsOf("us-isof"), "csp.hci.ic.gov", []string{"sns-signing.{region}.csp.hci.ic.gov"}},
+}
+
+// regionsOf returns the shape of the names of an area's regions. Other names lead
+// to hosts that anyone can have: sns.s3.amazonaws.com is a bucket of S3, and so is
+// sns.s3-us-west-2.amazonaws.com.
+func regionsOf(area string) *regexp.Regexp {
+	return regexp.MustCompile("^" + area + "-[a-z]+-[0-9]{1,2}$")
 }
 
 // AWS returns the [Service] of Amazon itself, for a topic of any partition. It
@@ -43,8 +56,8 @@ func AWS(topicARN string) (Service, bool) {
 	}
 	partition, ok := partitions[parts[1]]
 	region := parts[3]
-	if !ok || region == "" || strings.Trim(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-		return Service{}, false // a dot in it would lead to another host
+	if !ok || !partition.region.MatchString(region) {
+		return Service{}, false
 	}
 	host := "sns." + region + "." + partition.domain
 	service := Service{CertificatePrefix: "https://" + host + "/SimpleNotificationService-", APIHost: host}
