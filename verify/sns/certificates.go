@@ -26,7 +26,8 @@ import (
 // certificates.
 const (
 	fetchTimeout = 10 * time.Second // SNS hangs up after 15
-	maxFetches   = 4
+	maxFetches   = 4                // at once
+	maxWaiting   = 32               // a fraction of the requests that may be in flight
 	maxBytes     = 64 << 10
 	maxAge       = 24 * time.Hour
 	maxKept      = 64
@@ -40,22 +41,33 @@ const (
 type certificates struct {
 	client *http.Client
 	roots  *x509.CertPool
-	flight singleflight.Group
 
-	slots chan struct{} // one is taken for each running fetch
+	// The fetches that anyone can cause, with a forged message, and the others:
+	// those for requests that proved a shared secret, and those that renew a
+	// certificate.
+	unproved, proved fetches
 
 	mu     sync.Mutex
+	stored int // certificates so far
 	kept   map[string]*certificate
 	failed map[string]failure
 }
 
+// fetches are the fetches that share places.
+type fetches struct {
+	flight  singleflight.Group
+	running chan struct{} // has an element for each running fetch
+	waiting chan struct{} // has one for each request that waits; nil if they are not bounded
+}
+
 func newCertificates(client *http.Client, roots *x509.CertPool) *certificates {
 	return &certificates{
-		client: client,
-		roots:  roots,
-		slots:  make(chan struct{}, maxFetches),
-		kept:   map[string]*certificate{},
-		failed: map[string]failure{},
+		client:   client,
+		roots:    roots,
+		unproved: fetches{running: make(chan struct{}, maxFetches), waiting: make(chan struct{}, maxWaiting)},
+		proved:   fetches{running: make(chan struct{}, maxFetches)},
+		kept:     map[string]*certificate{},
+		failed:   map[string]failure{},
 	}
 }
 
@@ -63,6 +75,7 @@ type certificate struct {
 	*x509.Certificate
 	key       *rsa.PublicKey
 	fetchedAt time.Time
+	number    int // in the order of storing, which no clock changes
 }
 
 type failure struct {
@@ -71,15 +84,16 @@ type failure struct {
 }
 
 // key returns the public key of the certificate at a URL, if the certificate is
-// the service's and valid at now.
-func (c *certificates) key(ctx context.Context, service Service, certURL string, now time.Time) (*rsa.PublicKey, error) {
+// the service's and valid at now. proved reports whether the request has proved a
+// shared secret.
+func (c *certificates) key(ctx context.Context, service Service, certURL string, proved bool, now time.Time) (*rsa.PublicKey, error) {
 	// One certificate has one URL: another spelling would be another entry.
 	rest, ok := strings.CutPrefix(certURL, service.CertificatePrefix)
 	if !ok || len(certURL) > maxURL || strings.Contains(rest, "..") ||
 		strings.Trim(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != "" {
 		return nil, errCertificateURL
 	}
-	cert, err := c.get(ctx, certURL, now)
+	cert, err := c.get(ctx, certURL, proved, now)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +110,7 @@ func (c *certificates) key(ctx context.Context, service Service, certURL string,
 	return cert.key, nil
 }
 
-func (c *certificates) get(ctx context.Context, certURL string, now time.Time) (*certificate, error) {
+func (c *certificates) get(ctx context.Context, certURL string, proved bool, now time.Time) (*certificate, error) {
 	c.mu.Lock()
 	cert, failed := c.kept[certURL], c.failed[certURL]
 	c.mu.Unlock()
@@ -109,15 +123,36 @@ func (c *certificates) get(ctx context.Context, certURL string, now time.Time) (
 		}
 		return nil, failed.err
 	}
-	done := c.flight.DoChan(certURL, func() (any, error) {
+	group := &c.unproved
+	if proved || cert != nil {
+		group = &c.proved
+	}
+	if group.waiting != nil {
+		select {
+		case group.waiting <- struct{}{}:
+			defer func() { <-group.waiting }()
+		default:
+			return nil, errCrowded
+		}
+	}
+	done := group.flight.DoChan(certURL, func() (any, error) {
 		// Several requests may wait for it: it outlives the first.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
+		select {
+		case group.running <- struct{}{}:
+			defer func() { <-group.running }()
+		case <-ctx.Done():
+			return nil, errCrowded // which says nothing about this certificate
+		}
 		fresh, err := c.load(ctx, certURL, now)
 		return c.keep(certURL, fresh, err, now)
 	})
 	select {
 	case result := <-done:
+		if cert != nil && errors.Is(result.Err, errCrowded) {
+			return cert, nil
+		}
 		cert, _ := result.Val.(*certificate)
 		return cert, result.Err
 	case <-ctx.Done():
@@ -125,17 +160,22 @@ func (c *certificates) get(ctx context.Context, certURL string, now time.Time) (
 	}
 }
 
+// errCrowded means that other requests have all places. A retry may find one.
+var errCrowded = anymail.Because(anymail.ErrUnavailable, "too many signing certificates are being fetched", nil)
+
 // keep stores the result of a fetch. A certificate stays in use while a new copy
 // is out of reach.
 func (c *certificates) keep(certURL string, cert *certificate, err error, now time.Time) (*certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
+		c.stored++
+		cert.number = c.stored
 		c.kept[certURL] = cert
 		if len(c.kept) > maxKept {
 			oldest := certURL
 			for u, other := range c.kept {
-				if other.fetchedAt.Before(c.kept[oldest].fetchedAt) {
+				if other.number < c.kept[oldest].number {
 					oldest = u
 				}
 			}
@@ -162,12 +202,6 @@ func (c *certificates) load(ctx context.Context, certURL string, now time.Time) 
 			err = anymail.Because(anymail.ErrUnavailable, "signing certificate: panic", nil)
 		}
 	}()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, anymail.Because(anymail.ErrUnavailable, "too many signing certificates are being fetched", nil)
-	}
 	u, err := url.Parse(certURL)
 	if err != nil {
 		return nil, errCertificateURL
@@ -216,5 +250,5 @@ func (c *certificates) parse(content []byte, now time.Time) (*certificate, error
 			return nil, errCertificate
 		}
 	}
-	return &certificate{leaf, key, now}, nil
+	return &certificate{Certificate: leaf, key: key, fetchedAt: now}, nil
 }

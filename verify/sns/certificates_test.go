@@ -11,8 +11,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,7 +242,7 @@ func TestCertificatesBounded(t *testing.T) {
 		proves(t, v, posted(t, good))
 
 		var wg sync.WaitGroup
-		for i := range 20 {
+		for i := range 10 {
 			for range 3 { // the same URL is fetched once
 				p := posted(t, func() *sns.Message {
 					m := notification()
@@ -262,10 +264,165 @@ func TestCertificatesBounded(t *testing.T) {
 		close(release)
 		wg.Wait()
 		require.EqualValues(t, 4, most.Load())
-		require.EqualValues(t, 21, s.asked.Load())
+		require.EqualValues(t, 11, s.asked.Load())
 		proves(t, v, posted(t, good))
-		require.EqualValues(t, 21, s.asked.Load(), "still kept")
+		require.EqualValues(t, 11, s.asked.Load(), "still kept")
 	})
+}
+
+// crowd handles n forged messages, each of which names a certificate of its own,
+// and returns when they wait.
+func crowd(t *testing.T, n int, handle func(*sns.Message)) {
+	t.Helper()
+	for i := range n {
+		m := notification()
+		newAuthority().sign(m, "2")
+		m.SigningCertURL = strings.Replace(certURL, "0123", fmt.Sprint("forged", i), 1)
+		go handle(m)
+	}
+	synctest.Wait()
+}
+
+// stalling serves the certificate at certURL, and nothing at other URLs until
+// release is called.
+func stalling(certificate []byte) (s *server, release func()) {
+	stall := make(chan struct{})
+	return &server{serve: func(r *http.Request) (int, []byte, error) {
+		if r.URL.String() == certURL {
+			return 200, certificate, nil
+		}
+		<-stall
+		return 404, nil, nil
+	}}, func() { close(stall); synctest.Wait() }
+}
+
+const crowded = "unavailable: too many signing certificates are being fetched"
+
+// Forged messages keep waiting only as many requests as there are places for
+// them. Requests that proved a secret have other places, and so does the renewal
+// of a certificate.
+func TestForgedMessagesHavePlacesOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		s, release := stalling(a.leaf("sns.amazonaws.com"))
+		v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+		var waiting atomic.Int32
+		crowd(t, 100, func(m *sns.Message) {
+			waiting.Add(1)
+			defer waiting.Add(-1)
+			_, _ = v.Verify(context.Background(), posted(t, m))
+		})
+		require.EqualValues(t, 32, waiting.Load())
+		require.EqualValues(t, 4, s.asked.Load())
+
+		good := notification()
+		a.sign(good, "2")
+		p := posted(t, good)
+		refuses(t, v, p, crowded)
+		_, err := v.Verify(t.Context(), p)
+		require.ErrorIs(t, err, anymail.ErrUnavailable, "SNS retries")
+		p.SecretProved = true
+		proves(t, v, p)
+		require.EqualValues(t, 5, s.asked.Load())
+		p.SecretProved = false
+		proves(t, v, p)
+		p.ReceivedAt = testTime.Add(25 * time.Hour)
+		proves(t, v, p)
+		require.EqualValues(t, 6, s.asked.Load(), "renewed")
+
+		time.Sleep(time.Minute)
+		require.EqualValues(t, 4, waiting.Load(), "the others were out of time")
+		release()
+		require.Zero(t, waiting.Load())
+		require.EqualValues(t, 6, s.asked.Load())
+	})
+}
+
+// Having found no place says nothing about a certificate: it is fetched as soon
+// as there is one.
+func TestCrowdIsNoFailureOfACertificate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAuthority()
+		s, release := stalling(a.leaf("sns.amazonaws.com"))
+		v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+		crowd(t, 20, func(m *sns.Message) { _, _ = v.Verify(context.Background(), posted(t, m)) })
+		good := notification()
+		a.sign(good, "2")
+		refuses(t, v, posted(t, good), crowded) // after ten seconds
+		release()
+		proves(t, v, posted(t, good))
+	})
+}
+
+// endpoint is an adapter of one endpoint with a verifier.
+type endpoint struct{ verifier anymail.Verifier }
+
+func (endpoint) ESP() string { return "example" }
+
+func (e endpoint) Endpoints() []anymail.Endpoint {
+	return []anymail.Endpoint{{Path: "tracking", Verifier: e.verifier, Parser: anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
+		return []anymail.Event{&anymail.TrackingEvent{Common: anymail.Common{Key: "k", Type: anymail.EventDelivered}}}, nil
+	})}}
+}
+
+// More forged messages than a Dispatcher has places for requests do not keep
+// other ESPs out.
+func TestForgedMessagesStarveNoOtherESP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const secret = "hook:correct-horse-battery-42"
+		s, release := stalling(nil)
+		d, err := anymail.New(anymail.WithLogger(slog.New(slog.DiscardHandler)))
+		require.NoError(t, err)
+		require.NoError(t, d.Register("ses", endpoint{sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})}))
+		require.NoError(t, d.Register("other", endpoint{}, anymail.WithSharedSecret(secret)))
+		post := func(path string, body []byte) int {
+			r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
+			r.SetBasicAuth("hook", "correct-horse-battery-42")
+			w := httptest.NewRecorder()
+			d.ServeHTTP(w, r)
+			return w.Code
+		}
+		crowd(t, 2*anymail.DefaultMaxInFlight, func(m *sns.Message) { post("/ses/tracking/", posted(t, m).Body) })
+		require.Equal(t, http.StatusOK, post("/other/tracking/", []byte("{}")))
+		release()
+	})
+}
+
+// A clock may jump in either direction. A certificate is fetched again then, and
+// used on if it is out of reach; the newest are kept, whatever their times.
+func TestCertificateClockJumps(t *testing.T) {
+	a := newAuthority()
+	s := serving(a.leaf("sns.amazonaws.com"))
+	good := s.serve
+	v := sns.New(sns.Options{TopicARNs: []string{topic}, Client: s.client()})
+	m := notification()
+	ask := func(n int, now time.Time) (asked bool) {
+		t.Helper()
+		a.sign(m, "2")
+		before := s.asked.Load()
+		m.SigningCertURL = strings.Replace(certURL, "0123", fmt.Sprint(n), 1)
+		p := posted(t, m)
+		p.ReceivedAt = now
+		proves(t, v, p)
+		return s.asked.Load() != before
+	}
+	require.True(t, ask(0, testTime))
+	require.False(t, ask(0, testTime.Add(-23*time.Hour)))
+	back, ahead := testTime.AddDate(0, -1, 0), testTime.AddDate(0, 1, 0)
+	require.True(t, ask(0, back), "it is unknown how old it is")
+	require.False(t, ask(0, back.Add(time.Hour)))
+	require.True(t, ask(0, ahead))
+	s.serve = func(*http.Request) (int, []byte, error) { return 503, nil, nil }
+	require.True(t, ask(0, back), "used on")
+	require.False(t, ask(0, back.Add(9*time.Second)), "the failure is kept")
+	require.True(t, ask(0, back.Add(-10*time.Second)), "until the clock jumps")
+
+	s.serve = good
+	for i := range 64 {
+		ask(i, ahead)
+	}
+	require.True(t, ask(64, back))
+	require.False(t, ask(64, back), "the newest is kept, though the others have later times")
 }
 
 // The caches are bounded: the oldest certificate makes room, and failures are

@@ -71,7 +71,10 @@ var (
 )
 
 // Verifier is an [anymail.Verifier] of SNS messages. It keeps certificates for a
-// day, so make one for all requests.
+// day, so make one for all requests. It fetches few at once for requests that
+// have not proved a shared secret, and few of these wait for that: the others
+// are [anymail.ErrUnavailable] immediately, so that forged messages take neither
+// the places of other endpoints nor those that renew a certificate.
 type Verifier struct {
 	options      Options
 	certificates *certificates
@@ -122,7 +125,7 @@ func (v *Verifier) Verify(ctx context.Context, p *anymail.Payload) (anymail.Proo
 	step := func(err error, attempts ...trace.Attempt) trace.Step {
 		return trace.Step{Offered: [][]byte{signature}, Content: [][]byte{text}, SignedAt: at, Attempts: attempts, Err: err}
 	}
-	key, err := v.certificates.key(ctx, service, m.SigningCertURL, now)
+	key, err := v.certificates.key(ctx, service, m.SigningCertURL, p.SecretProved, now)
 	if err != nil {
 		trace.Record(ctx, func() trace.Step { return step(err) })
 		return anymail.Proof{}, err
