@@ -11,11 +11,25 @@
 // It works with any driver of database/sql whose placeholders are $1, $2, ...:
 // pgx, pq, modernc.org/sqlite and mattn/go-sqlite3.
 //
+// # Faults
+//
 // A claim is a lease. If the process dies between a receiver's work and the
 // mark that it is done, the event is refused as busy until the lease ends. A
-// redelivery after that runs the receiver once more: the receiver runs at least
-// once and at most twice. For receivers that must not run twice use package
-// durable, whose Tx commits their work and the mark together.
+// redelivery after that runs the receiver once more. A request runs one receiver
+// on one event at a time, so a process that dies repeats at most one event for
+// each request that was in flight. For receivers that must not run twice use
+// package durable, whose Tx commits their work and the mark together.
+//
+// If the database goes away while receivers run, each request stops at the first
+// event that it cannot mark, and is refused, so that the ESP retries. The store
+// stores that mark before its next Claim, and frees the events that did not run.
+// So an outage repeats nothing, unless the process dies before the database is
+// back, or another process gets the redelivery after the lease has ended.
+//
+// Leases and retention are by the database's clock. If it is set back, claims of
+// processes that died end a lease after the next redelivery. If it jumps ahead by
+// more than the lease, a redelivery may run a receiver that still runs; by more
+// than the retention, completed events are forgotten.
 package sqlstore
 
 import (
@@ -84,7 +98,8 @@ type Option func(*Store) error
 
 // WithLease sets how long a claim is valid if it is not finished because its
 // process died: a second at least, [DefaultLease] by default. It must be longer
-// than receivers ever take, or a receiver may run twice at the same time.
+// than receivers ever take, or a receiver may run twice at the same time. All
+// processes on one table need the same value.
 func WithLease(d time.Duration) Option {
 	return func(s *Store) error {
 		if d < time.Second {
@@ -133,11 +148,27 @@ type Store struct {
 	mu sync.Mutex
 	// owners are the tokens of the claims that this process holds, oldest first.
 	// A pair has several if a claim expired and was granted again.
-	owners map[pair][]string
-	added  int // rows added since expired rows were last removed
+	owners   map[pair][]string
+	batches  map[string]*batch // by token
+	unstored []outcome         // what Finish and Claim could not store, oldest first
+	added    int               // rows added since expired rows were last removed
 }
 
 type pair struct{ receiver, key string }
+
+// batch is what one Claim was granted under a token.
+type batch struct {
+	keys []string
+	open int // how many of the keys are not finished
+}
+
+// outcome is what the database does not yet know of the claims that one Claim was
+// granted under a token.
+type outcome struct {
+	receiver, owner string
+	done            []string // keys of completed events
+	free            []string // keys of claims that ended
+}
 
 var _ anymail.IdempotencyStore = (*Store)(nil)
 
@@ -151,6 +182,7 @@ func New(db *sql.DB, dialect Dialect, options ...Option) (*Store, error) {
 		retention: DefaultRetention,
 		table:     DefaultTable,
 		owners:    map[pair][]string{},
+		batches:   map[string]*batch{},
 	}
 	var errs []error
 	if db == nil {
@@ -213,6 +245,9 @@ const maxKeys = 900
 // Claim implements [anymail.IdempotencyStore], with one statement for maxKeys
 // keys.
 func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]anymail.Claim, error) {
+	if err := s.storeOutcomes(ctx); err != nil {
+		return nil, fmt.Errorf("sqlstore: claim: %w", err)
+	}
 	receiver = encodeText(receiver)
 	// All processes use the same order, so that no two deadlock.
 	distinct := make([]string, len(keys))
@@ -226,7 +261,7 @@ func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]an
 	claims := make(map[string]anymail.Claim, len(distinct))
 	for chunk := range slices.Chunk(distinct, maxKeys) {
 		if err := s.claim(ctx, receiver, owner, chunk, claims); err != nil {
-			s.release(ctx, receiver, owner, distinct)
+			s.abandon(ctx, receiver, owner, distinct)
 			return nil, fmt.Errorf("sqlstore: claim: %w", err)
 		}
 	}
@@ -246,7 +281,8 @@ func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]an
 
 // claim claims each key that is new or whose row has expired. The statement
 // leaves other rows unchanged but returns them, so that one round trip also tells
-// done from busy.
+// done from busy. A claim never ends later than a lease from now: if it would, the
+// clock was set back meanwhile, and its process may have died.
 func (s *Store) claim(ctx context.Context, receiver, owner string, keys []string, claims map[string]anymail.Claim) error {
 	var values strings.Builder
 	args := []any{receiver, owner, s.lease.Milliseconds()}
@@ -261,7 +297,9 @@ func (s *Store) claim(ctx context.Context, receiver, owner string, keys []string
 ON CONFLICT (receiver, event_key) DO UPDATE SET
 	owner      = CASE WHEN t.expires_at <= {now} THEN excluded.owner ELSE t.owner END,
 	done_at    = CASE WHEN t.expires_at <= {now} THEN NULL ELSE t.done_at END,
-	expires_at = CASE WHEN t.expires_at <= {now} THEN excluded.expires_at ELSE t.expires_at END
+	expires_at = CASE WHEN t.expires_at <= {now} THEN excluded.expires_at
+		WHEN t.done_at IS NULL AND t.expires_at > {now} + $3 THEN {now} + $3
+		ELSE t.expires_at END
 RETURNING event_key, owner, done_at IS NOT NULL`), args...)
 	if err != nil {
 		return err
@@ -298,14 +336,18 @@ RETURNING event_key, owner, done_at IS NOT NULL`), args...)
 func (s *Store) addOwner(receiver, owner string, claims map[string]anymail.Claim) (granted int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	b := &batch{}
 	for key, claim := range claims {
 		if claim == anymail.ClaimGranted {
 			p := pair{receiver, key}
 			s.owners[p] = append(s.owners[p], owner)
-			granted++
+			b.keys = append(b.keys, key)
 		}
 	}
-	return granted
+	if b.open = len(b.keys); b.open > 0 {
+		s.batches[owner] = b
+	}
+	return b.open
 }
 
 // removeOwner removes and returns the oldest token that this process has for p.
@@ -315,46 +357,68 @@ func (s *Store) addOwner(receiver, owner string, claims map[string]anymail.Claim
 func (s *Store) removeOwner(p pair) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tokens := s.owners[p]
-	if len(tokens) == 0 {
+	if len(s.owners[p]) == 0 {
 		return ""
 	}
-	if len(tokens) == 1 {
-		delete(s.owners, p)
-	} else {
-		s.owners[p] = tokens[1:]
+	owner := s.owners[p][0]
+	s.removeToken(p, owner)
+	if b := s.batches[owner]; b != nil {
+		if b.open--; b.open == 0 {
+			delete(s.batches, owner)
+		}
 	}
-	return tokens[0]
+	return owner
+}
+
+// removeToken reports whether owner was a token for p, and removes it. The caller
+// holds mu.
+func (s *Store) removeToken(p pair, owner string) bool {
+	tokens := s.owners[p]
+	i := slices.Index(tokens, owner)
+	switch {
+	case i < 0:
+		return false
+	case len(tokens) == 1:
+		delete(s.owners, p)
+	default:
+		s.owners[p] = slices.Delete(tokens, i, i+1)
+	}
+	return true
 }
 
 // Finish implements [anymail.IdempotencyStore]. It marks a completed event even if
 // the claim has expired meanwhile. Only the owner of a claim frees it.
+//
+// If Finish fails, the caller must run no other event of the same Claim: the store
+// remembers the completion, stores it before the next Claim, and frees the other
+// claims then.
 func (s *Store) Finish(ctx context.Context, receiver, key string, done bool) error {
 	receiver, key = encodeText(receiver), encodeText(key)
 	owner := s.removeOwner(pair{receiver, key})
 	var err error
-	if done {
-		_, err = s.db.ExecContext(ctx, s.sql(`INSERT INTO {table} AS t (receiver, event_key, owner, expires_at, done_at) VALUES ($1, $2, $3, {now} + $4, {now})
-ON CONFLICT (receiver, event_key) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, done_at = excluded.done_at`),
-			receiver, key, owner, s.retention.Milliseconds())
-	} else {
-		_, err = s.db.ExecContext(ctx, s.sql(`DELETE FROM {table} WHERE receiver = $1 AND event_key = $2 AND owner = $3 AND done_at IS NULL`),
-			receiver, key, owner)
+	switch {
+	case done:
+		err = s.complete(ctx, receiver, owner, key)
+	case owner != "": // otherwise the claim has ended already
+		err = s.release(ctx, receiver, owner, []string{key})
 	}
 	if err != nil {
+		s.addUnstored(receiver, owner, key, done)
 		return fmt.Errorf("sqlstore: finish: %w", err)
 	}
 	return nil
 }
 
-// releaseTimeout bounds the attempt to free claims after an error.
-const releaseTimeout = 5 * time.Second
+// complete stores that an event is completed.
+func (s *Store) complete(ctx context.Context, receiver, owner, key string) error {
+	_, err := s.db.ExecContext(ctx, s.sql(`INSERT INTO {table} AS t (receiver, event_key, owner, expires_at, done_at) VALUES ($1, $2, $3, {now} + $4, {now})
+ON CONFLICT (receiver, event_key) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at, done_at = excluded.done_at`),
+		receiver, key, owner, s.retention.Milliseconds())
+	return err
+}
 
-// release frees the claims of a Claim that failed. If release fails too, the
-// claims end with their lease.
-func (s *Store) release(ctx context.Context, receiver, owner string, keys []string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
-	defer cancel()
+// release frees claims of owner.
+func (s *Store) release(ctx context.Context, receiver, owner string, keys []string) error {
 	for chunk := range slices.Chunk(keys, maxKeys) {
 		args := []any{receiver, owner}
 		marks := make([]string, len(chunk))
@@ -363,9 +427,71 @@ func (s *Store) release(ctx context.Context, receiver, owner string, keys []stri
 			marks[i] = fmt.Sprintf("$%d", len(args))
 		}
 		if _, err := s.db.ExecContext(ctx, s.sql(`DELETE FROM {table} WHERE receiver = $1 AND owner = $2 AND done_at IS NULL AND event_key IN (`+strings.Join(marks, ", ")+`)`), args...); err != nil {
-			return
+			return err
 		}
 	}
+	return nil
+}
+
+// releaseTimeout bounds the attempt to free claims after an error.
+const releaseTimeout = 5 * time.Second
+
+// abandon frees the claims of a Claim that failed, now or before the next Claim.
+func (s *Store) abandon(ctx context.Context, receiver, owner string, keys []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if s.release(ctx, receiver, owner, keys) != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unstored = append(s.unstored, outcome{receiver: receiver, owner: owner, free: keys})
+	}
+}
+
+// addUnstored remembers the outcome of a claim that could not be stored, and ends
+// the other claims that were granted under the same token.
+func (s *Store) addUnstored(receiver, owner, key string, done bool) {
+	o := outcome{receiver: receiver, owner: owner}
+	if done {
+		o.done = []string{key}
+	} else {
+		o.free = []string{key}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if b := s.batches[owner]; b != nil {
+		for _, other := range b.keys {
+			if s.removeToken(pair{receiver, other}, owner) {
+				o.free = append(o.free, other)
+			}
+		}
+		delete(s.batches, owner)
+	}
+	s.unstored = append(s.unstored, o)
+}
+
+// storeOutcomes stores the outcomes that could not be stored before. There are as
+// many at most as requests were in flight when the database went away.
+func (s *Store) storeOutcomes(ctx context.Context) error {
+	s.mu.Lock()
+	unstored := s.unstored
+	s.unstored = nil
+	s.mu.Unlock()
+	for i, o := range unstored {
+		var err error
+		for _, key := range o.done {
+			err = errors.Join(err, s.complete(ctx, o.receiver, o.owner, key))
+		}
+		if err == nil {
+			err = s.release(ctx, o.receiver, o.owner, o.free)
+		}
+		if err != nil {
+			s.mu.Lock()
+			s.unstored = append(unstored[i:], s.unstored...)
+			s.mu.Unlock()
+			return err
+		}
+	}
+	return nil
 }
 
 // removeInterval is after how many new rows removeExpired removes expired ones.

@@ -212,6 +212,97 @@ func TestRetention(t *testing.T) {
 	})
 }
 
+// While the table is hidden, the database is out of reach.
+func hide(t *testing.T, db database, handle *sql.DB) (show func()) {
+	t.Helper()
+	rename := func(from, to string) {
+		t.Helper()
+		_, err := handle.ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to)
+		require.NoError(t, err)
+	}
+	rename(db.table, db.table+"_hidden")
+	return func() { t.Helper(); rename(db.table+"_hidden", db.table) }
+}
+
+// What could not be stored while the database was away is stored before the next
+// Claim: completed events are not granted again, and the rest of the batch does
+// not wait for the lease.
+func TestOutageInABatch(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		s, handle := db.open(t)
+		other, _ := db.open(t)
+		claim := func(s *sqlstore.Store, want []anymail.Claim, keys ...string) {
+			t.Helper()
+			got, err := s.Claim(ctx, "crm", keys)
+			require.NoError(t, err)
+			require.Empty(t, cmp.Diff(want, got))
+		}
+		claim(s, []anymail.Claim{granted, granted, granted, granted}, "a", "b", "c", "d")
+		claim(s, []anymail.Claim{granted}, "another request's")
+		require.NoError(t, s.Finish(ctx, "crm", "a", true))
+		show := hide(t, db, handle)
+		require.Error(t, s.Finish(ctx, "crm", "b", true))
+		for range 2 {
+			_, err := s.Claim(ctx, "crm", []string{"e"})
+			require.Error(t, err)
+		}
+		show()
+		claim(other, []anymail.Claim{done, busy, busy, busy, granted}, "a", "b", "c", "d", "e")
+		claim(s, []anymail.Claim{done, done, granted, granted, busy, busy}, "a", "b", "c", "d", "e", "another request's")
+
+		// No old claim is in the way of the new ones.
+		require.NoError(t, s.Finish(ctx, "crm", "c", false))
+		claim(other, []anymail.Claim{granted, busy}, "c", "d")
+		require.NoError(t, other.Finish(ctx, "crm", "c", true))
+		show = hide(t, db, handle)
+		require.Error(t, s.Finish(ctx, "crm", "d", false))
+		require.NoError(t, s.Finish(ctx, "crm", "d", false), "it has ended")
+		show()
+		claim(s, []anymail.Claim{done, granted}, "c", "d")
+	})
+}
+
+// Times are by the clock of the database. If it jumps, that has the effect of
+// moving all stored times by as much in the other direction.
+func TestClockJumps(t *testing.T) {
+	const lease, retention = time.Minute, time.Hour
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		s, handle := db.open(t, sqlstore.WithLease(lease), sqlstore.WithRetention(retention))
+		other, _ := db.open(t, sqlstore.WithLease(lease), sqlstore.WithRetention(retention))
+		jump := func(d time.Duration) {
+			t.Helper()
+			_, err := handle.ExecContext(ctx, "UPDATE "+db.table+" SET expires_at = expires_at - $1, done_at = done_at - $1", d.Milliseconds())
+			require.NoError(t, err)
+		}
+		claim := func(want anymail.Claim, key string) {
+			t.Helper()
+			got, err := other.Claim(ctx, "crm", []string{key})
+			require.NoError(t, err)
+			require.Equal(t, want, got[0], key)
+		}
+		_, err := s.Claim(ctx, "crm", []string{"done", "running", "dead"})
+		require.NoError(t, err)
+		require.NoError(t, s.Finish(ctx, "crm", "done", true))
+
+		jump(-24 * time.Hour)
+		claim(busy, "running")
+		claim(busy, "dead")
+		claim(done, "done")
+		require.NoError(t, s.Finish(ctx, "crm", "running", true))
+		claim(done, "running")
+		jump(lease)
+		claim(granted, "dead") // not a day later
+
+		jump(retention - 2*lease)
+		claim(done, "running")
+		jump(2 * lease) // ahead by more than what is remembered
+		claim(granted, "running")
+		claim(granted, "dead")
+	})
+}
+
 func TestConfigurationErrors(t *testing.T) {
 	handle, err := sql.Open("sqlite", ":memory:")
 	require.NoError(t, err)
