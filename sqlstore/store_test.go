@@ -330,8 +330,8 @@ func TestUnavailableDatabaseMakesESPRetry(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, post(d, "k"))
 }
 
-// dispatcher returns a Dispatcher that makes an event of each request; the body
-// is its key.
+// dispatcher returns a Dispatcher that makes an event of each line of a request;
+// the line is its key.
 func dispatcher(tb testing.TB, store anymail.IdempotencyStore, receivers ...func(context.Context, *anymail.TrackingEvent) error) *anymail.Dispatcher {
 	tb.Helper()
 	d, err := anymail.New(anymail.WithIdempotencyStore(store), anymail.WithSharedSecret("hook:correct-horse-battery-42"),
@@ -350,7 +350,11 @@ func (adapter) ESP() string { return "example" }
 
 func (adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{{Path: "tracking", Parser: anymail.ParserFunc(func(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-		return []anymail.Event{&anymail.TrackingEvent{Common: anymail.Common{Key: string(p.Body), Type: anymail.EventDelivered}}}, nil
+		var events []anymail.Event
+		for key := range strings.SplitSeq(string(p.Body), "\n") {
+			events = append(events, &anymail.TrackingEvent{Common: anymail.Common{Key: key, Type: anymail.EventDelivered}})
+		}
+		return events, nil
 	})}}
 }
 
