@@ -455,6 +455,58 @@ func TestClockJumps(t *testing.T) {
 	})
 }
 
+// The database's clock was a day ahead, and was set back: what was written before
+// has times in the future.
+func TestClockSetBack(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		w := newSandbox(t, db)
+		q := w.open(t)
+		ahead := func(by string) string {
+			if db.kind == "sqlite" {
+				return fmt.Sprintf("strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '%s')", by)
+			}
+			return fmt.Sprintf("now() + interval '%s'", by)
+		}
+		exec := func(statement string) {
+			t.Helper()
+			_, err := q.DB().ExecContext(ctx, statement)
+			require.NoError(t, err)
+		}
+		for _, prefix := range []string{"new", "failed", "running", "later"} {
+			require.NoError(t, q.Enqueue(ctx, events(prefix, 3)))
+		}
+		const where = " WHERE args ->> 'key' LIKE "
+		exec("UPDATE river_job SET created_at = " + ahead("+1 day") + ", scheduled_at = " + ahead("+1 day") + where + "'new%'")
+		exec("UPDATE river_job SET state = 'retryable', attempt = 1, attempted_at = " + ahead("+1 day") + ", scheduled_at = " + ahead("+25 hours") + where + "'failed%'")
+		exec("UPDATE river_job SET state = 'running', attempt = 1, attempted_at = " + ahead("+1 day") + where + "'running%'")
+		exec("UPDATE river_job SET state = 'retryable', attempt = 1, attempted_at = " + ahead("+0 seconds") + ", scheduled_at = " + ahead("+1 hour") + where + "'later%'")
+		exec("INSERT INTO river_leader (leader_id, name, elected_at, expires_at) VALUES ('dead', 'default', " + ahead("+1 day") + ", " + ahead("+1 day") + ")")
+
+		start(t, q)
+		eventually(t, func() bool { return len(effects(t, q)) == 6 }, "jobs wait for the clock")
+		eventually(t, func() bool {
+			stats, err := q.Stats(ctx)
+			return err == nil && stats.Pending == 6 && stats.Running == 6
+		}, "the other jobs of both receivers do not wait as long as they should")
+		var waiting int
+		require.NoError(t, q.DB().QueryRowContext(ctx, "SELECT count(*) FROM river_job WHERE attempted_at > "+ahead("+1 minute")).Scan(&waiting))
+		require.Zero(t, waiting, "jobs of a dead process are rescued as soon as usual")
+
+		_, err := q.RetryAll(ctx, durable.Filter{State: durable.Pending})
+		require.NoError(t, err)
+		ageDeadProcess(t, q, db.kind)
+		restart(t, q)
+		var answered []string
+		for _, prefix := range []string{"new", "failed", "running", "later"} {
+			for key := range once(prefix, 3) {
+				answered = append(answered, key)
+			}
+		}
+		w.check(t, q, answered)
+	})
+}
+
 func TestFullQueueRefusesAndLosesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		const limit, posters, requests, batch = 20, 8, 3, 4

@@ -39,11 +39,12 @@ type Queue struct {
 	txDB     *sql.DB       // receivers' transactions
 	txPool   *pgxpool.Pool // receivers' transactions through pgx; nil on SQLite
 	complete string        // the statement that completes an attempt in a transaction
+	clock    databaseClock
 	close    func()
 
 	mu            sync.Mutex
 	closed        bool
-	stopFollow    context.CancelFunc // ends followReceivers; nil while stopped
+	stopFollow    context.CancelFunc // ends follow; nil while stopped
 	followStopped chan struct{}
 }
 
@@ -168,12 +169,19 @@ func (q *Queue) Start(ctx context.Context) error {
 	}
 	queues := map[string]bool{}
 	q.syncQueues(ctx, queues)
+	clock, err := q.readClock(ctx)
+	if err == nil {
+		err = q.correctTimes(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("durable: start: %w", err)
+	}
 	if err := q.client.Start(ctx); err != nil {
 		return fmt.Errorf("durable: start: %w", err)
 	}
 	ctx, q.stopFollow = context.WithCancel(ctx)
 	q.followStopped = make(chan struct{})
-	go q.followReceivers(ctx, queues, q.followStopped)
+	go q.follow(ctx, queues, clock, q.followStopped)
 	return nil
 }
 
@@ -182,9 +190,9 @@ var errClosed = fmt.Errorf("durable: the queue is closed: %w", anymail.ErrUnavai
 // followInterval is how soon work begins for a receiver that is connected later.
 const followInterval = 250 * time.Millisecond
 
-// followReceivers keeps the queues in step with the receivers that are connected
-// and disconnected.
-func (q *Queue) followReceivers(ctx context.Context, queues map[string]bool, done chan<- struct{}) {
+// follow keeps the queues in step with the receivers that are connected and
+// disconnected, and watches the database's clock.
+func (q *Queue) follow(ctx context.Context, queues map[string]bool, clock reading, done chan<- struct{}) {
 	defer close(done)
 	ticker := time.NewTicker(followInterval)
 	defer ticker.Stop()
@@ -194,6 +202,7 @@ func (q *Queue) followReceivers(ctx context.Context, queues map[string]bool, don
 			return
 		case <-ticker.C:
 			q.syncQueues(ctx, queues)
+			q.watchClock(ctx, &clock)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 	db.SetMaxIdleConns(1)
 
 	driver := riversqlite.New(db)
-	q := &Queue{settings: s, signals: signals, db: db, txDB: db, complete: completeSQLite}
+	q := &Queue{settings: s, signals: signals, db: db, txDB: db, complete: completeSQLite, clock: clockSQLite}
 	q.close = func() { _ = db.Close() }
 	if vfs != "" {
 		// database/sql replaces a connection after a query was cancelled, and a
