@@ -3,8 +3,10 @@ package durable
 import (
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 )
 
@@ -53,4 +55,25 @@ func TestWatchClock(t *testing.T) {
 	q.watchClock(t.Context(), &last)
 	require.Zero(t, leaders())
 	require.WithinDuration(t, time.Now(), last.clock, time.Minute)
+}
+
+// If this process's clock is behind that of the database, the next attempt still
+// waits for the backoff.
+func TestBackoffUnderSkew(t *testing.T) {
+	policy := retryPolicy(func(failures int) time.Duration { return time.Duration(failures) * time.Second })
+	for skew, want := range map[time.Duration]time.Duration{
+		0:                2 * time.Second,
+		-24 * time.Hour:  2 * time.Second, // a job that was presumed dead
+		30 * time.Minute: 30*time.Minute + 2*time.Second,
+		24 * time.Hour:   time.Hour + 2*time.Second, // rather a clock that was set back
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			attempted := time.Now().Add(skew)
+			next := policy.NextRetry(&rivertype.JobRow{AttemptedAt: &attempted, Errors: make([]rivertype.AttemptError, 1)})
+			require.Equal(t, want, time.Until(next), skew)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		require.Equal(t, time.Second, time.Until(policy.NextRetry(&rivertype.JobRow{})), "not attempted")
+	})
 }

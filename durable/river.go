@@ -137,7 +137,16 @@ func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx
 // retryPolicy is a backoff function in River's form.
 type retryPolicy func(failures int) time.Duration
 
-// NextRetry implements [river.ClientRetryPolicy].
+// maxSkew is how far the clock of the database may be ahead of this process's
+// without an effect on the time between attempts.
+const maxSkew = time.Hour
+
+// NextRetry implements [river.ClientRetryPolicy]. The attempt began by the
+// database's clock, and cannot have failed before that.
 func (p retryPolicy) NextRetry(job *rivertype.JobRow) time.Time {
-	return time.Now().Add(max(0, p(len(job.Errors)+1)))
+	failed := time.Now()
+	if job.AttemptedAt != nil {
+		failed = failed.Add(min(max(job.AttemptedAt.Sub(failed), 0), maxSkew))
+	}
+	return failed.Add(max(0, p(len(job.Errors)+1)))
 }

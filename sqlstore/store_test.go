@@ -441,21 +441,102 @@ func child(spec string) {
 	part := strings.Split(spec, "\n")
 	t := new(childTB)
 	store, _ := database{part[0], part[1], part[2]}.open(t, sqlstore.WithLease(crashLease))
+	if len(part) > 4 {
+		childWithBatches(store, part[3])
+	}
 	post(dispatcher(t, store, func(_ context.Context, ev *anymail.TrackingEvent) error {
-		work(part[3])
+		work(part[3], "worked")
 		fmt.Println("done the work")
 		select {}
 	}), "k")
 	os.Exit(1)
 }
 
+// killChild starts a child, and kills it when it has printed a line.
+func killChild(t *testing.T, db database, arguments ...string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+strings.Join(append([]string{db.driver, db.dsn, db.table}, arguments...), "\n"))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "done the work\n", line)
+	require.NoError(t, cmd.Process.Kill()) // SIGKILL
+	_ = cmd.Wait()
+}
+
+// The batches that a killed process accepts at the same time.
+const (
+	crashRequests = 4
+	crashBatch    = 200
+)
+
+func crashKeys(request int) []string {
+	keys := make([]string, crashBatch)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%d-%d", request, i)
+	}
+	return keys
+}
+
+// childWithBatches accepts all batches at once, and prints a line when a third of
+// the work is done. The test kills it then.
+func childWithBatches(store *sqlstore.Store, file string) {
+	var runs atomic.Int64
+	d := dispatcher(new(childTB), store, func(_ context.Context, ev *anymail.TrackingEvent) error {
+		work(file, ev.Key)
+		if runs.Add(1) == crashRequests*crashBatch/3 {
+			fmt.Println("done the work")
+		}
+		return nil
+	})
+	var wg sync.WaitGroup
+	for request := range crashRequests {
+		wg.Go(func() { post(d, strings.Join(crashKeys(request), "\n")) })
+	}
+	wg.Wait()
+	os.Exit(1) // too late to be killed
+}
+
+// A process that is killed in its batches repeats at most the event that each of
+// them was at.
+func TestAKilledProcessRepeatsOneEventOfEachBatchAtMost(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		file := filepath.Join(t.TempDir(), "work")
+		store, _ := db.open(t, sqlstore.WithLease(crashLease))
+		killChild(t, db, file, "batches")
+		d := dispatcher(t, store, func(_ context.Context, ev *anymail.TrackingEvent) error { work(file, ev.Key); return nil })
+		want := map[string]bool{}
+		for request := range crashRequests {
+			for _, key := range crashKeys(request) {
+				want[key] = true
+			}
+			require.Eventually(t, func() bool {
+				return post(d, strings.Join(crashKeys(request), "\n")) == http.StatusOK
+			}, time.Minute, 50*time.Millisecond)
+		}
+		lines, err := os.ReadFile(file)
+		require.NoError(t, err)
+		ran, total := map[string]bool{}, 0
+		for key := range strings.Lines(string(lines)) {
+			ran[strings.TrimSpace(key)] = true
+			total++
+		}
+		require.Empty(t, cmp.Diff(want, ran))
+		require.LessOrEqual(t, total, crashRequests*(crashBatch+1))
+	})
+}
+
 // work is the receiver's work: it appends a line to a file.
-func work(file string) {
+func work(file, line string) {
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		panic(err)
 	}
-	if _, err := io.WriteString(f, "worked\n"); err != nil {
+	if _, err := io.WriteString(f, line+"\n"); err != nil {
 		panic(err)
 	}
 	if err := f.Close(); err != nil {
@@ -476,19 +557,9 @@ func TestAKilledProcessRunsAReceiverOnceMoreAtMost(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		file := filepath.Join(t.TempDir(), "work")
 		store, _ := db.open(t, sqlstore.WithLease(crashLease))
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{db.driver, db.dsn, db.table, file}, "\n"))
-		cmd.Stderr = os.Stderr
-		out, err := cmd.StdoutPipe()
-		require.NoError(t, err)
-		require.NoError(t, cmd.Start())
-		line, err := bufio.NewReader(out).ReadString('\n')
-		require.NoError(t, err)
-		require.Equal(t, "done the work\n", line)
-		require.NoError(t, cmd.Process.Kill()) // SIGKILL, between callback and mark
-		_ = cmd.Wait()
+		killChild(t, db, file) // between callback and mark
 
-		d := dispatcher(t, store, func(context.Context, *anymail.TrackingEvent) error { work(file); return nil })
+		d := dispatcher(t, store, func(context.Context, *anymail.TrackingEvent) error { work(file, "worked"); return nil })
 		// The ESP retries until the answer is 200.
 		require.Eventually(t, func() bool {
 			status := post(d, "k")
