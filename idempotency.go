@@ -22,7 +22,8 @@ type IdempotencyStore interface {
 	// Finish ends a claim that was granted. If done, the key is not granted again
 	// for as long as the store remembers; otherwise it is free for the next
 	// attempt. Its ctx outlives that of the request by a little, so that a
-	// completion is noted even if the client has gone.
+	// completion is noted even if the client has gone. After an error, the caller
+	// runs no other event of that Claim: its completion could not be noted either.
 	Finish(ctx context.Context, receiver, key string, done bool) error
 }
 

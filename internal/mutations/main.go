@@ -139,6 +139,7 @@ var mutations = []mutation{
 	{pkg: "inbound", test: "TestSafeFilename", file: "inbound/attachment.go", edits: []string{"s = s[strings.LastIndexAny(s, `/\\`)+1:]", ``}},
 	{test: "TestPanickingAdapter", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
 	{test: "TestFailingReceivers", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
+	{pkg: "verify/sns", test: "TestForgedMessagesStarveNoOtherESP", file: "verify/sns/certificates.go", edits: []string{`, waiting: make(chan struct{}, maxWaiting)}`, `}`}},
 	{test: "TestNormalizeCleansText", file: "normalize.go", edits: []string{`		cleanMessage(&ev.Message)
 `, ``}},
 	{test: "TestNormalizeCleansText", file: "normalize.go", edits: []string{`		cleanTracking(ev)
