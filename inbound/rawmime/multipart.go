@@ -6,6 +6,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound/internal/syntax"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 const (
@@ -51,7 +52,7 @@ func (f *contentFields) add(name, value []byte) {
 		return
 	}
 	if *field == "" {
-		*field = syntax.Unfold(value[:min(len(value), syntax.MaxFieldBytes)])
+		*field = syntax.Unfold(value[:min(len(value), mimefield.MaxBytes)])
 	}
 }
 
@@ -101,7 +102,7 @@ func (p *parser) next() delimiter {
 			}
 			pos += i + 1
 		}
-		line, next := syntax.LineAt(p.raw, pos)
+		line, next := mimefield.LineAt(p.raw, pos)
 		if level, closing := p.match(line); level != endOfMessage {
 			p.pos = next
 			// The line end before a delimiter belongs to it.
@@ -143,7 +144,7 @@ func (p *parser) isDelimiter(line []byte) bool {
 // message reads the whole message, and calls addField with every header field.
 func (p *parser) message(addField func(name, value []byte)) {
 	var fields contentFields
-	p.pos += syntax.ScanHeader(p.raw, syntax.NoDelimiter, func(name, value []byte) {
+	p.pos += mimefield.ScanHeader(p.raw, nil, func(name, value []byte) {
 		fields.add(name, value)
 		addField(name, value)
 	})
@@ -157,7 +158,7 @@ func (p *parser) part(parent string) delimiter {
 	}
 	p.parts--
 	var fields contentFields
-	p.pos += syntax.ScanHeader(p.raw[p.pos:], p.isDelimiter, fields.add)
+	p.pos += mimefield.ScanHeader(p.raw[p.pos:], p.isDelimiter, fields.add)
 	return p.body(fields, parent)
 }
 
@@ -226,15 +227,15 @@ func (p *parser) open(boundary string) (delimiter, bool) {
 func (p *parser) guessBoundary() string {
 	b := p.raw[p.pos:min(len(p.raw), p.pos+64<<10)]
 	for pos := 0; pos < len(b); {
-		line, next := syntax.LineAt(b, pos)
+		line, next := mimefield.LineAt(b, pos)
 		if p.isDelimiter(line) {
 			break // of a multipart around this one
 		}
 		boundary, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t"), []byte("--"))
 		if ok && 0 < len(boundary) && len(boundary) <= 100 && next < len(b) && !bytes.ContainsAny(boundary, " \t") {
-			following, _ := syntax.LineAt(b, next)
+			following, _ := mimefield.LineAt(b, next)
 			ruler := len(bytes.Trim(boundary, "-=_*")) == 0
-			if syntax.IsField(following) || len(following) == 0 && !ruler {
+			if mimefield.IsField(following) || len(following) == 0 && !ruler {
 				return string(boundary)
 			}
 		}

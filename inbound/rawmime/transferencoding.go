@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/goanymail/anymail/inbound/internal/syntax"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 // decodeTransfer undoes a Content-Transfer-Encoding. A body that needs no
@@ -24,7 +25,7 @@ func decodeQuotedPrintable(b []byte) []byte {
 	// three, so that this is little more than is needed.
 	out := make([]byte, 0, max(0, len(b)-2*bytes.Count(b, []byte{'='})))
 	for len(b) > 0 {
-		line, next := syntax.LineAt(b, 0)
+		line, next := mimefield.LineAt(b, 0)
 		end := b[len(line):next]
 		b = b[next:]
 		if trimmed := bytes.TrimRight(line, " \t"); len(end) > 0 || bytes.HasSuffix(trimmed, []byte{'='}) {
@@ -40,7 +41,7 @@ func decodeQuotedPrintable(b []byte) []byte {
 			}
 			out = append(out, line[:i]...)
 			line = line[i+1:]
-			if c, ok := syntax.HexByte(line); ok {
+			if c, ok := mimefield.HexByte(line); ok {
 				out = append(out, c)
 				line = line[2:]
 			} else {
