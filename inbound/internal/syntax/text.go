@@ -56,3 +56,7 @@ func FirstToken(s string) string {
 	}
 	return strings.ToLower(s)
 }
+
+// IsWideCharset reports whether a charset uses at least two bytes for every
+// character.
+func IsWideCharset(name string) bool { return charset.IsWide(FirstToken(name)) }
