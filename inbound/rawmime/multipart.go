@@ -24,6 +24,7 @@ type part struct {
 	mediaType string // lower case; the default if it is missing, empty if it is invalid
 	params    map[string]string
 	parent    string // the media type of the multipart around it; empty for the whole message
+	first     bool   // of the parts of its parent
 	body      []byte // not yet decoded
 }
 
@@ -124,7 +125,8 @@ func (p *parser) match(line []byte) (level int, closing bool) {
 		return endOfMessage, false
 	}
 	line = bytes.TrimRight(line, " \t\r")
-	shortened, closes := bytes.CutSuffix(line, []byte("--"))
+	// Some programs add characters to the line that closes a multipart.
+	shortened, closes := bytes.CutSuffix(bytes.TrimRight(line, "<>!.,;:'\"*"), []byte("--"))
 	for level := len(p.boundaries) - 1; level >= 0; level-- {
 		switch boundary := p.boundaries[level]; {
 		case string(line) == boundary:
@@ -148,23 +150,23 @@ func (p *parser) message(addField func(name, value []byte)) {
 		fields.add(name, value)
 		addField(name, value)
 	})
-	p.body(fields, "")
+	p.body(fields, "", true)
 }
 
 // part reads one part of a multipart, and returns the delimiter that ended it.
-func (p *parser) part(parent string) delimiter {
+func (p *parser) part(parent string, first bool) delimiter {
 	if p.parts == 0 {
 		return delimiter{level: endOfMessage}
 	}
 	p.parts--
 	var fields contentFields
 	p.pos += mimefield.ScanHeader(p.raw[p.pos:], p.isDelimiter, fields.add)
-	return p.body(fields, parent)
+	return p.body(fields, parent, first)
 }
 
 // body reads what follows a header.
-func (p *parser) body(fields contentFields, parent string) delimiter {
-	leaf := part{fields: fields, parent: parent}
+func (p *parser) body(fields contentFields, parent string, first bool) delimiter {
+	leaf := part{fields: fields, parent: parent, first: first}
 	leaf.mediaType, leaf.params = syntax.MediaType(fields.contentType)
 	switch {
 	case fields.contentType != "":
@@ -197,8 +199,8 @@ func (p *parser) multipart(mediaType, boundary string) (end delimiter, ok bool) 
 		return end, false
 	}
 	level := len(p.boundaries) - 1
-	for end.level == level && !end.closing {
-		end = p.part(mediaType)
+	for first := true; end.level == level && !end.closing; first = false {
+		end = p.part(mediaType, first)
 	}
 	p.boundaries = p.boundaries[:level]
 	if end.level == level {

@@ -8,15 +8,20 @@ import (
 )
 
 // decodeTransfer undoes a Content-Transfer-Encoding. A body that needs no
-// decoding is returned itself, with no capacity to append to.
-func decodeTransfer(encoding string, body []byte) []byte {
+// decoding is returned itself, with no capacity to append to. The plain text
+// that follows an encoded body is returned separately.
+func decodeTransfer(encoding string, body []byte) (content, plain []byte) {
 	switch syntax.FirstToken(encoding) {
 	case "base64":
-		return syntax.DecodeBase64(body)
+		encoded, rest := syntax.CutBase64(body)
+		if encoded == nil {
+			break
+		}
+		return syntax.DecodeBase64(encoded), rest[:len(rest):len(rest)]
 	case "quoted-printable":
-		return decodeQuotedPrintable(body)
+		return decodeQuotedPrintable(body), nil
 	}
-	return body[:len(body):len(body)]
+	return body[:len(body):len(body)], nil
 }
 
 // decodeQuotedPrintable never fails: an invalid escape stays as it is.

@@ -32,9 +32,14 @@ func ScanHeader(b []byte, isDelimiter func(line []byte) bool, add func(name, val
 			return next
 		case isDelimiter != nil && isDelimiter(line):
 			return pos
+		case fields == 0 && IsField(bytes.TrimLeft(line, " \t")): // even if it is indented
+			start, end = next-len(bytes.TrimLeft(b[pos:next], " \t")), pos+len(line)
+			fields++
 		case line[0] == ' ' || line[0] == '\t':
 			if start >= 0 {
 				end = pos + len(line)
+			} else if fields == 0 && len(bytes.TrimSpace(line)) > 0 {
+				return pos
 			}
 		case IsField(line):
 			flush()
