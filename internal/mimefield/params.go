@@ -2,6 +2,7 @@ package mimefield
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,9 +88,15 @@ func cutParam(s string) (name, value, rest string) {
 			return name, value, rest
 		}
 		value, rest, _ = strings.Cut(s, ";")
+		if next := missingSemicolon.FindStringIndex(value); next != nil {
+			value, rest = s[:next[0]], s[next[0]:]
+		}
 		return name, strings.TrimSpace(value), rest
 	}
 }
+
+// missingSemicolon finds the next parameter in a value without quotes.
+var missingSemicolon = regexp.MustCompile(`(?i)[ \t](?:name|filename|charset|boundary|size|method|format)[*0-9]{0,4}=`)
 
 // cutQuoted cuts the quoted string off s. A backslash is an escape only before a
 // quote or another backslash, since some programs do not escape the backslashes

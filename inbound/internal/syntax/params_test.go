@@ -59,6 +59,7 @@ func TestParseParams(t *testing.T) {
 		`filename="x.bin"`:                     {"", map[string]string{"filename": "x.bin"}},
 		`filename=x y.bin; size=3`:             {"", map[string]string{"filename": "x y.bin", "size": "3"}},
 		`attachment filename="x.bin" size="3"`: {"attachment", map[string]string{"filename": "x.bin", "size": "3"}},
+		"a/b; x=y filename=z w.bin size=3":     {"a/b", map[string]string{"x": "y", "filename": "z w.bin", "size": "3"}},
 	} {
 		first, params := syntax.ParseParams(in)
 		require.Equal(t, want.first, first, "%q", in)
