@@ -32,7 +32,8 @@ import (
 //
 // A text that follows the end of a base64 body, such as the footer of a mailing
 // list, is appended to a body and left out of an attachment. A body that is
-// declared as base64 but is not is kept as it is.
+// declared as base64 but is not is kept as it is. A winmail.dat (TNEF) is replaced
+// by what it holds (see [inbound.OpenTNEF]).
 //
 // Addresses are read before encoded words are decoded, so that a comma in a
 // name does not split it. If From or another field that may occur only once is
@@ -50,6 +51,7 @@ func Parse(raw []byte, limits anymail.Limits) anymail.InboundMessage {
 	c.sort()
 	inbound.SetHeaders(&m, fields.Fields)
 	m.Text, m.HTML, m.Attachments = joinTexts(c.texts), joinTexts(c.htmls), c.attachments
+	inbound.OpenTNEF(&m, limits)
 	return m
 }
 

@@ -136,6 +136,7 @@ var mutations = []mutation{
 	{test: "TestMIMEBounds", file: "inbound/rawmime/multipart.go", edits: []string{`if p.parts == 0 {`, `if false {`}},
 	{test: "TestMIMEBounds", file: "inbound/rawmime/multipart.go", edits: []string{` && len(p.boundaries) < p.maxDepth {`, ` {`}},
 	{test: "TestMIMEBounds", file: "inbound/rawmime/message.go", edits: []string{`syntax.NewFieldList(limits.MIMEHeaders)`, `syntax.NewFieldList(1 << 30)`}},
+	{pkg: "inbound", test: "TestOpenTNEFIsBounded", file: "inbound/tnef.go", edits: []string{`files = files[:min(len(files), left)]`, ``}},
 	{pkg: "inbound", test: "TestSafeFilename", file: "inbound/attachment.go", edits: []string{"s = s[strings.LastIndexAny(s, `/\\`)+1:]", ``}},
 	{test: "TestPanickingAdapter", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
 	{test: "TestFailingReceivers", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
