@@ -37,14 +37,14 @@ func fullInbound() *anymail.InboundEvent {
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "acme:k2", Raw: anymail.Raw("not utf-8: \xff\x00")},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "a@example.com", EnvelopeRecipient: "b@example.org",
+			EnvelopeSender: "a@example.com", EnvelopeRecipient: "b@example.org", EnvelopeRecipients: []string{"b@example.org", "c@example.org"},
 			From: []anymail.Address{{Name: "Ada", Address: "a@example.com"}}, To: []anymail.Address{{Address: "b@example.org"}},
 			CC: []anymail.Address{{Address: "c@example.org"}}, BCC: []anymail.Address{{Address: "d@example.org"}}, ReplyTo: []anymail.Address{{Address: "e@example.org"}},
 			Subject: "S", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), MessageID: "id", InReplyTo: "re", References: []string{"r1", "r2"},
 			Headers: anymail.Headers{{Name: "Received", Value: "1"}, {Name: "Received", Value: "2"}},
 			Text:    "t\x00", HTML: "<p>", StrippedText: "s", StrippedHTML: "<s>",
 			SpamDetected: anymail.Yes, SpamScore: &score, Authentication: anymail.Authentication{SPF: "pass", DKIM: "fail", DMARC: "none"},
-			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}}},
+			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Params: map[string]string{"charset": "utf-8"}, Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}}},
 			RawMIME:     anymail.Raw("From: x\r\n\r\n"),
 		},
 	}
@@ -77,14 +77,16 @@ func TestJSONForm(t *testing.T) {
 	form, err = json.Marshal(&anymail.InboundEvent{
 		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "k", Raw: anymail.Raw("\xff")},
 		Message: anymail.InboundMessage{
+			EnvelopeRecipient: "b@example.org", EnvelopeRecipients: []string{"b@example.org", "c@example.org"},
 			From: []anymail.Address{{Address: "a@example.com"}}, Headers: anymail.Headers{{Name: "X", Value: "1"}, {Name: "X", Value: "2"}},
-			Attachments: []anymail.Attachment{{ContentType: "text/plain", Disposition: "attachment", Size: 2, Content: []byte("hi")}},
+			Attachments: []anymail.Attachment{{ContentType: "text/plain", Params: map[string]string{"charset": "utf-8"}, Disposition: "attachment", Size: 2, Content: []byte("hi")}},
 		},
 	})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"kind": "inbound", "esp": "acme", "event_type": "inbound", "key": "k", "raw": {"base64": "/w=="},
-		"message": {"from": [{"address": "a@example.com"}], "headers": [["X", "1"], ["X", "2"]],
-		"attachments": [{"content_type": "text/plain", "disposition": "attachment", "size": 2, "content": "aGk="}]}}`, string(form))
+		"message": {"envelope_recipient": "b@example.org", "envelope_recipients": ["b@example.org", "c@example.org"],
+		"from": [{"address": "a@example.com"}], "headers": [["X", "1"], ["X", "2"]],
+		"attachments": [{"content_type": "text/plain", "params": {"charset": "utf-8"}, "disposition": "attachment", "size": 2, "content": "aGk="}]}}`, string(form))
 }
 
 func TestDecodeEventRefuses(t *testing.T) {
@@ -105,6 +107,7 @@ func TestSchemaIsComplete(t *testing.T) {
 			Properties map[string]struct {
 				Enum       []string
 				Properties map[string]struct{ Enum []string }
+				Items      struct{ Properties map[string]any }
 			}
 		} `json:"$defs"`
 	}
@@ -130,7 +133,9 @@ func TestSchemaIsComplete(t *testing.T) {
 	}
 	common := slices.Collect(maps.Keys(s.Properties))
 	require.ElementsMatch(t, append(slices.Collect(maps.Keys(tracking)), common...), members(fullTracking()))
-	require.ElementsMatch(t, slices.Collect(maps.Keys(s.Defs["message"].Properties)), members(fullInbound().Message))
+	message := s.Defs["message"].Properties
+	require.ElementsMatch(t, slices.Collect(maps.Keys(message)), members(fullInbound().Message))
+	require.ElementsMatch(t, slices.Collect(maps.Keys(message["attachments"].Items.Properties)), members(fullInbound().Message.Attachments[0]))
 }
 
 // Times are in UTC, whatever their zone in the form.

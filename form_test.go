@@ -19,6 +19,9 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
+	"github.com/goanymail/anymail/internal/mimefield"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -69,7 +72,7 @@ func TestErrorsDoNotQuoteForms(t *testing.T) {
 	const private = "ada@example.com"
 	const kind = "multipart/form-data; boundary=b"
 	for name, tt := range map[string]struct{ kind, body string }{
-		"part header":          {kind, "--b\r\n" + private + "\r\n\r\nx\r\n--b--\r\n"},
+		"part header":          {kind, "--b\r\n" + private + "\r\n\r\nx\r\n"},
 		"no delimiter":         {kind, "--b\r\n\r\nx\r\n--b" + private + "\r\n"},
 		"content type":         {private + "/; a=b; a=c", ""},
 		"content type, params": {"multipart/form-data; " + private + "=b; " + private + "=c", ""},
@@ -167,7 +170,133 @@ func TestFormCopiesNothing(t *testing.T) {
 	}
 }
 
-// FuzzForm compares with the standard library, which makes copies.
+// No byte in one part's header costs that part, another part, or the message.
+func TestFormPartHeaders(t *testing.T) {
+	const (
+		multi  = "multipart/form-data; boundary=b"
+		before = "--b\r\nContent-Disposition: form-data; name=\"first\"\r\n\r\n1\r\n"
+		after  = "\r\n--b\r\nContent-Disposition: form-data; name=\"last\"\r\n\r\n2\r\n--b--\r\n"
+	)
+	read := func(part string) *anymail.Form {
+		p := &anymail.Payload{Header: http.Header{"Content-Type": {multi}}, Body: []byte(before + "--b\r\n" + part + after)}
+		form, err := p.Form()
+		require.NoError(t, err, "%q", part)
+		return form
+	}
+	for header, filename := range map[string]string{
+		`Content-Disposition: form-data; name="attachment1"; filename="a "b" c.pdf"`:                          `a "b" c.pdf`,
+		`Content-Disposition: form-data; name="attachment1"; filename=my report.pdf`:                          "my report.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename="a.pdf`:                                 "a.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename="a.pdf"; filename="b.pdf"`:              "a.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename=""; filename="b.pdf"`:                   "b.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename="dir/é.pdf"`:                            "é.pdf",
+		"Content-Disposition: form-data; name=\"attachment1\"; filename=\"a\x00\xff.pdf\"":                    "a\x00\xff.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename*=utf-8''%C3%A9.pdf`:                     "é.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename="e.pdf"; filename*=iso-8859-1''%E9.pdf`: "é.pdf",
+		`Content-Disposition: form-data; name="attachment1"; filename="e.pdf"; filename*=`:                    "e.pdf",
+		`Content-Disposition: form-data; name="attachment1; filename="a.pdf"`:                                 "a.pdf",
+		`Content-Disposition: form-data; name=attachment1 filename=a.pdf`:                                     "a.pdf",
+		`Content-Disposition: form-data; name="attachment1" filename="a.pdf"`:                                 "a.pdf",
+		`Content-Disposition: name="attachment1"; filename="a.pdf"`:                                           "a.pdf",
+		`Content-Disposition: ; name="attachment1";; filename="a.pdf";`:                                       "a.pdf",
+		`Content-Disposition: attachment; name="attachment1"; filename="a.pdf"`:                               "a.pdf",
+		`content-disposition : form-data;name="attachment1";filename="a.pdf"`:                                 "a.pdf",
+		"Content-Disposition: form-data;\r\n name=\"attachment1\";\r\n\tfilename=\"a\r\n b.pdf\"":             "a b.pdf",
+		"Content-Disposition: form-data; name=\"attachment1\";\r\nfilename=\"a.pdf\"":                         "a.pdf",
+		"stray line\r\nX-Größe: 1\r\nContent-Disposition: form-data; name=\"attachment1\"; filename=a.pdf":    "a.pdf",
+		"Content-Disposition: form-data; name=\"attachment1\"; filename=a.pdf\r\nstray":                       "a.pdf",
+	} {
+		form := read(header + "\r\nContent-Type: application/pdf\r\n\r\n%PDF")
+		require.Equal(t, fields("first", "1", "last", "2"), form.Fields, header)
+		require.Equal(t, []anymail.FormFile{{Field: "attachment1", Filename: filename, ContentType: "application/pdf", Content: []byte("%PDF")}}, form.Files, header)
+	}
+
+	// Without a file name, a part is a value and keeps its type.
+	for header, field := range map[string]string{
+		`Content-Disposition: form-data; name="attachment1"; filename=""`: "attachment1",
+		`Content-Disposition: form-data; name="attachment1"; filename`:    "attachment1",
+		`Content-Disposition: form-data; name="attachment1`:               "attachment1",
+		`Content-Disposition: form-data`:                                  "",
+		`Content-Disposition: /;=,"`:                                      "",
+		"\xff\xfe\x00: x":                                                 "",
+	} {
+		form := read(header + "\r\nContent-Type: application/pdf\r\n\r\n%PDF")
+		require.Equal(t, fields("first", "1", field, "%PDF", "last", "2"), form.Fields, "%q", header)
+		require.Equal(t, "application/pdf", form.Type(field, 0), "%q", header)
+		require.Empty(t, form.Files, "%q", header)
+	}
+	form := read("Content-Disposition: form-data; nam=\"attachment1\"; filename=a.pdf\r\n\r\n%PDF")
+	require.Equal(t, []anymail.FormFile{{Filename: "a.pdf", Content: []byte("%PDF")}}, form.Files)
+
+	// Headers without a field, or without an end.
+	for part, want := range map[string]string{
+		"no field at all\r\n\r\nx":    "x",
+		": no name\r\n\r\nx":          "x",
+		"\r\nx":                       "x",
+		"":                            "",
+		"\x00\r\nb\r\n\r\nx\r\n\r\ny": "x\r\n\r\ny",
+		"no empty line":               "no empty line",
+	} {
+		require.Equal(t, fields("first", "1", "", want, "last", "2"), read(part).Fields, "%q", part)
+	}
+}
+
+func TestFormTypes(t *testing.T) {
+	part := func(header string) string {
+		return "--b\r\nContent-Disposition: form-data; name=a" + header + "\r\n\r\nx\r\n"
+	}
+	p := &anymail.Payload{Header: http.Header{"Content-Type": {"multipart/form-data; boundary=b"}},
+		Body: []byte(part("") + part("\r\nContent-Type: text/plain; charset=utf-8") + part("") + "--b--")}
+	form, err := p.Form()
+	require.NoError(t, err)
+	require.Len(t, form.Fields["a"], 3)
+	require.Equal(t, map[string][]string{"a": {"", "text/plain; charset=utf-8"}}, form.Types)
+	require.Equal(t, "text/plain; charset=utf-8", form.Type("a", 1))
+	require.Empty(t, form.Type("a", 2))
+	require.Empty(t, form.Type("b", 0))
+}
+
+// FuzzFormPart compares with how a mail with the same part is read.
+func FuzzFormPart(f *testing.F) {
+	f.Add(`filename="a "b" c.pdf"`, "X: y", []byte("%PDF"))
+	f.Add("filename=my report.pdf; size", "stray\r\nX-\xff: y", []byte("\r\n--a\r\n\r\n"))
+	f.Add("filename=\"a.pdf; x=\"y\"", "\tfolded", []byte{})
+	f.Fuzz(func(t *testing.T, params, more string, content []byte) {
+		header := "Content-Disposition: attachment; name=\"x\"; " + params + "\r\n" + more
+		for pos := 0; pos < len(header); {
+			line, next := mimefield.LineAt([]byte(header), pos)
+			if len(line) == 0 || len(header) > mimefield.MaxBytes {
+				return
+			}
+			pos = next
+		}
+		switch all := strings.ToLower(header[1:] + string(content)); {
+		case strings.Contains(all, "content-"), strings.Contains(all, "--b"), strings.HasSuffix(header, "\r"):
+			return // the part ends elsewhere, or the mail decodes its content
+		case strings.ContainsAny(params, "*/\\"), strings.Contains(params, "=?"):
+			return // the mail decodes file names further
+		}
+		part := header + "\r\n\r\n" + string(content) + "\r\n--b--"
+		p := &anymail.Payload{Header: http.Header{"Content-Type": {"multipart/form-data; boundary=b"}}, Body: []byte("--b\r\n" + part)}
+		form, err := p.Form()
+		require.NoError(t, err)
+		m := rawmime.Parse([]byte("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n"+part), anymail.Limits{})
+		require.Len(t, m.Attachments, 1)
+		var file anymail.FormFile
+		if len(form.Files) == 1 {
+			file = form.Files[0]
+			require.Equal(t, "x", file.Field)
+		} else {
+			require.Len(t, form.Fields["x"], 1)
+			file.Content = form.Fields["x"][0]
+		}
+		require.Equal(t, m.Attachments[0].Filename, inbound.NewAttachment(file.Filename, "", "attachment", "", nil).Filename)
+		require.Equal(t, string(m.Attachments[0].Content), string(file.Content))
+	})
+}
+
+// FuzzForm compares with the standard library, which makes copies, as far as
+// that can read a form.
 func FuzzForm(f *testing.F) {
 	f.Add("application/x-www-form-urlencoded", []byte("a=1&b=2&a=%26+x;"))
 	f.Add("multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=a; filename=x\r\n\r\n1\r\n--b--\r\n"))
@@ -196,7 +325,12 @@ func FuzzForm(f *testing.F) {
 				}
 			}
 		case "multipart/form-data":
-			want = readMultipart(body, params["boundary"])
+			if want = readMultipart(body, params["boundary"]); want == nil {
+				return
+			}
+			if form != nil {
+				form.Types = nil
+			}
 		}
 		if diff := cmp.Diff(want, form, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("form (-want +got):\n%s", diff)
@@ -204,6 +338,7 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
+// readMultipart returns nil unless the standard library can read the whole form.
 func readMultipart(body []byte, boundary string) *anymail.Form {
 	form := &anymail.Form{Fields: anymail.Fields{}}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -218,6 +353,12 @@ func readMultipart(body []byte, boundary string) *anymail.Form {
 		content, err := io.ReadAll(part)
 		if err != nil {
 			return nil
+		}
+		if disposition := part.Header.Get("Content-Disposition"); disposition != "" {
+			kind, _, err := mime.ParseMediaType(disposition)
+			if err != nil || kind != "form-data" || strings.ContainsAny(disposition, `\*`) {
+				return nil
+			}
 		}
 		if name := part.FormName(); part.FileName() == "" {
 			form.Fields[name] = append(form.Fields[name], content)

@@ -16,6 +16,9 @@ type InboundMessage struct {
 	// ESP; they may differ from the headers. A bounce has an empty sender.
 	EnvelopeSender    string `json:"envelope_sender,omitempty"`
 	EnvelopeRecipient string `json:"envelope_recipient,omitempty"`
+	// EnvelopeRecipients are all recipients of the SMTP dialogue, if the ESP names
+	// them. The first is EnvelopeRecipient.
+	EnvelopeRecipients []string `json:"envelope_recipients,omitempty"`
 
 	From    []Address `json:"from,omitempty"`
 	To      []Address `json:"to,omitempty"`
@@ -129,7 +132,13 @@ type Attachment struct {
 	Filename string `json:"filename,omitempty"`
 	// ContentType is the media type without parameters, lower case.
 	ContentType string `json:"content_type"`
-	// Disposition is "attachment" or "inline".
+	// Params are the parameters of the Content-Type, such as charset and method,
+	// by their lower-case names, as far as the ESP passes them on. The name is not
+	// one of them, since Filename has it. inbound.DecodeText(a.Content,
+	// a.Params["charset"]) returns the content of a text.
+	Params map[string]string `json:"params,omitempty"`
+	// Disposition is "attachment" or "inline". An inline part is displayed with
+	// the bodies or, like a calendar or an AMP part, is an alternative to them.
 	Disposition string `json:"disposition"`
 	// ContentID has no angle brackets; an html body refers to it by "cid:".
 	ContentID string `json:"content_id,omitempty"`

@@ -95,7 +95,7 @@ func cleanMessage(m *InboundMessage) {
 			list[i] = Address{Name: oneLine(list[i].Name), Address: oneLine(list[i].Address)}
 		}
 	}
-	m.References = oneLines(m.References)
+	m.References, m.EnvelopeRecipients = oneLines(m.References), oneLines(m.EnvelopeRecipients)
 	for i, h := range m.Headers {
 		m.Headers[i] = Header{Name: oneLine(h.Name), Value: oneLine(h.Value)}
 	}
@@ -104,7 +104,23 @@ func cleanMessage(m *InboundMessage) {
 		for _, field := range []*string{&a.Filename, &a.ContentType, &a.Disposition, &a.ContentID} {
 			*field = oneLine(*field)
 		}
+		a.Params = oneLineParams(a.Params)
 	}
+}
+
+func oneLineParams(params map[string]string) map[string]string {
+	clean := params
+	for name, value := range params {
+		if oneLine(name) == name && oneLine(value) == value {
+			continue
+		}
+		clean = map[string]string{}
+		for name, value := range params {
+			clean[oneLine(name)] = oneLine(value)
+		}
+		break
+	}
+	return clean
 }
 
 // oneLine returns s as valid UTF-8 with control characters and line separators

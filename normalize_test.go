@@ -214,10 +214,10 @@ func TestNormalizeCleansText(t *testing.T) {
 		Message: anymail.InboundMessage{
 			EnvelopeSender: hostile, EnvelopeRecipient: hostile, From: address, To: slices.Clone(address), CC: slices.Clone(address),
 			BCC: slices.Clone(address), ReplyTo: slices.Clone(address), Subject: hostile, MessageID: hostile, InReplyTo: hostile,
-			References: []string{"a", hostile}, Headers: anymail.Headers{{Name: hostile, Value: hostile}},
+			EnvelopeRecipients: []string{hostile, "b"}, References: []string{"a", hostile}, Headers: anymail.Headers{{Name: hostile, Value: hostile}},
 			Text: hostile, HTML: hostile, StrippedText: hostile, StrippedHTML: hostile,
 			Authentication: anymail.Authentication{SPF: hostile, DKIM: hostile, DMARC: hostile},
-			Attachments:    []anymail.Attachment{{Filename: hostile, ContentType: hostile, Disposition: hostile, ContentID: hostile, Content: []byte(hostile)}},
+			Attachments:    []anymail.Attachment{{Filename: hostile, ContentType: hostile, Params: map[string]string{"a": "b", hostile: hostile}, Disposition: hostile, ContentID: hostile, Content: []byte(hostile)}},
 		},
 	}
 	anymail.Normalize(inbound, "acme")
@@ -225,10 +225,10 @@ func TestNormalizeCleansText(t *testing.T) {
 		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, ID: line, Key: "k", Raw: anymail.Raw(hostile)},
 		Message: anymail.InboundMessage{
 			EnvelopeSender: line, EnvelopeRecipient: line, From: clean, To: clean, CC: clean, BCC: clean, ReplyTo: clean,
-			Subject: line, MessageID: line, InReplyTo: line, References: []string{"a", line}, Headers: anymail.Headers{{Name: line, Value: line}},
+			Subject: line, MessageID: line, InReplyTo: line, EnvelopeRecipients: []string{line, "b"}, References: []string{"a", line}, Headers: anymail.Headers{{Name: line, Value: line}},
 			Text: text, HTML: text, StrippedText: text, StrippedHTML: text,
 			Authentication: anymail.Authentication{SPF: line, DKIM: line, DMARC: line},
-			Attachments:    []anymail.Attachment{{Filename: line, ContentType: line, Disposition: line, ContentID: line, Content: []byte(hostile)}},
+			Attachments:    []anymail.Attachment{{Filename: line, ContentType: line, Params: map[string]string{"a": "b", line: line}, Disposition: line, ContentID: line, Content: []byte(hostile)}},
 		},
 	}, inbound), "raw and contents stay as they are")
 

@@ -1,6 +1,8 @@
 package inbound
 
 import (
+	"bytes"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,8 +19,10 @@ const maxCommentInAddress = 128
 // Addresses reads the address lists of header fields such as From and To.
 // Encoded words in names are decoded, members of groups are listed like other
 // addresses, and a comment is the name of an address without one. It is lenient:
-// semicolons separate like commas, names need no quotes, and an unclosed quote or
-// comment is plain text. Entries without an address are left out, and so are
+// semicolons separate like commas, a comma between two addresses may be missing,
+// names need no quotes and may have quotes within quotes, blanks and comments
+// within an address are dropped, and an unclosed quote or comment is plain text.
+// Entries without an "@" are left out, since they are not addresses, and so are
 // addresses after the first 5000.
 func Addresses(lists ...string) []anymail.Address {
 	var p addressParser
@@ -45,6 +49,7 @@ type mailbox struct {
 	comment []byte
 	open    int  // the position in text after the last "<"; 0 if there is none
 	closed  int  // the position in text of the ">" after it; 0 if there is none
+	next    int  // the position in the list after that
 	at      bool // there is an "@" outside of quotes and comments
 }
 
@@ -88,9 +93,14 @@ func (p *addressParser) parse(quotes bool) bool {
 			m, p.pos = mailbox{text: m.text[:0]}, i+1 // the name of a group ends
 			continue
 		case c == '<':
+			if m.closed > 0 && m.at && m.hasAddress() {
+				first, second := m.cut() // the comma is missing
+				p.add(first)
+				m, p.pos = second, m.next
+			}
 			m.open, m.closed = len(m.text)+1, 0
 		case c == '>' && inAngle:
-			m.closed = len(m.text)
+			m.closed, m.next = len(m.text), i+1
 		case c == '@':
 			m.at = true
 		}
@@ -102,6 +112,22 @@ func (p *addressParser) parse(quotes bool) bool {
 }
 
 func (p *addressParser) add(m mailbox) {
+	if first, second, ok := m.twoAddresses(); ok {
+		p.addOne(first)
+		m = second
+	}
+	p.addOne(m)
+}
+
+func (p *addressParser) addOne(m mailbox) {
+	if m.open == 0 {
+		for _, address := range bareAddresses(string(m.text)) {
+			if len(p.list) < maxAddresses {
+				p.list = append(p.list, anymail.Address{Address: address})
+			}
+			m.text = nil
+		}
+	}
 	name, address := m.split()
 	if address == "" && !m.at && strings.Contains(name, "=?") {
 		// Some programs encode the whole entry, with its address.
@@ -120,6 +146,51 @@ func (p *addressParser) add(m mailbox) {
 	p.list = append(p.list, anymail.Address{Name: displayName(name), Address: address})
 }
 
+// hasAddress reports whether there is an "@" between the angle brackets.
+func (m mailbox) hasAddress() bool {
+	return bytes.IndexByte(m.text[m.open:m.closed], '@') >= 0
+}
+
+// twoAddresses splits an entry in which an address without angle brackets follows
+// one with them.
+func (m mailbox) twoAddresses() (first, second mailbox, ok bool) {
+	if m.open == 0 || m.closed == 0 || !m.hasAddress() || bytes.IndexByte(m.text[m.closed:], '@') < 0 {
+		return m, m, false
+	}
+	first, second = m.cut()
+	return first, second, true
+}
+
+// cut splits an entry after its angle brackets.
+func (m mailbox) cut() (first, second mailbox) {
+	end := min(m.closed+1, len(m.text))
+	first = mailbox{text: m.text[:end], comment: m.comment, open: m.open, closed: m.closed, at: true}
+	second = mailbox{text: bytes.Clone(m.text[end:])}
+	second.at = bytes.IndexByte(second.text, '@') >= 0
+	return first, second
+}
+
+// bareAddresses returns the addresses of a text that consists of at least two,
+// with nothing but blanks between them.
+func bareAddresses(text string) []string {
+	fields := strings.Fields(text)
+	if len(fields) < 2 {
+		return nil
+	}
+	for _, field := range fields {
+		if !isAddress(field) || strings.Count(field, "@") != 1 || strings.ContainsAny(field, `"<>`) {
+			return nil
+		}
+	}
+	return fields
+}
+
+// isAddress reports whether s has an "@" with something on either side.
+func isAddress(s string) bool {
+	at := strings.LastIndexByte(s, '@')
+	return at > 0 && at < len(s)-1
+}
+
 // split returns the name, still quoted and encoded, and the address.
 func (m mailbox) split() (name, address string) {
 	text := string(m.text)
@@ -131,11 +202,27 @@ func (m mailbox) split() (name, address string) {
 		end = m.closed
 	}
 	name = strings.TrimSpace(text[:m.open-1])
-	if _, address = splitBare(text[m.open:end]); address == "" && m.at {
+	if _, address = splitBare(withoutBlanks(text[m.open:end])); address == "" && m.at {
 		return splitBare(name) // a@b <>
 	}
 	return name, address
 }
+
+// withoutBlanks removes the blanks around the dots and the "@" of an address in
+// angle brackets (RFC 5322, section 4.4).
+func withoutBlanks(address string) string {
+	if !strings.ContainsAny(address, " \t") || strings.Contains(address, `"`) || strings.Count(address, "@") != 1 {
+		return address
+	}
+	return blanksInAddress.ReplaceAllString(address, "$1")
+}
+
+var (
+	blanksInAddress = regexp.MustCompile(`[ \t]*([.@])[ \t]*`)
+	// Outside of brackets, a name may precede or follow, even one with a dot.
+	blanksAroundAt  = regexp.MustCompile(`[ \t]+@[ \t]*|@[ \t]+`)
+	blanksBeforeDot = regexp.MustCompile(`[ \t]+\.[ \t]*`)
+)
 
 // splitBare splits text without angle brackets into a name and an address, in
 // either order.
@@ -150,18 +237,21 @@ func splitBare(text string) (name, address string) {
 	} else if n > 0 {
 		return "", text // "a b"@c
 	}
+	if !slices.ContainsFunc(strings.Fields(text), isAddress) {
+		text = blanksAroundAt.ReplaceAllString(text, "@")
+	}
+	if at := strings.IndexByte(text, '@'); at >= 0 {
+		text = text[:at] + blanksBeforeDot.ReplaceAllString(text[at:], ".")
+	}
 	fields := strings.Fields(text)
 	found := -1
 	for i, field := range fields {
-		if strings.Contains(field, "@") {
+		if isAddress(field) {
 			found = i
 		}
 	}
-	switch {
-	case found < 0 && (len(fields) != 1 || name != "" || strings.Contains(text, "=?")):
+	if found < 0 {
 		return strings.TrimSpace(name + text), ""
-	case found < 0:
-		found = 0 // a local user name
 	}
 	address = fields[found]
 	if len(address) > len("mailto:") && strings.EqualFold(address[:len("mailto:")], "mailto:") {
@@ -170,8 +260,11 @@ func splitBare(text string) (name, address string) {
 	if route, after, ok := strings.Cut(address, ":"); ok && strings.HasPrefix(route, "@") {
 		address = after
 	}
+	if address = strings.Trim(address, "'<>"); !isAddress(address) {
+		return strings.TrimSpace(name + text), ""
+	}
 	others := strings.Join(slices.Delete(fields, found, found+1), " ")
-	return strings.TrimSpace(name + " " + others), strings.Trim(address, "'<>")
+	return strings.TrimSpace(name + " " + others), address
 }
 
 // displayName removes quotes and decodes encoded words.
@@ -186,22 +279,30 @@ func displayName(s string) string {
 	return s
 }
 
-// unquote removes quotes, and escaping backslashes within them.
+// unquote removes quotes, and escaping backslashes within them. Quotes within
+// quotes stay.
 func unquote(s string) string {
 	if !strings.ContainsAny(s, `"\`) {
 		return s
 	}
 	var b strings.Builder
-	quoted := false
-	for i := 0; i < len(s); i++ {
+	for s != "" {
+		n := quotedLength(s)
 		switch {
-		case s[i] == '"':
-			quoted = !quoted
-			continue
-		case s[i] == '\\' && quoted && i+1 < len(s):
-			i++
+		case n > 0:
+			for i := 1; i < n-1; i++ {
+				if s[i] == '\\' && i+1 < n-1 {
+					i++
+				}
+				b.WriteByte(s[i])
+			}
+		case s[0] == '"':
+			n = 1
+		default:
+			n = 1
+			b.WriteByte(s[0])
 		}
-		b.WriteByte(s[i])
+		s = s[n:]
 	}
 	return b.String()
 }
@@ -211,21 +312,46 @@ func endsInMailto(text []byte) bool {
 	return len(text) >= len(scheme) && strings.EqualFold(string(text[len(text)-len(scheme):]), scheme)
 }
 
+// maxNested is how far from its start a quoted string with quotes in it is read.
+const maxNested = 256
+
 // quotedLength returns the length of the quoted string that s starts with, or 0
-// if there is none or it is not closed.
+// if there is none or it is not closed. Some programs do not escape quotes: one
+// between a blank and a word opens a string within the string, if all that are
+// opened are closed.
 func quotedLength(s string) int {
 	if !strings.HasPrefix(s, `"`) {
 		return 0
 	}
+	closed, depth := 0, 1
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
 			i++
 		case '"':
-			return i + 1
+			if closed == 0 {
+				closed = i + 1
+			}
+			if opensQuote(s, i) {
+				depth++
+			} else if depth--; depth == 0 {
+				return i + 1
+			}
+		case '<', '@':
+			if closed > 0 {
+				return closed
+			}
+		}
+		if closed > 0 && i > maxNested {
+			break
 		}
 	}
-	return 0
+	return closed
+}
+
+// opensQuote reports whether the quote at s[i] is between a blank and a word.
+func opensQuote(s string, i int) bool {
+	return (s[i-1] == ' ' || s[i-1] == '\t') && i+1 < len(s) && strings.IndexByte(" \t,;:<>()@\"", s[i+1]) < 0
 }
 
 // commentLength returns the length of the comment that s starts with, including

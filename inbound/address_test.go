@@ -52,6 +52,31 @@ func TestAddresses(t *testing.T) {
 		"=?utf-8?Q?broken <j@example.org>, k@example.org": {{Name: "=?utf-8?Q?broken", Address: "j@example.org"}, {Address: "k@example.org"}},
 		"=?utf-8?Q?nobody?=":                              nil,
 
+		// Quotes within quotes.
+		`"Blah "One, comma" bar" <a@example.org>`:            {{Name: `Blah "One, comma" bar`, Address: "a@example.org"}},
+		`"Ann "A" Lee" <a@example.org>, "B" <b@example.org>`: {{Name: `Ann "A" Lee`, Address: "a@example.org"}, {Name: "B", Address: "b@example.org"}},
+		`"The "A" and "B" team" <t@example.org>`:             {{Name: `The "A" and "B" team`, Address: "t@example.org"}},
+		`"Ann "A <a@example.org>, "Bob" <b@example.org>`:     {{Name: "Ann A", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}},
+		`"Lee" Ann <a@example.org>, "Bob" <b@example.org>`:   {{Name: "Lee Ann", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}},
+		`"Ann" "Lee" <a@example.org>`:                        {{Name: "Ann Lee", Address: "a@example.org"}},
+
+		// Comments and blanks within an address.
+		"jdoe@test   . example":                  {{Address: "jdoe@test.example"}}, // RFC 5322, A.6.3
+		"John <jdoe@machine(comment).  example>": {{Name: "John", Address: "jdoe@machine.example"}},
+		"Ann <ann @ example . org>":              {{Name: "Ann", Address: "ann@example.org"}},
+		"< a . b @example.org >":                 {{Address: "a.b@example.org"}},
+		"ann @example.org":                       {{Address: "ann@example.org"}},
+		"ann@ example.org, bob @ example.org":    {{Address: "ann@example.org"}, {Address: "bob@example.org"}},
+		"ann(home)@(the)example.org":             {{Name: "homethe", Address: "ann@example.org"}},
+		"John Q. Public j@example.org":           {{Name: "John Q. Public", Address: "j@example.org"}},
+
+		// Two addresses without a comma.
+		"a@example.org b@example.org":                          {{Address: "a@example.org"}, {Address: "b@example.org"}},
+		"Ann <a@example.org> Bob <b@example.org>":              {{Name: "Ann", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}},
+		"<a@example.org><b@example.org>":                       {{Address: "a@example.org"}, {Address: "b@example.org"}},
+		"<a@example.org> b@example.org":                        {{Address: "a@example.org"}, {Address: "b@example.org"}},
+		"Ann <a@example.org> Bob b@example.org, c@example.org": {{Name: "Ann", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}, {Address: "c@example.org"}},
+
 		// Malformed.
 		"John Q. Public <j@example.org>, [Bob] <b@example.org>":         {{Name: "John Q. Public", Address: "j@example.org"}, {Name: "[Bob]", Address: "b@example.org"}},
 		"a@example.org; b@example.org":                                  {{Address: "a@example.org"}, {Address: "b@example.org"}},
@@ -71,13 +96,16 @@ func TestAddresses(t *testing.T) {
 		`"Ann <a@example.org>, b@example.org`:                           {{Name: "Ann", Address: "a@example.org"}, {Address: "b@example.org"}},
 		`"Lee, A" <a@example.org>, "Bob <b@example.org>, c@example.org`: {{Name: "Lee, A", Address: "a@example.org"}, {Name: "Bob", Address: "b@example.org"}, {Address: "c@example.org"}},
 		"Ann (never <a@example.org>, b@example.org":                     {{Name: "Ann (never", Address: "a@example.org"}, {Address: "b@example.org"}},
-		"Ann <>":                              nil,
-		"<>":                                  nil,
-		"a@example.org <>":                    {{Address: "a@example.org"}},
-		"Ann Lee":                             nil,
-		"root":                                {{Address: "root"}},
-		"MAILER-DAEMON (Mail Delivery)":       {{Name: "Mail Delivery", Address: "MAILER-DAEMON"}},
-		"a@example.org\r\nBcc: b@example.org": {{Name: "a@example.org Bcc:", Address: "b@example.org"}}, // one line is one line
+		"Ann <>":                        nil,
+		"<>":                            nil,
+		"a@example.org <>":              {{Address: "a@example.org"}},
+		"Ann Lee":                       nil,
+		"root":                          nil,
+		"MAILER-DAEMON (Mail Delivery)": nil,
+		"Mail Delivery <MAILER-DAEMON>": nil,
+		"undisclosed, @ann, bob@, @, a@example.org": {{Address: "a@example.org"}},
+		"Lee, Ann <a@example.org>":                  {{Name: "Ann", Address: "a@example.org"}},
+		"a@example.org\r\nBcc: b@example.org":       {{Name: "a@example.org Bcc:", Address: "b@example.org"}}, // one line is one line
 	} {
 		require.Empty(t, cmp.Diff(want, inbound.Addresses(in)), "%q", in)
 	}

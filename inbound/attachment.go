@@ -2,7 +2,9 @@ package inbound
 
 import (
 	"cmp"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,8 +18,11 @@ import (
 //   - a safe file name (see [SafeFilename]) with its encoded words decoded
 //   - the media type in lower case without parameters, or
 //     application/octet-stream if contentType has none
+//   - the parameters of contentType, apart from the name: at most 20, each of at
+//     most 1000 bytes
 //   - the disposition "inline" if it is declared, or if none is declared and
-//     there is a content id; otherwise "attachment"
+//     there is a content id; otherwise "attachment". What is not a token is not a
+//     disposition.
 //   - the content id without angle brackets
 //
 // contentType and disposition may be whole header values; an empty filename is
@@ -36,7 +41,7 @@ func NewAttachment(filename, contentType, disposition, contentID string, content
 		contentID, _, _ = strings.Cut(id, ">")
 	}
 	contentID = strings.TrimSpace(contentID)
-	declared := syntax.FirstToken(disposition)
+	declared := syntax.Disposition(disposition)
 	disposition = "attachment"
 	if declared == "inline" || declared == "" && contentID != "" {
 		disposition = "inline"
@@ -44,11 +49,34 @@ func NewAttachment(filename, contentType, disposition, contentID string, content
 	return anymail.Attachment{
 		Filename:    SafeFilename(DecodeHeader(filename)),
 		ContentType: mediaType,
+		Params:      boundedParams(params),
 		Disposition: disposition,
 		ContentID:   contentID,
 		Size:        int64(len(content)),
 		Content:     content,
 	}
+}
+
+// boundedParams returns the parameters that an attachment keeps.
+func boundedParams(params map[string]string) map[string]string {
+	const (
+		maxParams = 20
+		maxBytes  = 1000 // of a name and a value together
+	)
+	var kept map[string]string
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		value := syntax.OneLine(params[name])
+		if name == "name" || len(name)+len(value) > maxBytes {
+			continue
+		}
+		if kept == nil {
+			kept = map[string]string{}
+		}
+		if kept[name] = value; len(kept) == maxParams {
+			break
+		}
+	}
+	return kept
 }
 
 // maxFilename is how many bytes a name may have on most file systems.

@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -25,12 +26,28 @@ func TestNewAttachment(t *testing.T) {
 		{"", "image/png/gif", "attachment", "id@x", anymail.Attachment{ContentType: "application/octet-stream", Disposition: "attachment", ContentID: "id@x"}},
 		{"", "image/p\xc3\xa9g", "form-data", "id@x", anymail.Attachment{ContentType: "application/octet-stream", Disposition: "attachment", ContentID: "id@x"}},
 		{"", "/", "ATTACHMENT", "<>", anymail.Attachment{ContentType: "application/octet-stream", Disposition: "attachment"}},
-		{"", "text/plain charset=utf-8", "inline", "<a\r\nb>", anymail.Attachment{ContentType: "text/plain", Disposition: "inline", ContentID: "a  b"}},
+		{"", "text/plain charset=utf-8", "inline", "<a\r\nb>", anymail.Attachment{ContentType: "text/plain", Params: map[string]string{"charset": "utf-8"}, Disposition: "inline", ContentID: "a  b"}},
+		{"", "Text/Calendar; Method=REPLY; charset=\"iso-8859-1\"; name=invite.ics", "", "",
+			anymail.Attachment{Filename: "invite.ics", ContentType: "text/calendar", Params: map[string]string{"method": "REPLY", "charset": "iso-8859-1"}, Disposition: "attachment"}},
+		{"", "a/b; x*=utf-8''a%0D%0Ab; long=" + strings.Repeat("x", 1000), "", "",
+			anymail.Attachment{ContentType: "a/b", Params: map[string]string{"x": "a  b"}, Disposition: "attachment"}},
+		{"", "a/b", "filename=x.bin", "<id@x>", anymail.Attachment{Filename: "x.bin", ContentType: "a/b", Disposition: "inline", ContentID: "id@x"}},
+		{"", "a/b", "???", "", anymail.Attachment{ContentType: "a/b", Disposition: "attachment"}},
 	} {
 		tt.want.Size, tt.want.Content = 4, []byte("data")
 		got := inbound.NewAttachment(tt.filename, tt.contentType, tt.disposition, tt.contentID, []byte("data"))
 		require.Empty(t, cmp.Diff(tt.want, got))
 	}
+}
+
+func TestAttachmentParamsAreBounded(t *testing.T) {
+	contentType := "text/plain"
+	for i := range 60 {
+		contentType += fmt.Sprintf("; p%02d=x", i)
+	}
+	params := inbound.NewAttachment("", contentType, "", "", nil).Params
+	require.Len(t, params, 20)
+	require.Equal(t, "x", params["p00"])
 }
 
 func TestSafeFilename(t *testing.T) {

@@ -9,14 +9,15 @@ import (
 
 // Date reads the date of a header field (RFC 5322) and returns it in UTC. It is
 // lenient: the parts may be in another order, the day of the week and the seconds
-// may be missing, and a wrong day of the week is ignored. It accepts two-digit
-// years, obsolete zones, and the formats of RFC 850, RFC 3339 and C's asctime.
-// Without a known zone the time is taken as UTC. Date returns the zero time if s
-// is not a date or is outside of the years 1900 to 9999.
+// may be missing, and a wrong day of the week is ignored. The zone may follow the
+// time without a space. Date accepts two-digit years, obsolete zones, a clock of
+// twelve hours, dots in the time, and the formats of RFC 850, RFC 3339, ISO 8601
+// and C's asctime. Without a known zone the time is taken as UTC. Date returns the
+// zero time if s is not a date or is outside of the years 1900 to 9999.
 func Date(s string) time.Time {
 	s = strings.TrimSpace(s[:min(len(s), 200)])
 	if len(s) > len("2006-") && s[len("2006")] == '-' {
-		for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05"} {
+		for _, layout := range isoLayouts {
 			if t, err := time.Parse(layout, s); err == nil {
 				return plausible(t)
 			}
@@ -30,6 +31,13 @@ func Date(s string) time.Time {
 	return d.time()
 }
 
+// isoLayouts are those of RFC 3339 and ISO 8601.
+var isoLayouts = []string{
+	time.RFC3339, "2006-01-02T15:04:05-0700", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+	"2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05-0700", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 -07:00",
+	"2006-01-02 15:04:05 MST", "2006-01-02 15:04:05", "2006-01-02 15:04",
+}
+
 // spacedColon occurs in dates that are folded within the time (RFC 5322, A.6.3).
 var spacedColon = regexp.MustCompile(`\s*:\s*`)
 
@@ -40,6 +48,7 @@ type dateParts struct {
 	hour, minute, second int
 	hasYear, hasTime     bool
 	offset               int // of the zone, in seconds
+	hasOffset            bool
 }
 
 // read takes a part that is still missing from a word.
@@ -47,8 +56,10 @@ func (d *dateParts) read(word string) {
 	number, err := strconv.Atoi(word)
 	isNumber := err == nil && word[0] != '+' && word[0] != '-'
 	switch {
-	case strings.Contains(word, ":") && !d.hasTime:
+	case !d.hasTime && (strings.Contains(word, ":") || strings.Count(word, ".") == 2 && d.month != 0):
 		d.readTime(word)
+	case d.hasTime && d.hour <= 12 && (strings.EqualFold(word, "am") || strings.EqualFold(word, "pm")):
+		d.readHalf(word)
 	case isNumber && d.day == 0 && len(word) <= 2:
 		d.day = number
 	case isNumber && !d.hasYear && len(word) <= 4:
@@ -59,15 +70,36 @@ func (d *dateParts) read(word string) {
 		for part := range strings.SplitSeq(word, "-") {
 			d.read(part)
 		}
-	case d.hasTime:
-		if offset, ok := zoneOffset(word); ok {
-			d.offset = offset
-		}
+	case d.hasTime && !d.hasOffset:
+		d.readZone(word, isNumber)
 	}
 }
 
-// readTime reads 15:04 or 15:04:05. It ignores a fraction of a second.
+func (d *dateParts) readZone(word string, isNumber bool) {
+	if isNumber && len(word) == 4 && d.hasYear {
+		word = "+" + word
+	}
+	if offset, ok := zoneOffset(word); ok {
+		d.offset, d.hasOffset = offset, true
+	}
+}
+
+// readHalf reads AM or PM.
+func (d *dateParts) readHalf(word string) {
+	d.hour %= 12
+	if strings.EqualFold(word, "pm") {
+		d.hour += 12
+	}
+}
+
+// readTime reads 15:04 or 15:04:05, also with dots, and what follows without a
+// space: a zone, AM or PM. It ignores a fraction of a second.
 func (d *dateParts) readTime(word string) {
+	rest := strings.TrimLeft(word, "0123456789:.")
+	word = word[:len(word)-len(rest)]
+	if !strings.Contains(word, ":") {
+		word = strings.ReplaceAll(word, ".", ":")
+	}
 	word, _, _ = strings.Cut(word, ".")
 	fields := strings.Split(word, ":")
 	var clock [3]int
@@ -76,13 +108,16 @@ func (d *dateParts) readTime(word string) {
 	}
 	for i, field := range fields {
 		n, err := strconv.Atoi(field)
-		if err != nil || len(field) > 2 || n < 0 {
+		if err != nil || len(field) > 2 {
 			return
 		}
 		clock[i] = n
 	}
 	if clock[0] < 24 && clock[1] < 60 && clock[2] <= 60 { // a leap second
 		d.hour, d.minute, d.second, d.hasTime = clock[0], clock[1], clock[2], true
+		if rest != "" {
+			d.read(rest)
+		}
 	}
 }
 
@@ -125,7 +160,8 @@ func monthOf(word string) time.Month {
 	return time.Month(i/3 + 1)
 }
 
-// zoneOffset reads +0200, +02:00, GMT+2 and the names of RFC 5322.
+// zoneOffset reads +0200, +02:00, GMT+2, the names of RFC 5322, and others that
+// mean one zone only.
 func zoneOffset(word string) (seconds int, ok bool) {
 	const hour = 3600
 	word = strings.ToUpper(word)
@@ -140,10 +176,34 @@ func zoneOffset(word string) (seconds int, ok bool) {
 		return -6 * hour, true
 	case "MST", "PDT":
 		return -7 * hour, true
-	case "PST":
+	case "PST", "AKDT":
 		return -8 * hour, true
+	case "AKST":
+		return -9 * hour, true
+	case "HST":
+		return -10 * hour, true
+	case "WET":
+		return 0, true
+	case "CET", "MET", "MEZ", "WEST":
+		return hour, true
+	case "CEST", "MEST", "MESZ", "EET":
+		return 2 * hour, true
+	case "EEST", "MSK":
+		return 3 * hour, true
+	case "JST", "KST":
+		return 9 * hour, true
+	case "AEST":
+		return 10 * hour, true
+	case "AEDT":
+		return 11 * hour, true
+	case "NZST":
+		return 12 * hour, true
+	case "NZDT":
+		return 13 * hour, true
 	}
-	word = strings.TrimPrefix(strings.TrimPrefix(word, "GMT"), "UTC")
+	for _, prefix := range []string{"GMT", "UTC", "UT"} {
+		word = strings.TrimPrefix(word, prefix)
+	}
 	if word == "" || word[0] != '+' && word[0] != '-' {
 		return 0, false
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound/internal/syntax"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 // ParseHeaders reads a raw header block. Lines end in LF, CRLF or CR and may be
@@ -14,7 +15,7 @@ import (
 // the first empty line is ignored. At most 2000 fields and 1 MiB are kept.
 func ParseHeaders(block []byte) anymail.Headers {
 	list := syntax.NewFieldList(anymail.Limits{}.OrDefaults().MIMEHeaders)
-	syntax.ScanHeader(syntax.TrimStart(block), syntax.NoDelimiter, list.Add)
+	mimefield.ScanHeader(syntax.TrimStart(block), nil, list.Add)
 	return syntax.DecodeFields(list.Fields)
 }
 

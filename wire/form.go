@@ -13,7 +13,8 @@ import (
 
 // Uploads returns the files of a form whose field is prefix and a number, in
 // the order of the numbers. A part without a file name is a value of the form; it
-// is among them, without a content type.
+// is among them. Files whose field is unreadable come last, and so do such values
+// that have a content type.
 func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 	number := func(field string) int {
 		rest, ok := strings.CutPrefix(field, prefix)
@@ -23,24 +24,30 @@ func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 		}
 		return n
 	}
-	var files []anymail.FormFile
+	var files, unnamed []anymail.FormFile
 	for _, file := range form.Files {
-		if number(file.Field) >= 0 {
+		switch {
+		case number(file.Field) >= 0:
 			files = append(files, file)
+		case file.Field == "":
+			unnamed = append(unnamed, file)
 		}
 	}
 	for field, values := range form.Fields {
-		if number(field) < 0 {
-			continue
-		}
-		for _, value := range values {
-			files = append(files, anymail.FormFile{Field: field, Content: value})
+		for i, value := range values {
+			file := anymail.FormFile{Field: field, ContentType: form.Type(field, i), Content: value}
+			switch {
+			case number(field) >= 0:
+				files = append(files, file)
+			case field == "" && file.ContentType != "":
+				unnamed = append(unnamed, file)
+			}
 		}
 	}
 	slices.SortStableFunc(files, func(a, b anymail.FormFile) int {
 		return cmp.Or(cmp.Compare(number(a.Field), number(b.Field)), strings.Compare(a.Field, b.Field))
 	})
-	return files
+	return append(files, unnamed...)
 }
 
 // Texts returns the names and values of a form as text: invalid UTF-8 becomes

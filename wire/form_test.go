@@ -35,6 +35,24 @@ func TestUploads(t *testing.T) {
 	}
 }
 
+// An attachment whose field is unreadable is still an attachment.
+func TestUploadsUnnamed(t *testing.T) {
+	form := &anymail.Form{
+		Fields: anymail.Fields{"": {[]byte("text"), []byte("c")}, "attachment2": {[]byte("b")}},
+		Types:  map[string][]string{"": {"", "image/png"}, "attachment2": {"application/pdf"}},
+		Files:  []anymail.FormFile{{Filename: "x.txt", Content: []byte("x")}, {Field: "attachment1", Filename: "a.txt"}},
+	}
+	want := []anymail.FormFile{
+		{Field: "attachment1", Filename: "a.txt"},
+		{Field: "attachment2", ContentType: "application/pdf", Content: []byte("b")},
+		{Filename: "x.txt", Content: []byte("x")},
+		{ContentType: "image/png", Content: []byte("c")},
+	}
+	if diff := cmp.Diff(want, wire.Uploads(form, "attachment")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestTexts(t *testing.T) {
 	fields := anymail.Fields{"a": {[]byte("Grüße"), []byte("\xff"), []byte("")}, "b\xfe": {[]byte("x")}, "none": nil}
 	want := anymail.Fields{"a": {[]byte("Grüße"), []byte("\ufffd"), []byte("")}, "b\ufffd": {[]byte("x")}}

@@ -57,7 +57,7 @@ func handsOver(t *testing.T, sim *simulator.Simulator, sample simulator.Sample) 
 func sameMails(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, mails map[string][]byte) {
 	server := anymailtest.NewServer(t, sim)
 	// What an ESP adds, and no mail says.
-	ignored := cmpopts.IgnoreFields(anymail.InboundMessage{}, "EnvelopeSender", "EnvelopeRecipient",
+	ignored := cmpopts.IgnoreFields(anymail.InboundMessage{}, "EnvelopeSender", "EnvelopeRecipient", "EnvelopeRecipients",
 		"StrippedText", "StrippedHTML", "SpamDetected", "SpamScore", "Authentication")
 	for name, raw := range mails {
 		p := simulator.NewParams()

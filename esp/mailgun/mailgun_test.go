@@ -595,7 +595,7 @@ func TestInboundParsed(t *testing.T) {
 			Text: "Hello\n> quoted", HTML: "<p>Hello</p>\n<p>again</p>", StrippedText: "Hello", StrippedHTML: "<p>stripped</p>",
 			SpamDetected: anymail.Yes, SpamScore: &score, Authentication: anymail.Authentication{SPF: "softfail", DKIM: "pass"},
 			Attachments: []anymail.Attachment{
-				{Filename: "note.txt", ContentType: "text/plain", Disposition: "attachment", Size: 5, Content: []byte("note\xff")},
+				{Filename: "note.txt", ContentType: "text/plain", Params: map[string]string{"charset": "utf-8"}, Disposition: "attachment", Size: 5, Content: []byte("note\xff")},
 				{Filename: "pic.png", ContentType: "image/png", Disposition: "inline", ContentID: "img1@example.org", Size: 8, Content: []byte("\x89PNG\r\n\x1a\n")},
 				{ContentType: "application/octet-stream", Disposition: "attachment", Size: 12, Content: []byte("no file name")},
 				{Filename: "also.png", ContentType: "image/png", Disposition: "inline", ContentID: "img1@example.org", Size: 1, Content: []byte("c")},

@@ -344,7 +344,7 @@ func TestInboundDamaged(t *testing.T) {
 		{Filename: "z.txt", ContentType: "text/plain", Disposition: "attachment", Size: 10, Content: []byte("plain text")},
 		{Filename: "a.bin", ContentType: "application/octet-stream", Disposition: "attachment", Size: 3, Content: []byte{0, 1, 2}},
 		{Filename: "old.bin", ContentType: "application/octet-stream", Disposition: "attachment", Size: 3, Content: []byte{3, 4, 5}},
-		{Filename: "old.txt", ContentType: "text/plain", Disposition: "attachment", Size: 4, Content: []byte("AwQF")},
+		{Filename: "old.txt", ContentType: "text/plain", Params: map[string]string{"charset": "utf-8"}, Disposition: "attachment", Size: 4, Content: []byte("AwQF")},
 		{Filename: "logo.png", ContentType: "image/png", Disposition: "inline", ContentID: "logo1", Size: 8, Content: []byte("\x89PNG\r\n\x1a\n")},
 	}, m.Attachments)
 }

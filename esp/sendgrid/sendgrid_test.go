@@ -711,6 +711,31 @@ func TestInboundParsed(t *testing.T) {
 	require.Equal(t, r.Body, []byte(events[0].Base().Raw))
 }
 
+// An attachment whose part has a malformed header is not lost.
+func TestInboundMalformedPart(t *testing.T) {
+	for header, filename := range map[string]string{
+		`name="attachment1"; filename="a "b" c.pdf"`:     "info.pdf",
+		`name="attachment1"; filename=my report.pdf`:     "info.pdf",
+		`name="attachment1"; filename="a.pdf`:            "info.pdf",
+		`name="attachment1"; filename=""`:                "info.pdf",
+		`name="attachment2"; filename="a "b" c.pdf"`:     "a _b_ c.pdf",
+		`name="attachment2"; filename=a.pdf; filename=b`: "a.pdf",
+		`nam="attachment2"; filename="a.pdf"`:            "a.pdf",
+	} {
+		r := simulator.Request{Endpoint: "inbound", Header: http.Header{"Content-Type": {"multipart/form-data; boundary=xYzZY"}}}
+		for name, value := range map[string]string{
+			"headers": "From: Ada <ada@example.com>\nSubject: Hi\n", "text": "hello",
+			"attachment-info": `{"attachment1":{"filename":"info.pdf","name":"info.pdf","type":"application/pdf"}}`,
+		} {
+			r.Body = append(r.Body, "--xYzZY\r\nContent-Disposition: form-data; name=\""+name+"\"\r\n\r\n"+value+"\r\n"...)
+		}
+		r.Body = append(r.Body, "--xYzZY\r\nContent-Disposition: form-data; "+header+"\r\nContent-Type: application/pdf\r\n\r\n%PDF\r\n--xYzZY--\r\n"...)
+		m := parse(t, sendgrid.Config{}, r)[0].(*anymail.InboundEvent).Message
+		require.Equal(t, "hello", m.Text)
+		require.Equal(t, []anymail.Attachment{{Filename: filename, ContentType: "application/pdf", Disposition: "attachment", Size: 4, Content: []byte("%PDF")}}, m.Attachments, header)
+	}
+}
+
 // Without headers there are the fields, each in a charset of its own.
 func TestInboundCharsets(t *testing.T) {
 	r := simulator.Multipart("inbound",

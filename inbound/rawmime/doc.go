@@ -10,9 +10,8 @@
 //
 // # Not handled
 //
-// Attached messages, TNEF (winmail.dat) and uuencoded text are not unpacked,
-// format=flowed is not unwrapped, HTML is not sanitized, and no signature is
-// verified.
+// Attached messages and uuencoded text are not unpacked, format=flowed is not
+// unwrapped, HTML is not sanitized, and no signature is verified.
 //
 // # Other parsers
 //

@@ -23,6 +23,8 @@ func FuzzParse(f *testing.F) {
 		"Content-Type: multipart/mixed\n\n--x\nContent-Type: multipart/alternative; boundary=x\n\n--x\n\ntext\n--x--\n--x\nContent-ID: <i>\n\nfile",
 		"Content-Transfer-Encoding: quoted-printable\rContent-Type: text/plain; charset=utf-16\r\ra=00=\rb=ZZ",
 		"stray\nContent-Type: text/html\n\n<meta charset=gbk>\xc4\xe3",
+		"Content-Type: application/ms-tnef\n\n" + string(inboundtest.TNEF(inboundtest.Attribute(1, 0x0002800c, []byte("hello")))),
+		"Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html; name=h\nContent-Transfer-Encoding: base64\n\nPHA+\n-- \nfoot\xe9\n--b-->\n",
 		"Received-SPF: pass (x\nAuthentication-Results: mx; dkim=pass (a\n\n",
 	} {
 		f.Add([]byte(seed), uint8(0), uint8(0), uint8(0))
@@ -46,6 +48,10 @@ func FuzzParse(f *testing.F) {
 			require.EqualValues(t, len(a.Content), a.Size)
 			require.Regexp(t, `^[^\s/;A-Z]+/[^\s/;A-Z]+$`, a.ContentType)
 			require.Contains(t, []string{"attachment", "inline"}, a.Disposition)
+			for name, value := range a.Params {
+				inboundtest.OneLine(t, name)
+				inboundtest.OneLine(t, value)
+			}
 			if len(a.Content) > 0 {
 				_ = append(a.Content, '!')
 			}

@@ -43,7 +43,9 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, "hello", rawmime.Parse(nested(24), anymail.Limits{}).Text)
 	m = rawmime.Parse(nested(25), anymail.Limits{})
 	require.Empty(t, m.Text)
-	require.Equal(t, []anymail.Attachment{attached("", "multipart/mixed", "--b24\r\n\r\nhello")}, m.Attachments)
+	want := attached("", "multipart/mixed", "--b24\r\n\r\nhello")
+	want.Params = map[string]string{"boundary": "b24"}
+	require.Equal(t, []anymail.Attachment{want}, m.Attachments)
 	require.Equal(t, "hello", rawmime.Parse(nested(2), anymail.Limits{MIMEDepth: 2}).Text)
 	require.Empty(t, rawmime.Parse(nested(3), anymail.Limits{MIMEDepth: 2}).Text)
 	require.Equal(t, "hello", rawmime.Parse(nested(100), anymail.Limits{MIMEDepth: 1 << 30}).Text)

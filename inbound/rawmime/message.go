@@ -22,9 +22,18 @@ import (
 // Text and HTML are the first text/plain and text/html parts to be displayed:
 // those without a file name whose disposition is inline or missing. Later ones
 // directly within a multipart/mixed are appended on a new line; mailing lists
-// add such footers, and Apple Mail splits the text around a picture. All other
-// parts are attachments. An attached message is one attachment; its own parts
-// are not read. Line ends are not changed.
+// add such footers, and Apple Mail splits the text around a picture. A part with
+// a file name is a body if it is an alternative or the root of a
+// multipart/related and there is no body of its type without a name, or if there
+// is no body without a name at all. All other parts are attachments; those that
+// are alternatives to the bodies, such as calendars and AMP, are inline unless
+// they say otherwise. An attached message is one attachment; its own parts are
+// not read. Line ends are not changed.
+//
+// A text that follows the end of a base64 body, such as the footer of a mailing
+// list, is appended to a body and left out of an attachment. A body that is
+// declared as base64 but is not is kept as it is. A winmail.dat (TNEF) is replaced
+// by what it holds (see [inbound.OpenTNEF]).
 //
 // Addresses are read before encoded words are decoded, so that a comma in a
 // name does not split it. If From or another field that may occur only once is
@@ -39,36 +48,144 @@ func Parse(raw []byte, limits anymail.Limits) anymail.InboundMessage {
 	fields := syntax.NewFieldList(limits.MIMEHeaders)
 	var c contents
 	newParser(syntax.TrimStart(raw), limits, c.add).message(fields.Add)
+	c.sort()
 	inbound.SetHeaders(&m, fields.Fields)
 	m.Text, m.HTML, m.Attachments = joinTexts(c.texts), joinTexts(c.htmls), c.attachments
+	inbound.OpenTNEF(&m, limits)
 	return m
 }
 
 // contents sorts the parts of a message.
 type contents struct {
+	parts        []leaf
 	texts, htmls []string
 	attachments  []anymail.Attachment
 }
 
+// leaf is a part with what decides whether it is a body.
+type leaf struct {
+	part
+	disposition, filename string
+	use                   use
+}
+
+// use is what a part is used for.
+type use int
+
+const (
+	asAttachment use = iota
+	asText
+	asHTML
+)
+
 func (c *contents) add(p part) {
 	_, params := syntax.ParseParams(p.fields.disposition)
-	disposition := syntax.FirstToken(p.fields.disposition)
-	filename := cmp.Or(params["filename"], p.params["name"])
-	content := decodeTransfer(p.fields.transferEncoding, p.body)
+	c.parts = append(c.parts, leaf{
+		part:        p,
+		disposition: syntax.Disposition(p.fields.disposition),
+		filename:    cmp.Or(params["filename"], p.params["name"]),
+	})
+}
 
-	// The text of a message without parts may have a name and still be the text.
-	displayed := (disposition == "" || disposition == "inline") && (filename == "" || p.parent == "")
-	appended := p.parent == "multipart/mixed" && p.mediaType != ""
-	switch mediaType := cmp.Or(p.mediaType, "text/plain"); {
-	case displayed && mediaType == "text/plain" && (c.texts == nil || appended):
-		c.texts = append(c.texts, syntax.DecodeText(content, p.params["charset"]))
-		return
-	case displayed && mediaType == "text/html" && (c.htmls == nil || appended):
-		c.htmls = append(c.htmls, decodeHTML(content, p.params["charset"]))
+// bodyUse returns what a part is if it is to be displayed.
+func (l *leaf) bodyUse() use {
+	if l.disposition != "" && l.disposition != "inline" {
+		return asAttachment
+	}
+	switch mediaType := cmp.Or(l.mediaType, "text/plain"); {
+	case l.mediaType == "" && notText[mainType(l.fields.contentType)]:
+		return asAttachment
+	case mediaType == "text/plain":
+		return asText
+	case mediaType == "text/html":
+		return asHTML
+	}
+	return asAttachment
+}
+
+// notText has the top-level types whose content is not text, even if the rest of
+// the type is unreadable.
+var notText = map[string]bool{"application": true, "audio": true, "font": true, "image": true, "message": true, "model": true, "video": true}
+
+func mainType(contentType string) string {
+	main, _, _ := strings.Cut(syntax.FirstToken(contentType), "/")
+	return main
+}
+
+// sort decides what each part is used for, and decodes it.
+func (c *contents) sort() {
+	c.chooseBodies()
+	for i := range c.parts {
+		p := &c.parts[i]
+		content, plain := decodeTransfer(p.fields.transferEncoding, p.body)
+		switch p.use {
+		case asText:
+			c.texts = append(c.texts, syntax.DecodeText(content, p.params["charset"]))
+		case asHTML:
+			c.htmls = append(c.htmls, decodeHTML(content, p.params["charset"]))
+		case asAttachment:
+			c.attachments = append(c.attachments, p.attachment(content))
+			continue
+		}
+		c.addPlain(p.use, plain)
+	}
+}
+
+// addPlain adds the text that follows an encoded body.
+func (c *contents) addPlain(use use, plain []byte) {
+	if len(plain) == 0 {
 		return
 	}
-	a := inbound.NewAttachment(filename, p.mediaType, disposition, p.fields.contentID, content)
-	c.attachments = append(c.attachments, a)
+	if use == asText {
+		c.texts = append(c.texts, syntax.DecodeText(plain, ""))
+	} else {
+		c.htmls = append(c.htmls, syntax.DecodeText(plain, ""))
+	}
+}
+
+// chooseBodies sets the use of the parts that are bodies. Parts without a name
+// come first. A part with a name is a body if nothing but a body can be in its
+// place, or if there is no other body at all.
+func (c *contents) chooseBodies() {
+	found := map[use]bool{}
+	for i := range c.parts {
+		p := &c.parts[i]
+		// The text of a message without parts may have a name and still be the text.
+		named := p.filename != "" && p.parent != ""
+		appended := p.parent == "multipart/mixed" && p.mediaType != ""
+		if body := p.bodyUse(); body != asAttachment && !named && (!found[body] || appended) {
+			p.use, found[body] = body, true
+		}
+	}
+	for _, alone := range []bool{false, true} {
+		if alone && len(found) > 0 {
+			return
+		}
+		chosen := map[use]bool{}
+		for i := range c.parts {
+			p := &c.parts[i]
+			onlyBody := p.parent == "multipart/alternative" || p.parent == "multipart/related" && p.first
+			body := p.bodyUse()
+			if body != asAttachment && p.use == asAttachment && !found[body] && !chosen[body] && (alone || onlyBody) {
+				p.use, chosen[body] = body, true
+			}
+		}
+		for body := range chosen {
+			found[body] = true
+		}
+	}
+}
+
+func (l *leaf) attachment(content []byte) anymail.Attachment {
+	contentType := l.fields.contentType
+	if l.mediaType != "" && !strings.HasPrefix(strings.ToLower(contentType), l.mediaType) {
+		contentType = l.mediaType
+	}
+	disposition := l.disposition
+	if disposition == "" && l.parent == "multipart/alternative" {
+		disposition = "inline" // another form of the bodies, such as a calendar
+	}
+	return inbound.NewAttachment(l.filename, contentType, disposition, l.fields.contentID, content)
 }
 
 // joinTexts joins the pieces of a body, each on a new line.
@@ -92,8 +209,8 @@ func decodeHTML(b []byte, charset string) string {
 	if charset == "" {
 		if found := metaCharset.FindSubmatch(b[:min(len(b), 2048)]); found != nil {
 			charset = string(found[1])
-			if strings.HasPrefix(strings.ToLower(charset), "utf-16") {
-				charset = "utf-8" // UTF-16 would not have matched
+			if syntax.IsWideCharset(charset) {
+				charset = "utf-8" // in UTF-16, the declaration would not have matched
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/internal/inboundtest"
 	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
@@ -171,8 +172,8 @@ func TestParts(t *testing.T) {
 
 		{"text with a name is a file", mixed + "--b\n\nhello\n--b\nContent-Type: text/plain; name=a.txt\n\nfile\n--b--",
 			bodies{Text: "hello", Attachments: []anymail.Attachment{attached("a.txt", "text/plain", "file")}}},
-		{"inline text with a name is a file", mixed + "--b\nContent-Disposition: inline; filename=a.txt\n\nfile\n--b--",
-			bodies{Attachments: []anymail.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "inline", Size: 4, Content: []byte("file")}}}},
+		{"inline text with a name is a file", mixed + "--b\n\nhello\n--b\nContent-Disposition: inline; filename=a.txt\n\nfile\n--b--",
+			bodies{Text: "hello", Attachments: []anymail.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "inline", Size: 4, Content: []byte("file")}}}},
 		{"texts around a file", mixed + "--b\n\nbefore\n--b\n" + filePart + "--b\nContent-Disposition: inline\n\nafter\n--b--",
 			bodies{Text: "before\nafter", Attachments: []anymail.Attachment{file}}},
 		{"footer after alternatives", mixed + "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\nhello\n\n--c\nContent-Type: text/html\n\n<p>\n--c--\n--b\n\nfooter\n--b--",
@@ -180,7 +181,7 @@ func TestParts(t *testing.T) {
 		{"html around a file", mixed + "--b\nContent-Type: text/html\n\n<p>1\n--b\n" + filePart + "--b\nContent-Type: text/html\n\n<p>2\n--b--",
 			bodies{HTML: "<p>1\n<p>2", Attachments: []anymail.Attachment{file}}},
 		{"a second alternative is not a body", "Content-Type: multipart/alternative; boundary=b\n\n--b\n\none\n--b\n\ntwo\n--b--",
-			bodies{Text: "one", Attachments: []anymail.Attachment{attached("", "text/plain", "two")}}},
+			bodies{Text: "one", Attachments: []anymail.Attachment{{ContentType: "text/plain", Disposition: "inline", Size: 3, Content: []byte("two")}}}},
 		{"empty text first", mixed + "--b\n\n\n--b\n\nsecond\n--b--", bodies{Text: "second"}},
 		{"other texts are files", mixed + "--b\nContent-Type: text/calendar\n\nBEGIN\n--b--", bodies{Attachments: []anymail.Attachment{attached("", "text/calendar", "BEGIN")}}},
 		{"digest", "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: s\n--b--", bodies{Attachments: []anymail.Attachment{attached("", "message/rfc822", "Subject: s")}}},
@@ -188,7 +189,7 @@ func TestParts(t *testing.T) {
 			bodies{Attachments: []anymail.Attachment{attached("", "message/rfc822", "Subject: s\r\n\r\nx")}}},
 		{"bounce", "Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nSorry.\n--b\nContent-Type: message/delivery-status\n\nAction: failed\n--b\nContent-Type: text/rfc822-headers\n\nSubject: s\n--b--",
 			bodies{Text: "Sorry.", Attachments: []anymail.Attachment{attached("", "message/delivery-status", "Action: failed"), attached("", "text/rfc822-headers", "Subject: s")}}},
-		{"tnef is not unpacked", mixed + "--b\nContent-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+Ig==\n--b--",
+		{"unreadable tnef is not unpacked", mixed + "--b\nContent-Type: application/ms-tnef; name=winmail.dat\nContent-Transfer-Encoding: base64\n\neJ8+Ig==\n--b--",
 			bodies{Attachments: []anymail.Attachment{attached("winmail.dat", "application/ms-tnef", "x\x9f>\"")}}},
 		{"flowed text is not unwrapped", "Content-Type: text/plain; format=flowed; delsp=yes\n\none \ntwo\n -- x", bodies{Text: "one \r\ntwo\r\n -- x"}},
 		{"id without disposition", mixed + "--b\nContent-Type: image/gif\nContent-ID: <x@example.org>\n\nGIF\n--b--",
@@ -244,6 +245,27 @@ func TestParts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			require.Empty(t, cmp.Diff(tt.want, bodiesOf(crlf(tt.raw), anymail.Limits{}), cmpopts.EquateEmpty()))
 		})
+	}
+}
+
+// A winmail.dat is opened, wherever it is.
+func TestTNEF(t *testing.T) {
+	stream := inboundtest.TNEF(
+		inboundtest.Attribute(1, 0x0002800c, []byte("hello from Outlook\x00")),
+		inboundtest.Attribute(2, 0x00069002, make([]byte, 14)),
+		inboundtest.Attribute(2, 0x00018010, []byte("a.bin\x00")),
+		inboundtest.Attribute(2, 0x0006800f, []byte("data")),
+	)
+	encoded := base64.StdEncoding.EncodeToString(stream)
+	const part = "Content-Type: application/ms-tnef; name=\"winmail.dat\"\nContent-Transfer-Encoding: base64\n\n"
+	const mixed = "Content-Type: multipart/mixed; boundary=b\n\n--b\n"
+	file := attached("a.bin", "application/octet-stream", "data")
+	for raw, want := range map[string]bodies{
+		part + encoded: {Text: "hello from Outlook", Attachments: []anymail.Attachment{file}},
+		mixed + "\nhello\n--b\n" + part + encoded + "\n--b--":                   {Text: "hello", Attachments: []anymail.Attachment{file}},
+		mixed + part + encoded + "\n--b\nContent-Type: a/b; name=f\n\nx\n--b--": {Text: "hello from Outlook", Attachments: []anymail.Attachment{file, attached("f", "a/b", "x")}},
+	} {
+		require.Empty(t, cmp.Diff(want, bodiesOf(crlf(raw), anymail.Limits{}), cmpopts.EquateEmpty()))
 	}
 }
 

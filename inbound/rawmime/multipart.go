@@ -6,6 +6,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound/internal/syntax"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 const (
@@ -23,6 +24,7 @@ type part struct {
 	mediaType string // lower case; the default if it is missing, empty if it is invalid
 	params    map[string]string
 	parent    string // the media type of the multipart around it; empty for the whole message
+	first     bool   // of the parts of its parent
 	body      []byte // not yet decoded
 }
 
@@ -51,7 +53,7 @@ func (f *contentFields) add(name, value []byte) {
 		return
 	}
 	if *field == "" {
-		*field = syntax.Unfold(value[:min(len(value), syntax.MaxFieldBytes)])
+		*field = syntax.Unfold(value[:min(len(value), mimefield.MaxBytes)])
 	}
 }
 
@@ -101,7 +103,7 @@ func (p *parser) next() delimiter {
 			}
 			pos += i + 1
 		}
-		line, next := syntax.LineAt(p.raw, pos)
+		line, next := mimefield.LineAt(p.raw, pos)
 		if level, closing := p.match(line); level != endOfMessage {
 			p.pos = next
 			// The line end before a delimiter belongs to it.
@@ -123,7 +125,8 @@ func (p *parser) match(line []byte) (level int, closing bool) {
 		return endOfMessage, false
 	}
 	line = bytes.TrimRight(line, " \t\r")
-	shortened, closes := bytes.CutSuffix(line, []byte("--"))
+	// Some programs add characters to the line that closes a multipart.
+	shortened, closes := bytes.CutSuffix(bytes.TrimRight(line, "<>!.,;:'\"*"), []byte("--"))
 	for level := len(p.boundaries) - 1; level >= 0; level-- {
 		switch boundary := p.boundaries[level]; {
 		case string(line) == boundary:
@@ -143,27 +146,27 @@ func (p *parser) isDelimiter(line []byte) bool {
 // message reads the whole message, and calls addField with every header field.
 func (p *parser) message(addField func(name, value []byte)) {
 	var fields contentFields
-	p.pos += syntax.ScanHeader(p.raw, syntax.NoDelimiter, func(name, value []byte) {
+	p.pos += mimefield.ScanHeader(p.raw, nil, func(name, value []byte) {
 		fields.add(name, value)
 		addField(name, value)
 	})
-	p.body(fields, "")
+	p.body(fields, "", true)
 }
 
 // part reads one part of a multipart, and returns the delimiter that ended it.
-func (p *parser) part(parent string) delimiter {
+func (p *parser) part(parent string, first bool) delimiter {
 	if p.parts == 0 {
 		return delimiter{level: endOfMessage}
 	}
 	p.parts--
 	var fields contentFields
-	p.pos += syntax.ScanHeader(p.raw[p.pos:], p.isDelimiter, fields.add)
-	return p.body(fields, parent)
+	p.pos += mimefield.ScanHeader(p.raw[p.pos:], p.isDelimiter, fields.add)
+	return p.body(fields, parent, first)
 }
 
 // body reads what follows a header.
-func (p *parser) body(fields contentFields, parent string) delimiter {
-	leaf := part{fields: fields, parent: parent}
+func (p *parser) body(fields contentFields, parent string, first bool) delimiter {
+	leaf := part{fields: fields, parent: parent, first: first}
 	leaf.mediaType, leaf.params = syntax.MediaType(fields.contentType)
 	switch {
 	case fields.contentType != "":
@@ -196,8 +199,8 @@ func (p *parser) multipart(mediaType, boundary string) (end delimiter, ok bool) 
 		return end, false
 	}
 	level := len(p.boundaries) - 1
-	for end.level == level && !end.closing {
-		end = p.part(mediaType)
+	for first := true; end.level == level && !end.closing; first = false {
+		end = p.part(mediaType, first)
 	}
 	p.boundaries = p.boundaries[:level]
 	if end.level == level {
@@ -226,15 +229,15 @@ func (p *parser) open(boundary string) (delimiter, bool) {
 func (p *parser) guessBoundary() string {
 	b := p.raw[p.pos:min(len(p.raw), p.pos+64<<10)]
 	for pos := 0; pos < len(b); {
-		line, next := syntax.LineAt(b, pos)
+		line, next := mimefield.LineAt(b, pos)
 		if p.isDelimiter(line) {
 			break // of a multipart around this one
 		}
 		boundary, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t"), []byte("--"))
 		if ok && 0 < len(boundary) && len(boundary) <= 100 && next < len(b) && !bytes.ContainsAny(boundary, " \t") {
-			following, _ := syntax.LineAt(b, next)
+			following, _ := mimefield.LineAt(b, next)
 			ruler := len(bytes.Trim(boundary, "-=_*")) == 0
-			if syntax.IsField(following) || len(following) == 0 && !ruler {
+			if mimefield.IsField(following) || len(following) == 0 && !ruler {
 				return string(boundary)
 			}
 		}

@@ -4,18 +4,24 @@ import (
 	"bytes"
 
 	"github.com/goanymail/anymail/inbound/internal/syntax"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 // decodeTransfer undoes a Content-Transfer-Encoding. A body that needs no
-// decoding is returned itself, with no capacity to append to.
-func decodeTransfer(encoding string, body []byte) []byte {
+// decoding is returned itself, with no capacity to append to. The plain text
+// that follows an encoded body is returned separately.
+func decodeTransfer(encoding string, body []byte) (content, plain []byte) {
 	switch syntax.FirstToken(encoding) {
 	case "base64":
-		return syntax.DecodeBase64(body)
+		encoded, rest := syntax.CutBase64(body)
+		if encoded == nil {
+			break
+		}
+		return syntax.DecodeBase64(encoded), rest[:len(rest):len(rest)]
 	case "quoted-printable":
-		return decodeQuotedPrintable(body)
+		return decodeQuotedPrintable(body), nil
 	}
-	return body[:len(body):len(body)]
+	return body[:len(body):len(body)], nil
 }
 
 // decodeQuotedPrintable never fails: an invalid escape stays as it is.
@@ -24,7 +30,7 @@ func decodeQuotedPrintable(b []byte) []byte {
 	// three, so that this is little more than is needed.
 	out := make([]byte, 0, max(0, len(b)-2*bytes.Count(b, []byte{'='})))
 	for len(b) > 0 {
-		line, next := syntax.LineAt(b, 0)
+		line, next := mimefield.LineAt(b, 0)
 		end := b[len(line):next]
 		b = b[next:]
 		if trimmed := bytes.TrimRight(line, " \t"); len(end) > 0 || bytes.HasSuffix(trimmed, []byte{'='}) {
@@ -40,7 +46,7 @@ func decodeQuotedPrintable(b []byte) []byte {
 			}
 			out = append(out, line[:i]...)
 			line = line[i+1:]
-			if c, ok := syntax.HexByte(line); ok {
+			if c, ok := mimefield.HexByte(line); ok {
 				out = append(out, c)
 				line = line[2:]
 			} else {

@@ -66,7 +66,7 @@ var mutations = []mutation{
 
 	{test: "TestRequestShapes", file: "request.go", edits: []string{`if len(r.Header.Values("Content-Type")) > 1 {`, `if false {`}},
 	{test: "TestRequestShapes", file: "body.go", edits: []string{`strings.Join(r.Header.Values("Content-Encoding"), ",")`, `r.Header.Get("Content-Encoding")`}},
-	{test: "TestErrorsDoNotQuoteForms", file: "form.go", edits: []string{`return nil, Malformed("multipart form", nil)`, `return nil, Malformed("multipart form", err)`}},
+	{test: "TestErrorsDoNotQuoteForms", file: "form.go", edits: []string{`return nil, Malformed("multipart form", nil)`, `return nil, Malformed("multipart form", fmt.Errorf("%s", body))`}},
 	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "internal/jsonscan/decode.go", edits: []string{`return fmt.Errorf("a JSON %s is not a %v", semantic.JSONKind, semantic.GoType)`, `return err`}},
 	{pkg: "wire", test: "TestErrorsDoNotQuote", file: "internal/jsonscan/decode.go", edits: []string{`return errors.New("a JSON string is not a time")`, `return err`}},
 
@@ -132,10 +132,11 @@ var mutations = []mutation{
 	{test: "TestJSONBounds", file: "wire/batch.go", edits: []string{`if most := limits.OrDefaults().BatchEvents; events > most {`, `if most := limits.OrDefaults().BatchEvents; events > 1<<40 {`}},
 	{test: "TestJSONBounds", file: "jsontext/state.go", module: "github.com/go-json-experiment/json", edits: []string{`const maxNestingDepth = 10000`, `const maxNestingDepth = 1 << 40`}},
 	{test: "TestFormBounds", file: "form.go", edits: []string{`if bytes.Count(body, []byte{'&'}) >= limits.FormFields {`, `if false {`}},
-	{test: "TestFormBounds", file: "form.go", edits: []string{`if n >= limits.FormFields {`, `if false {`}},
+	{test: "TestFormBounds", file: "form.go", edits: []string{`case n >= limits.FormFields:`, `case false:`}},
 	{test: "TestMIMEBounds", file: "inbound/rawmime/multipart.go", edits: []string{`if p.parts == 0 {`, `if false {`}},
 	{test: "TestMIMEBounds", file: "inbound/rawmime/multipart.go", edits: []string{` && len(p.boundaries) < p.maxDepth {`, ` {`}},
 	{test: "TestMIMEBounds", file: "inbound/rawmime/message.go", edits: []string{`syntax.NewFieldList(limits.MIMEHeaders)`, `syntax.NewFieldList(1 << 30)`}},
+	{pkg: "inbound", test: "TestOpenTNEFIsBounded", file: "inbound/tnef.go", edits: []string{`files = files[:min(len(files), left)]`, ``}},
 	{pkg: "inbound", test: "TestSafeFilename", file: "inbound/attachment.go", edits: []string{"s = s[strings.LastIndexAny(s, `/\\`)+1:]", ``}},
 	{test: "TestPanickingAdapter", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},
 	{test: "TestFailingReceivers", file: "errors.go", edits: []string{`if v := recover(); v != nil {`, `if v := any(nil); v != nil {`}},

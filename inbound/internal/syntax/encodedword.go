@@ -1,6 +1,10 @@
 package syntax
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/goanymail/anymail/internal/mimefield"
+)
 
 // DecodeWords decodes the encoded words (RFC 2047) of a header value. It is
 // inbound.DecodeHeader.
@@ -159,7 +163,7 @@ func appendQDecoded(out []byte, text string) []byte {
 		case '_':
 			out = append(out, ' ')
 		case '=':
-			if b, ok := HexByte(text[i+1:]); ok {
+			if b, ok := mimefield.HexByte(text[i+1:]); ok {
 				out = append(out, b)
 				i += 2
 				continue

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound/internal/charset"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 // maxHeaderBytes is how much of a message's header block is kept.
@@ -77,107 +78,24 @@ func TrimStart(b []byte) []byte {
 	}
 	b = bytes.TrimPrefix(b, []byte(charset.BOM))
 	b = bytes.TrimLeft(b, "\r\n")
-	if bytes.HasPrefix(b, []byte("From ")) || bytes.HasPrefix(b, []byte(">From ")) {
-		if line, next := LineAt(b, 0); !IsField(line) {
-			b = b[next:]
-		}
+	if trimmed := bytes.TrimLeft(b, " \t\r\n"); isFromLine(trimmed) || mimefield.IsField(trimmed[:min(len(trimmed), maxIndented)]) {
+		b = trimmed
+	}
+	if isFromLine(b) {
+		_, next := mimefield.LineAt(b, 0)
+		b = b[next:]
 	}
 	return b
 }
 
-// NoDelimiter is the isDelimiter of [ScanHeader] outside of a multipart.
-func NoDelimiter([]byte) bool { return false }
+// maxIndented is how long the name of an indented first field may be.
+const maxIndented = 100
 
-// ScanHeader calls add with the name and the value (raw, still folded) of every
-// header field at the start of b. It returns the position of the body. The
-// header ends with an empty line or before a line that isDelimiter. Some mails
-// lack the empty line; there it ends before the first line that is not a field
-// and that no further header seems to follow.
-func ScanHeader(b []byte, isDelimiter func(line []byte) bool, add func(name, value []byte)) (body int) {
-	start, end := -1, 0 // the current field is b[start:end]
-	flush := func() {
-		if start >= 0 {
-			name, value, _ := bytes.Cut(b[start:end], []byte{':'})
-			add(bytes.TrimRight(name, " \t"), value)
-		}
-		start = -1
+// isFromLine reports whether b starts with the "From " line of an mbox.
+func isFromLine(b []byte) bool {
+	if !bytes.HasPrefix(b, []byte("From ")) && !bytes.HasPrefix(b, []byte(">From ")) {
+		return false
 	}
-	defer flush()
-	lastField, searched := 0, false // up to lastField, stray lines do not end the header
-	for pos := 0; pos < len(b); {
-		line, next := LineAt(b, pos)
-		switch {
-		case len(line) == 0:
-			return next
-		case isDelimiter(line):
-			return pos
-		case line[0] == ' ' || line[0] == '\t':
-			if start >= 0 {
-				end = pos + len(line)
-			}
-		case IsField(line):
-			flush()
-			start, end = pos, pos+len(line)
-		default:
-			if !searched {
-				lastField, searched = lastKnownField(b, pos, isDelimiter), true
-			}
-			if pos >= lastField {
-				return pos
-			}
-			flush()
-		}
-		pos = next
-	}
-	return len(b)
-}
-
-// lastKnownField returns the position of the last line before the next empty
-// one that starts with a well-known field name. It looks 64 KiB ahead.
-func lastKnownField(b []byte, pos int, isDelimiter func([]byte) bool) (last int) {
-	b = b[:min(len(b), pos+64<<10)]
-	for pos < len(b) {
-		line, next := LineAt(b, pos)
-		if len(line) == 0 || isDelimiter(line) {
-			break
-		}
-		if IsField(line) {
-			name, _, _ := bytes.Cut(line, []byte{':'})
-			switch name := strings.ToLower(string(bytes.TrimRight(name, " \t"))); {
-			case strings.HasPrefix(name, "content-"), name == "mime-version", name == "message-id", name == "received":
-				last = pos
-			}
-		}
-		pos = next
-	}
-	return last
-}
-
-// LineAt returns the line that starts at pos, without its end, and the position
-// of the next line.
-func LineAt(b []byte, pos int) (line []byte, next int) {
-	end := bytes.IndexByte(b[pos:], '\n')
-	if end < 0 {
-		line, next = b[pos:], len(b)
-	} else {
-		line, next = b[pos:pos+end], pos+end+1
-	}
-	return bytes.TrimRight(line, "\r"), next
-}
-
-// IsField reports whether a line starts with a field name and a colon. Some
-// programs put white space before the colon.
-func IsField(line []byte) bool {
-	for i, c := range line {
-		switch {
-		case c == ':':
-			return i > 0
-		case c == ' ' || c == '\t':
-			rest := bytes.TrimLeft(line[i:], " \t")
-			return i > 0 && len(rest) > 0 && rest[0] == ':'
-		case c <= ' ' || c >= 0x7f:
-			return false
-		}
-	}
-	return false
+	line, _ := mimefield.LineAt(b, 0)
+	return !mimefield.IsField(line)
 }

@@ -41,6 +41,25 @@ func TestParseParams(t *testing.T) {
 		"a/b; x*10=k; x*9=j; x*2=c":    {"a/b", map[string]string{"x": "cjk"}},
 		"a/b; x*0*=utf-8''%C3; x*1*=%A9; x*2=%41": {"a/b", map[string]string{"x": "é%41"}},
 		"a/b; x*0*=koi8-r''%ED; x*1*='; y*=''z":   {"a/b", map[string]string{"x": "М'", "y": "z"}},
+
+		// Quotes within quotes, and quotes that are not closed.
+		`a/b; x="a "b" c.pdf"`:                 {"a/b", map[string]string{"x": `a "b" c.pdf`}},
+		`a/b; x="a "b" c.pdf"; y=z`:            {"a/b", map[string]string{"x": `a "b" c.pdf`, "y": "z"}},
+		`a/b; x="the "; y="z"`:                 {"a/b", map[string]string{"x": "the ", "y": "z"}},
+		`a/b; x=""a".pdf"`:                     {"a/b", map[string]string{"x": `"a".pdf`}},
+		`a/b; x="a "b; c" d.pdf"; y="z"`:       {"a/b", map[string]string{"x": `a "b; c" d.pdf`, "y": "z"}},
+		`a/b; x="y; z="w"`:                     {"a/b", map[string]string{"x": "y", "z": "w"}},
+		`a/b; x="y; z=w`:                       {"a/b", map[string]string{"x": "y", "z": "w"}},
+		`a/b; x="y; z`:                         {"a/b", map[string]string{"x": "y; z"}},
+		`a/b; x="y" junk; z="w"`:               {"a/b", map[string]string{"x": "y", "z": "w"}},
+		`a/b; x="y" z="w"`:                     {"a/b", map[string]string{"x": "y", "z": "w"}},
+		`a/b; x="a; y=z.pdf"`:                  {"a/b", map[string]string{"x": "a; y=z.pdf"}},
+		`a/b; x=""; y=`:                        {"a/b", map[string]string{"x": "", "y": ""}},
+		`a/b; x=""; x="y"; x=z`:                {"a/b", map[string]string{"x": "y"}},
+		`filename="x.bin"`:                     {"", map[string]string{"filename": "x.bin"}},
+		`filename=x y.bin; size=3`:             {"", map[string]string{"filename": "x y.bin", "size": "3"}},
+		`attachment filename="x.bin" size="3"`: {"attachment", map[string]string{"filename": "x.bin", "size": "3"}},
+		"a/b; x=y filename=z w.bin size=3":     {"a/b", map[string]string{"x": "y", "filename": "z w.bin", "size": "3"}},
 	} {
 		first, params := syntax.ParseParams(in)
 		require.Equal(t, want.first, first, "%q", in)

@@ -57,21 +57,6 @@ func FirstToken(s string) string {
 	return strings.ToLower(s)
 }
 
-// HexByte returns the byte that two hexadecimal digits at the start of s encode.
-func HexByte[T string | []byte](s T) (b byte, ok bool) {
-	if len(s) < 2 || !isHex(s[0]) || !isHex(s[1]) {
-		return 0, false
-	}
-	return unhex(s[0])<<4 | unhex(s[1]), true
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
-	}
-	return c&^0x20 - 'A' + 10
-}
+// IsWideCharset reports whether a charset uses at least two bytes for every
+// character.
+func IsWideCharset(name string) bool { return charset.IsWide(FirstToken(name)) }
