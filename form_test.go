@@ -347,8 +347,8 @@ func readMultipart(body []byte, boundary string) *anymail.Form {
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := reader.NextRawPart()
-		if err == io.EOF && boundary != "" { //nolint:errorlint // without any delimiter, it is wrapped
-			return form
+		if errors.Is(err, io.EOF) && boundary != "" && bytes.Contains(body, []byte("--"+boundary+"--")) {
+			return form // it says the same of some forms that are cut off
 		}
 		if err != nil {
 			return nil
