@@ -174,6 +174,9 @@ func parseMultipart(boundary string, body []byte, limits Limits) (*Form, error) 
 		return nil, Malformed("multipart form without a boundary", nil)
 	}
 	form := &Form{Fields: Fields{}}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return form, nil
+	}
 	s := newPartSplitter(boundary, body)
 	for n := 0; ; n++ {
 		part, ok := s.next()

@@ -123,6 +123,8 @@ func TestForm(t *testing.T) {
 		{"bad escape", "application/x-www-form-urlencoded", "a=%zz", nil, anymail.ErrMalformed},
 		{"too many fields", "application/x-www-form-urlencoded", many, nil, anymail.ErrTooLarge},
 		{"too many parts", multi, strings.Repeat(part(`name="a"`, "1"), 5) + "--b--\r\n", nil, anymail.ErrTooLarge},
+		{"no body", multi, "", &anymail.Form{}, nil},
+		{"no delimiter", multi, "a=1", nil, anymail.ErrMalformed},
 		{"cut off", multi, part(`name="a"`, "1"), nil, anymail.ErrMalformed},
 		{"no boundary", "multipart/form-data", "--b--", nil, anymail.ErrMalformed},
 		{"JSON", "application/json", "{}", nil, anymail.ErrUnsupportedMedia},
@@ -290,7 +292,8 @@ func FuzzFormPart(f *testing.F) {
 			require.Len(t, form.Fields["x"], 1)
 			file.Content = form.Fields["x"][0]
 		}
-		require.Equal(t, m.Attachments[0].Filename, inbound.NewAttachment(file.Filename, "", "attachment", "", nil).Filename)
+		oneSpace := func(s string) string { return strings.Join(strings.Fields(s), " ") } // folding is undone differently
+		require.Equal(t, oneSpace(m.Attachments[0].Filename), oneSpace(inbound.NewAttachment(file.Filename, "", "attachment", "", nil).Filename))
 		require.Equal(t, string(m.Attachments[0].Content), string(file.Content))
 	})
 }
@@ -344,8 +347,8 @@ func readMultipart(body []byte, boundary string) *anymail.Form {
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := reader.NextRawPart()
-		if errors.Is(err, io.EOF) && boundary != "" {
-			return form
+		if errors.Is(err, io.EOF) && boundary != "" && bytes.Contains(body, []byte("--"+boundary+"--")) {
+			return form // it says the same of some forms that are cut off
 		}
 		if err != nil {
 			return nil

@@ -74,7 +74,7 @@ func cutParam(s string) (name, value, rest string) {
 		if i < 0 {
 			return "", "", ""
 		}
-		name, s = strings.ToLower(strings.TrimSpace(s[:i])), s[i:]
+		name, s = strings.ToLower(strings.TrimFunc(s[:i], isBlank)), s[i:]
 		if s[0] == ';' || name == "" {
 			s = s[1:]
 			continue // a word without a value, or a value without a name
@@ -94,6 +94,9 @@ func cutParam(s string) (name, value, rest string) {
 		return name, strings.TrimSpace(value), rest
 	}
 }
+
+// isBlank reports whether r is a space or a control character.
+func isBlank(r rune) bool { return r <= ' ' || r == 0x7f }
 
 // missingSemicolon finds the next parameter in a value without quotes.
 var missingSemicolon = regexp.MustCompile(`(?i)[ \t](?:name|filename|charset|boundary|size|method|format)[*0-9]{0,4}=`)

@@ -54,6 +54,7 @@ func TestParseParams(t *testing.T) {
 		`a/b; x="y" junk; z="w"`:               {"a/b", map[string]string{"x": "y", "z": "w"}},
 		`a/b; x="y" z="w"`:                     {"a/b", map[string]string{"x": "y", "z": "w"}},
 		`a/b; x="a; y=z.pdf"`:                  {"a/b", map[string]string{"x": "a; y=z.pdf"}},
+		"a/b; \x00x\x14=y":                     {"a/b", map[string]string{"x": "y"}},
 		`a/b; x=""; y=`:                        {"a/b", map[string]string{"x": "", "y": ""}},
 		`a/b; x=""; x="y"; x=z`:                {"a/b", map[string]string{"x": "y"}},
 		`filename="x.bin"`:                     {"", map[string]string{"filename": "x.bin"}},
