@@ -142,6 +142,9 @@ func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(elements) == 0 {
+		return nil, anymail.Malformed(wire.ReasonNoEvents, nil) // "[]" was answered before
+	}
 	list := wire.Events(elements, fill)
 	for i, ev := range list {
 		if ev.Base().Type == anymail.EventInbound {

@@ -20,3 +20,15 @@ func TestIsEmpty(t *testing.T) {
 		require.False(t, inbound.IsEmpty(&m), "%+v", m)
 	}
 }
+
+func TestAboveReceived(t *testing.T) {
+	a, b, received := anymail.Header{Name: "X-A", Value: "1"}, anymail.Header{Name: "X-B"}, anymail.Header{Name: "RECEIVED", Value: "from a"}
+	for _, tt := range []struct{ headers, want anymail.Headers }{
+		{anymail.Headers{a, b, received, a, received, b}, anymail.Headers{a, b}},
+		{anymail.Headers{received, a}, anymail.Headers{}},
+		{anymail.Headers{a, b}, nil},
+		{nil, nil},
+	} {
+		require.Equal(t, tt.want, inbound.AboveReceived(tt.headers))
+	}
+}

@@ -1,0 +1,27 @@
+package inbound
+
+import (
+	"strings"
+
+	"github.com/goanymail/anymail"
+)
+
+// AboveReceived returns the header fields above the first Received field. A server
+// that receives a message writes above what it got, so these fields are its own, and
+// what is below may be the sender's. Without a Received field there is no telling,
+// and it returns nil.
+func AboveReceived(headers anymail.Headers) anymail.Headers {
+	for i, h := range headers {
+		if strings.EqualFold(h.Name, "Received") {
+			return headers[:i]
+		}
+	}
+	return nil
+}
+
+// IsEmpty reports whether there is nothing of a message in m: no header field, text,
+// subject, address or attachment. An ESP's envelope and verdicts do not count.
+func IsEmpty(m *anymail.InboundMessage) bool {
+	return len(m.Headers) == 0 && len(m.From) == 0 && len(m.To) == 0 && len(m.CC) == 0 && m.Subject == "" &&
+		m.Text == "" && m.HTML == "" && len(m.Attachments) == 0
+}
