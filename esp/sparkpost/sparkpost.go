@@ -72,12 +72,14 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Path:         "tracking",
 		Patience:     patience,
 		Verifier:     a.config.Events.verifier(),
+		Handshake:    answerTest,
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
 	}, {
 		Path:         "inbound",
 		Patience:     patience,
 		Verifier:     a.config.Relay.verifier(),
+		Handshake:    answerTest,
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
 		MaxBody:      64 << 20, // 20 MB of message, in base64 and again as text
