@@ -49,7 +49,7 @@ func New(config Config) (*Adapter, error) {
 	}
 	for i, entered := range config.URLs {
 		u, err := url.Parse(entered)
-		if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		if err != nil || u.Host == "" || strings.TrimSpace(entered) != entered || (u.Scheme != "https" && u.Scheme != "http") {
 			return nil, anymail.Misconfigured(fmt.Sprintf("mandrill.Config.URLs[%d]", i), "must be an absolute http or https URL")
 		}
 	}

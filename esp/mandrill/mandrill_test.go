@@ -622,7 +622,7 @@ func TestBehindProxy(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, entered := range []string{"", "hooks.example.com/mandrill/", "ftp://hooks.example.com/", "https:///mandrill/", "https://a b/"} {
+	for _, entered := range []string{"", "hooks.example.com/mandrill/", "ftp://hooks.example.com/", "https:///mandrill/", "https://a b/", "https://hooks.example.com/ "} {
 		_, err := mandrill.New(mandrill.Config{URLs: []string{"https://hooks.example.com/", entered}})
 		require.ErrorIs(t, err, anymail.ErrConfig, entered)
 		require.False(t, entered != "" && strings.Contains(err.Error(), entered), "the error holds a URL, which may hold a password")

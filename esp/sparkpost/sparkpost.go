@@ -7,6 +7,7 @@ package sparkpost
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/verify"
@@ -51,7 +52,8 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if a token or value is
-// empty, or if one of HeaderName and HeaderValues is set without the other.
+// empty, if HeaderName is not the name of a header field, or if one of HeaderName and
+// HeaderValues is set without the other.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
 		config.Events.check("sparkpost.Config.Events"),
@@ -89,6 +91,9 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 func (a Auth) check(setting string) error {
 	if (a.HeaderName == "") != (a.HeaderValues == nil) {
 		return anymail.Misconfigured(setting, "HeaderName and HeaderValues need each other")
+	}
+	if strings.ContainsFunc(a.HeaderName, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }) {
+		return anymail.Misconfigured(setting+".HeaderName", "must be the name of a header field")
 	}
 	return errors.Join(
 		verify.CheckKeys(a.Tokens, setting+".Tokens", nil),

@@ -463,6 +463,8 @@ func TestConfig(t *testing.T) {
 			HeaderValues: anymail.Keys("a"),
 		},
 		"a name without values": {HeaderName: "X-Api-Key"},
+		"white space in a name": {HeaderName: "X-Api-Key ", HeaderValues: anymail.Keys("a")},
+		"a colon in a name":     {HeaderName: "X-Api-Key:", HeaderValues: anymail.Keys("a")},
 	} {
 		_, err := sparkpost.New(sparkpost.Config{Relay: auth})
 		require.ErrorIs(t, err, anymail.ErrConfig, name)
