@@ -6,11 +6,10 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// AboveReceived returns the header fields above the first Received field. A server
-// that receives a message writes above what it got, so these fields are its own, and
-// what is below may be the sender's. Without a Received field there is no telling,
-// and it returns nil.
-func AboveReceived(headers anymail.Headers) anymail.Headers {
+// ServerHeaders returns the header fields that only the receiving server can have
+// written: those above the first Received field. A server writes above what it got.
+// Below, and everywhere if there is no Received field, fields may be the sender's.
+func ServerHeaders(headers anymail.Headers) anymail.Headers {
 	for i, h := range headers {
 		if strings.EqualFold(h.Name, "Received") {
 			return headers[:i]

@@ -21,7 +21,7 @@ func TestIsEmpty(t *testing.T) {
 	}
 }
 
-func TestAboveReceived(t *testing.T) {
+func TestServerHeaders(t *testing.T) {
 	a, b, received := anymail.Header{Name: "X-A", Value: "1"}, anymail.Header{Name: "X-B"}, anymail.Header{Name: "RECEIVED", Value: "from a"}
 	for _, tt := range []struct{ headers, want anymail.Headers }{
 		{anymail.Headers{a, b, received, a, received, b}, anymail.Headers{a, b}},
@@ -29,6 +29,6 @@ func TestAboveReceived(t *testing.T) {
 		{anymail.Headers{a, b}, nil},
 		{nil, nil},
 	} {
-		require.Equal(t, tt.want, inbound.AboveReceived(tt.headers))
+		require.Equal(t, tt.want, inbound.ServerHeaders(tt.headers))
 	}
 }

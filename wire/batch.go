@@ -96,21 +96,12 @@ func malformed(err error) error {
 	return anymail.Malformed("JSON", nil)
 }
 
-// ReasonNoEvents is the reason of an error about a batch that has no events,
-// although the ESP does not use such a batch to test the URL.
-const ReasonNoEvents anymail.Reason = "a batch without events"
-
 // Batch turns a payload that is a JSON array of events, or one event, into
-// tracking events. It returns [anymail.ErrMalformed] if there are none, so that no
-// payload is answered with success although nothing was made of it. See [Events] for
-// fill.
+// tracking events. See [Events] for fill.
 func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)) ([]anymail.Event, error) {
 	elements, err := Split(p.Body, p.Limits)
 	if err != nil {
 		return nil, err
-	}
-	if len(elements) == 0 {
-		return nil, anymail.Malformed(ReasonNoEvents, nil)
 	}
 	return Events(elements, fill), nil
 }

@@ -144,16 +144,3 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
-
-// No payload is taken for one of which nothing was made.
-func TestBatchWithoutEvents(t *testing.T) {
-	type event struct{}
-	fill := func(*event, *anymail.TrackingEvent) {}
-	for _, body := range []string{`[]`, " [ ]\n"} {
-		_, err := wire.Batch(&anymail.Payload{Body: []byte(body)}, fill)
-		require.ErrorIs(t, err, anymail.ErrMalformed, body)
-	}
-	events, err := wire.Batch(&anymail.Payload{Body: []byte(`{}`)}, fill)
-	require.NoError(t, err)
-	require.Len(t, events, 1)
-}

@@ -53,7 +53,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	m.StrippedText, m.StrippedHTML = v.Get("stripped-text"), v.Get("stripped-html")
 
 	if inbound.IsEmpty(m) {
-		ev.Type = anymail.EventInboundFailed
+		ev.Type, ev.Key = anymail.EventInboundFailed, wire.FormKey(ESP, form, "timestamp", "token", "signature", "parent-signature")
 	}
 	verdicts(m)
 	return []anymail.Event{ev}, nil
@@ -65,7 +65,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 // of the sender as well.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/spam-filter
 func verdicts(m *anymail.InboundMessage) {
-	own := inbound.AboveReceived(m.Headers)
+	own := inbound.ServerHeaders(m.Headers)
 	m.Authentication.SPF = strings.ToLower(own.Get("X-Mailgun-Spf"))
 	m.Authentication.DKIM = strings.ToLower(own.Get("X-Mailgun-Dkim-Check-Result"))
 	if flag := own.Get("X-Mailgun-Sflag"); flag != "" {

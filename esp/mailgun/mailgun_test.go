@@ -644,12 +644,15 @@ func TestInboundVerdicts(t *testing.T) {
 
 // A request without a message in it is delivered as such.
 func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
 	for _, fields := range []string{
 		"recipient=help%40mg.example.com&sender=a%40example.org",
 		"recipient=help%40mg.example.com&sender=a%40example.org&body-mime=",
 		"recipient=help%40mg.example.com&sender=a%40example.org&message-headers=%5B%5D&body-plain=",
 	} {
 		got := parseForm(t, "inbound", fields+signatureFields).(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
 		require.Equal(t, anymail.EventInboundFailed, got.Type, fields)
 		require.Equal(t, "help@mg.example.com", got.Message.EnvelopeRecipient)
 		require.Equal(t, signedAt, got.Timestamp)

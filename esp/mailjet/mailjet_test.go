@@ -337,6 +337,7 @@ func TestMalformedInbound(t *testing.T) {
 
 // A message that cannot be read is delivered as such, with what could be read.
 func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
 	for body, want := range map[string]anymail.InboundMessage{
 		`{"Recipient":"a@example.com"}`:                                       {},
 		`{"Recipient":"a@example.com","Parts":"none"}`:                        {},
@@ -346,6 +347,8 @@ func TestInboundFailed(t *testing.T) {
 		events := parse(t, "inbound", body)
 		require.Len(t, events, 1)
 		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
 		require.Equal(t, anymail.EventInboundFailed, got.Type, body)
 		require.Equal(t, body, string(got.Raw))
 		require.Equal(t, "a@example.com", got.Message.EnvelopeRecipient, body)

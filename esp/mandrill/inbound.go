@@ -137,6 +137,7 @@ func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
 	w.Msg.Value.fill(&ev.Message, limits)
 	if err != nil || inbound.IsEmpty(&ev.Message) {
 		ev.Type = anymail.EventInboundFailed
+		ev.Key = anymail.EventKey(ESP, "failed", string(base.Raw)) // there is no message to make it of
 	}
 	return ev
 }
@@ -147,7 +148,7 @@ func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 		*m = rawmime.Parse([]byte(raw), limits)
 		// Mandrill's own, if it is on top. Mandrill does not document it, and further
 		// down it is the sender's.
-		m.EnvelopeSender = wire.TrimID(inbound.AboveReceived(m.Headers).Get("Return-Path"))
+		m.EnvelopeSender = wire.TrimID(inbound.ServerHeaders(m.Headers).Get("Return-Path"))
 	} else {
 		inbound.SetHeaders(m, w.Headers.Message())
 	}

@@ -423,6 +423,7 @@ func TestMalformed(t *testing.T) {
 // An inbound event with a message that cannot be read is delivered as such, with
 // what could be read.
 func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
 	at := time.Date(2026, 9, 21, 14, 20, 0, 0, time.UTC)
 	for _, msg := range []string{
 		``, `,"msg":null`, `,"msg":[]`, `,"msg":"From: a"`, `,"msg":{"email":"help@example.org"}`, `,"msg":{"raw_msg":7,"headers":[],"email":"help@example.org"}`,
@@ -432,6 +433,8 @@ func TestInboundFailed(t *testing.T) {
 		events := parse(t, `[`+event+`,{"event":"send","_id":"m","ts":1}]`)
 		require.Len(t, events, 2)
 		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
 		require.Equal(t, anymail.EventInboundFailed, got.Type, msg)
 		require.Equal(t, at, got.Timestamp)
 		require.JSONEq(t, event, string(got.Raw))

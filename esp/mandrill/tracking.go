@@ -142,16 +142,13 @@ func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(elements) == 0 {
-		return nil, anymail.Malformed(wire.ReasonNoEvents, nil) // "[]" was answered before
-	}
 	list := wire.Events(elements, fill)
 	for i, ev := range list {
 		if ev.Base().Type == anymail.EventInbound {
 			list[i] = received(ev.Base(), p.Limits)
 		}
 	}
-	return list, nil
+	return wire.AtLeastOne(list, nil) // "[]" was answered before
 }
 
 func fill(w *event, ev *anymail.TrackingEvent) {

@@ -40,7 +40,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 		*m = fromFields(form)
 	}
 	if inbound.IsEmpty(m) {
-		ev.Type = anymail.EventInboundFailed
+		ev.Type, ev.Key = anymail.EventInboundFailed, wire.FormKey(ESP, form)
 	}
 	for _, sender := range texts(wire.Member(v.Bytes("envelope"), "from")) {
 		m.EnvelopeSender = cmp.Or(m.EnvelopeSender, sender)

@@ -847,6 +847,7 @@ func TestInboundEnvelope(t *testing.T) {
 
 // An authentic request with a message that cannot be read is an event.
 func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
 	for name, fields := range map[string][]simulator.Field{
 		"no message": {field("envelope", `{"to":["help@parse.example.com"],"from":"a@example.org"}`), field("SPF", "pass")},
 		"empty":      {field("email", ""), field("envelope", `{"to":["help@parse.example.com"],"from":"a@example.org"}`)},
@@ -855,6 +856,8 @@ func TestInboundFailed(t *testing.T) {
 		events := parse(t, sendgrid.Config{}, r)
 		require.Len(t, events, 1)
 		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
 		require.Equal(t, anymail.EventInboundFailed, got.Type, name)
 		require.Equal(t, "help@parse.example.com", got.Message.EnvelopeRecipient, name)
 		require.Equal(t, r.Body, []byte(got.Raw), name)

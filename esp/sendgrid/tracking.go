@@ -144,7 +144,7 @@ var otherMembers = map[string]string{
 const digits = "0123456789"
 
 func (a *Adapter) parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	return wire.Batch(p, a.fill)
+	return wire.AtLeastOne(wire.Batch(p, a.fill))
 }
 
 func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {

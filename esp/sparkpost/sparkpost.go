@@ -7,7 +7,6 @@ package sparkpost
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/verify"
@@ -52,7 +51,7 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if a token or value is
-// empty, if HeaderName is not the name of a header field, or if one of HeaderName and
+// empty, if HeaderName is not the name of a header, or if one of HeaderName and
 // HeaderValues is set without the other.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
@@ -92,10 +91,8 @@ func (a Auth) check(setting string) error {
 	if (a.HeaderName == "") != (a.HeaderValues == nil) {
 		return anymail.Misconfigured(setting, "HeaderName and HeaderValues need each other")
 	}
-	if strings.ContainsFunc(a.HeaderName, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }) {
-		return anymail.Misconfigured(setting+".HeaderName", "must be the name of a header field")
-	}
 	return errors.Join(
+		verify.CheckHeaderName(a.HeaderName, setting+".HeaderName"),
 		verify.CheckKeys(a.Tokens, setting+".Tokens", nil),
 		verify.CheckKeys(a.HeaderValues, setting+".HeaderValues", nil),
 		verify.CheckKeys(a.BearerTokens, setting+".BearerTokens", nil),

@@ -338,6 +338,7 @@ func TestRejections(t *testing.T) {
 
 // A message that cannot be read is delivered as such, with what could be read.
 func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
 	for _, members := range []string{
 		``, `"content":null`, `"content":"none"`, `"content":{}`, `"content":{"email_rfc822":7}`, `"content":{"email_rfc822":"","text":"Hi"}`,
 		`"content":{"email_rfc822":"","email_rfc822_is_base64":true}`,
@@ -346,6 +347,8 @@ func TestInboundFailed(t *testing.T) {
 		events := parse(t, "inbound", body)
 		require.Len(t, events, 1)
 		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
 		require.Equal(t, anymail.EventInboundFailed, got.Type, body)
 		require.Equal(t, "help@in.example.org", got.Message.EnvelopeRecipient, body)
 		require.Equal(t, body, "["+string(got.Raw)+"]")

@@ -141,9 +141,6 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 			return nil, err
 		}
 	}
-	if len(found) == 0 {
-		return nil, anymail.Malformed(wire.ReasonNoEvents, nil)
-	}
 	records := make([][]byte, len(found))
 	for i, c := range found {
 		if !c.relay {
@@ -157,7 +154,7 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 			events[i] = received(c, p.Limits)
 		}
 	}
-	return events, nil
+	return wire.AtLeastOne(events, nil)
 }
 
 // classed is an event of an element of a batch: {"msys": {name: value}}.
