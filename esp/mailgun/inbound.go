@@ -45,7 +45,8 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	default:
 		*m = fromFields(form, v)
 	}
-	m.EnvelopeSender, m.EnvelopeRecipient = wire.TrimID(v.Get("sender")), v.Get("recipient")
+	m.EnvelopeSender = wire.TrimID(v.Get("sender"))
+	inbound.SetEnvelopeRecipients(m, v.Get("recipient"))
 	if at := v.Get("message-url"); at != "" {
 		// The message looks different once Mailgun no longer has it.
 		ev.Key = anymail.EventKey(ESP, "stored", at, m.EnvelopeRecipient)

@@ -587,7 +587,7 @@ func TestInboundParsed(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com",
+			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"},
 			From:    []anymail.Address{{Name: "Grace", Address: "grace@example.org"}},
 			To:      []anymail.Address{{Name: "Help", Address: "help@mg.example.com"}, {Address: "other@mg.example.com"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},
@@ -705,7 +705,7 @@ func TestInboundMinimal(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@mg.example.com", From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, Subject: "Hi", Text: "Hello",
+			EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"}, From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, Subject: "Hi", Text: "Hello",
 		},
 	}
 	anymailtest.Equal(t, want, got)
@@ -718,7 +718,7 @@ func rawMessageEvent() *anymail.InboundEvent {
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com",
+			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"},
 			From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Address: "help@mg.example.com"}},
 			Subject: "Hi", MessageID: "in2@example.org", Text: "Hello\r\n",
 			Headers: anymail.Headers{
@@ -804,7 +804,7 @@ func storedWithout() *anymail.InboundEvent {
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com",
+			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"},
 			From:    []anymail.Address{{Name: "Grace", Address: "grace@example.org"}},
 			To:      []anymail.Address{{Name: "Help", Address: "help@mg.example.com"}, {Address: "other@mg.example.com"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},

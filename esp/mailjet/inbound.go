@@ -39,7 +39,8 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	}
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
 	m := &ev.Message
-	m.EnvelopeSender, m.EnvelopeRecipient = string(w.Sender), string(w.Recipient)
+	m.EnvelopeSender = string(w.Sender)
+	inbound.SetEnvelopeRecipients(m, string(w.Recipient))
 	m.SpamScore = w.SpamScore.Pointer()
 	inbound.SetHeaders(m, w.Headers.Message())
 	if len(m.From) == 0 {

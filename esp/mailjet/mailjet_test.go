@@ -271,7 +271,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailjet.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@parse.example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@parse.example.org", EnvelopeRecipients: []string{"help@parse.example.org"},
 			From:      []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
 			To:        []anymail.Address{{Address: "help@parse.example.org"}},
 			CC:        []anymail.Address{{Name: "Bob", Address: "bob@example.com"}},
@@ -314,7 +314,7 @@ func TestInboundMinimal(t *testing.T) {
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailjet.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@parse.example.org", From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, Subject: "Hi", Text: "Hello",
+			EnvelopeRecipient: "help@parse.example.org", EnvelopeRecipients: []string{"help@parse.example.org"}, From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, Subject: "Hi", Text: "Hello",
 		},
 	}, events[0])
 }

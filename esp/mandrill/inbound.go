@@ -157,7 +157,7 @@ func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 		// it before.
 		w.fillParsed(m)
 	}
-	m.EnvelopeRecipient = string(w.Email)
+	inbound.SetEnvelopeRecipients(m, string(w.Email))
 	m.SpamScore = w.SpamReport.Value.Score.Pointer()
 	m.Authentication.SPF = strings.ToLower(string(w.SPF.Value.Result))
 	switch dkim := w.DKIM.Value; {

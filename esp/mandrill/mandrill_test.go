@@ -296,7 +296,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mandrill.ESP, Type: anymail.EventInbound, Timestamp: time.Date(2026, 9, 21, 14, 20, 0, 0, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@example.org", EnvelopeRecipients: []string{"alias@example.org"},
 			From: []anymail.Address{{Name: "Bob", Address: "bob@example.com"}}, To: []anymail.Address{{Address: "help@example.org"}},
 			Subject: "Hello", Date: time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC), MessageID: "m1@example.com",
 			Headers: anymail.Headers{

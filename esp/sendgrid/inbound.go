@@ -45,9 +45,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	for _, sender := range texts(wire.Member(v.Bytes("envelope"), "from")) {
 		m.EnvelopeSender = cmp.Or(m.EnvelopeSender, sender)
 	}
-	for _, recipient := range texts(wire.Member(v.Bytes("envelope"), "to")) {
-		m.EnvelopeRecipient = cmp.Or(m.EnvelopeRecipient, recipient)
-	}
+	inbound.SetEnvelopeRecipients(m, texts(wire.Member(v.Bytes("envelope"), "to"))...)
 	m.Authentication.SPF = strings.ToLower(cmp.Or(v.Get("SPF"), v.Get("spf")))
 	m.Authentication.DKIM = dkim(v.Get("dkim"))
 	m.SpamScore = wire.ParseNumber(v.Get("spam_score")).Pointer()

@@ -731,7 +731,8 @@ func TestInboundParsed(t *testing.T) {
 		Common: anymail.Common{ESP: sendgrid.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
 			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com",
-			From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Name: "Help", Address: "help@parse.example.com"}},
+			EnvelopeRecipients: []string{"help@parse.example.com", "other@parse.example.com"},
+			From:               []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Name: "Help", Address: "help@parse.example.com"}},
 			CC: []anymail.Address{{Address: "carl@example.org"}}, Subject: "Grüße", Date: at.Add(-20 * time.Second), MessageID: "in1@example.org",
 			Headers: anymail.Headers{
 				{Name: "Received", Value: "by mx.example.net; Mon, 21 Sep 2026 14:13:00 +0000"}, {Name: "Received", Value: "from a.example.org"},
@@ -790,7 +791,7 @@ func TestInboundCharsets(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: sendgrid.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@parse.example.com", From: []anymail.Address{{Name: "Jürgen", Address: "juergen@example.org"}},
+			EnvelopeRecipient: "help@parse.example.com", EnvelopeRecipients: []string{"help@parse.example.com"}, From: []anymail.Address{{Name: "Jürgen", Address: "juergen@example.org"}},
 			To: []anymail.Address{{Name: "Привет", Address: "help@parse.example.com"}}, Subject: "こんにちは", Text: "café €", HTML: "Grüße",
 		},
 	}
@@ -809,7 +810,7 @@ func TestInboundRaw(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: sendgrid.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com", EnvelopeRecipients: []string{"help@parse.example.com"},
 			From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Address: "help@parse.example.com"}},
 			Subject: "Hi", MessageID: "in2@example.org", Text: "Grüße\r\n",
 			Headers: anymail.Headers{
@@ -823,6 +824,23 @@ func TestInboundRaw(t *testing.T) {
 	events := parse(t, sendgrid.Config{}, r)
 	require.Len(t, events, 1)
 	anymailtest.Equal(t, want, events[0])
+}
+
+// One message to several addresses names them all.
+func TestInboundEnvelopeRecipients(t *testing.T) {
+	for envelope, want := range map[string][]string{
+		`{"to":["b@in.example.com","c@in.example.com"],"from":"a@example.org"}`:  {"b@in.example.com", "c@in.example.com"},
+		`{"to":["b@in.example.com",7,"","c@in.example.com","b@in.example.com"]}`: {"b@in.example.com", "c@in.example.com"},
+		`{"to":"b@in.example.com"}`: {"b@in.example.com"},
+		`{"to":[]}`:                 nil,
+	} {
+		events := parse(t, sendgrid.Config{}, simulator.Multipart("inbound", field("headers", "Subject: Hi\n"), field("envelope", envelope)))
+		got := events[0].(*anymail.InboundEvent).Message
+		require.Equal(t, want, got.EnvelopeRecipients, envelope)
+		if want != nil {
+			require.Equal(t, want[0], got.EnvelopeRecipient)
+		}
+	}
 }
 
 // No member of the envelope costs another.

@@ -49,6 +49,7 @@ func received(c classed, limits anymail.Limits) anymail.Event {
 		ev.Type = anymail.EventInboundFailed
 		ev.Key = anymail.EventKey(ESP, "failed", string(c.raw)) // there is no message to make it of
 	}
-	ev.Message.EnvelopeSender, ev.Message.EnvelopeRecipient = string(w.Sender), string(w.Recipient)
+	ev.Message.EnvelopeSender = string(w.Sender)
+	inbound.SetEnvelopeRecipients(&ev.Message, string(w.Recipient))
 	return ev
 }

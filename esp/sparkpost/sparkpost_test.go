@@ -366,7 +366,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: sparkpost.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@in.example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@in.example.org", EnvelopeRecipients: []string{"alias@in.example.org"},
 			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: "help@in.example.org"}},
 			Subject: "Question", Date: time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC), MessageID: "in1@example.com",
 			Headers: anymail.Headers{
@@ -402,7 +402,7 @@ func TestInboundWithoutMIME(t *testing.T) {
 	events := parse(t, "inbound", `[{"msys":{"relay_message":{"content":{"text":"Hi"},"protocol":"sms","msg_from":"15550100","rcpt_to":"15550101"}}}]`)
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common:  anymail.Common{ESP: sparkpost.ESP, Type: anymail.EventInboundFailed},
-		Message: anymail.InboundMessage{EnvelopeSender: "15550100", EnvelopeRecipient: "15550101"},
+		Message: anymail.InboundMessage{EnvelopeSender: "15550100", EnvelopeRecipient: "15550101", EnvelopeRecipients: []string{"15550101"}},
 	}, events[0])
 }
 
