@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,25 @@ func Uploads(form *anymail.Form, prefix string) []anymail.FormFile {
 		return cmp.Or(cmp.Compare(number(a.Field), number(b.Field)), strings.Compare(a.Field, b.Field))
 	})
 	return append(files, unnamed...)
+}
+
+// FormKey returns the idempotency key of a form of which no message could be made:
+// that of its content, whatever its boundary and the order of its fields. It leaves
+// out the fields that change with every attempt.
+func FormKey(esp string, form *anymail.Form, changing ...string) string {
+	parts := []string{"failed"}
+	for _, name := range slices.Sorted(maps.Keys(form.Fields)) {
+		if slices.Contains(changing, name) {
+			continue
+		}
+		for _, value := range form.Fields[name] {
+			parts = append(parts, name, string(value))
+		}
+	}
+	for _, file := range form.Files {
+		parts = append(parts, file.Field, file.Filename, string(file.Content))
+	}
+	return anymail.EventKey(esp, parts...)
 }
 
 // Texts returns the names and values of a form as text: invalid UTF-8 becomes

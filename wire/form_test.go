@@ -1,9 +1,11 @@
 package wire_test
 
 import (
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
@@ -62,4 +64,26 @@ func TestTexts(t *testing.T) {
 	if fields.Get("a") != "Grüße" || !fields.Has("b\xfe") {
 		t.Error("the form was changed")
 	}
+}
+
+func TestFormKey(t *testing.T) {
+	form := func(fields string, files ...anymail.FormFile) *anymail.Form {
+		values, err := url.ParseQuery(fields)
+		require.NoError(t, err)
+		f := &anymail.Form{Fields: anymail.Fields{}, Files: files}
+		for name, list := range values {
+			for _, value := range list {
+				f.Fields[name] = append(f.Fields[name], []byte(value))
+			}
+		}
+		return f
+	}
+	first := wire.FormKey("acme", form("a=1&b=2&token=x"), "token")
+	require.Equal(t, first, wire.FormKey("acme", form("token=y&b=2&a=1"), "token"))
+	for _, other := range []*anymail.Form{
+		form("a=1&b=3"), form("a=1"), form("a=1&b=2&c="), form("a=1&a=b&b=2"), form("a=1&b=2", anymail.FormFile{Field: "f", Content: []byte("x")}),
+	} {
+		require.NotEqual(t, first, wire.FormKey("acme", other, "token"))
+	}
+	require.NotEqual(t, first, wire.FormKey("acme", form("a=1&b=2&token=x")))
 }

@@ -45,22 +45,34 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	default:
 		*m = fromFields(form, v)
 	}
-	m.EnvelopeSender, m.EnvelopeRecipient = wire.TrimID(v.Get("sender")), v.Get("recipient")
+	m.EnvelopeSender = wire.TrimID(v.Get("sender"))
+	inbound.SetEnvelopeRecipients(m, v.Get("recipient"))
 	if at := v.Get("message-url"); at != "" {
 		// The message looks different once Mailgun no longer has it.
 		ev.Key = anymail.EventKey(ESP, "stored", at, m.EnvelopeRecipient)
 	}
 	m.StrippedText, m.StrippedHTML = v.Get("stripped-text"), v.Get("stripped-html")
 
-	// Mailgun puts its verdicts into headers on top, if the domain's spam
-	// filter is set to mark messages.
-	m.Authentication.SPF = strings.ToLower(m.Headers.Get("X-Mailgun-Spf"))
-	m.Authentication.DKIM = strings.ToLower(m.Headers.Get("X-Mailgun-Dkim-Check-Result"))
-	if flag := m.Headers.Get("X-Mailgun-Sflag"); flag != "" {
+	if inbound.IsEmpty(m) {
+		ev.Type, ev.Key = anymail.EventInboundFailed, wire.FormKey(ESP, form, "timestamp", "token", "signature", "parent-signature")
+	}
+	verdicts(m)
+	return []anymail.Event{ev}, nil
+}
+
+// verdicts reads what Mailgun found out, if the domain's spam filter is set to mark
+// messages. It writes header fields above those that it received, and does not
+// document whether it removes the sender's of the same names. Form fields have those
+// of the sender as well.
+// https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/spam-filter
+func verdicts(m *anymail.InboundMessage) {
+	own := inbound.ServerHeaders(m.Headers)
+	m.Authentication.SPF = strings.ToLower(own.Get("X-Mailgun-Spf"))
+	m.Authentication.DKIM = strings.ToLower(own.Get("X-Mailgun-Dkim-Check-Result"))
+	if flag := own.Get("X-Mailgun-Sflag"); flag != "" {
 		m.SpamDetected = anymail.TriOf(strings.EqualFold(flag, "yes"))
 	}
-	m.SpamScore = wire.ParseNumber(m.Headers.Get("X-Mailgun-Sscore")).Pointer()
-	return []anymail.Event{ev}, nil
+	m.SpamScore = wire.ParseNumber(own.Get("X-Mailgun-Sscore")).Pointer()
 }
 
 // rawMIME returns the raw message if there is one: from the form, or from

@@ -120,7 +120,7 @@ func fieldVariables(v anymail.Fields, event string) anymail.Metadata {
 		switch {
 		case !ours:
 			variables[name] = string(values[0])
-		case len(values) < 2 || name == "tag": // several tags are possible
+		case len(values) < 2 || name == "tag" || name == "X-Mailgun-Tag": // several tags are possible
 		case name == "timestamp" || name == "token" || name == "signature":
 			variables[name] = string(values[0])
 		default:

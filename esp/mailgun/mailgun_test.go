@@ -587,7 +587,7 @@ func TestInboundParsed(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com",
+			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"},
 			From:    []anymail.Address{{Name: "Grace", Address: "grace@example.org"}},
 			To:      []anymail.Address{{Name: "Help", Address: "help@mg.example.com"}, {Address: "other@mg.example.com"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},
@@ -607,29 +607,123 @@ func TestInboundParsed(t *testing.T) {
 	anymailtest.Equal(t, want, events[0])
 }
 
+// Only Mailgun can write above the Received field that it adds. The sender's own
+// fields of the same names say nothing.
+func TestInboundVerdicts(t *testing.T) {
+	const forged = `["X-Mailgun-Spf","Pass"],["X-Mailgun-Dkim-Check-Result","Pass"],["X-Mailgun-Sflag","No"],["X-Mailgun-Sscore","-5"],["Subject","Hi"]`
+	score := func(f float64) *float64 { return &f }
+	for headers, want := range map[string]anymail.InboundMessage{
+		`["X-Mailgun-Dkim-Check-Result","Fail"],["X-Mailgun-Spf","Neutral"],["X-Mailgun-Sscore","1.7"],["X-Mailgun-Sflag","No"],["Received","from a by mxa.mailgun.org"],` + forged: {
+			Authentication: anymail.Authentication{SPF: "neutral", DKIM: "fail"}, SpamDetected: anymail.No, SpamScore: score(1.7),
+		},
+		`["X-Mailgun-Sflag","Yes"],["RECEIVED","from a by mxa.mailgun.org"],` + forged:                                          {SpamDetected: anymail.Yes},
+		`["X-Mailgun-Incoming","Yes"],["X-Envelope-From","<a@example.org>"],["Received","from a by mxa.mailgun.org"],` + forged: {}, // with the spam filter off
+		`["Received","from a by 0123456789ab"],["X-Envelope-From","a@example.org"],["X-Mailgun-Incoming","Yes"],` + forged:      {},
+		`["Received","from a"],` + forged + `,["X-Mailgun-Incoming","Yes"]`:                                                     {},
+		forged: {},
+	} {
+		var mime strings.Builder
+		var pairs [][2]string
+		require.NoError(t, json.Unmarshal([]byte("["+headers+"]"), &pairs))
+		for _, pair := range pairs {
+			mime.WriteString(pair[0] + ": " + pair[1] + "\r\n")
+		}
+		for name, message := range map[string]string{
+			"inbound":      "message-headers=" + url.QueryEscape("["+headers+"]"),
+			"inbound_mime": "body-mime=" + url.QueryEscape(mime.String()+"\r\nHi\r\n"),
+		} {
+			// Each header field is a form field too.
+			fields := "recipient=help%40mg.example.com&sender=a%40example.org&X-Mailgun-Spf=Pass&X-Mailgun-Sflag=No&" + message
+			got := parseForm(t, name, fields+signatureFields).(*anymail.InboundEvent).Message
+			require.Equal(t, want.Authentication, got.Authentication, "%s %s", name, headers)
+			require.Equal(t, want.SpamDetected, got.SpamDetected, "%s %s", name, headers)
+			require.Equal(t, want.SpamScore, got.SpamScore, "%s %s", name, headers)
+		}
+	}
+}
+
+// A request without a message in it is delivered as such.
+func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
+	for _, fields := range []string{
+		"recipient=help%40mg.example.com&sender=a%40example.org",
+		"recipient=help%40mg.example.com&sender=a%40example.org&body-mime=",
+		"recipient=help%40mg.example.com&sender=a%40example.org&message-headers=%5B%5D&body-plain=",
+	} {
+		got := parseForm(t, "inbound", fields+signatureFields).(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
+		require.Equal(t, anymail.EventInboundFailed, got.Type, fields)
+		require.Equal(t, "help@mg.example.com", got.Message.EnvelopeRecipient)
+		require.Equal(t, signedAt, got.Timestamp)
+		require.Equal(t, fields+signatureFields, string(got.Raw))
+	}
+}
+
+// What is not recognized is an unknown event, or is refused.
+func TestUnrecognized(t *testing.T) {
+	adapter := esptest.New(t, mailgun.New, mailgun.Config{})
+	for body, want := range map[string]int{
+		`{"event-data":{}}`: 1, `{"event-data":null}`: 1, `{"event-data":{"event":"levitated"}}`: 1, `{"event-data":"opened"}`: 1,
+		`[{"event-data":{"event":"levitated"}},{"hello":"world"},7]`: 3,
+		`{}`: 0, `{"hello":"world"}`: 0, `[{}]`: 0, `[]`: 0, `null`: 0, `"opened"`: 0, ``: 0,
+	} {
+		events, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
+		require.Len(t, events, want, body)
+		if want == 0 {
+			require.ErrorIs(t, err, anymail.ErrMalformed, body)
+		}
+		for _, ev := range events {
+			require.Equal(t, anymail.EventUnknown, ev.Base().Type, body)
+			require.Contains(t, body, string(ev.Base().Raw))
+		}
+	}
+	for _, endpoint := range []string{"tracking", "inbound", "inbound_mime"} {
+		for _, fields := range []url.Values{nil, {"hello": {"world"}}, {"signature": {"x"}, "subject": {"Hi"}}} {
+			_, err := simulator.Parse(adapter, simulator.URLEncoded(endpoint, fields))
+			require.ErrorIs(t, err, anymail.ErrMalformed, "%s %v", endpoint, fields)
+		}
+	}
+}
+
+// Tags may repeat. They are no variables.
+func TestLegacyTags(t *testing.T) {
+	for fields, want := range map[string][]string{
+		"tag=a&tag=b":                                 {"a", "b"},
+		"X-Mailgun-Tag=a&X-Mailgun-Tag=b":             {"a", "b"},
+		"X-Mailgun-Tag=a&X-Mailgun-Tag=b&tag=c&tag=d": {"c", "d"},
+		"X-Mailgun-Tag=a":                             {"a"},
+	} {
+		got := parseForm(t, "tracking", "event=delivered&recipient=ada%40example.com&order=42&"+fields+signatureFields).(*anymail.TrackingEvent)
+		require.Equal(t, want, got.Tags, fields)
+		require.Equal(t, anymail.Metadata{"order": "42"}, got.Metadata, fields)
+	}
+}
+
 func TestInboundMinimal(t *testing.T) {
 	got := parseForm(t, "inbound", "recipient=help%40mg.example.com&sender=&from=Grace+%3Cgrace%40example.org%3E&subject=Hi&body-plain=Hello"+signatureFields)
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@mg.example.com", From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, Subject: "Hi", Text: "Hello",
+			EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"}, From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, Subject: "Hi", Text: "Hello",
 		},
 	}
 	anymailtest.Equal(t, want, got)
 }
 
-const rawMessage = "X-Mailgun-Sflag: No\r\nX-Mailgun-Sscore: -0.1\r\nFrom: Grace <grace@example.org>\r\nTo: help@mg.example.com\r\nSubject: Hi\r\nMessage-ID: <in2@example.org>\r\n\r\nHello\r\n"
+const rawMessage = "X-Mailgun-Sflag: No\r\nX-Mailgun-Sscore: -0.1\r\nReceived: from a by b\r\nFrom: Grace <grace@example.org>\r\nTo: help@mg.example.com\r\nSubject: Hi\r\nMessage-ID: <in2@example.org>\r\n\r\nHello\r\n"
 
 func rawMessageEvent() *anymail.InboundEvent {
 	score := -0.1
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com",
+			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"},
 			From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Address: "help@mg.example.com"}},
 			Subject: "Hi", MessageID: "in2@example.org", Text: "Hello\r\n",
 			Headers: anymail.Headers{
-				{Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Sscore", Value: "-0.1"}, {Name: "From", Value: "Grace <grace@example.org>"},
+				{Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Sscore", Value: "-0.1"},
+				{Name: "Received", Value: "from a by b"}, {Name: "From", Value: "Grace <grace@example.org>"},
 				{Name: "To", Value: "help@mg.example.com"}, {Name: "Subject", Value: "Hi"}, {Name: "Message-ID", Value: "<in2@example.org>"},
 			},
 			SpamDetected: anymail.No, SpamScore: &score, RawMIME: anymail.Raw(rawMessage),
@@ -710,7 +804,7 @@ func storedWithout() *anymail.InboundEvent {
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailgun.ESP, Type: anymail.EventInbound, Timestamp: signedAt},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com",
+			EnvelopeSender: "bounce+1@example.org", EnvelopeRecipient: "help@mg.example.com", EnvelopeRecipients: []string{"help@mg.example.com"},
 			From:    []anymail.Address{{Name: "Grace", Address: "grace@example.org"}},
 			To:      []anymail.Address{{Name: "Help", Address: "help@mg.example.com"}, {Address: "other@mg.example.com"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},

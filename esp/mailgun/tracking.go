@@ -125,10 +125,15 @@ func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, erro
 	if err != nil {
 		return nil, err
 	}
+	known := 0
 	for i, element := range elements {
-		if elements[i] = wire.Member(element, eventMember); elements[i] == nil {
-			return nil, anymail.Malformed("not a webhook of Mailgun", nil)
+		if data := wire.Member(element, eventMember); data != nil {
+			elements[i] = data
+			known++
 		}
+	}
+	if known == 0 {
+		return nil, anymail.Malformed("not a webhook of Mailgun", nil)
 	}
 	return wire.Events(elements, fill), nil
 }

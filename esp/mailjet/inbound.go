@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/wire"
@@ -13,13 +15,13 @@ import (
 // the name that ContentRef gives it.
 // https://dev.mailjet.com/email/guides/parse-api/
 type message struct {
-	Sender    wire.Text    `json:"Sender"`
-	Recipient wire.Text    `json:"Recipient"`
-	From      wire.Text    `json:"From"`
-	Subject   wire.Text    `json:"Subject"`
-	Headers   wire.Headers `json:"Headers"`
-	Parts     []part       `json:"Parts"`
-	SpamScore wire.Number  `json:"SpamAssassinScore"`
+	Sender    wire.Text      `json:"Sender"`
+	Recipient wire.Text      `json:"Recipient"`
+	From      wire.Text      `json:"From"`
+	Subject   wire.Text      `json:"Subject"`
+	Headers   wire.Headers   `json:"Headers"`
+	Parts     jsontext.Value `json:"Parts"` // a list of part
+	SpamScore wire.Number    `json:"SpamAssassinScore"`
 }
 
 type part struct {
@@ -37,7 +39,8 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	}
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
 	m := &ev.Message
-	m.EnvelopeSender, m.EnvelopeRecipient = string(w.Sender), string(w.Recipient)
+	m.EnvelopeSender = string(w.Sender)
+	inbound.SetEnvelopeRecipients(m, string(w.Recipient))
 	m.SpamScore = w.SpamScore.Pointer()
 	inbound.SetHeaders(m, w.Headers.Message())
 	if len(m.From) == 0 {
@@ -46,13 +49,23 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	if m.Subject == "" {
 		m.Subject = string(w.Subject)
 	}
-	w.fillParts(m, p.Body)
+	var parts []part
+	if w.Parts != nil {
+		if err := wire.Unmarshal(w.Parts, &parts); err != nil {
+			parts, ev.Type = nil, anymail.EventInboundFailed
+		}
+	}
+	fillParts(m, parts, p.Body)
+	if ev.Type == anymail.EventInboundFailed || inbound.IsEmpty(m) {
+		ev.Type = anymail.EventInboundFailed
+		ev.Key = anymail.EventKey(ESP, "failed", string(p.Body)) // there is no message to make it of
+	}
 	return []anymail.Event{ev}, nil
 }
 
 // fillParts reads the contents of parts: texts are in UTF-8, and everything else
 // in base64, whatever the part's headers say.
-func (w *message) fillParts(m *anymail.InboundMessage, body []byte) {
+func fillParts(m *anymail.InboundMessage, parts []part, body []byte) {
 	contents := map[string][]byte{}
 	for name, value := range wire.Members(body) {
 		if len(contents) < maxContents {
@@ -66,7 +79,7 @@ func (w *message) fillParts(m *anymail.InboundMessage, body []byte) {
 		return text, found
 	}
 	var text, html strings.Builder
-	for _, p := range append(w.Parts, part{ContentRef: "Text-part"}, part{ContentRef: "Html-part"}) {
+	for _, p := range append(parts, part{ContentRef: "Text-part"}, part{ContentRef: "Html-part"}) {
 		ref := string(p.ContentRef)
 		content, found := take(ref)
 		switch {

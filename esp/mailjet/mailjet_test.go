@@ -271,7 +271,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailjet.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@parse.example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@parse.example.org", EnvelopeRecipients: []string{"help@parse.example.org"},
 			From:      []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
 			To:        []anymail.Address{{Address: "help@parse.example.org"}},
 			CC:        []anymail.Address{{Name: "Bob", Address: "bob@example.com"}},
@@ -314,7 +314,7 @@ func TestInboundMinimal(t *testing.T) {
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailjet.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@parse.example.org", From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, Subject: "Hi", Text: "Hello",
+			EnvelopeRecipient: "help@parse.example.org", EnvelopeRecipients: []string{"help@parse.example.org"}, From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, Subject: "Hi", Text: "Hello",
 		},
 	}, events[0])
 }
@@ -325,12 +325,52 @@ func TestMalformedInbound(t *testing.T) {
 		"no JSON":        `{"Sender"`,
 		"a list":         `[]`,
 		"Event API":      `{"event":"sent","time":1790000000,"email":"ada@example.com"}`,
-		"parts as text":  `{"Recipient":"a@example.com","Parts":"none"}`,
 		"something else": `{}`,
+		"another form":   `{"message":{"to":"a@example.com"}}`,
+		"null":           `null`,
 	} {
 		events, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(body)))
 		require.ErrorIs(t, err, anymail.ErrMalformed, name)
 		require.Empty(t, events, name)
+	}
+}
+
+// A message that cannot be read is delivered as such, with what could be read.
+func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
+	for body, want := range map[string]anymail.InboundMessage{
+		`{"Recipient":"a@example.com"}`:                                       {},
+		`{"Recipient":"a@example.com","Parts":"none"}`:                        {},
+		`{"Recipient":"a@example.com","Parts":[7],"Subject":"Hi"}`:            {Subject: "Hi"},
+		`{"Recipient":"a@example.com","Parts":{"a":"b"},"Text-part":"Hello"}`: {Text: "Hello"},
+	} {
+		events := parse(t, "inbound", body)
+		require.Len(t, events, 1)
+		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
+		require.Equal(t, anymail.EventInboundFailed, got.Type, body)
+		require.Equal(t, body, string(got.Raw))
+		require.Equal(t, "a@example.com", got.Message.EnvelopeRecipient, body)
+		require.Equal(t, want.Subject+want.Text, got.Message.Subject+got.Message.Text, body)
+	}
+}
+
+// What is not recognized is an unknown event, or is refused.
+func TestUnrecognized(t *testing.T) {
+	adapter := esptest.New(t, mailjet.New, mailjet.Config{})
+	for body, want := range map[string]int{
+		`{}`: 1, `{"hello":"world"}`: 1, `[{"event":"levitated"}]`: 1, `[null,7]`: 2, `[]`: 0, `null`: 0, `"sent"`: 0, ``: 0,
+	} {
+		events, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
+		require.Len(t, events, want, body)
+		if want == 0 {
+			require.ErrorIs(t, err, anymail.ErrMalformed, body)
+		}
+		for _, ev := range events {
+			require.Equal(t, anymail.EventUnknown, ev.Base().Type, body)
+			require.Contains(t, body, string(ev.Base().Raw))
+		}
 	}
 }
 

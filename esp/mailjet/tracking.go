@@ -76,7 +76,7 @@ func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, erro
 	if wire.Member(p.Body, "Parts") != nil {
 		return nil, anymail.Malformed("a received message: its URL should be that of the inbound endpoint", nil)
 	}
-	return wire.Batch(p, fill)
+	return wire.AtLeastOne(wire.Batch(p, fill))
 }
 
 func fill(w *event, ev *anymail.TrackingEvent) {

@@ -13,13 +13,15 @@ import (
 // mail is a received message: the whole one in RawMsg, and Mandrill's parsed form.
 // https://mandrill.zendesk.com/hc/en-us/articles/205583207
 type mail struct {
-	RawMsg    string       `json:"raw_msg"`
+	RawMsg    jsonText     `json:"raw_msg"`
 	Headers   wire.Headers `json:"headers"`
 	Text      wire.Text    `json:"text"`
 	HTML      wire.Text    `json:"html"`
 	FromEmail wire.Text    `json:"from_email"`
 	FromName  wire.Text    `json:"from_name"`
 	Subject   wire.Text    `json:"subject"`
+	To        addresses    `json:"to"`
+	CC        addresses    `json:"cc"`
 	Email     wire.Text    `json:"email"` // the recipient's address
 
 	// The names of the members repeat file names and content ids.
@@ -33,10 +35,52 @@ type mail struct {
 		Result wire.Text `json:"result"`
 	}] `json:"spf"`
 	DKIM wire.Object[struct {
-		Signed *bool `json:"signed"`
-		Valid  bool  `json:"valid"`
+		Signed wire.Text `json:"signed"`
+		Valid  wire.Text `json:"valid"`
 	}] `json:"dkim"`
 }
+
+// jsonText is a string, or "" if there is a value of another kind.
+type jsonText string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *jsonText) UnmarshalJSON(b []byte) error {
+	text, _ := wire.Any(b).(string)
+	*t = jsonText(text)
+	return nil
+}
+
+// addresses are pairs of an address and a name, which may be null.
+type addresses []anymail.Address
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (list *addresses) UnmarshalJSON(b []byte) error {
+	*list = nil
+	pairs, _ := wire.Any(b).([]any)
+	for _, one := range pairs {
+		if len(*list) == maxAddresses {
+			break
+		}
+		var a anymail.Address
+		switch pair := one.(type) {
+		case string:
+			a.Address = pair
+		case []any:
+			if len(pair) > 0 {
+				a.Address, _ = pair[0].(string)
+			}
+			if len(pair) > 1 {
+				a.Name, _ = pair[1].(string)
+			}
+		}
+		if a.Address != "" {
+			*list = append(*list, a)
+		}
+	}
+	return nil
+}
+
+const maxAddresses = 5000
 
 // files are parts of a message in their order, at most maxFiles. An empty list may
 // be [].
@@ -49,7 +93,7 @@ type file struct {
 	Name    wire.Text `json:"name"`
 	Type    wire.Text `json:"type"`
 	Content wire.Text `json:"content"`
-	Base64  *bool     `json:"base64"` // absent for images, and sometimes for other parts
+	Base64  wire.Text `json:"base64"` // absent for images, and sometimes for other parts
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -73,8 +117,8 @@ func (fs *files) UnmarshalJSON(b []byte) error {
 // the part looks like text.
 func (f *file) content() []byte {
 	encoded := !strings.HasPrefix(string(f.Type), "text/")
-	if f.Base64 != nil {
-		encoded = *f.Base64
+	if f.Base64 != "" {
+		encoded = f.Base64 == "true"
 	}
 	if !encoded {
 		return []byte(f.Content)
@@ -82,43 +126,45 @@ func (f *file) content() []byte {
 	return inbound.DecodeBase64(string(f.Content))
 }
 
-// received makes the event of a received message, or an unknown event if it cannot
-// decode the message.
+// received makes the event of a received message: inbound_failed if there is no
+// message in it.
 func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
 	var w struct {
-		Msg mail `json:"msg"`
-	}
-	if err := wire.Unmarshal(base.Raw, &w); err != nil {
-		return &anymail.TrackingEvent{
-			Common:      anymail.Common{Type: anymail.EventUnknown, Timestamp: base.Timestamp, Raw: base.Raw},
-			Description: "malformed event: " + err.Error(),
-		}
+		Msg wire.Object[mail] `json:"msg"`
 	}
 	ev := &anymail.InboundEvent{Common: *base}
-	w.Msg.fill(&ev.Message, limits)
+	err := wire.Unmarshal(base.Raw, &w)
+	w.Msg.Value.fill(&ev.Message, limits)
+	if err != nil || inbound.IsEmpty(&ev.Message) {
+		ev.Type = anymail.EventInboundFailed
+		ev.Key = anymail.EventKey(ESP, "failed", string(base.Raw)) // there is no message to make it of
+	}
 	return ev
 }
 
 func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
-	if w.RawMsg != "" {
-		*m = rawmime.Parse([]byte(w.RawMsg), limits)
+	raw := string(w.RawMsg)
+	if raw != "" {
+		*m = rawmime.Parse([]byte(raw), limits)
+		// Mandrill's own, if it is on top. Mandrill does not document it, and further
+		// down it is the sender's.
+		m.EnvelopeSender = wire.TrimID(inbound.ServerHeaders(m.Headers).Get("Return-Path"))
 	} else {
 		inbound.SetHeaders(m, w.Headers.Message())
 	}
-	if w.RawMsg == "" || strings.ContainsRune(w.RawMsg, utf8.RuneError) {
+	if raw == "" || strings.ContainsRune(raw, utf8.RuneError) {
 		// A JSON string cannot hold text that is not UTF-8, but Mandrill decoded
 		// it before.
 		w.fillParsed(m)
 	}
-	m.EnvelopeRecipient = string(w.Email)
-	m.EnvelopeSender = wire.TrimID(m.Headers.Get("Return-Path"))
+	inbound.SetEnvelopeRecipients(m, string(w.Email))
 	m.SpamScore = w.SpamReport.Value.Score.Pointer()
 	m.Authentication.SPF = strings.ToLower(string(w.SPF.Value.Result))
 	switch dkim := w.DKIM.Value; {
-	case dkim.Signed == nil:
-	case !*dkim.Signed:
+	case dkim.Signed == "":
+	case dkim.Signed != "true":
 		m.Authentication.DKIM = "none"
-	case dkim.Valid:
+	case dkim.Valid == "true":
 		m.Authentication.DKIM = "pass"
 	default:
 		m.Authentication.DKIM = "fail"
@@ -128,6 +174,12 @@ func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 func (w *mail) fillParsed(m *anymail.InboundMessage) {
 	if w.FromEmail != "" {
 		m.From = []anymail.Address{{Name: string(w.FromName), Address: string(w.FromEmail)}}
+	}
+	if len(w.To) > 0 {
+		m.To = w.To
+	}
+	if len(w.CC) > 0 {
+		m.CC = w.CC
 	}
 	if w.Subject != "" {
 		m.Subject = string(w.Subject)

@@ -296,7 +296,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mandrill.ESP, Type: anymail.EventInbound, Timestamp: time.Date(2026, 9, 21, 14, 20, 0, 0, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@example.org", EnvelopeRecipients: []string{"alias@example.org"},
 			From: []anymail.Address{{Name: "Bob", Address: "bob@example.com"}}, To: []anymail.Address{{Address: "help@example.org"}},
 			Subject: "Hello", Date: time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC), MessageID: "m1@example.com",
 			Headers: anymail.Headers{
@@ -349,6 +349,43 @@ func TestInboundDamaged(t *testing.T) {
 	}, m.Attachments)
 }
 
+// Return-Path is Mandrill's only on top.
+func TestInboundReturnPath(t *testing.T) {
+	for raw, want := range map[string]string{
+		"Return-Path: <a@example.com>\nReceived: from a\nSubject: Hi\n\nHi": "a@example.com",
+		"X-Spam: no\nReturn-Path: <a@example.com>\nReceived: from a\n\nHi":  "a@example.com",
+		"Received: from a\nReturn-Path: <ceo@example.com>\n\nHi":            "",
+		"Return-Path: <ceo@example.com>\nSubject: Hi\n\nHi":                 "",
+	} {
+		quoted, err := json.Marshal(raw)
+		require.NoError(t, err)
+		events := parse(t, `[{"event":"inbound","ts":1,"msg":{"raw_msg":`+string(quoted)+`}}]`)
+		require.Equal(t, want, events[0].(*anymail.InboundEvent).Message.EnvelopeSender, raw)
+	}
+	events := parse(t, `[{"event":"inbound","ts":1,"msg":{"headers":{"Return-Path":"<ceo@example.com>","Received":"from a"},"text":"Hi"}}]`)
+	require.Empty(t, events[0].(*anymail.InboundEvent).Message.EnvelopeSender)
+}
+
+// Without the raw message the recipients are in to and cc.
+func TestInboundRecipients(t *testing.T) {
+	ada, bob := anymail.Address{Name: "Ada", Address: "ada@example.org"}, anymail.Address{Address: "bob@example.org"}
+	for members, want := range map[string]anymail.InboundMessage{
+		`"to":[["ada@example.org","Ada"],["bob@example.org",null]],"cc":[["bob@example.org"]]`: {To: []anymail.Address{ada, bob}, CC: []anymail.Address{bob}},
+		`"to":[["ada@example.org","Ada"]],"headers":{"Cc":"bob@example.org"}`:                  {To: []anymail.Address{ada}, CC: []anymail.Address{bob}},
+		`"to":["bob@example.org",[],[null,"x"],7],"cc":null`:                                   {To: []anymail.Address{bob}},
+		`"raw_msg":"To: Gr\ufffd <ada@example.org>\nCc: bob@example.org\n\nHi","to":[["ada@example.org","Ada"]]`: {
+			To: []anymail.Address{ada}, CC: []anymail.Address{bob},
+		},
+		`"raw_msg":"To: bob@example.org\n\nHi","to":[["ada@example.org","Ada"]]`: {To: []anymail.Address{bob}}, // it is the better source
+	} {
+		events := parse(t, `[{"event":"inbound","ts":1,"msg":{`+members+`}}]`)
+		got := events[0].(*anymail.InboundEvent)
+		require.Equal(t, anymail.EventInbound, got.Type)
+		require.Equal(t, want.To, got.Message.To, members)
+		require.Equal(t, want.CC, got.Message.CC, members)
+	}
+}
+
 func TestInboundWithoutRaw(t *testing.T) {
 	events := parse(t, `[{"event":"inbound","ts":1790000400,"msg":{"headers":{"To":"help@example.org","Received":["from a","from b"]},
 		"text":"Hi","from_email":"bob@example.com","from_name":null,"subject":"Hello","email":"help@example.org"}}]`)
@@ -374,12 +411,63 @@ func TestMalformed(t *testing.T) {
 		require.Empty(t, events, name)
 	}
 
-	events := parse(t, `[{"event":"inbound","ts":1790000400,"msg":{"raw_msg":7}},7,{"event":"send","_id":"m","ts":1,"msg":null}]`)
-	require.Len(t, events, 3)
-	for i, typ := range []anymail.EventType{anymail.EventUnknown, anymail.EventUnknown, anymail.EventSent} {
+	events := parse(t, `[{"event":["inbound"],"ts":1790000400},7,{"event":"send","_id":"m","ts":1,"msg":null},{"event":"send","msg":{"smtp_events":7}}]`)
+	require.Len(t, events, 4)
+	for i, typ := range []anymail.EventType{anymail.EventUnknown, anymail.EventUnknown, anymail.EventSent, anymail.EventUnknown} {
 		got := events[i].(*anymail.TrackingEvent)
 		require.Equal(t, typ, got.Type)
-		require.Equal(t, typ == anymail.EventUnknown, got.Description != "")
+		require.Equal(t, typ == anymail.EventUnknown && i > 0, got.Description != "")
+	}
+}
+
+// An inbound event with a message that cannot be read is delivered as such, with
+// what could be read.
+func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
+	at := time.Date(2026, 9, 21, 14, 20, 0, 0, time.UTC)
+	for _, msg := range []string{
+		``, `,"msg":null`, `,"msg":[]`, `,"msg":"From: a"`, `,"msg":{"email":"help@example.org"}`, `,"msg":{"raw_msg":7,"headers":[],"email":"help@example.org"}`,
+		`,"msg":{"raw_msg":"","headers":{},"text":null,"email":"help@example.org","spf":{"result":"pass"}}`,
+	} {
+		event := `{"event":"inbound","ts":1790000400` + msg + `}`
+		events := parse(t, `[`+event+`,{"event":"send","_id":"m","ts":1}]`)
+		require.Len(t, events, 2)
+		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
+		require.Equal(t, anymail.EventInboundFailed, got.Type, msg)
+		require.Equal(t, at, got.Timestamp)
+		require.JSONEq(t, event, string(got.Raw))
+		if strings.Contains(msg, "help@example.org") {
+			require.Equal(t, "help@example.org", got.Message.EnvelopeRecipient, msg)
+		}
+	}
+}
+
+// What is not recognized is an unknown event, or is refused; an empty batch is
+// Mandrill's test.
+func TestUnrecognized(t *testing.T) {
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{})
+	for batch, want := range map[string]int{
+		`{}`: 1, `{"hello":"world"}`: 1, `[{"event":"levitated"}]`: 1, `[null,7]`: 2, `null`: 0, `"send"`: 0, ``: 0, `[ ]`: 0,
+	} {
+		events, err := simulator.Parse(adapter, post(batch))
+		require.Len(t, events, want, batch)
+		if want == 0 {
+			require.ErrorIs(t, err, anymail.ErrMalformed, batch)
+		}
+		for _, ev := range events {
+			require.Equal(t, anymail.EventUnknown, ev.Base().Type, batch)
+			require.Contains(t, batch, string(ev.Base().Raw))
+		}
+	}
+	for _, ep := range adapter.Endpoints() {
+		for batch, want := range map[string]bool{`[]`: true, `{}`: false, `null`: false} {
+			r := post(batch)
+			reply, err := ep.Handshake(t.Context(), &anymail.Payload{Header: r.Header, Body: r.Body})
+			require.NoError(t, err)
+			require.Equal(t, want, reply != nil, batch)
+		}
 	}
 }
 
@@ -400,6 +488,7 @@ func TestSignature(t *testing.T) {
 		fields    url.Values
 		signature string
 		authentic bool
+		test      bool // by the key that Mandrill publishes
 	}{
 		{name: "plain", fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE=", authentic: true},
 		{name: "the second key", config: mandrill.Config{Keys: anymail.Keys("another", key)}, fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE=", authentic: true},
@@ -417,8 +506,8 @@ func TestSignature(t *testing.T) {
 			fields: events, signature: "fap87BSqejrrpuT0y2i4pqiYXE8=", authentic: true,
 		},
 		{name: "no events, own key", fields: test, signature: "Cw0mzT7XRvvhvKCEKCzdDiSUKXs=", authentic: true},
-		{name: "no events, the test's key", fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true},
-		{name: "no events, the test's key, before there is another", config: mandrill.Config{Keys: anymail.Keys()}, fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true},
+		{name: "no events, the test's key", fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true, test: true},
+		{name: "no events, the test's key, before there is another", config: mandrill.Config{Keys: anymail.Keys()}, fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true, test: true},
 		{name: "the test's key proves no event", fields: events, signature: "asz03CzAlCLML8pf5ilKbirde4s="},
 		{name: "the test's key proves no event, before there is another", config: mandrill.Config{Keys: anymail.Keys()}, fields: events, signature: "asz03CzAlCLML8pf5ilKbirde4s="},
 		{name: "unsigned", fields: events},
@@ -440,9 +529,11 @@ func TestSignature(t *testing.T) {
 				r.Header.Set("X-Mandrill-Signature", tt.signature)
 			}
 			for _, ep := range adapter.Endpoints() {
-				_, err = ep.Verifier.Verify(t.Context(), &anymail.Payload{URL: called, Header: r.Header, Body: r.Body})
+				proof, err := ep.Verifier.Verify(t.Context(), &anymail.Payload{URL: called, Header: r.Header, Body: r.Body})
 				if tt.authentic {
 					require.NoError(t, err)
+					require.Equal(t, tt.test, proof.TestKey)
+					require.Equal(t, tt.test, proof.Fingerprint == nil, "what anyone can sign is not remembered")
 				} else {
 					require.ErrorIs(t, err, anymail.ErrUnauthenticated)
 				}
@@ -534,7 +625,7 @@ func TestBehindProxy(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, entered := range []string{"", "hooks.example.com/mandrill/", "ftp://hooks.example.com/", "https:///mandrill/", "https://a b/"} {
+	for _, entered := range []string{"", "hooks.example.com/mandrill/", "ftp://hooks.example.com/", "https:///mandrill/", "https://a b/", "https://hooks.example.com/ "} {
 		_, err := mandrill.New(mandrill.Config{URLs: []string{"https://hooks.example.com/", entered}})
 		require.ErrorIs(t, err, anymail.ErrConfig, entered)
 		require.False(t, entered != "" && strings.Contains(err.Error(), entered), "the error holds a URL, which may hold a password")

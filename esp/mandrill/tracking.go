@@ -148,7 +148,7 @@ func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 			list[i] = received(ev.Base(), p.Limits)
 		}
 	}
-	return list, nil
+	return wire.AtLeastOne(list, nil) // "[]" was answered before
 }
 
 func fill(w *event, ev *anymail.TrackingEvent) {

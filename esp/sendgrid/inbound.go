@@ -39,20 +39,32 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	} else {
 		*m = fromFields(form)
 	}
-	var envelope struct {
-		From string       `json:"from"`
-		To   wire.Strings `json:"to"`
+	if inbound.IsEmpty(m) {
+		ev.Type, ev.Key = anymail.EventInboundFailed, wire.FormKey(ESP, form)
 	}
-	if wire.Unmarshal(v.Bytes("envelope"), &envelope) == nil {
-		m.EnvelopeSender = envelope.From
-		if len(envelope.To) > 0 {
-			m.EnvelopeRecipient = envelope.To[0]
-		}
+	for _, sender := range texts(wire.Member(v.Bytes("envelope"), "from")) {
+		m.EnvelopeSender = cmp.Or(m.EnvelopeSender, sender)
 	}
+	inbound.SetEnvelopeRecipients(m, texts(wire.Member(v.Bytes("envelope"), "to"))...)
 	m.Authentication.SPF = strings.ToLower(cmp.Or(v.Get("SPF"), v.Get("spf")))
 	m.Authentication.DKIM = dkim(v.Get("dkim"))
 	m.SpamScore = wire.ParseNumber(v.Get("spam_score")).Pointer()
 	return []anymail.Event{ev}, nil
+}
+
+// texts returns the texts of a JSON string, or of the strings of an array.
+func texts(value []byte) (list []string) {
+	switch v := wire.Any(value).(type) {
+	case string:
+		list = append(list, v)
+	case []any:
+		for _, one := range v {
+			if text, ok := one.(string); ok {
+				list = append(list, text)
+			}
+		}
+	}
+	return list
 }
 
 // fromFields makes the message from the parts that SendGrid parsed. The fields of

@@ -298,6 +298,7 @@ func TestTracking(t *testing.T) {
 				"sg_message_id":"demo-1.recvd-aa-1-0.0","response":"451 4.7.1 try again later","attempt":"3","tls":0,"domain":"example.com"}`,
 			want: anymail.TrackingEvent{
 				Common: common(anymail.EventDeferred, "ev02"), MessageID: "demo-1", Recipient: "ada@example.com", Tags: []string{"welcome"},
+				Metadata:    anymail.Metadata{"domain": "example.com"}, // SendGrid's or the sender's
 				MTAResponse: "451 4.7.1 try again later", Bounce: anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.7.1"},
 			},
 		},
@@ -379,6 +380,44 @@ func TestTracking(t *testing.T) {
 		{
 			name: "custom arguments with the names of members that this event does not have",
 			body: `{"email":"ada@example.com","timestamp":1790000000,"event":"delivered","url":5,"status":["x"],"useragent":{},"type":7,"reason":true}`,
+			want: anymail.TrackingEvent{
+				Common: common(anymail.EventDelivered, ""), Recipient: "ada@example.com",
+				Metadata: anymail.Metadata{
+					"url": json.Number("5"), "status": []any{"x"}, "useragent": map[string]any{}, "type": json.Number("7"), "reason": true,
+				},
+			},
+		},
+		{
+			name: "custom arguments with names that SendGrid may use",
+			body: `{"email":"ada@example.com","timestamp":1790000000,"event":"open","campaign_id":"c1","campaign_version":"2","template":"welcome","template_id":"t1",
+				"domain":"example.com","from":"berlin","pool":"north","ip_pool":"warm","post_type":"digest","phase_id":"3","newsletter":"weekly","tls":"1.3",
+				"send_at":"noon","type":"welcome","status":"vip"}`,
+			want: anymail.TrackingEvent{
+				Common: common(anymail.EventOpened, ""), Recipient: "ada@example.com",
+				Metadata: anymail.Metadata{
+					"campaign_id": "c1", "campaign_version": "2", "template": "welcome", "template_id": "t1", "domain": "example.com", "from": "berlin",
+					"pool": "north", "ip_pool": "warm", "post_type": "digest", "phase_id": "3", "newsletter": "weekly", "tls": "1.3", "send_at": "noon",
+					"type": "welcome", "status": "vip",
+				},
+			},
+		},
+		{
+			name: "members whose values show that they are SendGrid's",
+			body: `{"email":"ada@example.com","timestamp":1790000000,"event":"bounce","type":"bounce","reason":"","status":"","pool":{"name":"north","id":7},"tls":1,
+				"newsletter":{"newsletter_id":"1"},"send_at":1790000000,"marketing_campaign_name":"x","mc_stats":"singlesend","order":"42"}`,
+			want: anymail.TrackingEvent{
+				Common: common(anymail.EventBounced, ""), Recipient: "ada@example.com", RejectReason: anymail.RejectBounced,
+				Bounce: anymail.Bounce{Category: anymail.BounceHard}, Metadata: anymail.Metadata{"order": "42"},
+			},
+		},
+		{
+			name: "time in milliseconds",
+			body: `{"email":"ada@example.com","timestamp":1790000000000,"event":"open"}`,
+			want: anymail.TrackingEvent{Common: common(anymail.EventOpened, ""), Recipient: "ada@example.com"},
+		},
+		{
+			name: "time in milliseconds, as text",
+			body: `{"email":"ada@example.com","timestamp":"1790000000000","event":"delivered"}`,
 			want: anymail.TrackingEvent{Common: common(anymail.EventDelivered, ""), Recipient: "ada@example.com"},
 		},
 	}
@@ -545,6 +584,11 @@ func TestMessageID(t *testing.T) {
 		{"bounce that came back", sendgrid.Config{}, `"smtp-id":"<aBcD-1_x@geopod-ismtpd-canary-0>"`, "aBcD-1_x"},
 		{"as they were once", sendgrid.Config{}, `"smtp-id":"<14c5d75ce93.dfd.64b469@ismtpd-555>"`, "14c5d75ce93"},
 		{"Message-ID of the sender's", sendgrid.Config{}, `"smtp-id":"<2026.0921@mail.example.org>"`, "2026.0921@mail.example.org"},
+		{"a filter's name", sendgrid.Config{}, `"sg_message_id":"filter0042p1.1234.5717FB8127.0","smtp-id":"<aBcD-1_x@ismtpd0006p1sjc2.sendgrid.net>"`, "aBcD-1_x"},
+		{"a filter's name and a Message-ID of the sender's", sendgrid.Config{}, `"sg_message_id":"filter0042p1las1.1234.5717FB8127.0","smtp-id":"<2026.0921@mail.example.org>"`, "2026.0921@mail.example.org"},
+		{"another filter's name", sendgrid.Config{}, `"sg_message_id":"filterdrecv-p3las1-5b6f7bd8c-x2x8n-18-5F.0","smtp-id":"<aBcD-1_x@geopod-ismtpd-1-0>"`, "aBcD-1_x"},
+		{"a filter's name alone", sendgrid.Config{}, `"sg_message_id":"filter0042p1.1234.5717FB8127.0"`, ""},
+		{"an id that begins like a filter's name", sendgrid.Config{}, `"sg_message_id":"filterX_vQUidhSh7sCzkv.recvd-1.0","smtp-id":"<other@example.org>"`, "filterX_vQUidhSh7sCzkv"},
 		{"none", sendgrid.Config{}, `"order":"42"`, ""},
 		{"custom argument not asked for", sendgrid.Config{}, `"anymail_id":"u-1","sg_message_id":"a.b"`, "a"},
 		{"custom argument", withID, `"anymail_id":"u-1","sg_message_id":"a.b"`, "u-1"},
@@ -687,7 +731,8 @@ func TestInboundParsed(t *testing.T) {
 		Common: anymail.Common{ESP: sendgrid.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
 			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com",
-			From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Name: "Help", Address: "help@parse.example.com"}},
+			EnvelopeRecipients: []string{"help@parse.example.com", "other@parse.example.com"},
+			From:               []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Name: "Help", Address: "help@parse.example.com"}},
 			CC: []anymail.Address{{Address: "carl@example.org"}}, Subject: "Grüße", Date: at.Add(-20 * time.Second), MessageID: "in1@example.org",
 			Headers: anymail.Headers{
 				{Name: "Received", Value: "by mx.example.net; Mon, 21 Sep 2026 14:13:00 +0000"}, {Name: "Received", Value: "from a.example.org"},
@@ -746,7 +791,7 @@ func TestInboundCharsets(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: sendgrid.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@parse.example.com", From: []anymail.Address{{Name: "Jürgen", Address: "juergen@example.org"}},
+			EnvelopeRecipient: "help@parse.example.com", EnvelopeRecipients: []string{"help@parse.example.com"}, From: []anymail.Address{{Name: "Jürgen", Address: "juergen@example.org"}},
 			To: []anymail.Address{{Name: "Привет", Address: "help@parse.example.com"}}, Subject: "こんにちは", Text: "café €", HTML: "Grüße",
 		},
 	}
@@ -765,7 +810,7 @@ func TestInboundRaw(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: sendgrid.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com", EnvelopeRecipients: []string{"help@parse.example.com"},
 			From: []anymail.Address{{Name: "Grace", Address: "grace@example.org"}}, To: []anymail.Address{{Address: "help@parse.example.com"}},
 			Subject: "Hi", MessageID: "in2@example.org", Text: "Grüße\r\n",
 			Headers: anymail.Headers{
@@ -779,6 +824,84 @@ func TestInboundRaw(t *testing.T) {
 	events := parse(t, sendgrid.Config{}, r)
 	require.Len(t, events, 1)
 	anymailtest.Equal(t, want, events[0])
+}
+
+// One message to several addresses names them all.
+func TestInboundEnvelopeRecipients(t *testing.T) {
+	for envelope, want := range map[string][]string{
+		`{"to":["b@in.example.com","c@in.example.com"],"from":"a@example.org"}`:  {"b@in.example.com", "c@in.example.com"},
+		`{"to":["b@in.example.com",7,"","c@in.example.com","b@in.example.com"]}`: {"b@in.example.com", "c@in.example.com"},
+		`{"to":"b@in.example.com"}`: {"b@in.example.com"},
+		`{"to":[]}`:                 nil,
+	} {
+		events := parse(t, sendgrid.Config{}, simulator.Multipart("inbound", field("headers", "Subject: Hi\n"), field("envelope", envelope)))
+		got := events[0].(*anymail.InboundEvent).Message
+		require.Equal(t, want, got.EnvelopeRecipients, envelope)
+		if want != nil {
+			require.Equal(t, want[0], got.EnvelopeRecipient)
+		}
+	}
+}
+
+// No member of the envelope costs another.
+func TestInboundEnvelope(t *testing.T) {
+	for envelope, want := range map[string]anymail.InboundMessage{
+		`{"to":["help@parse.example.com"],"from":"bounce@example.org"}`:           {EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com"},
+		`{"to":"help@parse.example.com","from":null}`:                             {EnvelopeRecipient: "help@parse.example.com"},
+		`{"from":["bounce@example.org"],"to":["help@parse.example.com"]}`:         {EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "help@parse.example.com"},
+		`{"from":{"email":"bounce@example.org"},"to":["help@parse.example.com"]}`: {EnvelopeRecipient: "help@parse.example.com"},
+		`{"from":7,"to":[null,{"a":1},"help@parse.example.com"],"size":{}}`:       {EnvelopeRecipient: "help@parse.example.com"},
+		`{"to":7,"from":"bounce@example.org"}`:                                    {EnvelopeSender: "bounce@example.org"},
+		`["help@parse.example.com"]`:                                              {},
+		`gone`:                                                                    {},
+	} {
+		events := parse(t, sendgrid.Config{}, simulator.Multipart("inbound", field("headers", "Subject: Hi\n"), field("envelope", envelope)))
+		require.Len(t, events, 1)
+		got := events[0].(*anymail.InboundEvent).Message
+		require.Equal(t, want.EnvelopeSender, got.EnvelopeSender, envelope)
+		require.Equal(t, want.EnvelopeRecipient, got.EnvelopeRecipient, envelope)
+	}
+}
+
+// An authentic request with a message that cannot be read is an event.
+func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
+	for name, fields := range map[string][]simulator.Field{
+		"no message": {field("envelope", `{"to":["help@parse.example.com"],"from":"a@example.org"}`), field("SPF", "pass")},
+		"empty":      {field("email", ""), field("envelope", `{"to":["help@parse.example.com"],"from":"a@example.org"}`)},
+	} {
+		r := simulator.Multipart("inbound", fields...)
+		events := parse(t, sendgrid.Config{}, r)
+		require.Len(t, events, 1)
+		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
+		require.Equal(t, anymail.EventInboundFailed, got.Type, name)
+		require.Equal(t, "help@parse.example.com", got.Message.EnvelopeRecipient, name)
+		require.Equal(t, r.Body, []byte(got.Raw), name)
+	}
+}
+
+// What is not recognized is an unknown event, or is refused.
+func TestUnrecognized(t *testing.T) {
+	adapter := esptest.New(t, sendgrid.New, sendgrid.Config{})
+	for body, want := range map[string]int{
+		`{}`: 1, `{"hello":"world"}`: 1, `{"events":[{"event":"open"}]}`: 1, `[{}]`: 1, `[null,7]`: 2, `[]`: 0, `null`: 0, `"open"`: 0, ``: 0,
+	} {
+		events, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
+		require.Len(t, events, want, body)
+		if want == 0 {
+			require.ErrorIs(t, err, anymail.ErrMalformed, body)
+		}
+		for _, ev := range events {
+			require.Equal(t, anymail.EventUnknown, ev.Base().Type, body)
+			require.Contains(t, body, string(ev.Base().Raw))
+		}
+	}
+	for _, fields := range [][]simulator.Field{nil, {field("hello", "world")}, {field("from", "a@example.org"), field("text", "Hi")}} {
+		_, err := simulator.Parse(adapter, simulator.Multipart("inbound", fields...))
+		require.ErrorIs(t, err, anymail.ErrMalformed)
+	}
 }
 
 func TestInboundDKIM(t *testing.T) {

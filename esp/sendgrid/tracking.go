@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
@@ -17,7 +18,7 @@ import (
 type event struct {
 	Event          string       `json:"event"`
 	Email          string       `json:"email"`
-	Timestamp      wire.Unix    `json:"timestamp"`
+	Timestamp      timestamp    `json:"timestamp"`
 	EventID        wire.Text    `json:"sg_event_id"`
 	MessageID      wire.Text    `json:"sg_message_id"`
 	SMTPID         wire.Text    `json:"smtp-id"`
@@ -37,11 +38,31 @@ type event struct {
 	arguments anymail.Metadata // custom arguments
 }
 
+// timestamp is in seconds since 1970, and in milliseconds in some events.
+type timestamp struct{ time.Time }
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *timestamp) UnmarshalJSON(b []byte) error {
+	var seconds wire.Unix
+	err := seconds.UnmarshalJSON(b)
+	if t.Time = seconds.Time; err == nil && t.IsZero() {
+		var milli wire.UnixMilli
+		err = milli.UnmarshalJSON(b)
+		t.Time = milli.Time
+	}
+	return err
+}
+
 // Other implements [wire.Others].
 func (w *event) Other(name string, value []byte) {
-	if otherMembers[name] {
+	if first, own := otherMembers[name]; own && (first == "" || strings.IndexByte(first, value[0]) >= 0) {
 		return
 	}
+	w.keep(name, value)
+}
+
+// keep keeps a custom argument.
+func (w *event) keep(name string, value []byte) {
 	if w.arguments == nil {
 		w.arguments = anymail.Metadata{}
 	}
@@ -103,26 +124,27 @@ var dropReasons = map[string]anymail.RejectReason{
 	"invalid":                anymail.RejectInvalid,
 }
 
-// otherMembers are SendGrid's members in addition to the fields of event. All the
-// others are custom arguments of the sender.
-var otherMembers = setOf(
-	"campaign_id", "campaign_version", "cert_err", "domain", "from", "ip_pool", "marketing_campaign_id", "marketing_campaign_name",
-	"marketing_campaign_split_id", "marketing_campaign_version", "mc_auto_id", "mc_auto_name", "mc_pod_id", "mc_stats", "newsletter",
-	"nlvx_campaign_id", "nlvx_campaign_split_id", "nlvx_user_id", "phase_id", "pool", "post_type", "send_at", "sg_content_type",
-	"sg_template_id", "sg_template_name", "sg_user_id", "singlesend_id", "singlesend_name", "template", "template_hash",
-	"template_id", "template_version_id", "tls", "url_offset",
-)
+// otherMembers are SendGrid's members in addition to the fields of event, with the
+// bytes that their values may begin with, or "" for any. All the others are custom
+// arguments of the sender, and so is a member of one of these names with a value of
+// another kind. SendGrid has members with the names that senders use as well
+// (campaign_id, domain, from, ip_pool, phase_id, post_type, template, template_id and
+// so on): they count as custom arguments.
+var otherMembers = map[string]string{
+	"cert_err": digits, "send_at": digits, "tls": digits,
+	"newsletter": "{", "pool": "{", "url_offset": "{",
 
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
+	"marketing_campaign_id": "", "marketing_campaign_name": "", "marketing_campaign_split_id": "", "marketing_campaign_version": "",
+	"mc_auto_id": "", "mc_auto_name": "", "mc_pod_id": "", "mc_stats": "",
+	"nlvx_campaign_id": "", "nlvx_campaign_split_id": "", "nlvx_user_id": "",
+	"sg_content_type": "", "sg_template_id": "", "sg_template_name": "", "sg_user_id": "",
+	"singlesend_id": "", "singlesend_name": "",
 }
 
+const digits = "0123456789"
+
 func (a *Adapter) parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	return wire.Batch(p, a.fill)
+	return wire.AtLeastOne(wire.Batch(p, a.fill))
 }
 
 func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
@@ -158,6 +180,9 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 	ev.Timestamp = w.Timestamp.Time
 	ev.Recipient = w.Email
 	ev.Tags = w.Category
+	if known {
+		w.keepForeign(typ.reader, ev.Raw)
+	}
 	ev.Metadata = w.arguments
 	ev.MessageID = w.messageID()
 	if id := a.config.MessageIDFrom; id != "" {
@@ -178,6 +203,31 @@ func (a *Adapter) fill(w *event, ev *anymail.TrackingEvent) {
 		ev.Key = anymail.EventKey(ESP, w.Event, w.Email, string(strconv.AppendInt(seconds[:0], w.Timestamp.Unix(), 10)),
 			w.MessageID.String(), w.SMTPID.String(), w.Type.String(), w.Attempt.String(), w.GroupID.String(),
 			w.Reason.String(), w.Response.String())
+	}
+}
+
+// keepForeign keeps the fields that SendGrid does not have in this event: they are
+// custom arguments.
+// https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+func (w *event) keepForeign(reader bool, raw []byte) {
+	failure := w.Event == "bounce" || w.Event == "dropped" || w.Event == "deferred"
+	for _, field := range []struct {
+		name  string
+		value wire.Text
+		own   bool
+	}{
+		{"type", w.Type, failure},
+		{"reason", w.Reason, failure},
+		{"status", w.Status, failure},
+		{"attempt", w.Attempt, failure},
+		{"response", w.Response, failure || w.Event == "delivered"},
+		{"bounce_classification", w.Classification, failure},
+		{"url", w.URL, reader},
+		{"useragent", w.UserAgent, reader},
+	} {
+		if field.value != "" && !field.own {
+			w.keep(field.name, wire.Member(raw, field.name))
+		}
 	}
 }
 
@@ -214,12 +264,12 @@ func dropped(w *event, ev *anymail.TrackingEvent) {
 }
 
 // messageID returns what the send API returned in X-Message-Id: sg_message_id up to
-// the first dot, which the servers follow that the message went through. A bounce
-// that arrives later as a message has only smtp-id, the Message-ID header, which
-// begins with the same id unless the sender set another one.
+// the first dot, which the servers follow that the message went through. If
+// sg_message_id has only servers, or is missing, as in a bounce that arrives later as
+// a message, there is smtp-id, the Message-ID header, which begins with the same id
+// unless the sender set another one.
 func (w *event) messageID() string {
-	if id := w.MessageID.String(); id != "" {
-		head, _, _ := strings.Cut(id, ".")
+	if head, _, _ := strings.Cut(w.MessageID.String(), "."); head != "" && !isServer(head) {
 		return head
 	}
 	id := wire.TrimID(w.SMTPID.String())
@@ -228,4 +278,12 @@ func (w *event) messageID() string {
 		return head
 	}
 	return id
+}
+
+// isServer reports whether name is that of a server, such as "filter0042p1las1",
+// "filterdrecv-p3las1-5b6f7bd8c-x2x8n" or "recvd-7d8c9b-xl2vq-1-63A1".
+func isServer(name string) bool {
+	rest, filter := strings.CutPrefix(name, "filter")
+	return filter && (strings.HasPrefix(rest, "drecv-") || rest != "" && strings.Contains(digits, rest[:1])) ||
+		strings.HasPrefix(name, "recvd-")
 }

@@ -15,31 +15,41 @@ const relayMessage = "relay_message"
 type message struct {
 	Sender    wire.Text `json:"msg_from"` // "" for a bounce
 	Recipient wire.Text `json:"rcpt_to"`
-	Content   struct {
-		MIME   wire.Text `json:"email_rfc822"`
-		Base64 bool      `json:"email_rfc822_is_base64"` // if MIME is not UTF-8
-	} `json:"content"`
+	Content   wire.Object[struct {
+		MIME   jsonText  `json:"email_rfc822"`
+		Base64 wire.Text `json:"email_rfc822_is_base64"` // true if MIME is not UTF-8
+	}] `json:"content"`
+}
+
+// jsonText is a string, or "" if there is a value of another kind.
+type jsonText string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *jsonText) UnmarshalJSON(b []byte) error {
+	text, _ := wire.Any(b).(string)
+	*t = jsonText(text)
+	return nil
 }
 
 // received makes the event of a received message: inbound_failed if there is no
-// message in it, and unknown if it cannot decode the message.
+// message in it.
 func received(c classed, limits anymail.Limits) anymail.Event {
 	var w message
-	if err := wire.Unmarshal(c.value, &w); err != nil {
-		return &anymail.TrackingEvent{
-			Common:      anymail.Common{Type: anymail.EventUnknown, Raw: c.raw},
-			Description: "malformed event: " + err.Error(),
-		}
-	}
+	err := wire.Unmarshal(c.value, &w)
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: c.raw}}
-	switch mime := string(w.Content.MIME); {
-	case mime == "":
-		ev.Type = anymail.EventInboundFailed
-	case w.Content.Base64:
-		ev.Message = rawmime.Parse(inbound.DecodeBase64(mime), limits)
-	default:
-		ev.Message = rawmime.Parse([]byte(mime), limits)
+	content := w.Content.Value
+	raw := []byte(content.MIME)
+	if content.Base64 == "true" {
+		raw = inbound.DecodeBase64(string(content.MIME))
 	}
-	ev.Message.EnvelopeSender, ev.Message.EnvelopeRecipient = string(w.Sender), string(w.Recipient)
+	if len(raw) > 0 {
+		ev.Message = rawmime.Parse(raw, limits)
+	}
+	if err != nil || inbound.IsEmpty(&ev.Message) {
+		ev.Type = anymail.EventInboundFailed
+		ev.Key = anymail.EventKey(ESP, "failed", string(c.raw)) // there is no message to make it of
+	}
+	ev.Message.EnvelopeSender = string(w.Sender)
+	inbound.SetEnvelopeRecipients(&ev.Message, string(w.Recipient))
 	return ev
 }

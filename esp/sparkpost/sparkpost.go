@@ -51,7 +51,8 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if a token or value is
-// empty, or if one of HeaderName and HeaderValues is set without the other.
+// empty, if HeaderName is not the name of a header, or if one of HeaderName and
+// HeaderValues is set without the other.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
 		config.Events.check("sparkpost.Config.Events"),
@@ -72,12 +73,14 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Path:         "tracking",
 		Patience:     patience,
 		Verifier:     a.config.Events.verifier(),
+		Handshake:    answerTest,
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
 	}, {
 		Path:         "inbound",
 		Patience:     patience,
 		Verifier:     a.config.Relay.verifier(),
+		Handshake:    answerTest,
 		Parser:       anymail.ParserFunc(a.parse),
 		ContentTypes: []string{"application/json"},
 		MaxBody:      64 << 20, // 20 MB of message, in base64 and again as text
@@ -89,6 +92,7 @@ func (a Auth) check(setting string) error {
 		return anymail.Misconfigured(setting, "HeaderName and HeaderValues need each other")
 	}
 	return errors.Join(
+		verify.CheckHeaderName(a.HeaderName, setting+".HeaderName"),
 		verify.CheckKeys(a.Tokens, setting+".Tokens", nil),
 		verify.CheckKeys(a.HeaderValues, setting+".HeaderValues", nil),
 		verify.CheckKeys(a.BearerTokens, setting+".BearerTokens", nil),

@@ -252,8 +252,6 @@ func TestBatches(t *testing.T) {
 		body string
 		ids  []string // of events; "?" for one that is malformed
 	}{
-		"a try of the URL":      {`[{"msys":{}}]`, nil},
-		"no events":             {`[]`, nil},
 		"a try among events":    {`[{"msys":{"track_event":` + open("1") + `}},{"msys":{}},{"msys":{"track_event":` + open("2") + `}}]`, []string{"1", "2"}},
 		"several in an element": {`[{"msys":{"track_event":` + open("1") + `,"message_event":` + open("2") + `}}]`, []string{"1", "2"}},
 		"too many in an element": {
@@ -264,7 +262,6 @@ func TestBatches(t *testing.T) {
 			`[{"msys":null},{"msys":[]},{},7,"msys",null,{"msys":{"track_event":null}},{"msys":{"track_event":"open"}},{"msys":{"track_event":` + open("1") + `}}]`,
 			[]string{"?", "?", "?", "?", "?", "?", "?", "?", "1"},
 		},
-		"malformed message": {`[{"msys":{"relay_message":{"content":"none"}}}]`, []string{"?"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -283,10 +280,81 @@ func TestBatches(t *testing.T) {
 		})
 	}
 	adapter := esptest.New(t, sparkpost.New, sparkpost.Config{})
-	for _, body := range []string{``, `7`, `[{"msys":`, `[] []`} {
+	for _, body := range []string{``, `7`, `[{"msys":`, `[] []`, `[]`, `null`, `"msys"`} {
 		_, err := simulator.Parse(adapter, simulator.JSON("tracking", []byte(body)))
 		require.ErrorIs(t, err, anymail.ErrMalformed, body)
 	}
+}
+
+// SparkPost tries a URL with a batch that has no event. Nothing else is answered so.
+func TestURLCheck(t *testing.T) {
+	for _, ep := range esptest.New(t, sparkpost.New, sparkpost.Config{}).Endpoints() {
+		for body, want := range map[string]bool{
+			`[{"msys":{}}]`: true, " [ {\"msys\" : { }} ]\n": true, `{"msys":{}}`: true,
+			`[]`: false, `{}`: false, `null`: false, `[{"msys":null}]`: false, `[{"msys":{}},{}]`: false, `[{"msys":{"track_event":{}}}]`: false, `[{"msys":`: false,
+		} {
+			reply, err := ep.Handshake(t.Context(), &anymail.Payload{Body: []byte(body)})
+			require.NoError(t, err)
+			require.Equal(t, want, reply != nil, body)
+		}
+	}
+}
+
+// What is not recognized is an unknown event.
+func TestUnrecognized(t *testing.T) {
+	for body, want := range map[string]int{
+		`{}`: 1, `{"hello":"world"}`: 1, `[{"type":"delivery"}]`: 1, `[null,7]`: 2, `[{"msys":{"new_event":{"type":"levitated"}}}]`: 1,
+	} {
+		for _, endpoint := range []string{"tracking", "inbound"} {
+			events := parse(t, endpoint, body)
+			require.Len(t, events, want, body)
+			for _, ev := range events {
+				require.Equal(t, anymail.EventUnknown, ev.Base().Type, body)
+				require.Contains(t, body, string(ev.Base().Raw))
+			}
+		}
+	}
+}
+
+// Without a bounce class the words of a rejection count, and it is due to a policy.
+func TestRejections(t *testing.T) {
+	for _, typ := range []string{"generation_rejection", "policy_rejection"} {
+		for members, want := range map[string]anymail.RejectReason{
+			`"reason":"554 5.7.1 Recipient address was suppressed due to customer policy"`: anymail.RejectBlocked,
+			`"bounce_class":"","reason":"recipient unsubscribed"`:                          anymail.RejectUnsubscribed,
+			`"bounce_class":"777","raw_reason":"550 suppressed: spam complaint"`:           anymail.RejectSpam,
+			`"reason":"550 5.1.3 invalid recipient"`:                                       anymail.RejectInvalid,
+			`"error_code":"554"`:                                                           anymail.RejectBlocked,
+			`"bounce_class":"25","reason":"recipient unsubscribed"`:                        anymail.RejectBlocked,
+			`"bounce_class":"10","reason":"no such recipient"`:                             anymail.RejectInvalid,
+		} {
+			events := parse(t, "tracking", `[{"msys":{"gen_event":{"type":"`+typ+`",`+members+`}}}]`)
+			got := events[0].(*anymail.TrackingEvent)
+			require.Equal(t, anymail.EventRejected, got.Type)
+			require.Equal(t, want, got.RejectReason, "%s %s", typ, members)
+		}
+	}
+}
+
+// A message that cannot be read is delivered as such, with what could be read.
+func TestInboundFailed(t *testing.T) {
+	keys := map[string]bool{}
+	for _, members := range []string{
+		``, `"content":null`, `"content":"none"`, `"content":{}`, `"content":{"email_rfc822":7}`, `"content":{"email_rfc822":"","text":"Hi"}`,
+		`"content":{"email_rfc822":"","email_rfc822_is_base64":true}`,
+	} {
+		body := `[{"msys":{"relay_message":{` + strings.TrimPrefix(members+`,"rcpt_to":"help@in.example.org"`, ",") + `}}}]`
+		events := parse(t, "inbound", body)
+		require.Len(t, events, 1)
+		got := events[0].(*anymail.InboundEvent)
+		require.False(t, keys[got.Key], "another one has this key")
+		keys[got.Key] = true
+		require.Equal(t, anymail.EventInboundFailed, got.Type, body)
+		require.Equal(t, "help@in.example.org", got.Message.EnvelopeRecipient, body)
+		require.Equal(t, body, "["+string(got.Raw)+"]")
+	}
+	events := parse(t, "inbound", `[{"msys":{"relay_message":"gone"}}]`)
+	require.Equal(t, anymail.EventInboundFailed, events[0].Base().Type)
 }
 
 func TestInbound(t *testing.T) {
@@ -298,7 +366,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: sparkpost.ESP, Type: anymail.EventInbound},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@in.example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "alias@in.example.org", EnvelopeRecipients: []string{"alias@in.example.org"},
 			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: "help@in.example.org"}},
 			Subject: "Question", Date: time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC), MessageID: "in1@example.com",
 			Headers: anymail.Headers{
@@ -334,7 +402,7 @@ func TestInboundWithoutMIME(t *testing.T) {
 	events := parse(t, "inbound", `[{"msys":{"relay_message":{"content":{"text":"Hi"},"protocol":"sms","msg_from":"15550100","rcpt_to":"15550101"}}}]`)
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common:  anymail.Common{ESP: sparkpost.ESP, Type: anymail.EventInboundFailed},
-		Message: anymail.InboundMessage{EnvelopeSender: "15550100", EnvelopeRecipient: "15550101"},
+		Message: anymail.InboundMessage{EnvelopeSender: "15550100", EnvelopeRecipient: "15550101", EnvelopeRecipients: []string{"15550101"}},
 	}, events[0])
 }
 
@@ -398,6 +466,8 @@ func TestConfig(t *testing.T) {
 			HeaderValues: anymail.Keys("a"),
 		},
 		"a name without values": {HeaderName: "X-Api-Key"},
+		"white space in a name": {HeaderName: "X-Api-Key ", HeaderValues: anymail.Keys("a")},
+		"a colon in a name":     {HeaderName: "X-Api-Key:", HeaderValues: anymail.Keys("a")},
 	} {
 		_, err := sparkpost.New(sparkpost.Config{Relay: auth})
 		require.ErrorIs(t, err, anymail.ErrConfig, name)

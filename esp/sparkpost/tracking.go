@@ -66,11 +66,11 @@ var types = map[wire.Text]wire.Outcome{
 	"delay":            {Type: anymail.EventDeferred, Category: anymail.BounceSoft},
 	"bounce":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
 	"out_of_band":      {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceUndetermined},
-	"policy_rejection": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+	"policy_rejection": {Type: anymail.EventRejected, Reason: anymail.RejectBlocked}, // "due to policy"
 	"spam_complaint":   {Type: anymail.EventComplained, Reason: anymail.RejectSpam},
 
 	"generation_failure":   {Type: anymail.EventFailed, Reason: anymail.RejectOther},
-	"generation_rejection": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+	"generation_rejection": {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
 
 	"open":             {Type: anymail.EventOpened},
 	"initial_open":     {Type: anymail.EventUnknown}, // see Config.InitialOpens
@@ -108,6 +108,27 @@ var bounceClasses = map[wire.Text]wire.Outcome{
 	"100": {Type: anymail.EventAutoresponded},                                    // challenge and response
 }
 
+// maxTest is how large the body of a test of the URL may be.
+const maxTest = 256
+
+// answerTest answers the batch with which SparkPost tests a URL: [{"msys":{}}].
+// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams
+func answerTest(_ context.Context, p *anymail.Payload) (*anymail.Reply, error) {
+	if len(p.Body) > maxTest {
+		return nil, nil
+	}
+	elements, err := wire.Split(p.Body, p.Limits)
+	if err != nil || len(elements) == 0 {
+		return nil, nil //nolint:nilerr // the parser reports it
+	}
+	for _, element := range elements {
+		if len(appendClasses(nil, element)) > 0 {
+			return nil, nil
+		}
+	}
+	return &anymail.Reply{}, nil
+}
+
 func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	elements, err := wire.Split(p.Body, p.Limits)
 	if err != nil {
@@ -133,7 +154,7 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 			events[i] = received(c, p.Limits)
 		}
 	}
-	return events, nil
+	return wire.AtLeastOne(events, nil)
 }
 
 // classed is an event of an element of a batch: {"msys": {name: value}}.
@@ -198,7 +219,11 @@ func (a *Adapter) fill(r *record, ev *anymail.TrackingEvent) {
 		}
 		bounceClasses[r.BounceClass].Apply(ev)
 	case anymail.EventRejected:
-		bounceClasses[r.BounceClass].Apply(ev)
+		class, known := bounceClasses[r.BounceClass]
+		if words := cmp.Or(r.RawReason, r.Reason); !known && words != "" {
+			class.Reason = wire.Suppression(string(words))
+		}
+		class.Apply(ev)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,10 +13,12 @@ import (
 	"github.com/goanymail/anymail/wire"
 )
 
-// callback is what Unisender Go posts: one event with single_event, otherwise up to
-// 100. https://docs.unione.io/en/web-api-ref#callback-format
+// callback is what Unisender Go posts: up to 100 events or, with single_event, one,
+// whose members may be those of the callback.
+// https://docs.unione.io/en/web-api-ref#callback-format
 type callback struct {
 	EventsByUser []jsontext.Value `json:"events_by_user"`
+	user
 }
 
 type user struct {
@@ -24,23 +27,45 @@ type user struct {
 	Events    jsontext.Value `json:"events"`
 }
 
+// event is an event of either form: with its members in event_data, or next to
+// event_name.
 type event struct {
-	Name string `json:"event_name"`
-	Data struct {
-		JobID    string                    `json:"job_id"`
-		Metadata wire.Metadata             `json:"metadata"`
-		Email    string                    `json:"email"`
-		Status   string                    `json:"status"`
-		Time     wire.RFC3339              `json:"event_time"` // UTC, without a zone
-		URL      string                    `json:"url"`
-		Delivery wire.Object[deliveryInfo] `json:"delivery_info"`
+	Name string
+	Data data
+}
 
-		// For a spam block, which is about a domain and not about a message.
-		BlockTime    wire.RFC3339 `json:"block_time"`
-		BlockType    string       `json:"block_type"`
-		Domain       string       `json:"domain"`
-		DomainStatus string       `json:"domain_status"`
-	} `json:"event_data"`
+type data struct {
+	JobID    wire.Text                 `json:"job_id"`
+	Metadata wire.Metadata             `json:"metadata"`
+	Email    wire.Text                 `json:"email"`
+	Status   wire.Text                 `json:"status"`
+	Time     wire.RFC3339              `json:"event_time"` // UTC, without a zone
+	URL      wire.Text                 `json:"url"`
+	Comment  wire.Text                 `json:"comment"`
+	Delivery wire.Object[deliveryInfo] `json:"delivery_info"`
+
+	// For a spam block, which is about a domain and not about a message.
+	BlockTime    wire.RFC3339 `json:"block_time"`
+	BlockType    string       `json:"block_type"`
+	Domain       string       `json:"domain"`
+	DomainStatus string       `json:"domain_status"`
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (e *event) UnmarshalJSON(b []byte) error {
+	var w struct {
+		Name string         `json:"event_name"`
+		Data jsontext.Value `json:"event_data"`
+	}
+	*e = event{}
+	if err := wire.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	e.Name = w.Name
+	if w.Data == nil {
+		w.Data = b
+	}
+	return wire.Unmarshal(w.Data, &e.Data)
 }
 
 // deliveryInfo is there if the webhook was set up with delivery_info.
@@ -115,6 +140,9 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 	if err != nil {
 		return nil, err
 	}
+	if jsontext.Value(body).Kind() != '{' {
+		return nil, anymail.Malformed("not a JSON object", nil)
+	}
 	var c callback
 	if err := wire.Unmarshal(body, &c); err != nil {
 		return nil, anymail.Malformed("callback", nil) // the cause would quote the payload
@@ -129,25 +157,51 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 			if elements, err = wire.Split(u.Events, p.Limits); err != nil {
 				return nil, err
 			}
-		case err == nil && (kind == 'n' || kind == jsontext.KindInvalid):
+		case err == nil && kind == 'n':
 			// no events
 		default:
 			elements = [][]byte{raw} // an unknown event, so that nothing is lost
 		}
-		events = append(events, wire.Events(elements, func(e *event, ev *anymail.TrackingEvent) {
-			a.fill(e, ev)
-			ev.Key = anymail.EventKey(ESP, string(u.UserID), string(u.ProjectID), string(canonicalSum(ev.Raw)))
-		})...)
+		events = append(events, a.events(elements, u)...)
 		if err := wire.AtMost(p.Limits, len(events)); err != nil {
 			return nil, err
 		}
 	}
-	return events, nil
+	if len(events) > 0 {
+		return events, nil
+	}
+	// The only event, or an unknown one if it is not an event.
+	return a.events([][]byte{body}, c.user), nil
+}
+
+func (a *Adapter) events(elements [][]byte, u user) []anymail.Event {
+	return wire.Events(elements, func(e *event, ev *anymail.TrackingEvent) {
+		a.fill(e, ev)
+		ev.Key = anymail.EventKey(ESP, string(u.UserID), string(u.ProjectID), string(canonicalSum(withoutCallback(ev.Raw))))
+	})
+}
+
+// withoutCallback returns an event without the members of the callback, which are
+// next to its own if it is the only one. Some of them change with every attempt.
+func withoutCallback(raw []byte) []byte {
+	if wire.Member(raw, "auth") == nil {
+		return raw
+	}
+	var rest []byte
+	for name, value := range wire.Members(raw) {
+		switch string(name) {
+		case "auth", "retry_count", "user_id", "project_id", "project_name":
+			continue
+		}
+		rest = append(rest, ',')
+		rest, _ = jsontext.AppendQuote(rest, name)
+		rest = append(append(rest, ':'), value...)
+	}
+	return slices.Concat([]byte{'{'}, bytes.TrimPrefix(rest, []byte{','}), []byte{'}'})
 }
 
 // canonicalSum identifies an event, which has no id, by its content, whatever its
-// order and escapes. It leaves out the body around the event, which changes with
-// every attempt (auth, retry_count).
+// order and escapes.
 func canonicalSum(raw []byte) []byte {
 	canonical := jsontext.Value(bytes.Clone(raw))
 	if canonical.Canonicalize(jsontext.CanonicalizeRawInts(false), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) != nil {
@@ -161,26 +215,29 @@ func (a *Adapter) fill(e *event, ev *anymail.TrackingEvent) {
 	d, info := &e.Data, &e.Data.Delivery.Value
 	switch e.Name {
 	case "transactional_email_status":
-		statuses[d.Status].Apply(ev)
+		statuses[string(d.Status)].Apply(ev)
 		if ev.Type == anymail.EventBounced || ev.Type == anymail.EventDeferred {
 			explain(ev, info.Status)
 		}
 		ev.Timestamp = d.Time.Time
 		ev.Description = info.Status
+		if d.Comment != "" {
+			ev.Description = strings.TrimPrefix(ev.Description+"; "+string(d.Comment), "; ")
+		}
 	case "transactional_spam_block":
 		ev.Timestamp = d.BlockTime.Time
 		ev.Description = strings.Join([]string{d.Domain, d.DomainStatus, d.BlockType}, " ")
 	default:
 		ev.Timestamp = d.Time.Time
 	}
-	ev.MessageID = d.JobID
+	ev.MessageID = string(d.JobID)
 	if id, ok := d.Metadata[a.config.MessageIDFrom].(string); ok && a.config.MessageIDFrom != "" && id != "" {
 		ev.MessageID = id
 	}
-	ev.Recipient = d.Email
+	ev.Recipient = string(d.Email)
 	ev.Metadata = d.Metadata.Event()
 	if ev.Type == anymail.EventClicked { // documented for opened too, where no link was followed
-		ev.ClickURL = d.URL
+		ev.ClickURL = string(d.URL)
 	}
 	if info.Response != "" {
 		wire.Answer(ev, info.Response)

@@ -39,8 +39,12 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter.
+// New returns an adapter. It returns [anymail.ErrConfig] if a key is empty or has
+// white space around it.
 func New(config Config) (*Adapter, error) {
+	if err := verify.CheckKeys(config.APIKeys, "unisendergo.Config.APIKeys", nil); err != nil {
+		return nil, err
+	}
 	return &Adapter{config}, nil
 }
 

@@ -198,9 +198,15 @@ func TestBodies(t *testing.T) {
 		err        error
 	}{
 		{"several users", `{"events_by_user":[{"user_id":1,"events":[` + e + `]},{"user_id":2,"events":[` + e + `,` + e + `]}]}`, []anymail.EventType{sent, sent, sent}, nil},
-		{"no users", `{"auth":"","events_by_user":[]}`, nil, nil},
-		{"users missing", `{"auth":""}`, nil, nil},
-		{"no events", `{"events_by_user":[{"user_id":1,"events":[]},{"user_id":1,"events":null},{"user_id":1}]}`, nil, nil},
+		{"no users", `{"auth":"","events_by_user":[]}`, []anymail.EventType{unknown}, nil},
+		{"users missing", `{"auth":""}`, []anymail.EventType{unknown}, nil},
+		{"no events", `{"events_by_user":[{"user_id":1,"events":[]},{"user_id":1,"events":null}]}`, []anymail.EventType{unknown}, nil},
+		{"a user without events among others", `{"events_by_user":[{"user_id":1,"events":[]},{"user_id":2,"events":[` + e + `]}]}`, []anymail.EventType{sent}, nil},
+		{"a user of another form", `{"events_by_user":[{"user_id":1,"happenings":[1]},{"user_id":2,"events":[` + e + `]}]}`, []anymail.EventType{unknown, sent}, nil},
+		{"an event in another form", `{"auth":"","event":{"name":"delivered"}}`, []anymail.EventType{unknown}, nil},
+		{"an empty object", `{}`, []anymail.EventType{unknown}, nil},
+		{"null", `null`, nil, anymail.ErrMalformed},
+		{"a number", ` 7`, nil, anymail.ErrMalformed},
 		{"a user that is none", `{"events_by_user":["me",{"user_id":2,"events":[` + e + `]}]}`, []anymail.EventType{anymail.EventUnknown, sent}, nil},
 		{"events that are none", `{"events_by_user":[{"user_id":1,"events":"gone"},{"user_id":2,"events":[` + e + `]}]}`, []anymail.EventType{unknown, sent}, nil},
 		{"not an object", `[]`, nil, anymail.ErrMalformed},
@@ -218,6 +224,83 @@ func TestBodies(t *testing.T) {
 			require.Equal(t, tt.want, types)
 		})
 	}
+}
+
+// single_event posts an event with its members at the top, next to auth and
+// retry_count.
+func TestSingleEvent(t *testing.T) {
+	at := time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
+	common := func(typ anymail.EventType) anymail.Common {
+		return anymail.Common{ESP: unisendergo.ESP, Type: typ, Timestamp: at}
+	}
+	tests := []struct {
+		name, members string
+		want          anymail.TrackingEvent
+	}{
+		{
+			name:    "delivered",
+			members: `"event_name":"transactional_email_status","status":"delivered","email":"ada@example.com","job_id":"1abcDE-0000F0-Ab","event_time":"2026-09-21 14:13:20","metadata":{"order":"42"}`,
+			want: anymail.TrackingEvent{
+				Common: common(anymail.EventDelivered), MessageID: "1abcDE-0000F0-Ab", Recipient: "ada@example.com", Metadata: anymail.Metadata{"order": "42"},
+			},
+		},
+		{
+			name: "bounced, with an explanation and ids that are numbers",
+			members: `"event_name":"transactional_email_status","status":"hard_bounced","email":"nobody@example.com","job_id":17,"user_id":456,
+				"event_time":"2026-09-21 14:13:20","delivery_info":{"delivery_status":"err_user_unknown","destination_response":"550 5.1.1 no such user"}`,
+			want: anymail.TrackingEvent{
+				Common: common(anymail.EventBounced), MessageID: "17", Recipient: "nobody@example.com", RejectReason: anymail.RejectInvalid,
+				Description: "err_user_unknown", MTAResponse: "550 5.1.1 no such user",
+				Bounce: anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
+			},
+		},
+		{
+			name:    "event_data at the top",
+			members: `"event_name":"transactional_email_status","event_data":{"status":"opened","email":"ada@example.com","job_id":"j","event_time":"2026-09-21 14:13:20"}`,
+			want:    anymail.TrackingEvent{Common: common(anymail.EventOpened), MessageID: "j", Recipient: "ada@example.com"},
+		},
+		{
+			name:    "spam block",
+			members: `"event_name":"transactional_spam_block","block_time":"2026-09-21 14:13:20","block_type":"one_smtp","domain":"example.com","domain_status":"blocked"`,
+			want:    anymail.TrackingEvent{Common: common(anymail.EventUnknown), Description: "example.com blocked one_smtp"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			adapter := esptest.New(t, unisendergo.New, unisendergo.Config{})
+			one := func(body string) *anymail.TrackingEvent {
+				events := anymailtest.Parse(t, adapter, simulator.JSON("tracking", []byte(body)))
+				require.Len(t, events, 1)
+				require.Equal(t, body, string(events[0].Base().Raw))
+				return events[0].(*anymail.TrackingEvent)
+			}
+			first := one(`{"auth":"1",` + tt.members + `,"retry_count":0}`)
+			anymailtest.Equal(t, &tt.want, first)
+			require.Equal(t, first.Key, one(`{"retry_count":3,`+tt.members+`,"auth":"2"}`).Key, "of another attempt")
+			require.NotEqual(t, first.Key, one(`{"auth":"1",`+tt.members+`,"project_id":"6"}`).Key, "of another project")
+		})
+	}
+}
+
+// What a recipient wrote is part of the description.
+func TestComment(t *testing.T) {
+	for members, want := range map[string]string{
+		`"status":"unsubscribed","comment":"too many"`:                                                       "too many",
+		`"status":"unsubscribed","comment":"too many","delivery_info":{"delivery_status":"ok_unsubscribed"}`: "ok_unsubscribed; too many",
+		`"status":"spam","comment":null,"delivery_info":{"delivery_status":"ok_fbl"}`:                        "ok_fbl",
+	} {
+		got := parse(t, unisendergo.Config{}, `{"event_name":"transactional_email_status","event_data":{`+members+`}}`)
+		require.Equal(t, want, got.Description, members)
+	}
+}
+
+func TestNew(t *testing.T) {
+	esptest.Misconfigured(t, unisendergo.New, map[string]unisendergo.Config{
+		"empty":                {APIKeys: anymail.Keys("")},
+		"one of them is empty": {APIKeys: anymail.Keys("key", "")},
+		"white space":          {APIKeys: anymail.Keys("  ")},
+		"line end of a file":   {APIKeys: anymail.Keys("key\n")},
+	})
 }
 
 func TestBatchLimit(t *testing.T) {
@@ -431,7 +514,7 @@ func TestPage(t *testing.T) {
 			return delivery
 		case status == "spam_block":
 			return "transactional_spam_block"
-		case status == "teleported", status == "transactional_new_kind", status == "auth":
+		case status == "teleported", status == "transactional_new_kind", status == "auth", status == "single_event":
 			return ""
 		}
 		return status

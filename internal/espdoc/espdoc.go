@@ -55,6 +55,9 @@ func Samples(t testing.TB, sim *simulator.Simulator, words func(sample string) s
 		t.Fatal(err)
 	}
 	for _, sample := range sim.Samples {
+		if len(sample.Types) == 0 {
+			continue // a ping, which does not get to the parser
+		}
 		events := anymailtest.Parse(t, adapter, sample.Make(simulator.NewParams()))
 		if len(events) == 0 || words(sample.Name) == "" {
 			continue

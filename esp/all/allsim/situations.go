@@ -65,12 +65,12 @@ func Meanings(sim *simulator.Simulator) (map[string]Meaning, error) {
 	}
 	meanings := map[string]Meaning{}
 	for _, sample := range sim.Samples {
+		if len(sample.Types) == 0 {
+			continue // a ping, which does not get to the parser
+		}
 		events, err := simulator.Parse(adapter, sample.Make(simulator.NewParams()))
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", sim.ESP, sample.Name, err)
-		}
-		if len(events) == 0 {
-			continue
 		}
 		m := Meaning{Type: events[0].Base().Type}
 		if ev, ok := events[0].(*anymail.TrackingEvent); ok {

@@ -269,11 +269,13 @@ func envelope(p simulator.Params, m anymail.InboundMessage) url.Values {
 	}
 }
 
-// parts holds the fields of a message that Mailgun parsed.
+// parts holds the fields of a message that Mailgun parsed. Mailgun writes its own
+// header fields on top.
 func parts(p simulator.Params, m anymail.InboundMessage) url.Values {
 	found := anymail.Headers{
-		{Name: "X-Mailgun-Incoming", Value: "Yes"}, {Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Sscore", Value: "0.4"},
-		{Name: "X-Mailgun-Spf", Value: "Pass"}, {Name: "X-Mailgun-Dkim-Check-Result", Value: "Pass"},
+		{Name: "X-Mailgun-Dkim-Check-Result", Value: "Pass"}, {Name: "X-Mailgun-Spf", Value: "Pass"}, {Name: "X-Mailgun-Sscore", Value: "0.4"},
+		{Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Incoming", Value: "Yes"},
+		{Name: "Received", Value: "from mail.example.com (mail.example.com [192.0.2.25]) by mxa.mailgun.org with ESMTP; " + p.Time.Format(time.RFC1123Z)},
 	}
 	v := envelope(p, m)
 	v.Set("body-plain", m.Text)

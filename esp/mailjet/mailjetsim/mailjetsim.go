@@ -60,7 +60,6 @@ func New() *simulator.Simulator {
 					return post([]object{sent(p), visit("open")(p), event("teleport", nil)(p)})
 				},
 			},
-			{Name: "grouped-empty", Endpoint: "tracking", Make: func(simulator.Params) simulator.Request { return post([]object{}) }},
 			{
 				Name: "parse", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
 				Make: simulator.Template(files, "testdata/parse.json", "inbound"),

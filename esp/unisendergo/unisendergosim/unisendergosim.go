@@ -51,11 +51,8 @@ func New() *simulator.Simulator {
 		sample("transactional_new_kind", anymail.EventUnknown, "", func(p simulator.Params) any {
 			return event("transactional_new_kind", map[string]any{"event_time": stamp(p), "email": p.Recipient, "note": p.EventID})
 		}),
+		{Name: "single_event", Endpoint: "tracking", Types: []anymail.EventType{anymail.EventDelivered}, Make: single},
 		{Name: "auth-last", Endpoint: "tracking", Types: []anymail.EventType{anymail.EventDelivered}, Make: authLast},
-		{
-			Name: "no-events", Endpoint: "tracking",
-			Make: func(simulator.Params) simulator.Request { return post(nil) },
-		},
 	}
 	return &simulator.Simulator{
 		ESP:           unisendergo.ESP,
@@ -163,11 +160,23 @@ func authLast(p simulator.Params) simulator.Request {
 	return simulator.JSON("tracking", []byte(body))
 }
 
+// single has the members of its only event at the top.
+func single(p simulator.Params) simulator.Request {
+	event := email(p, "delivered", "ok_delivered", "250 2.0.0 OK").(map[string]any)
+	body := event["event_data"].(map[string]any)
+	maps.Copy(body, map[string]any{
+		"auth": "", "event_name": event["event_name"], "retry_count": 0, "user_id": userID, "project_id": projectID,
+	})
+	return simulator.JSON("tracking", simulator.MustJSON(body))
+}
+
+const (
+	userID    = 456
+	projectID = "6000000000000001"
+)
+
 // post makes a callback. The order of its members is that of the documentation.
 func post(events []json.RawMessage) simulator.Request {
-	if events == nil {
-		events = []json.RawMessage{}
-	}
 	type user struct {
 		UserID      int               `json:"user_id"`
 		ProjectID   string            `json:"project_id"`
@@ -177,7 +186,7 @@ func post(events []json.RawMessage) simulator.Request {
 	return simulator.JSON("tracking", simulator.MustJSON(struct {
 		Auth         string `json:"auth"`
 		EventsByUser []user `json:"events_by_user"`
-	}{"", []user{{456, "6000000000000001", "Demo", events}}}))
+	}{"", []user{{userID, projectID, "Demo", events}}}))
 }
 
 // batch posts the events of several callbacks in one.
@@ -195,6 +204,25 @@ func batch(requests []simulator.Request) (simulator.Request, error) {
 		for _, user := range body.EventsByUser {
 			events = append(events, user.Events...)
 		}
+		if body.EventsByUser == nil {
+			event, err := withoutCallback(r.Body)
+			if err != nil {
+				return simulator.Request{}, fmt.Errorf("unisendergosim: %w", err)
+			}
+			events = append(events, event)
+		}
 	}
 	return post(events), nil
+}
+
+// withoutCallback returns the event of a callback that has its members at the top.
+func withoutCallback(body []byte) (json.RawMessage, error) {
+	var event map[string]json.RawMessage
+	if err := json.Unmarshal(body, &event); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"auth", "retry_count", "user_id", "project_id"} {
+		delete(event, name)
+	}
+	return json.Marshal(event)
 }
