@@ -129,6 +129,16 @@ func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)
 	return events
 }
 
+// AtLeastOne returns what it gets, or [anymail.ErrMalformed] if that is neither an
+// event nor an error: a payload of which nothing was made must not be answered
+// with success. A ping is answered by the endpoint's Handshake.
+func AtLeastOne(events []anymail.Event, err error) ([]anymail.Event, error) {
+	if err == nil && len(events) == 0 {
+		return nil, anymail.Malformed("no event in the payload", nil)
+	}
+	return events, err
+}
+
 func fillOne[T any](w *T, ev *anymail.TrackingEvent, raw []byte, fill func(w *T, ev *anymail.TrackingEvent)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

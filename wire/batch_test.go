@@ -87,6 +87,17 @@ func TestEventsIsolatesMalformedElements(t *testing.T) {
 	}, got)
 }
 
+func TestAtLeastOne(t *testing.T) {
+	one := []anymail.Event{&anymail.TrackingEvent{}}
+	events, err := wire.AtLeastOne(one, nil)
+	require.NoError(t, err)
+	require.Equal(t, one, events)
+	_, err = wire.AtLeastOne(nil, nil)
+	require.ErrorIs(t, err, anymail.ErrMalformed)
+	_, err = wire.AtLeastOne(nil, anymail.ErrTooLarge)
+	require.Equal(t, anymail.ErrTooLarge, err)
+}
+
 // Strings that need unescaping or repair are right next to those that do not.
 func TestEventsStrings(t *testing.T) {
 	type texts struct {

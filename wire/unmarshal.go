@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"reflect"
 
 	"github.com/go-json-experiment/json"
@@ -21,6 +22,25 @@ func Unmarshal(raw []byte, v any) error {
 		return jsonscan.ErrSyntax
 	}
 	return jsonscan.Decode(raw, v)
+}
+
+// Salvage decodes the members of a JSON object into v, a pointer to a struct, one
+// by one, and leaves out those that do not decode. It is for an object that
+// [Unmarshal] refuses. It reports whether object is a JSON object at all.
+func Salvage(object []byte, v any) bool {
+	object = bytes.TrimSpace(object)
+	if len(object) == 0 || object[0] != '{' || !jsontext.Value(object).IsValid(jsonscan.Lenient) {
+		return false
+	}
+	for name, value := range jsonscan.Members(object) {
+		one, err := jsontext.AppendQuote([]byte{'{'}, name)
+		if err != nil {
+			continue
+		}
+		one = append(append(append(one, ':'), value...), '}')
+		_ = Unmarshal(one, v) // what is left out is still in the event's Raw
+	}
+	return true
 }
 
 // Others is implemented by structs that take the members for which they have no

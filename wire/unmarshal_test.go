@@ -94,6 +94,31 @@ func (r *rest) Other(name string, value []byte) {
 	r.others[name] = wire.Any(value)
 }
 
+func TestSalvage(t *testing.T) {
+	type message struct {
+		ID   wire.Text `json:"id"`
+		Text string    `json:"text"`
+		List []string
+		N    wire.Number
+	}
+	for text, want := range map[string]message{
+		`{"id":7,"text":["a"],"List":["a","b"],"N":"x"}`: {ID: "7", List: []string{"a", "b"}},
+		` {"text":{"a":1},"i\u0064":"x","other":[{}]} `:  {ID: "x"},
+		`{"List":{},"text":"last","N":2}`:                {Text: "last", N: wire.Number{Value: 2, Valid: true}},
+		`{"text":"first","text":1}`:                      {Text: "first"},
+		`{}`:                                             {},
+	} {
+		var got message
+		require.True(t, wire.Salvage([]byte(text), &got), text)
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{``, ` `, `null`, `[]`, `"{}"`, `{"id":"x"`, `{"id":"x",}`, `{} {}`} {
+		var got message
+		require.False(t, wire.Salvage([]byte(text), &got), text)
+		require.Zero(t, got, text)
+	}
+}
+
 func TestOthers(t *testing.T) {
 	var got rest
 	require.NoError(t, wire.Unmarshal([]byte(`{"known":"a","text":"b\n","number":1.50,"\u006bnown":"c","\u0078":[true,null],"others":{}}`), &got))
