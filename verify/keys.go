@@ -39,6 +39,18 @@ func CheckKeys(source anymail.KeySource, setting string, check func(key string) 
 	return nil
 }
 
+// CheckHeaderName returns [anymail.ErrConfig] if no request can have a header of that
+// name, such as one with a colon or a space. The empty name passes.
+func CheckHeaderName(name, setting string) error {
+	for _, c := range []byte(name) {
+		letterOrDigit := c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if !letterOrDigit && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) { // RFC 9110, section 5.6.2
+			return anymail.Misconfigured(setting, "must be the name of a header, without a colon or a space")
+		}
+	}
+	return nil
+}
+
 // keysOf returns the keys of a source, at least one.
 func keysOf(ctx context.Context, source anymail.KeySource) ([]string, error) {
 	if source == nil {

@@ -76,3 +76,14 @@ func TestKeysChange(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrUnavailable)
 	require.ErrorIs(t, err, down)
 }
+
+func TestCheckHeaderName(t *testing.T) {
+	for _, name := range []string{"", "X-Hook", "x_hook.2", "Authorization"} {
+		require.NoError(t, verify.CheckHeaderName(name, "x.Config.HeaderName"), name)
+	}
+	for _, name := range []string{" ", "X-Hook:", "X Hook", "X-Hook\n", "X-H\u00f6\u00f6k", "X-Hook: value"} {
+		err := verify.CheckHeaderName(name, "x.Config.HeaderName")
+		require.ErrorIs(t, err, anymail.ErrConfig, name)
+		require.ErrorContains(t, err, "x.Config.HeaderName")
+	}
+}
