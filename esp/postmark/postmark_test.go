@@ -397,6 +397,8 @@ func TestNew(t *testing.T) {
 		"no values":   {HeaderName: "X-Hook"},
 		"no name":     {HeaderValues: anymail.Keys("value")},
 		"empty value": {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
+		"line end":    {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value\n")},
+		"no header":   {HeaderName: "X-Hook:", HeaderValues: anymail.Keys("value")},
 	})
 }
 
