@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
@@ -149,23 +150,12 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 		m.SpamScore = w.Spam.Value.Score.Pointer()
 	}
 	inbound.SetHeaders(m, w.Headers.Message())
-	own := ownHeaders(m.Headers)
+	own := esp.AboveReceived(m.Headers)
 	m.EnvelopeSender = wire.TrimID(own.Get("Return-Path"))
 	m.EnvelopeRecipient = wire.TrimID(own.Get("Delivered-To"))
 	if len(w.Recipients) > 0 {
 		m.EnvelopeRecipient = w.Recipients[0].Address
 	}
-}
-
-// ownHeaders returns the headers above the first Received, which Brevo's server put
-// there. The sender may write the same headers; they are below.
-func ownHeaders(headers anymail.Headers) anymail.Headers {
-	for i, h := range headers {
-		if strings.EqualFold(h.Name, "Received") {
-			return headers[:i]
-		}
-	}
-	return headers
 }
 
 const apiHost = "api.brevo.com"

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
@@ -173,10 +174,8 @@ func (w *received) fill(m *anymail.InboundMessage) {
 // the headers below the first Received are the sender's.
 // https://docs.postalserver.io/features/spam-and-virus-checking
 func spamHeaders(m *anymail.InboundMessage) {
-	for _, h := range m.Headers {
+	for _, h := range esp.AboveReceived(m.Headers) {
 		switch strings.ToLower(h.Name) {
-		case "received":
-			return
 		case "x-postal-spam":
 			m.SpamDetected = anymail.TriOf(strings.EqualFold(strings.TrimSpace(h.Value), "yes"))
 		case "x-postal-spam-score":

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
@@ -138,31 +139,13 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 			return m, err
 		}
 	}
-	m.EnvelopeSender = envelopeSender(&m, w.Headers.Message())
+	m.EnvelopeSender = esp.EnvelopeSender(&m, w.Headers.Message())
 	if len(w.ReceivedFor) > 0 {
 		m.EnvelopeRecipient = bare(w.ReceivedFor[0])
 	}
 	found := w.Authentication.Value
 	m.Authentication = anymail.Authentication{SPF: results[found.SPF], DKIM: results[found.DKIM], DMARC: results[found.DMARC]}
 	return m, nil
-}
-
-// envelopeSender returns the address in the Return-Path that the receiving server put
-// on top of the source. One below the first Received is the sender's, and then so may
-// be the one that the API says, which has a name once.
-func envelopeSender(m *anymail.InboundMessage, said anymail.Headers) string {
-	if m.RawMIME == nil || len(m.Headers.Values("Return-Path")) == 0 {
-		return wire.TrimID(said.Get("Return-Path"))
-	}
-	for _, h := range m.Headers {
-		switch strings.ToLower(h.Name) {
-		case "return-path":
-			return wire.TrimID(h.Value)
-		case "received":
-			return ""
-		}
-	}
-	return ""
 }
 
 // fields makes a message from what Resend parsed, except for the attachments.
