@@ -743,7 +743,7 @@ func TestInbound(t *testing.T) {
 	const verdicts = `"recipients":["in@example.org","also@example.org"],"spamVerdict":{"status":"FAIL"},"virusVerdict":{"status":"PASS"},
 		"spfVerdict":{"status":"PASS"},"dkimVerdict":{"status":"GRAY"},"dmarcVerdict":{"status":"PROCESSING_FAILED"}`
 	whole := anymail.InboundMessage{
-		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org",
+		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org", EnvelopeRecipients: []string{"in@example.org", "also@example.org"},
 		From: []anymail.Address{{Name: "Bob", Address: "bob@example.com"}}, To: []anymail.Address{{Address: "in@example.org"}},
 		Subject: "Grüße", MessageID: "in1@example.com", Date: time.Date(2026, 9, 21, 14, 13, 0, 0, time.UTC),
 		Headers: anymail.Headers{
@@ -754,7 +754,7 @@ func TestInbound(t *testing.T) {
 		SpamDetected: anymail.Yes, Authentication: anymail.Authentication{SPF: "pass", DKIM: "none", DMARC: "temperror"},
 	}
 	headers := anymail.InboundMessage{
-		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org",
+		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org", EnvelopeRecipients: []string{"in@example.org", "also@example.org"},
 		From: []anymail.Address{{Name: "Bob", Address: "bob@example.com"}}, Subject: "Grüße",
 		Headers: anymail.Headers{
 			{Name: "From", Value: "Bob <bob@example.com>"}, {Name: "Subject", Value: "Grüße"}, {Name: "Received", Value: "a"}, {Name: "Received", Value: "b"},
@@ -787,10 +787,10 @@ func TestInbound(t *testing.T) {
 				"to":["in@example.org","Eve <eve@example.org>"],"date":"Mon, 21 Sep 2026 16:13:00 +0200","messageId":"<in1@example.com>","subject":"Hi"}},"receipt":{"recipients":["in@example.org"],"action":{"type":"Stop"},
 				"spamVerdict":{"status":"DISABLED"}}}`,
 			want: anymail.InboundMessage{
-				EnvelopeRecipient: "in@example.org",
-				From:              []anymail.Address{{Name: "Bob", Address: "bob@example.com"}},
-				To:                []anymail.Address{{Address: "in@example.org"}, {Name: "Eve", Address: "eve@example.org"}},
-				Subject:           "Hi", MessageID: "in1@example.com", Date: time.Date(2026, 9, 21, 14, 13, 0, 0, time.UTC),
+				EnvelopeRecipient: "in@example.org", EnvelopeRecipients: []string{"in@example.org"},
+				From:    []anymail.Address{{Name: "Bob", Address: "bob@example.com"}},
+				To:      []anymail.Address{{Address: "in@example.org"}, {Name: "Eve", Address: "eve@example.org"}},
+				Subject: "Hi", MessageID: "in1@example.com", Date: time.Date(2026, 9, 21, 14, 13, 0, 0, time.UTC),
 				Headers: anymail.Headers{
 					{Name: "Return-Path", Value: "bob@example.com"}, {Name: "From", Value: "Bob <bob@example.com>"}, {Name: "To", Value: "in@example.org, Eve <eve@example.org>"},
 					{Name: "Subject", Value: "Hi"}, {Name: "Date", Value: "Mon, 21 Sep 2026 16:13:00 +0200"}, {Name: "Message-ID", Value: "<in1@example.com>"},

@@ -104,9 +104,11 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 		inbound.SetHeaders(m, headers)
 	}
 	m.EnvelopeSender = bare(w.Mail.Source)
-	if len(w.Receipt.Recipients) > 0 {
-		m.EnvelopeRecipient = bare(w.Receipt.Recipients[0])
+	recipients := make([]string, len(w.Receipt.Recipients))
+	for i, recipient := range w.Receipt.Recipients {
+		recipients[i] = bare(recipient)
 	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
 	if len(content) == 0 {
 		// A rule may have several actions that notify. The event without
 		// content is not the same as the one with it.

@@ -262,16 +262,16 @@ func wantInbound(contents ...[]byte) *anymail.InboundEvent {
 		Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-1"},
 		Message: anymail.InboundMessage{
 			EnvelopeSender:    "bounce@example.org",
-			EnvelopeRecipient: "ticket-1@reply.example.com",
-			From:              []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
-			To:                []anymail.Address{{Address: "ticket-1@reply.example.com"}},
-			CC:                []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
-			ReplyTo:           []anymail.Address{{Name: "Desk", Address: "desk@example.org"}},
-			Subject:           "Re: Grüße",
-			Date:              time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC),
-			MessageID:         "in1@mail.example.org",
-			InReplyTo:         "out1@example.com",
-			References:        []string{"out0@example.com", "out1@example.com"},
+			EnvelopeRecipient: "ticket-1@reply.example.com", EnvelopeRecipients: []string{"ticket-1@reply.example.com", "carl@example.org"},
+			From:       []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
+			To:         []anymail.Address{{Address: "ticket-1@reply.example.com"}},
+			CC:         []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
+			ReplyTo:    []anymail.Address{{Name: "Desk", Address: "desk@example.org"}},
+			Subject:    "Re: Grüße",
+			Date:       time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC),
+			MessageID:  "in1@mail.example.org",
+			InReplyTo:  "out1@example.com",
+			References: []string{"out0@example.com", "out1@example.com"},
 			Headers: anymail.Headers{
 				{Name: "Return-Path", Value: "<bounce@example.org>"},
 				{Name: "Received", Value: "from a by b"},
@@ -418,7 +418,7 @@ func TestInboundBatch(t *testing.T) {
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-3"},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@example.com", SpamScore: &score,
+			EnvelopeRecipient: "help@example.com", EnvelopeRecipients: []string{"help@example.com"}, SpamScore: &score,
 			Headers: anymail.Headers{{Name: "Delivered-To", Value: "other@example.com"}},
 		},
 	}, events[2])
@@ -441,6 +441,9 @@ func TestInboundFailed(t *testing.T) {
 		anymailtest.Equal(t, &want, events[0])
 		require.Equal(t, item, string(events[0].Base().Raw))
 	}
+	several := parse(t, "inbound", `{"items":[{"Uuid":["uuid-1"],"Recipients":["a@example.com",{"Address":"b@example.com"},"a@example.com"]}]}`)[0].(*anymail.InboundEvent)
+	require.Equal(t, []string{"a@example.com", "b@example.com"}, several.Message.EnvelopeRecipients)
+	require.Equal(t, "a@example.com", several.Message.EnvelopeRecipient)
 	events := parse(t, "inbound", `{"items":[1,2]}`)
 	require.NotEqual(t, events[0].Base().Key, events[1].Base().Key)
 }

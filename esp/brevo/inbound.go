@@ -152,10 +152,14 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 	inbound.SetHeaders(m, w.Headers.Message())
 	own := esp.AboveReceived(m.Headers)
 	m.EnvelopeSender = wire.TrimID(own.Get("Return-Path"))
-	m.EnvelopeRecipient = wire.TrimID(own.Get("Delivered-To"))
-	if len(w.Recipients) > 0 {
-		m.EnvelopeRecipient = w.Recipients[0].Address
+	recipients := make([]string, len(w.Recipients))
+	for i, recipient := range w.Recipients {
+		recipients[i] = recipient.Address
 	}
+	if len(recipients) == 0 {
+		recipients = []string{wire.TrimID(own.Get("Delivered-To"))}
+	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
 }
 
 const apiHost = "api.brevo.com"

@@ -107,9 +107,11 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 		d.fill(m)
 	}
 	m.EnvelopeSender = d.Sender.Value.Email
-	if rcpt := d.Recipients.Value.RcptTo; len(rcpt) > 0 {
-		m.EnvelopeRecipient = rcpt[0].Email
+	recipients := make([]string, len(d.Recipients.Value.RcptTo))
+	for i, recipient := range d.Recipients.Value.RcptTo {
+		recipients[i] = recipient.Email
 	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
 	m.Authentication.SPF = spfResults[d.SPF.Value.Code]
 	if d.DKIM == "true" {
 		m.Authentication.DKIM = "pass" // false is not a failure: properly signed messages had it

@@ -374,7 +374,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInbound, ID: "im1", Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 525000000, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com", "sales@in.example.com"},
 			From: []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
 			To:   []anymail.Address{{Name: "Ticket", Address: "ticket@in.example.com"}},
 			CC:   []anymail.Address{{Address: "carl@example.org"}}, Subject: "Re: Hi",

@@ -138,7 +138,7 @@ func (w *received) event(p *anymail.Payload, decoded bool) anymail.Event {
 	// The id is unique at one mail server; an installation has several.
 	ev.Key = anymail.EventKey(ESP, identity...)
 	ev.Message.EnvelopeSender = wire.TrimID(string(w.MailFrom))
-	ev.Message.EnvelopeRecipient = wire.TrimID(string(w.RcptTo))
+	inbound.SetEnvelopeRecipients(&ev.Message, wire.TrimID(string(w.RcptTo)))
 	return ev
 }
 

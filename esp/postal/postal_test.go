@@ -226,7 +226,7 @@ func TestInboundRaw(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: postal.ESP, Type: anymail.EventInbound, ID: "20001"},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"},
 			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: "help@example.org"}}, Subject: "Hi",
 			Headers: anymail.Headers{
 				{Name: "X-Postal-Spam", Value: "yes"}, {Name: "X-Postal-Spam-Threshold", Value: "5.0"}, {Name: "X-Postal-Spam-Score", Value: "7.3"},
@@ -265,7 +265,7 @@ func TestInboundProcessed(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: postal.ESP, Type: anymail.EventInbound, ID: "20002", Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 5e8, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "ada@example.com", EnvelopeRecipient: "help@example.org",
+			EnvelopeSender: "ada@example.com", EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"},
 			From:    []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
 			To:      []anymail.Address{{Name: "Help", Address: "help@example.org"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},
@@ -307,7 +307,7 @@ func TestInboundProcessed(t *testing.T) {
 func TestInboundSparse(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common:  anymail.Common{ESP: postal.ESP, Type: anymail.EventInbound, ID: "7"},
-		Message: anymail.InboundMessage{EnvelopeRecipient: "help@example.org", ReplyTo: nil, Text: "Hello"},
+		Message: anymail.InboundMessage{EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"}, ReplyTo: nil, Text: "Hello"},
 	}
 	anymailtest.Equal(t, want, parse(t, "inbound", "application/json", `{"id":7,"rcpt_to":"help@example.org","mail_from":"","token":"t","cc":null,"reply_to":null,"html_body":null,
 		"spam_status":"NotChecked","plain_body":"Hello","replies_from_plain_body":null,"message_id":null,"received_with_ssl":null,"timestamp":null}`))

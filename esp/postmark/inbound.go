@@ -78,7 +78,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 }
 
 func (w *message) fill(m *anymail.InboundMessage) {
-	m.EnvelopeRecipient = w.OriginalRecipient
+	inbound.SetEnvelopeRecipients(m, w.OriginalRecipient)
 	m.From = addresses(w.FromFull)
 	m.To, m.CC, m.BCC = addresses(w.ToFull...), addresses(w.CcFull...), addresses(w.BccFull...)
 	m.ReplyTo = inbound.Addresses(w.ReplyTo)

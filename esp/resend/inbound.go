@@ -92,7 +92,7 @@ func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits an
 		ev.Message = found
 	}
 	if list := w.Data.ReceivedFor; len(list) > 0 {
-		ev.Message.EnvelopeRecipient = bare(list[0])
+		inbound.SetEnvelopeRecipients(&ev.Message, bare(list[0]))
 	}
 	return []anymail.Event{ev}, nil
 }
@@ -141,7 +141,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	}
 	m.EnvelopeSender = esp.EnvelopeSender(&m, w.Headers.Message())
 	if len(w.ReceivedFor) > 0 {
-		m.EnvelopeRecipient = bare(w.ReceivedFor[0])
+		inbound.SetEnvelopeRecipients(&m, bare(w.ReceivedFor[0])) // the others may be those of earlier servers
 	}
 	found := w.Authentication.Value
 	m.Authentication = anymail.Authentication{SPF: results[found.SPF], DKIM: results[found.DKIM], DMARC: results[found.DMARC]}

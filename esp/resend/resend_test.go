@@ -399,7 +399,7 @@ func wantReceived(contents ...[]byte) *anymail.InboundEvent {
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: resend.ESP, Type: anymail.EventInbound, ID: "msg_1", Timestamp: time.Date(2026, 9, 21, 14, 13, 29, 126000000, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com"},
 			From:    []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
 			To:      []anymail.Address{{Name: "Desk", Address: "desk@in.example.com"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},
@@ -462,7 +462,7 @@ func TestInbound(t *testing.T) {
 		require.NoError(t, err)
 		want := wantReceived(nil, nil)
 		want.Message = anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com"},
 			From: []anymail.Address{{Name: "Eve", Address: "eve@example.net"}}, Subject: "Grüße", Text: "raw text",
 			Headers: anymail.Headers{
 				{Name: "From", Value: "Eve <eve@example.net>"}, {Name: "Received", Value: "one"}, {Name: "Received", Value: "two"}, {Name: "Subject", Value: "Grüße"},
@@ -521,11 +521,11 @@ func TestInboundGone(t *testing.T) {
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common: anymail.Common{ESP: resend.ESP, Type: anymail.EventInboundFailed, ID: "msg_1", Timestamp: time.Date(2026, 9, 21, 14, 13, 29, 126000000, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "ticket@in.example.com",
-			From:              []anymail.Address{{Address: "bob@example.org"}},
-			To:                []anymail.Address{{Name: "Desk", Address: "desk@in.example.com"}},
-			CC:                []anymail.Address{{Address: "carl@example.org"}},
-			Subject:           "Re: Hi", MessageID: "in1@mail.example.org",
+			EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com"},
+			From:    []anymail.Address{{Address: "bob@example.org"}},
+			To:      []anymail.Address{{Name: "Desk", Address: "desk@in.example.com"}},
+			CC:      []anymail.Address{{Address: "carl@example.org"}},
+			Subject: "Re: Hi", MessageID: "in1@mail.example.org",
 			Attachments: []anymail.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment"}},
 		},
 	}, got)
@@ -574,7 +574,7 @@ func TestMalformedNotification(t *testing.T) {
 		`{"type":"email.received","data":[]}`: {},
 		`{"type":"email.received"}`:           {},
 		`{"type":"email.received","data":{"email_id":"?","from":["no text"],"subject":"Hi","received_for":["a@in.example.com"]}}`: {
-			Subject: "Hi", EnvelopeRecipient: "a@in.example.com",
+			Subject: "Hi", EnvelopeRecipient: "a@in.example.com", EnvelopeRecipients: []string{"a@in.example.com"},
 		},
 		`{"type":"email.received","created_at":{},"data":{"attachments":"none","to":"b@in.example.com"}}`: {
 			To: []anymail.Address{{Address: "b@in.example.com"}},
