@@ -9,11 +9,13 @@ package amazonses
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -122,27 +124,54 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{tracking, inbound}
 }
 
+// ReasonRawDelivery is why a request is refused that SNS made with raw message
+// delivery, which it does not sign.
+const ReasonRawDelivery anymail.Reason = "raw message delivery is switched on for this subscription"
+
+var (
+	errRawDelivery  = anymail.Because(anymail.ErrUnauthenticated, ReasonRawDelivery, errors.New("switch it off, or set AcceptUnsigned"))
+	errRawNoSecret  = anymail.Because(anymail.ErrUnauthenticated, ReasonRawDelivery, errors.New("AcceptUnsigned needs the shared secret in the subscription's URL"))
+	errRawFromOther = anymail.Because(anymail.ErrUnauthenticated, sns.ReasonTopic, errors.New("raw message delivery of another topic"))
+)
+
 // verifier accepts what SNS has signed and, with AcceptUnsigned, requests in the
 // two formats that AWS does not sign.
 func (a *Adapter) verifier() anymail.Verifier {
-	if !a.config.AcceptUnsigned {
-		return a.sns
-	}
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		if _, err := sns.Parse(p.Body); err != nil && p.SecretProved && a.unsigned(p) {
+		raw := strings.EqualFold(p.Header.Get("X-Amz-Sns-Rawdelivery"), "true")
+		if !raw && !a.config.AcceptUnsigned {
+			return a.sns.Verify(ctx, p)
+		}
+		_, notSNS := sns.Parse(p.Body)
+		switch {
+		case notSNS == nil:
+		case raw:
+			return anymail.Proof{}, a.acceptRaw(p)
+		case p.SecretProved && enveloped(p.Body):
 			return anymail.Proof{}, nil
 		}
 		return a.sns.Verify(ctx, p)
 	})
 }
 
-func (a *Adapter) unsigned(p *anymail.Payload) bool {
-	if p.Header.Get("X-Amz-Sns-Rawdelivery") == "true" {
-		topics := a.config.TopicARNs
-		return len(topics) == 0 || slices.Contains(topics, p.Header.Get("X-Amz-Sns-Topic-Arn"))
+// acceptRaw returns nil if a request of raw message delivery is acceptable.
+func (a *Adapter) acceptRaw(p *anymail.Payload) error {
+	topics := a.config.TopicARNs
+	switch {
+	case !a.config.AcceptUnsigned:
+		return errRawDelivery
+	case !p.SecretProved:
+		return errRawNoSecret
+	case len(topics) > 0 && !slices.Contains(topics, p.Header.Get("X-Amz-Sns-Topic-Arn")):
+		return errRawFromOther
 	}
+	return nil
+}
+
+// enveloped reports whether body is a record in EventBridge's envelope.
+func enveloped(body []byte) bool {
 	var w record
-	return wire.Unmarshal(p.Body, &w) == nil && w.enveloped()
+	return wire.Unmarshal(body, &w) == nil && w.enveloped()
 }
 
 // handshake answers the messages about subscriptions.

@@ -646,6 +646,65 @@ func TestUnsigned(t *testing.T) {
 	}
 }
 
+// The refusal of a request of raw message delivery says what it is.
+func TestRawDeliveryIsNamed(t *testing.T) {
+	const bounce = `{"notificationType":"Bounce","bounce":{"bounceType":"Permanent"},"mail":{"messageId":"m1"}}`
+	header := func(values ...string) http.Header {
+		h := http.Header{"Content-Type": {"text/plain"}, "X-Amz-Sns-Topic-Arn": {topic}}
+		for _, value := range values {
+			h.Set("X-Amz-Sns-Rawdelivery", value)
+		}
+		return h
+	}
+	tests := []struct {
+		name           string
+		acceptUnsigned bool
+		secret         bool
+		header         http.Header
+		body           string
+		want           string
+	}{
+		{"record", false, true, header("true"), bounce, "raw message delivery is switched on for this subscription: switch it off, or set AcceptUnsigned"},
+		{"text", false, true, header("True"), `hello from the console`, "raw message delivery is switched on for this subscription: switch it off, or set AcceptUnsigned"},
+		{"no secret", true, false, header("true"), bounce, "raw message delivery is switched on for this subscription: AcceptUnsigned needs the shared secret in the subscription's URL"},
+		{"no raw delivery", false, true, header(), bounce, "not an SNS message"},
+		{"raw delivery switched off", false, true, header("false"), bounce, "not an SNS message"},
+		{"signed", false, true, header("true"), string(notify(t, bounce).Body), "no signature"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			adapter := esptest.New(t, amazonses.New, amazonses.Config{TopicARNs: []string{topic}, AcceptUnsigned: tt.acceptUnsigned})
+			p := &anymail.Payload{Header: tt.header, Body: []byte(tt.body), SecretProved: tt.secret}
+			_, err := adapter.Endpoints()[0].Verifier.Verify(t.Context(), p)
+			require.ErrorIs(t, err, anymail.ErrUnauthenticated)
+			require.Equal(t, "not authenticated: "+tt.want, err.Error())
+		})
+	}
+}
+
+// Nothing is answered with success of which nothing was made, except what SNS and SES
+// post to try a topic.
+func TestNothing(t *testing.T) {
+	for _, message := range []string{`{}`, `null`, `[]`, `{"hello":"world"}`} {
+		events := tracking(t, message)
+		require.Len(t, events, 1, message)
+		require.Equal(t, anymail.EventUnknown, events[0].Type, message)
+		require.Equal(t, message, string(events[0].Raw))
+	}
+	require.Empty(t, tracking(t, `{"notificationType":"AmazonSnsSubscriptionSucceeded","message":"You have successfully subscribed your Amazon SNS topic"}`))
+
+	unsigned := esptest.New(t, amazonses.New, amazonses.Config{AcceptUnsigned: true})
+	for _, body := range []string{`[]`, `null`, `7`} {
+		_, err := simulator.Parse(unsigned, simulator.JSON("tracking", []byte(body)))
+		require.ErrorIs(t, err, anymail.ErrMalformed, body)
+	}
+	for _, body := range []string{`{}`, `[{}]`, `{"hello":"world"}`} {
+		events := anymailtest.Parse(t, unsigned, simulator.JSON("tracking", []byte(body)))
+		require.Len(t, events, 1, body)
+		require.Equal(t, anymail.EventUnknown, events[0].Base().Type, body)
+	}
+}
+
 func TestUnsignedBatch(t *testing.T) {
 	adapter := esptest.New(t, amazonses.New, amazonses.Config{AcceptUnsigned: true})
 	r := simulator.JSON("tracking", []byte(`[{"eventType":"Send","mail":{"messageId":"m1"}},{"eventType":"Send","mail":{"messageId":"m2"}}]`))
@@ -684,7 +743,7 @@ func TestInbound(t *testing.T) {
 	const verdicts = `"recipients":["in@example.org","also@example.org"],"spamVerdict":{"status":"FAIL"},"virusVerdict":{"status":"PASS"},
 		"spfVerdict":{"status":"PASS"},"dkimVerdict":{"status":"GRAY"},"dmarcVerdict":{"status":"PROCESSING_FAILED"}`
 	whole := anymail.InboundMessage{
-		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org",
+		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org", EnvelopeRecipients: []string{"in@example.org", "also@example.org"},
 		From: []anymail.Address{{Name: "Bob", Address: "bob@example.com"}}, To: []anymail.Address{{Address: "in@example.org"}},
 		Subject: "Grüße", MessageID: "in1@example.com", Date: time.Date(2026, 9, 21, 14, 13, 0, 0, time.UTC),
 		Headers: anymail.Headers{
@@ -695,7 +754,7 @@ func TestInbound(t *testing.T) {
 		SpamDetected: anymail.Yes, Authentication: anymail.Authentication{SPF: "pass", DKIM: "none", DMARC: "temperror"},
 	}
 	headers := anymail.InboundMessage{
-		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org",
+		EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "in@example.org", EnvelopeRecipients: []string{"in@example.org", "also@example.org"},
 		From: []anymail.Address{{Name: "Bob", Address: "bob@example.com"}}, Subject: "Grüße",
 		Headers: anymail.Headers{
 			{Name: "From", Value: "Bob <bob@example.com>"}, {Name: "Subject", Value: "Grüße"}, {Name: "Received", Value: "a"}, {Name: "Received", Value: "b"},
@@ -728,10 +787,10 @@ func TestInbound(t *testing.T) {
 				"to":["in@example.org","Eve <eve@example.org>"],"date":"Mon, 21 Sep 2026 16:13:00 +0200","messageId":"<in1@example.com>","subject":"Hi"}},"receipt":{"recipients":["in@example.org"],"action":{"type":"Stop"},
 				"spamVerdict":{"status":"DISABLED"}}}`,
 			want: anymail.InboundMessage{
-				EnvelopeRecipient: "in@example.org",
-				From:              []anymail.Address{{Name: "Bob", Address: "bob@example.com"}},
-				To:                []anymail.Address{{Address: "in@example.org"}, {Name: "Eve", Address: "eve@example.org"}},
-				Subject:           "Hi", MessageID: "in1@example.com", Date: time.Date(2026, 9, 21, 14, 13, 0, 0, time.UTC),
+				EnvelopeRecipient: "in@example.org", EnvelopeRecipients: []string{"in@example.org"},
+				From:    []anymail.Address{{Name: "Bob", Address: "bob@example.com"}},
+				To:      []anymail.Address{{Address: "in@example.org"}, {Name: "Eve", Address: "eve@example.org"}},
+				Subject: "Hi", MessageID: "in1@example.com", Date: time.Date(2026, 9, 21, 14, 13, 0, 0, time.UTC),
 				Headers: anymail.Headers{
 					{Name: "Return-Path", Value: "bob@example.com"}, {Name: "From", Value: "Bob <bob@example.com>"}, {Name: "To", Value: "in@example.org, Eve <eve@example.org>"},
 					{Name: "Subject", Value: "Hi"}, {Name: "Date", Value: "Mon, 21 Sep 2026 16:13:00 +0200"}, {Name: "Message-ID", Value: "<in1@example.com>"},
@@ -764,6 +823,42 @@ func TestInbound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A message that cannot be read is reported, with what can be read of it.
+func TestInboundFailed(t *testing.T) {
+	tests := []struct {
+		name, record string
+		id, subject  string
+		recipient    string
+	}{
+		{"not base64", received(`{"recipients":["in@example.org"],"action":{"type":"SNS","encoding":"BASE64"}}`, `,"content":"***"`), "inb0001", "Grüße", "in@example.org"},
+		{"no content that is text", received(`{"recipients":["in@example.org"]}`, `,"content":[1]`), "inb0001", "Grüße", "in@example.org"},
+		{"no receipt that is an object", received(`"none"`, ``), "inb0001", "Grüße", ""},
+		{"id that is no text", `{"notificationType":"Received","mail":{"messageId":{},"headers":[{"name":"Subject","value":"Hi"}]},"receipt":{"recipients":["in@example.org"]}}`, id, "Hi", "in@example.org"},
+		{"no mail", `{"notificationType":"Received"}`, id, "", ""},
+		{"in EventBridge's envelope", `{"id":"e1","detail-type":"Email Received","detail":` + received(`7`, ``) + `}`, "inb0001", "Grüße", ""},
+	}
+	keys := map[string]string{}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			events, err := parse(t, amazonses.Config{}, tt.record)
+			require.NoError(t, err)
+			require.Len(t, events, 1)
+			ev := events[0].(*anymail.InboundEvent)
+			require.Equal(t, anymail.EventInboundFailed, ev.Type)
+			require.Equal(t, tt.record, string(ev.Raw))
+			require.Equal(t, tt.id, ev.ID)
+			require.Equal(t, tt.subject, ev.Message.Subject)
+			require.Equal(t, tt.recipient, ev.Message.EnvelopeRecipient)
+			require.Empty(t, keys[ev.Key], "one key for two")
+			keys[ev.Key] = tt.name
+		})
+	}
+	empty := &storage{}
+	events, err := parse(t, amazonses.Config{Objects: empty, Buckets: []string{"mail"}}, received(`{"action":{"type":"S3","bucketName":"mail","objectKey":"in/inb0001"}}`, ""))
+	require.NoError(t, err)
+	require.Equal(t, anymail.EventInboundFailed, events[0].Base().Type, "an empty object")
 }
 
 func TestInboundCannotBeFetched(t *testing.T) {

@@ -71,6 +71,8 @@ func (c *commonHeaders) headers() (headers anymail.Headers) {
 	return headers
 }
 
+func (c *commonHeaders) empty() bool { return len(c.headers()) == 0 }
+
 // received makes the event of a received message.
 func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notification, w *record) (*anymail.InboundEvent, error) {
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: w.Mail.MessageID, Timestamp: w.Mail.Timestamp.Time}}
@@ -85,9 +87,13 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 		return nil, err
 	}
 	m := &ev.Message
-	if content != nil {
+	switch {
+	case len(content) > 0:
 		*m = rawmime.Parse(content, p.Limits)
-	} else {
+	case w.Content != "" || content != nil || len(w.Mail.Headers) == 0 && w.Mail.CommonHeaders.Value.empty():
+		ev.Type = anymail.EventInboundFailed // not base64, an empty object, or nothing at all
+		fallthrough
+	default:
 		headers := w.Mail.Headers.Message()
 		if len(headers) == 0 {
 			headers = w.Mail.CommonHeaders.Value.headers()
@@ -98,10 +104,12 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, n notificati
 		inbound.SetHeaders(m, headers)
 	}
 	m.EnvelopeSender = bare(w.Mail.Source)
-	if len(w.Receipt.Recipients) > 0 {
-		m.EnvelopeRecipient = bare(w.Receipt.Recipients[0])
+	recipients := make([]string, len(w.Receipt.Recipients))
+	for i, recipient := range w.Receipt.Recipients {
+		recipients[i] = bare(recipient)
 	}
-	if content == nil {
+	inbound.SetEnvelopeRecipients(m, recipients...)
+	if len(content) == 0 {
 		// A rule may have several actions that notify. The event without
 		// content is not the same as the one with it.
 		ev.Key = anymail.EventKey(ESP, ev.ID, string(ev.Type), m.EnvelopeRecipient, w.Receipt.Action.Type)

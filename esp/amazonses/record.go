@@ -130,6 +130,9 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	if err != nil {
 		return nil, err
 	}
+	if len(elements) == 0 {
+		return wire.AtLeastOne(nil, nil)
+	}
 	n := notification{id: p.Header.Get("X-Amz-Sns-Message-Id")}
 	if len(elements) > 1 {
 		n.id = "" // one id of several records does not identify a record
@@ -148,31 +151,48 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 // record returns the events of one record. A test has none.
 func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification, raw []byte) ([]anymail.Event, error) {
 	var w record
-	err := wire.Unmarshal(raw, &w)
+	text := raw
+	err := wire.Unmarshal(text, &w)
 	if err == nil && w.enveloped() {
 		n = notification{cmp.Or(w.ID, n.id), w.Time.Time}
-		inner := record{DetailType: w.DetailType}
-		err = wire.Unmarshal(w.Detail, &inner)
-		w = inner
+		text = w.Detail
+		w = record{DetailType: w.DetailType}
+		err = wire.Unmarshal(text, &w)
+	}
+	if err != nil {
+		w = salvage(text)
 	}
 	switch kind := w.kind(); {
 	case bytes.HasPrefix(raw, validated):
 		return nil, nil
+	case kind == "received":
+		ev, failed := a.received(ctx, p, n, &w)
+		if failed != nil {
+			return nil, failed
+		}
+		if ev.Raw = raw; err != nil {
+			ev.Type, ev.Key = anymail.EventInboundFailed, anymail.EventKey(ESP, ev.ID, string(raw))
+		}
+		return []anymail.Event{ev}, nil
 	case err != nil:
 		ev := &anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
 		ev.Common = anymail.Common{Type: anymail.EventUnknown, ID: n.id, Timestamp: n.at, Raw: raw}
-		return []anymail.Event{ev}, nil //nolint:nilerr // it is in the event
+		return []anymail.Event{ev}, nil
 	case kind == "amazonsnssubscriptionsucceeded":
 		return nil, nil // sent when a topic is attached to an identity
-	case kind == "received":
-		ev, err := a.received(ctx, p, n, &w)
-		if err != nil {
-			return nil, err
-		}
-		ev.Raw = raw
-		return []anymail.Event{ev}, nil
 	}
 	return w.track(n, raw, p.Limits)
+}
+
+// salvage returns what can be read of a record that does not decode.
+func salvage(text []byte) (w record) {
+	if !wire.Salvage(text, &w) {
+		return record{}
+	}
+	w.Mail, w.Receipt = mail{}, receipt{}
+	wire.Salvage(wire.Member(text, "mail"), &w.Mail)
+	wire.Salvage(wire.Member(text, "receipt"), &w.Receipt)
+	return w
 }
 
 // enveloped reports whether w is EventBridge's envelope.

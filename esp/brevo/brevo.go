@@ -45,10 +45,13 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if one of HeaderName and
-// HeaderValues is set without the other, or if a key is empty.
+// HeaderValues is set without the other, or if a name or key can never match.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
 		return nil, anymail.Misconfigured("brevo.Config", "HeaderName and HeaderValues need each other")
+	}
+	if err := verify.CheckHeaderName(config.HeaderName, "brevo.Config.HeaderName"); err != nil {
+		return nil, err
 	}
 	if err := errors.Join(
 		verify.CheckKeys(config.BearerTokens, "brevo.Config.BearerTokens", nil),

@@ -262,16 +262,16 @@ func wantInbound(contents ...[]byte) *anymail.InboundEvent {
 		Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-1"},
 		Message: anymail.InboundMessage{
 			EnvelopeSender:    "bounce@example.org",
-			EnvelopeRecipient: "ticket-1@reply.example.com",
-			From:              []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
-			To:                []anymail.Address{{Address: "ticket-1@reply.example.com"}},
-			CC:                []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
-			ReplyTo:           []anymail.Address{{Name: "Desk", Address: "desk@example.org"}},
-			Subject:           "Re: Grüße",
-			Date:              time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC),
-			MessageID:         "in1@mail.example.org",
-			InReplyTo:         "out1@example.com",
-			References:        []string{"out0@example.com", "out1@example.com"},
+			EnvelopeRecipient: "ticket-1@reply.example.com", EnvelopeRecipients: []string{"ticket-1@reply.example.com", "carl@example.org"},
+			From:       []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
+			To:         []anymail.Address{{Address: "ticket-1@reply.example.com"}},
+			CC:         []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
+			ReplyTo:    []anymail.Address{{Name: "Desk", Address: "desk@example.org"}},
+			Subject:    "Re: Grüße",
+			Date:       time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC),
+			MessageID:  "in1@mail.example.org",
+			InReplyTo:  "out1@example.com",
+			References: []string{"out0@example.com", "out1@example.com"},
 			Headers: anymail.Headers{
 				{Name: "Return-Path", Value: "<bounce@example.org>"},
 				{Name: "Received", Value: "from a by b"},
@@ -413,18 +413,74 @@ func TestInboundBatch(t *testing.T) {
 		Common:  anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-1"},
 		Message: anymail.InboundMessage{From: []anymail.Address{{Address: "a@example.org"}}},
 	}, events[0])
-	malformed := events[1].(*anymail.TrackingEvent)
-	require.Equal(t, anymail.EventUnknown, malformed.Type)
-	require.NotEmpty(t, malformed.Description)
-	require.JSONEq(t, `{"Uuid":["uuid-2"],"From":7,"Subject":{}}`, string(malformed.Raw))
+	anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInboundFailed, ID: "uuid-2"}}, events[1])
+	require.JSONEq(t, `{"Uuid":["uuid-2"],"From":7,"Subject":{}}`, string(events[1].Base().Raw))
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common: anymail.Common{ESP: brevo.ESP, Type: anymail.EventInbound, ID: "uuid-3"},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "help@example.com", SpamScore: &score,
+			EnvelopeRecipient: "help@example.com", EnvelopeRecipients: []string{"help@example.com"}, SpamScore: &score,
 			Headers: anymail.Headers{{Name: "Delivered-To", Value: "other@example.com"}},
 		},
 	}, events[2])
-	require.Empty(t, parse(t, "inbound", `{"items":[]}`))
+}
+
+// A message that cannot be read is reported, with what can be read of it.
+func TestInboundFailed(t *testing.T) {
+	for item, want := range map[string]anymail.InboundEvent{
+		`{"Uuid":["uuid-1"],"MessageId":"<in1@example.org>","Subject":["no text"],"From":"ada@example.com","Attachments":"none"}`: {
+			Common: anymail.Common{ID: "uuid-1"}, Message: anymail.InboundMessage{MessageID: "in1@example.org", From: []anymail.Address{{Address: "ada@example.com"}}},
+		},
+		`{"RawTextBody":7,"RawHtmlBody":"<p>Hi</p>"}`: {Message: anymail.InboundMessage{HTML: "<p>Hi</p>"}},
+		`{}`:      {},
+		`null`:    {},
+		`"hello"`: {},
+	} {
+		events := parse(t, "inbound", `{"items":[`+item+`]}`)
+		require.Len(t, events, 1, item)
+		want.ESP, want.Type = brevo.ESP, anymail.EventInboundFailed
+		anymailtest.Equal(t, &want, events[0])
+		require.Equal(t, item, string(events[0].Base().Raw))
+	}
+	several := parse(t, "inbound", `{"items":[{"Uuid":["uuid-1"],"Recipients":["a@example.com",{"Address":"b@example.com"},"a@example.com"]}]}`)[0].(*anymail.InboundEvent)
+	require.Equal(t, []string{"a@example.com", "b@example.com"}, several.Message.EnvelopeRecipients)
+	require.Equal(t, "a@example.com", several.Message.EnvelopeRecipient)
+	events := parse(t, "inbound", `{"items":[1,2]}`)
+	require.NotEqual(t, events[0].Base().Key, events[1].Base().Key)
+}
+
+// What the sender wrote below the first Received is not the envelope.
+func TestEnvelope(t *testing.T) {
+	tests := []struct{ name, item, sender, recipient string }{
+		{"Brevo's", `"Headers":{"Return-Path":"<bounce@example.org>","Delivered-To":"help@example.com","Received":["a","b"]}`, "bounce@example.org", "help@example.com"},
+		{"Brevo's and the sender's", `"Headers":{"Return-Path":["<bounce@example.org>","<ceo@example.net>"],"Delivered-To":["help@example.com","x@example.net"],"Received":"a"}`, "bounce@example.org", "help@example.com"},
+		{"the sender's", `"Headers":{"Received":["a","b"],"Return-Path":"<ceo@example.net>","Delivered-To":"x@example.net"}`, "", ""},
+		{"the sender's, with recipients", `"Recipients":["help@example.com"],"Headers":{"Received":"a","Delivered-To":"x@example.net"}`, "", "help@example.com"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := parse(t, "inbound", `{"items":[{"Uuid":["uuid-1"],`+tt.item+`}]}`)[0].(*anymail.InboundEvent).Message
+			require.Equal(t, tt.sender, m.EnvelopeSender)
+			require.Equal(t, tt.recipient, m.EnvelopeRecipient)
+			require.Zero(t, m.Authentication)
+		})
+	}
+}
+
+// Nothing is answered with success of which nothing was made.
+func TestNothing(t *testing.T) {
+	adapter := esptest.New(t, brevo.New, brevo.Config{})
+	for _, endpoint := range []string{"tracking", "inbound"} {
+		for _, body := range []string{`[]`, `null`, `7`, `{"items":[`} {
+			events, err := simulator.Parse(adapter, simulator.JSON(endpoint, []byte(body)))
+			require.ErrorIs(t, err, anymail.ErrMalformed, "%s %s", endpoint, body)
+			require.Empty(t, events)
+		}
+		for _, body := range []string{`{}`, `{"hello":"world"}`, `[null]`, `{"items":[]}`, `{"items":[ ]}`, `{"items":{}}`} {
+			events := parse(t, endpoint, body)
+			require.Len(t, events, 1, body)
+			require.Equal(t, anymail.EventUnknown, events[0].Base().Type, body)
+		}
+	}
 }
 
 // A webhook that was given the other URL is understood all the same.
@@ -526,6 +582,9 @@ func TestConfig(t *testing.T) {
 		"empty value":           {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
 		"empty token":           {BearerTokens: anymail.Keys("")},
 		"empty API key":         {APIKeys: anymail.Keys("")},
+		"token with a line end": {BearerTokens: anymail.Keys("token\n")},
+		"value with a blank":    {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value ")},
+		"no header":             {HeaderName: "X-Hook: value", HeaderValues: anymail.Keys("value")},
 	})
 }
 

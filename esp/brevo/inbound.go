@@ -1,12 +1,14 @@
 package brevo
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
@@ -78,7 +80,8 @@ func (m *mailboxes) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// inboundItems returns the text of "items" if the payload is an inbound one.
+// inboundItems returns the text of "items" if the payload is an inbound one with at
+// least one item.
 func inboundItems(elements [][]byte) []byte {
 	if len(elements) != 1 {
 		return nil
@@ -89,7 +92,7 @@ func inboundItems(elements [][]byte) []byte {
 		case "event":
 			return nil
 		case "items":
-			if value[0] == '[' {
+			if value[0] == '[' && len(bytes.TrimSpace(value[1:len(value)-1])) > 0 {
 				items = value
 			}
 		}
@@ -105,14 +108,17 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 	budget := a.api.Budget(limits)
 	events := make([]anymail.Event, len(list))
 	for i, raw := range list {
-		var w message
-		if err := wire.Unmarshal(raw, &w); err != nil {
-			events[i] = wire.MalformedEvent(raw, err)
-			continue
-		}
 		ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: raw}}
+		var w message
+		if wire.Unmarshal(raw, &w) != nil || w.empty() {
+			w = message{}
+			wire.Salvage(raw, &w)
+			ev.Type = anymail.EventInboundFailed
+		}
 		if len(w.UUIDs) > 0 {
 			ev.ID = w.UUIDs[0]
+		} else if ev.Type == anymail.EventInboundFailed {
+			ev.Key = anymail.EventKey(ESP, string(raw))
 		}
 		fillMessage(&w, &ev.Message)
 		toFetch, err := a.toFetch(ctx, w.Attachments)
@@ -127,6 +133,11 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 	return events, nil
 }
 
+// empty reports whether w has nothing of a message.
+func (w *message) empty() bool {
+	return w.MessageID+w.Subject+w.Text+w.HTML == "" && len(w.UUIDs)+len(w.From)+len(w.To)+len(w.Recipients)+len(w.Headers)+len(w.Attachments) == 0
+}
+
 func fillMessage(w *message, m *anymail.InboundMessage) {
 	m.From, m.To, m.CC, m.ReplyTo = w.From, w.To, w.CC, w.ReplyTo
 	m.Subject = w.Subject
@@ -139,11 +150,16 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 		m.SpamScore = w.Spam.Value.Score.Pointer()
 	}
 	inbound.SetHeaders(m, w.Headers.Message())
-	m.EnvelopeSender = wire.TrimID(m.Headers.Get("Return-Path"))
-	m.EnvelopeRecipient = wire.TrimID(m.Headers.Get("Delivered-To"))
-	if len(w.Recipients) > 0 {
-		m.EnvelopeRecipient = w.Recipients[0].Address
+	own := esp.AboveReceived(m.Headers)
+	m.EnvelopeSender = wire.TrimID(own.Get("Return-Path"))
+	recipients := make([]string, len(w.Recipients))
+	for i, recipient := range w.Recipients {
+		recipients[i] = recipient.Address
 	}
+	if len(recipients) == 0 {
+		recipients = []string{wire.TrimID(own.Get("Delivered-To"))}
+	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
 }
 
 const apiHost = "api.brevo.com"

@@ -166,5 +166,5 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	if items := inboundItems(elements); items != nil {
 		return a.received(ctx, items, p.Limits)
 	}
-	return wire.Events(elements, fill), nil
+	return wire.AtLeastOne(wire.Events(elements, fill), nil)
 }

@@ -17,22 +17,24 @@ const inboundType = "inbound.message"
 // https://developers.mailersend.com/api/v1/inbound.html
 type received struct {
 	CreatedAt wire.RFC3339 `json:"created_at"`
-	Data      struct {
-		ID          wire.Text               `json:"id"`
-		CreatedAt   wire.RFC3339            `json:"created_at"`
-		Recipients  wire.Object[recipients] `json:"recipients"`
-		From        wire.Object[mailbox]    `json:"from"`
-		Sender      wire.Object[mailbox]    `json:"sender"` // of the envelope
-		Subject     string                  `json:"subject"`
-		Date        string                  `json:"date"`
-		Headers     wire.Headers            `json:"headers"`
-		Text        string                  `json:"text"`
-		HTML        string                  `json:"html"`
-		Raw         string                  `json:"raw"`
-		Attachments []attachment            `json:"attachments"`
-		SPF         wire.Object[spfCheck]   `json:"spf_check"`
-		DKIM        wire.Text               `json:"dkim_check"`
-	} `json:"data"`
+	Data      content      `json:"data"`
+}
+
+type content struct {
+	ID          wire.Text               `json:"id"`
+	CreatedAt   wire.RFC3339            `json:"created_at"`
+	Recipients  wire.Object[recipients] `json:"recipients"`
+	From        wire.Object[mailbox]    `json:"from"`
+	Sender      wire.Object[mailbox]    `json:"sender"` // of the envelope
+	Subject     string                  `json:"subject"`
+	Date        string                  `json:"date"`
+	Headers     wire.Headers            `json:"headers"`
+	Text        string                  `json:"text"`
+	HTML        string                  `json:"html"`
+	Raw         string                  `json:"raw"`
+	Attachments []attachment            `json:"attachments"`
+	SPF         wire.Object[spfCheck]   `json:"spf_check"`
+	DKIM        wire.Text               `json:"dkim_check"`
 }
 
 type recipients struct {
@@ -76,17 +78,24 @@ func addresses(list ...mailbox) []anymail.Address {
 var spfResults = map[string]string{"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
 	var w received
-	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		return nil, anymail.Malformed("inbound message", err)
+	data := wire.Member(p.Body, "data")
+	if err := wire.Unmarshal(p.Body, &w); err != nil || len(data) == 0 || data[0] != '{' {
+		w = received{}
+		if !wire.Salvage(p.Body, &w) {
+			return nil, anymail.Malformed("inbound message", err)
+		}
+		w.Data = content{}
+		wire.Salvage(data, &w.Data)
+		ev.Type = anymail.EventInboundFailed
 	}
 	d := &w.Data
-	ev := &anymail.InboundEvent{Common: anymail.Common{
-		Type:      anymail.EventInbound,
-		ID:        string(d.ID),
-		Timestamp: cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time),
-		Raw:       p.Body,
-	}}
+	ev.ID = string(d.ID)
+	ev.Timestamp = cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time)
+	if ev.ID == "" && ev.Type == anymail.EventInboundFailed {
+		ev.Key = anymail.EventKey(ESP, string(p.Body))
+	}
 	m := &ev.Message
 	if d.Raw != "" {
 		*m = rawmime.Parse([]byte(d.Raw), p.Limits)
@@ -95,12 +104,14 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 			m.Text, m.HTML = cmp.Or(d.Text, m.Text), cmp.Or(d.HTML, m.HTML)
 		}
 	} else {
-		fromParts(&w, m)
+		d.fill(m)
 	}
 	m.EnvelopeSender = d.Sender.Value.Email
-	if rcpt := d.Recipients.Value.RcptTo; len(rcpt) > 0 {
-		m.EnvelopeRecipient = rcpt[0].Email
+	recipients := make([]string, len(d.Recipients.Value.RcptTo))
+	for i, recipient := range d.Recipients.Value.RcptTo {
+		recipients[i] = recipient.Email
 	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
 	m.Authentication.SPF = spfResults[d.SPF.Value.Code]
 	if d.DKIM == "true" {
 		m.Authentication.DKIM = "pass" // false is not a failure: properly signed messages had it
@@ -108,8 +119,8 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	return []anymail.Event{ev}, nil
 }
 
-func fromParts(w *received, m *anymail.InboundMessage) {
-	d := &w.Data
+// fill makes the message from the parts that MailerSend parsed.
+func (d *content) fill(m *anymail.InboundMessage) {
 	m.From = addresses(d.From.Value)
 	m.To = addresses(d.Recipients.Value.To.Value.Data...)
 	m.CC = addresses(d.Recipients.Value.CC.Value.Data...)

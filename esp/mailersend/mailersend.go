@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp"
@@ -34,12 +35,12 @@ type Adapter struct {
 	config Config
 }
 
-// New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty, or is
-// the one that MailerSend publishes.
+// New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty, has
+// white space around it, or is the one that MailerSend publishes.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "mailersend.Config.TrackingSecrets", notTestSecret),
-		verify.CheckKeys(config.InboundSecrets, "mailersend.Config.InboundSecrets", notTestSecret),
+		verify.CheckKeys(config.TrackingSecrets, "mailersend.Config.TrackingSecrets", checkSecret),
+		verify.CheckKeys(config.InboundSecrets, "mailersend.Config.InboundSecrets", checkSecret),
 	); err != nil {
 		return nil, err
 	}
@@ -62,6 +63,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		Parser:       anymail.ParserFunc(parse),
 		ContentTypes: []string{"application/json"},
 		MapStatus:    mapStatus,
+		Handshake:    answerTest,
 		// No time is signed, and a webhook that fails often is paused.
 		RepeatsSignature: true,
 	}
@@ -80,8 +82,11 @@ const testSecret = "test_Am3L1GuOIc4blLUuHqAPxxwkZaJyEk8G" //nolint:gosec // pub
 
 const testType = "webhook.test"
 
-func notTestSecret(secret string) error {
-	if secret == testSecret {
+func checkSecret(secret string) error {
+	switch {
+	case strings.TrimSpace(secret) != secret:
+		return errors.New("must not have white space around it")
+	case secret == testSecret:
 		return errors.New("must not be the published secret of the test, with which anyone can sign")
 	}
 	return nil
@@ -94,22 +99,36 @@ func verifier(secrets anymail.KeySource) anymail.Verifier {
 	}
 	signature := verify.HexHeader("Signature")
 	own := verify.HMAC{Keys: secrets, Signatures: signature}.Verifier()
-	ownOrTest := verify.Any(own, verify.HMAC{Keys: anymail.Keys(testSecret), Signatures: signature}.Verifier())
+	published := verify.HMAC{Keys: anymail.Keys(testSecret), Signatures: signature}.Verifier()
+	ownOrTest := verify.Any(own, anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
+		_, err := published.Verify(ctx, p)
+		return anymail.Proof{TestKey: err == nil}, err
+	}))
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
-		if wire.StringMember(p.Body, "type") == testType {
+		if isTest(p) {
 			return ownOrTest.Verify(ctx, p)
 		}
 		return own.Verify(ctx, p)
 	})
 }
 
-// parse finds the type as the verifier does, so that both agree on what is a test.
+// isTest reports whether p is the test, for the verifier and for the answer alike.
+func isTest(p *anymail.Payload) bool { return wire.StringMember(p.Body, "type") == testType }
+
+// answerTest answers the test, which has no events.
+func answerTest(_ context.Context, p *anymail.Payload) (*anymail.Reply, error) {
+	if !isTest(p) {
+		return nil, nil
+	}
+	return &anymail.Reply{}, nil
+}
+
 func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	switch wire.StringMember(p.Body, "type") {
 	case testType:
-		return nil, nil
+		return nil, nil // answerTest has answered it
 	case inboundType:
 		return parseInbound(p)
 	}
-	return wire.Batch(p, fill)
+	return wire.AtLeastOne(wire.Batch(p, fill))
 }

@@ -343,6 +343,9 @@ func TestPublishedSecret(t *testing.T) {
 		{TrackingSecrets: anymail.Keys("own", publishedSecret)},
 		{InboundSecrets: anymail.Keys(publishedSecret)},
 		{TrackingSecrets: anymail.Keys("")},
+		{TrackingSecrets: anymail.Keys("own\n")},
+		{InboundSecrets: anymail.Keys("own", " own")},
+		{InboundSecrets: anymail.Keys(publishedSecret + "\r\n")},
 	} {
 		_, err := mailersend.New(config)
 		require.ErrorIs(t, err, anymail.ErrConfig)
@@ -371,7 +374,7 @@ func TestInbound(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInbound, ID: "im1", Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 525000000, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com", "sales@in.example.com"},
 			From: []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
 			To:   []anymail.Address{{Name: "Ticket", Address: "ticket@in.example.com"}},
 			CC:   []anymail.Address{{Address: "carl@example.org"}}, Subject: "Re: Hi",
@@ -429,9 +432,86 @@ func TestSPF(t *testing.T) {
 func TestInboundWithoutNearlyEverything(t *testing.T) {
 	got := parse(t, "inbound", `{"type":"inbound.message","data":{"id":"im1","recipients":[],"from":null,"sender":[],"headers":[],"attachments":null}}`)[0]
 	anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInbound, ID: "im1"}}, got)
+}
 
-	_, err := simulator.Parse(esptest.New(t, mailersend.New, mailersend.Config{}), simulator.JSON("inbound", []byte(`{"type":"inbound.message","data":7}`)))
-	require.ErrorIs(t, err, anymail.ErrMalformed)
+// A message that cannot be read is reported, with what can be read of it.
+func TestInboundFailed(t *testing.T) {
+	for body, want := range map[string]anymail.InboundEvent{
+		`{"type":"inbound.message","data":{"id":"im1","subject":"Hi","text":["no text"],"sender":{"email":"bounce@example.org"}}}`: {
+			Common: anymail.Common{ID: "im1"}, Message: anymail.InboundMessage{Subject: "Hi", EnvelopeSender: "bounce@example.org"},
+		},
+		`{"type":"inbound.message","data":{"attachments":"none","raw":"Subject: Hi\r\n\r\nraw text","id":"im1"}}`: {
+			Common: anymail.Common{ID: "im1"},
+			Message: anymail.InboundMessage{
+				Subject: "Hi", Text: "raw text", Headers: anymail.Headers{{Name: "Subject", Value: "Hi"}}, RawMIME: anymail.Raw("Subject: Hi\r\n\r\nraw text"),
+			},
+		},
+		`{"type":"inbound.message","created_at":"2026-09-21T14:13:20Z","data":7}`: {
+			Common: anymail.Common{Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)},
+		},
+		`{"type":"inbound.message"}`: {},
+	} {
+		events := parse(t, "inbound", body)
+		require.Len(t, events, 1, body)
+		want.ESP, want.Type = mailersend.ESP, anymail.EventInboundFailed
+		anymailtest.Equal(t, &want, events[0])
+		require.Equal(t, body, string(events[0].Base().Raw))
+	}
+	key := func(body string) string { return parse(t, "inbound", body)[0].Base().Key }
+	require.NotEqual(t, key(`{"type":"inbound.message","data":7}`), key(`{"type":"inbound.message","data":8}`))
+}
+
+// Nothing is answered with success of which nothing was made.
+func TestNothing(t *testing.T) {
+	adapter := esptest.New(t, mailersend.New, mailersend.Config{})
+	for _, endpoint := range []string{"tracking", "inbound"} {
+		for _, body := range []string{`[]`, `null`, `7`, `{"type":"inbound.message"`} {
+			events, err := simulator.Parse(adapter, simulator.JSON(endpoint, []byte(body)))
+			require.ErrorIs(t, err, anymail.ErrMalformed, "%s %s", endpoint, body)
+			require.Empty(t, events)
+		}
+		for _, body := range []string{`{}`, `{"hello":"world"}`, `[[]]`} {
+			events := parse(t, endpoint, body)
+			require.Len(t, events, 1)
+			require.Equal(t, anymail.EventUnknown, events[0].Base().Type)
+		}
+	}
+}
+
+// storeOf counts what is remembered.
+type storeOf struct {
+	anymail.IdempotencyStore
+	claimed int
+}
+
+func (s *storeOf) Claim(ctx context.Context, receiver string, keys []string) ([]anymail.Claim, error) {
+	s.claimed += len(keys)
+	return s.IdempotencyStore.Claim(ctx, receiver, keys)
+}
+
+// Anyone can sign with the published secret, so nothing is remembered of it, and it
+// counts as a failure.
+func TestPublishedSecretLeavesNoTrace(t *testing.T) {
+	sim := mailersendsim.New()
+	post := func(s *anymailtest.Server, secret, body string) int {
+		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
+		require.NoError(t, sim.Sign(&r, simulator.Credential{Config: secret}, time.Time{}))
+		status, _ := s.Post(t, r)
+		return status
+	}
+	store := &storeOf{IdempotencyStore: anymail.NewMemoryStore(0)}
+	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("own")})
+	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithIdempotencyStore(store), anymail.WithRateLimit(anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 3}}))
+	for i := range 3 {
+		require.Equal(t, http.StatusOK, post(s, publishedSecret, fmt.Sprintf(`{"type":"webhook.test","n":%d}`, i)))
+	}
+	require.Zero(t, store.claimed)
+	require.Equal(t, http.StatusTooManyRequests, post(s, publishedSecret, `{"type":"webhook.test","n":4}`))
+
+	s = anymailtest.NewServerFor(t, sim, adapter, anymail.WithIdempotencyStore(store))
+	require.Equal(t, http.StatusOK, post(s, "own", `{"type":"webhook.test"}`))
+	require.Equal(t, 1, store.claimed, "the account's own secret proves something")
+	require.Empty(t, s.Take())
 }
 
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, mailersendsim.New(), "tracking") }

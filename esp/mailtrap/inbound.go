@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
@@ -91,6 +92,9 @@ func (f *fetcher) message(ctx context.Context, n *notification) (anymail.Event, 
 	}
 	// The event id is the notification's, and there may be several.
 	ev.Key = anymail.EventKey(ESP, "inbound", string(n.InboxID), string(n.MessageID), string(ev.Type))
+	if n.InboxID == "" || n.MessageID == "" {
+		ev.Key = anymail.EventKey(ESP, string(n.raw))
+	}
 	return ev, nil
 }
 
@@ -135,6 +139,6 @@ func (f *fetcher) read(ctx context.Context, w *message) (m anymail.InboundMessag
 			return m, err
 		}
 	}
-	m.EnvelopeSender = wire.TrimID(headers.Get("Return-Path"))
+	m.EnvelopeSender = esp.EnvelopeSender(&m, headers)
 	return m, nil
 }

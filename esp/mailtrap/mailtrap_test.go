@@ -215,7 +215,12 @@ func TestFormats(t *testing.T) {
 	}{
 		{"JSON", `{"events":[` + open + `,` + click + `]}`, []anymail.EventType{opened, clicked}, nil},
 		{"JSON over several lines", "{\n \"events\": [\n " + open + ",\n " + click + "\n ]\n}\n", []anymail.EventType{opened, clicked}, nil},
-		{"JSON without events", `{"events":[]}`, nil, nil},
+		{"JSON without events", `{"events":[]}`, []anymail.EventType{unknown}, nil},
+		{"JSON with events that are no list", `{"events":{}}`, []anymail.EventType{unknown}, nil},
+		{"an object", `{}`, []anymail.EventType{unknown}, nil},
+		{"another object", `{"hello":"world"}`, []anymail.EventType{unknown}, nil},
+		{"empty array", `[]`, nil, anymail.ErrMalformed},
+		{"null", `null`, nil, anymail.ErrMalformed},
 		{"array", `[` + open + `,` + click + `]`, []anymail.EventType{opened, clicked}, nil},
 		{"lines", open + "\n" + click, []anymail.EventType{opened, clicked}, nil},
 		{"lines with all that ends a line", open + "\r\n\r\n" + click + "\n\n", []anymail.EventType{opened, clicked}, nil},
@@ -518,12 +523,94 @@ func TestInboundKeys(t *testing.T) {
 // The panel's test is about an inbox that is none of the user's, under another
 // name; it wants a 200 and nothing else.
 func TestPanelTest(t *testing.T) {
-	for _, inbox := range []string{`"inbound_inbox_id":1`, `"inbox_id":1`, `"inbox_id":null`} {
+	for _, inbox := range []string{`"inbound_inbox_id":1`, `"inbox_id":1`, `"inbox_id":null,"inbound_inbox_id":1`} {
 		a := &api{}
 		events, err := fetch(t, a, "inbound", `{"events":[{"event":"inbound_message_received","timestamp":1790000000125,`+inbox+`,"message_id":"1","from":"ada@example.com"}]}`)
 		require.NoError(t, err)
 		require.Empty(t, events)
 		require.Empty(t, a.asked)
+	}
+}
+
+// A notification that does not say which message it is about is no test.
+func TestInboundFailed(t *testing.T) {
+	ada := []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}
+	for event, want := range map[string]anymail.InboundEvent{
+		`{"event":"inbound.message_received","event_id":"e-1","inbox_id":null,"message_id":"1","from":"Ada <ada@example.com>"}`: {
+			Common: anymail.Common{ID: "e-1"}, Message: anymail.InboundMessage{From: ada},
+		},
+		`{"event":"inbound.message_received","event_id":"e-1","timestamp":[],"response":{},"from":"Ada <ada@example.com>"}`: {
+			Common: anymail.Common{ID: "e-1"}, Message: anymail.InboundMessage{From: ada},
+		},
+		`{"event":"inbound.message_received","from":["no text"]}`: {},
+	} {
+		a := &api{}
+		events, err := fetch(t, a, "inbound", `{"events":[`+event+`,{"event":"open","event_id":"e-2"}]}`)
+		require.NoError(t, err)
+		require.Len(t, events, 2)
+		want.ESP, want.Type = mailtrap.ESP, anymail.EventInboundFailed
+		anymailtest.Equal(t, &want, events[0])
+		require.Equal(t, event, string(events[0].Base().Raw))
+		require.Empty(t, a.asked)
+	}
+	key := func(event string) string {
+		events, err := fetch(t, &api{}, "inbound", event)
+		require.NoError(t, err)
+		return events[0].Base().Key
+	}
+	require.NotEqual(t, key(`{"event":"inbound.message_received","from":"a@example.com"}`), key(`{"event":"inbound.message_received","from":"b@example.com"}`))
+}
+
+// The button "Run Test" works each time that it is pressed. The same body of another
+// event is delivered once.
+func TestRunTest(t *testing.T) {
+	const sample = `{"event":"delivery","timestamp":1728669700,"message_id":"1df37d17-0286-4d8b-8edf-bc4ec5be86e6","email":"receiver@example.com","event_id":"bede7236-2284-43d6-a953-1fdcafd0fdbc"}`
+	const second = `{"event":"delivery","timestamp":1728669927,"message_id":"ca7974af-7212-42aa-99fb-cc4742d0658b","email":"another@example.com","event_id":"657b8544-6a95-4c47-997f-6e47922a5052"}`
+	const other = `{"event":"delivery","event_id":"e-1","email":"ada@example.com"}`
+	for _, tt := range []struct {
+		name, body string
+		first, all int
+	}{
+		{"JSON", `{"events":[` + sample + `]}`, 1, 3},
+		{"lines", sample + "\n" + second + "\n", 2, 6},
+		{"another event", `{"events":[` + other + `]}`, 1, 1},
+		{"in a body with another event", `{"events":[` + other + `,` + sample + `]}`, 2, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := anymailtest.NewServer(t, mailtrapsim.New())
+			r := s.Sign(t, simulator.JSON("tracking", []byte(tt.body)))
+			events := 0
+			for i := range 3 {
+				status, _ := s.Post(t, r)
+				require.Equal(t, http.StatusOK, status)
+				if events += len(s.Take()); i == 0 {
+					require.Equal(t, tt.first, events)
+				}
+			}
+			require.Equal(t, tt.all, events)
+		})
+	}
+}
+
+// What the sender wrote is not the envelope.
+func TestEnvelopeSender(t *testing.T) {
+	const server, taken, senders = "Return-Path: <real@example.com>\r\n", "Received: from a by b\r\n", "Return-Path: <ceo@example.net>\r\n"
+	for name, tt := range map[string]struct{ raw, want string }{
+		"the server's":                     {server + taken + senders, "real@example.com"},
+		"the sender's":                     {taken + senders, ""},
+		"the sender's, below other fields": {"X-A: 1\r\n" + taken + taken + senders, ""},
+		"none in the message":              {taken, "bounce@example.com"},
+	} {
+		a := &api{answers: map[string]any{
+			messageURL: `{"headers":{"return-path":"<bounce@example.com>"},"raw_message_url":"` + rawURL + `"}`,
+			rawURL:     tt.raw + "\r\nHello\r\n",
+		}}
+		events, err := fetch(t, a, "inbound", `{"events":[`+notification+`]}`)
+		require.NoError(t, err, name)
+		m := events[0].(*anymail.InboundEvent).Message
+		require.Equal(t, tt.want, m.EnvelopeSender, name)
+		require.Zero(t, m.Authentication, name)
+		require.Equal(t, anymail.Unsaid, m.SpamDetected, name)
 	}
 }
 

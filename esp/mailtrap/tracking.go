@@ -37,8 +37,34 @@ type event struct {
 	UserAgent string `json:"user_agent"`
 
 	// For the notification of a received message.
-	InboxID wire.Text `json:"inbox_id"`
-	From    string    `json:"from"`
+	InboxID     wire.Text `json:"inbox_id"`
+	TestInboxID wire.Text `json:"inbound_inbox_id"`
+	From        string    `json:"from"`
+}
+
+// sampleIDs are the event ids of the samples in Mailtrap's documentation, which the
+// button "Run Test" posts. No other event has them.
+var sampleIDs = map[string]bool{
+	"bede7236-2284-43d6-a953-1fdcafd0fdbc": true,
+	"657b8544-6a95-4c47-997f-6e47922a5052": true,
+}
+
+// isTest reports whether p has nothing but samples.
+func isTest(p *anymail.Payload) bool {
+	possible := false
+	for id := range sampleIDs {
+		possible = possible || bytes.Contains(p.Body, []byte(id))
+	}
+	if !possible {
+		return false // without taking it apart
+	}
+	elements, err := split(p.Body, p.Limits)
+	for _, raw := range elements {
+		if !sampleIDs[wire.StringMember(raw, "event_id")] {
+			return false
+		}
+	}
+	return err == nil && len(elements) > 0
 }
 
 // moment is in seconds, or in milliseconds for received mail.
@@ -101,17 +127,46 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	received := map[anymail.Event]notification{}
 	events := wire.Events(elements, func(e *event, ev *anymail.TrackingEvent) {
 		fill(e, ev)
-		if !isNotification(e.Event) {
-			return
-		}
-		ev.MessageID = "" // it is not a sent message
-		if ev.Description = "a received message, which cannot be fetched without APITokens"; a.config.APITokens != nil {
+		switch {
+		case sampleIDs[ev.ID]:
+			// Each time that the user presses the button is an event.
+			ev.Key = anymail.EventKey(ESP, "test", p.ReceivedAt.UTC().Format(time.RFC3339Nano), string(ev.Raw))
+		case !isNotification(e.Event):
+		case a.config.APITokens == nil:
+			ev.MessageID = "" // it is not a sent message
+			ev.Description = "a received message, which cannot be fetched without APITokens"
+		default:
 			received[ev] = notification{*e, ev.Raw}
 		}
 	})
-	if len(received) == 0 {
-		return events, nil
+	if a.config.APITokens != nil {
+		a.salvage(events, received)
 	}
+	if len(received) > 0 {
+		events, err = a.fetchAll(ctx, p, events, received)
+		if err == nil && len(events) == 0 {
+			return nil, nil // the test of an inbound webhook, and nothing else
+		}
+	}
+	return wire.AtLeastOne(events, err)
+}
+
+// salvage adds the notifications that do not decode to received, with what can be read
+// of them.
+func (a *Adapter) salvage(events []anymail.Event, received map[anymail.Event]notification) {
+	for _, ev := range events {
+		raw := ev.Base().Raw
+		if _, ok := received[ev]; ok || !isNotification(wire.StringMember(raw, "event")) {
+			continue
+		}
+		n := notification{raw: raw}
+		wire.Salvage(raw, &n.event)
+		received[ev] = n
+	}
+}
+
+// fetchAll puts received messages in the places of their notifications.
+func (a *Adapter) fetchAll(ctx context.Context, p *anymail.Payload, events []anymail.Event, received map[anymail.Event]notification) ([]anymail.Event, error) {
 	fetcher, err := a.fetcher(ctx, p.Limits)
 	if err != nil {
 		return nil, err
@@ -119,7 +174,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	kept := events[:0]
 	for _, ev := range events {
 		if n, ok := received[ev]; ok {
-			if n.InboxID == "" || n.InboxID == "1" {
+			if n.InboxID == "1" || n.InboxID == "" && n.TestInboxID != "" {
 				continue // the panel's test, which is not about a message
 			}
 			if ev, err = fetcher.message(ctx, &n); err != nil {
@@ -148,9 +203,11 @@ func split(body []byte, limits anymail.Limits) ([][]byte, error) {
 		Events jsontext.Value `json:"events"`
 	}
 	if wire.Unmarshal(elements[0], &batch) == nil && batch.Events.Kind() == '[' {
-		return wire.Split(batch.Events, limits)
+		if events, err := wire.Split(batch.Events, limits); len(events) > 0 || err != nil {
+			return events, err
+		}
 	}
-	return elements, nil // one event or one line
+	return elements, nil // one event or one line, or an object without events, which is unknown
 }
 
 // splitLines returns the lines that are not blank, or nil if none of them is a

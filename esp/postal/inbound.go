@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
@@ -51,10 +52,14 @@ type attachment struct {
 
 func parseJSON(p *anymail.Payload) ([]anymail.Event, error) {
 	var w received
-	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		return nil, anymail.Malformed("inbound message", err)
+	err := wire.Unmarshal(p.Body, &w)
+	if err != nil {
+		w = received{}
+		if !wire.Salvage(p.Body, &w) {
+			return nil, anymail.Malformed("inbound message", err)
+		}
 	}
-	return []anymail.Event{w.event(p)}, nil
+	return []anymail.Event{w.event(p, err == nil)}, nil
 }
 
 func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
@@ -84,7 +89,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		}
 	}
 	w.Attachments = formAttachments(v)
-	return []anymail.Event{w.event(p)}, nil
+	return []anymail.Event{w.event(p, true)}, nil
 }
 
 // formAttachments reads attachments[0][filename] and so on.
@@ -101,7 +106,9 @@ func formAttachments(v anymail.Fields) (list []attachment) {
 	}
 }
 
-func (w *received) event(p *anymail.Payload) anymail.Event {
+// event makes the event. The message failed if it could not be decoded, or if there is
+// nothing in it.
+func (w *received) event(p *anymail.Payload, decoded bool) anymail.Event {
 	ev := &anymail.InboundEvent{Common: anymail.Common{
 		Type: anymail.EventInbound, ID: string(w.ID), Timestamp: w.Time.Time, Raw: p.Body,
 	}}
@@ -112,21 +119,32 @@ func (w *received) event(p *anymail.Payload) anymail.Event {
 		if w.Base64 != "false" && w.Base64 != "0" {
 			raw = inbound.DecodeBase64(*w.Message)
 		}
+		decoded = decoded && len(raw) > 0
 		ev.Message = rawmime.Parse(raw, p.Limits)
 		spamHeaders(&ev.Message)
 		sum := sha256.Sum256(raw)
 		identity = append(identity, string(w.MailFrom), string(sum[:]))
 	default:
+		decoded = decoded && !w.empty()
 		w.fill(&ev.Message)
 		if w.Token == "" { // it is random
 			identity = append(identity, string(p.Body))
 		}
 	}
+	if !decoded {
+		ev.Type = anymail.EventInboundFailed
+		identity = append(identity, string(ev.Type), string(p.Body))
+	}
 	// The id is unique at one mail server; an installation has several.
 	ev.Key = anymail.EventKey(ESP, identity...)
 	ev.Message.EnvelopeSender = wire.TrimID(string(w.MailFrom))
-	ev.Message.EnvelopeRecipient = wire.TrimID(string(w.RcptTo))
+	inbound.SetEnvelopeRecipients(&ev.Message, wire.TrimID(string(w.RcptTo)))
 	return ev
+}
+
+// empty reports whether w, in the processed format, has nothing of a message.
+func (w *received) empty() bool {
+	return w.From+w.To+w.CC+w.Subject+w.Date+w.MessageID == "" && w.Text+w.HTML == "" && len(w.Attachments) == 0
 }
 
 // fill makes the message from the parts that Postal parsed.
@@ -171,12 +189,11 @@ func (w *received) fill(m *anymail.InboundMessage) {
 
 // spamHeaders reads Postal's spam verdict. Postal puts it on top of the message;
 // the headers below the first Received are the sender's.
-// https://docs.postalserver.io/features/spam-and-virus-checking
+// https://docs.postalserver.io/features/spam-and-virus-checking and
+// https://github.com/postalserver/postal/blob/main/app/lib/message_dequeuer/incoming_message_processor.rb
 func spamHeaders(m *anymail.InboundMessage) {
-	for _, h := range m.Headers {
+	for _, h := range esp.AboveReceived(m.Headers) {
 		switch strings.ToLower(h.Name) {
-		case "received":
-			return
 		case "x-postal-spam":
 			m.SpamDetected = anymail.TriOf(strings.EqualFold(strings.TrimSpace(h.Value), "yes"))
 		case "x-postal-spam-score":

@@ -226,7 +226,7 @@ func TestInboundRaw(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: postal.ESP, Type: anymail.EventInbound, ID: "20001"},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@example.org",
+			EnvelopeSender: "bounce@example.com", EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"},
 			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: "help@example.org"}}, Subject: "Hi",
 			Headers: anymail.Headers{
 				{Name: "X-Postal-Spam", Value: "yes"}, {Name: "X-Postal-Spam-Threshold", Value: "5.0"}, {Name: "X-Postal-Spam-Score", Value: "7.3"},
@@ -265,7 +265,7 @@ func TestInboundProcessed(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common: anymail.Common{ESP: postal.ESP, Type: anymail.EventInbound, ID: "20002", Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 5e8, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "ada@example.com", EnvelopeRecipient: "help@example.org",
+			EnvelopeSender: "ada@example.com", EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"},
 			From:    []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
 			To:      []anymail.Address{{Name: "Help", Address: "help@example.org"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},
@@ -307,7 +307,7 @@ func TestInboundProcessed(t *testing.T) {
 func TestInboundSparse(t *testing.T) {
 	want := &anymail.InboundEvent{
 		Common:  anymail.Common{ESP: postal.ESP, Type: anymail.EventInbound, ID: "7"},
-		Message: anymail.InboundMessage{EnvelopeRecipient: "help@example.org", ReplyTo: nil, Text: "Hello"},
+		Message: anymail.InboundMessage{EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"}, ReplyTo: nil, Text: "Hello"},
 	}
 	anymailtest.Equal(t, want, parse(t, "inbound", "application/json", `{"id":7,"rcpt_to":"help@example.org","mail_from":"","token":"t","cc":null,"reply_to":null,"html_body":null,
 		"spam_status":"NotChecked","plain_body":"Hello","replies_from_plain_body":null,"message_id":null,"received_with_ssl":null,"timestamp":null}`))
@@ -317,7 +317,8 @@ func TestInboundSparse(t *testing.T) {
 
 func TestMalformed(t *testing.T) {
 	for _, r := range []struct{ contentType, body string }{
-		{"application/json", `{"rcpt_to":"help@example.org","message":[]}`},
+		{"application/json", `[]`},
+		{"application/json", `null`},
 		{"application/json", `{"rcpt_to":"help@example.org"`},
 		{"application/json", `"rcpt_to"`},
 		{"application/json", ``},
@@ -329,6 +330,58 @@ func TestMalformed(t *testing.T) {
 		_, err := simulator.Parse(esptest.New(t, postal.New, postal.Config{}), request)
 		require.ErrorIs(t, err, anymail.ErrMalformed, r.body)
 		require.NotContains(t, err.Error(), "help@example.org")
+	}
+}
+
+// A message that cannot be read is reported, with what can be read of it.
+func TestInboundFailed(t *testing.T) {
+	const jsonType, formType = "application/json", "application/x-www-form-urlencoded"
+	for _, tt := range []struct {
+		contentType, body string
+		id, subject       string
+	}{
+		{jsonType, `{"rcpt_to":"help@example.org","message":[],"id":7}`, "7", ""},
+		{jsonType, `{"id":7,"rcpt_to":"help@example.org","mail_from":"","message":"***","base64":true}`, "7", ""},
+		{jsonType, `{"id":7,"rcpt_to":"help@example.org","message":"","base64":false}`, "7", ""},
+		{jsonType, `{"id":7,"rcpt_to":"help@example.org","token":"t","subject":"Hi","plain_body":["no text"]}`, "7", "Hi"},
+		{jsonType, `{"rcpt_to":"help@example.org","attachments":"none","subject":"Hi"}`, "", "Hi"},
+		{jsonType, `{"rcpt_to":"help@example.org"}`, "", ""},
+		{formType, `rcpt_to=help%40example.org&id=7`, "7", ""},
+		{formType, `rcpt_to=help%40example.org&id=7&message=***&base64=true`, "7", ""},
+	} {
+		ev := parse(t, "inbound", tt.contentType, tt.body).(*anymail.InboundEvent)
+		require.Equal(t, anymail.EventInboundFailed, ev.Type, tt.body)
+		require.Equal(t, tt.id, ev.ID, tt.body)
+		require.Equal(t, "help@example.org", ev.Message.EnvelopeRecipient, tt.body)
+		require.Equal(t, tt.subject, ev.Message.Subject, tt.body)
+	}
+	key := func(body string) string { return parse(t, "inbound", jsonType, body).Base().Key }
+	require.NotEqual(t, key(`{"rcpt_to":"a@example.org","message":1}`), key(`{"rcpt_to":"a@example.org","message":2}`))
+}
+
+// An object that is of no webhook is unknown.
+func TestUnknownObjects(t *testing.T) {
+	for _, body := range []string{`{}`, `{"hello":"world"}`, `{"payload":7}`, `{"event":["x"]}`} {
+		for _, endpoint := range []string{"tracking", "inbound"} {
+			require.Equal(t, anymail.EventUnknown, parse(t, endpoint, "application/json", body).Base().Type, body)
+		}
+	}
+}
+
+// Only what Postal wrote on top of the message is a verdict.
+func TestSpamVerdict(t *testing.T) {
+	const received, forged = "Received: from a by b\r\n", "X-Postal-Spam: no\r\nX-Postal-Spam-Score: -9\r\n"
+	for raw, want := range map[string]anymail.Tri{
+		"X-Postal-Spam: yes\r\n" + received + forged: anymail.Yes,
+		"X-Postal-Spam: no\r\n" + received:           anymail.No,
+		received + forged:                            anymail.Unsaid,
+		received + received + forged:                 anymail.Unsaid,
+	} {
+		body, err := json.Marshal(map[string]any{"rcpt_to": "help@example.org", "base64": false, "message": raw + "Authentication-Results: x; spf=pass; dkim=pass\r\n\r\nHello\r\n"})
+		require.NoError(t, err)
+		m := parse(t, "inbound", "application/json", string(body)).(*anymail.InboundEvent).Message
+		require.Equal(t, want, m.SpamDetected, raw)
+		require.Zero(t, m.Authentication)
 	}
 }
 

@@ -78,12 +78,12 @@ func parse(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	for name := range wire.Members(p.Body) {
 		switch string(name) {
 		case "event", "payload":
-			return wire.Batch(p, fill)
+			return wire.AtLeastOne(wire.Batch(p, fill))
 		case "rcpt_to":
 			return parseJSON(p)
 		}
 	}
-	return wire.Batch(p, fill)
+	return wire.AtLeastOne(wire.Batch(p, fill))
 }
 
 func fill(w *webhook, ev *anymail.TrackingEvent) {

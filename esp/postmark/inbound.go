@@ -48,17 +48,37 @@ func addresses(list ...mailbox) []anymail.Address {
 	return out
 }
 
+// checkID is the MessageID of the message that the button Check of an inbound
+// webhook posts, each time the same. Postmark's documentation has it as a sample.
+const checkID = "73e6d360-66eb-11e1-8e72-a8904824019b"
+
 func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
 	var w message
 	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		return nil, anymail.Malformed("inbound message", err)
+		w = message{}
+		if !wire.Salvage(p.Body, &w) {
+			return nil, anymail.Malformed("inbound message", err)
+		}
+		ev.Type = anymail.EventInboundFailed
 	}
-	if w.RecordType != "" && w.RecordType != "Inbound" || w.MessageID == "" && w.FromFull.Email == "" {
+	isMessage := w.MessageID != "" || w.FromFull.Email != "" || wire.Member(p.Body, "FromFull") != nil
+	if w.RecordType != "" && w.RecordType != inboundRecord || !isMessage {
 		return nil, anymail.Malformed("not an inbound message: is it an event whose URL should be that of the tracking endpoint?", nil)
 	}
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: w.MessageID, Raw: p.Body}}
-	m := &ev.Message
-	m.EnvelopeRecipient = w.OriginalRecipient
+	ev.ID = w.MessageID
+	w.fill(&ev.Message)
+	switch {
+	case ev.ID == checkID:
+		ev.Key = testKey(p, ev.Raw) // each time that the user presses the button is an event
+	case ev.ID == "" && ev.Type == anymail.EventInboundFailed:
+		ev.Key = anymail.EventKey(ESP, string(p.Body))
+	}
+	return []anymail.Event{ev}, nil
+}
+
+func (w *message) fill(m *anymail.InboundMessage) {
+	inbound.SetEnvelopeRecipients(m, w.OriginalRecipient)
 	m.From = addresses(w.FromFull)
 	m.To, m.CC, m.BCC = addresses(w.ToFull...), addresses(w.CcFull...), addresses(w.BccFull...)
 	m.ReplyTo = inbound.Addresses(w.ReplyTo)
@@ -72,7 +92,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, a.Content))
 	}
 	headers := w.Headers.Message()
-	fromHeaders(m, headers)
+	fromHeaders(m, ownHeaders(headers))
 	if w.RawEmail != "" {
 		// Text and attachments stay those that Postmark decoded: a JSON string
 		// cannot hold a message with bytes that are not UTF-8.
@@ -80,7 +100,6 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 		headers = allHeaders(headers, inbound.ParseHeaders(m.RawMIME))
 	}
 	inbound.SetHeaders(m, headers)
-	return []anymail.Event{ev}, nil
 }
 
 // allHeaders returns the headers of the whole message, below those that only
@@ -99,11 +118,41 @@ func allHeaders(added, whole anymail.Headers) anymail.Headers {
 	return append(all, whole...)
 }
 
-// fromHeaders reads the headers that Postmark puts on top.
+// ownHeaders returns the headers that Postmark put on top of the message:
+// Return-Path, a Received of its own, those of SpamAssassin and Received-SPF, each
+// once. The sender may write the same headers; they follow the Received by which
+// Postmark's server took the message from another one.
+func ownHeaders(headers anymail.Headers) anymail.Headers {
+	seen := map[string]bool{}
+	for i, h := range headers {
+		name := strings.ToLower(h.Name)
+		switch name {
+		case "return-path", "x-spam-checker-version", "x-spam-status", "x-spam-score", "x-spam-tests", "received-spf":
+		case "received":
+			// Postmark's filter gives the message to its server once more: "by
+			// ...inbound.postmarkapp.com (Postfix, from userid ...)".
+			filtered := strings.HasPrefix(strings.TrimSpace(h.Value), "by ") ||
+				i+1 < len(headers) && strings.EqualFold(headers[i+1].Name, "X-Spam-Checker-Version")
+			if !filtered || !strings.Contains(h.Value, ".postmarkapp.com") {
+				return headers[:i]
+			}
+		default:
+			return headers[:i]
+		}
+		if seen[name] {
+			return headers[:i]
+		}
+		seen[name] = true
+	}
+	return headers
+}
+
+// fromHeaders reads the headers that Postmark wrote. Received-SPF has the envelope
+// sender that was checked.
 func fromHeaders(m *anymail.InboundMessage, headers anymail.Headers) {
 	spf := headers.Get("Received-SPF")
 	m.EnvelopeSender = wire.TrimID(headers.Get("Return-Path"))
-	if found := envelopeFrom.FindStringSubmatch(spf); m.EnvelopeSender == "" && found != nil {
+	if found := envelopeFrom.FindStringSubmatch(spf); found != nil && !strings.Contains(spf, "identity=helo") {
 		m.EnvelopeSender = found[1]
 	}
 	result, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(spf)), " ")

@@ -31,10 +31,13 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if one of HeaderName and
-// HeaderValues is set without the other, or if a value is empty.
+// HeaderValues is set without the other, or if one of them can never match.
 func New(config Config) (*Adapter, error) {
 	if (config.HeaderName == "") != (config.HeaderValues == nil) {
 		return nil, anymail.Misconfigured("postmark.Config", "HeaderName and HeaderValues need each other")
+	}
+	if err := verify.CheckHeaderName(config.HeaderName, "postmark.Config.HeaderName"); err != nil {
+		return nil, err
 	}
 	if err := verify.CheckKeys(config.HeaderValues, "postmark.Config.HeaderValues", nil); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,14 +194,14 @@ func TestInbound(t *testing.T) {
 		Common: anymail.Common{ESP: postmark.ESP, Type: anymail.EventInbound, ID: "guid-9"},
 		Message: anymail.InboundMessage{
 			EnvelopeSender:    "bounce@example.com",
-			EnvelopeRecipient: "help@example.org",
-			From:              []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
-			To:                []anymail.Address{{Address: "help@example.org"}},
-			CC:                []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
-			ReplyTo:           []anymail.Address{{Name: "Ada", Address: "reply@example.com"}},
-			Subject:           "Grüße",
-			Date:              time.Date(2026, 9, 21, 12, 13, 0, 0, time.UTC),
-			MessageID:         "m1@example.com",
+			EnvelopeRecipient: "help@example.org", EnvelopeRecipients: []string{"help@example.org"},
+			From:      []anymail.Address{{Name: "Ada", Address: "ada@example.com"}},
+			To:        []anymail.Address{{Address: "help@example.org"}},
+			CC:        []anymail.Address{{Name: "Carl", Address: "carl@example.org"}},
+			ReplyTo:   []anymail.Address{{Name: "Ada", Address: "reply@example.com"}},
+			Subject:   "Grüße",
+			Date:      time.Date(2026, 9, 21, 12, 13, 0, 0, time.UTC),
+			MessageID: "m1@example.com",
 			Headers: anymail.Headers{
 				{Name: "Received-SPF", Value: `Pass (sender authorized) envelope-from="bounce@example.com"; x`},
 				{Name: "X-Spam-Status", Value: "Yes"},
@@ -240,6 +241,135 @@ func TestWrongEndpoint(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
+// The buttons "Send test" and "Check" work each time that they are pressed.
+func TestTestButtons(t *testing.T) {
+	const (
+		bounce = `{"ID":42,"Type":"HardBounce","RecordType":"Bounce","TypeCode":1,"Tag":"Test","MessageID":"00000000-0000-0000-0000-000000000000",
+			"Details":"Test bounce details","Email":"john@example.com","BouncedAt":"2026-10-25T07:0%d:12Z"}`
+		delivery = `{"RecordType":"Delivery","MessageID":"883953f4-6105-42a2-a16a-77a8eac79483","Recipient":"john@example.com","DeliveredAt":"2014-08-01T13:28:10Z"}`
+		check    = `{"FromName":"Postmarkapp Support","FromFull":{"Email":"support@postmarkapp.com","Name":"Postmarkapp Support"},"MessageID":"73e6d360-66eb-11e1-8e72-a8904824019b",
+			"Subject":"Test subject","TextBody":"This is a test text body."}`
+	)
+	tests := []struct {
+		name, endpoint string
+		bodies         []string
+		want           int
+	}{
+		{"bounces of two presses", "tracking", []string{fmt.Sprintf(bounce, 7), fmt.Sprintf(bounce, 9)}, 2},
+		{"one bounce, delivered again", "tracking", []string{fmt.Sprintf(bounce, 7), fmt.Sprintf(bounce, 7)}, 1},
+		{"complaints of two presses", "tracking", []string{
+			`{"RecordType":"SpamComplaint","ID":42,"MessageID":"00000000-0000-0000-0000-000000000000","Email":"john@example.com","BouncedAt":"2026-10-25T07:07:12Z"}`,
+			`{"RecordType":"SpamComplaint","ID":42,"MessageID":"00000000-0000-0000-0000-000000000000","Email":"john@example.com","BouncedAt":"2026-10-25T07:07:13Z"}`,
+		}, 2},
+		{"a sample", "tracking", []string{delivery, delivery, delivery}, 3},
+		{"check", "inbound", []string{check, check}, 2},
+		{"a message, delivered again", "inbound", []string{`{"MessageID":"guid-9","FromFull":{"Email":"a@example.com"}}`, `{"MessageID":"guid-9","FromFull":{"Email":"a@example.com"}}`}, 1},
+		{"the same time in another zone", "tracking", []string{
+			`{"RecordType":"Bounce","ID":7,"Type":"HardBounce","BouncedAt":"2026-10-25T07:07:12Z"}`, `{"RecordType":"Bounce","ID":7,"Type":"HardBounce","BouncedAt":"2026-10-25T09:07:12+02:00"}`,
+		}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := anymailtest.NewServer(t, postmarksim.New())
+			for _, body := range tt.bodies {
+				status, _ := s.Post(t, s.Address(t, simulator.JSON(tt.endpoint, []byte(body))))
+				require.Equal(t, http.StatusOK, status)
+			}
+			require.Len(t, s.Take(), tt.want)
+		})
+	}
+}
+
+// What the sender wrote into the message is neither a verdict nor the envelope.
+func TestWhoWroteTheHeaders(t *testing.T) {
+	const (
+		filtered = `{"Name":"Received","Value":"by p-pm-inbound01a.inbound.postmarkapp.com (Postfix, from userid 996)\tid 1; Mon, 21 Sep 2026 14:13:00 +0000"}`
+		accepted = `{"Name":"Received","Value":"from mail.example.com (mail.example.com [192.0.2.1])\tby p-pm-inbound01a.inbound.postmarkapp.com (Postfix) with ESMTPS id 2"}`
+		checker  = `{"Name":"X-Spam-Checker-Version","Value":"SpamAssassin 3.4.0 on p-pm-inbound01a"}`
+		spam     = `{"Name":"X-Spam-Status","Value":"Yes"},{"Name":"X-Spam-Score","Value":"6.4"},{"Name":"X-Spam-Tests","Value":"DKIM_SIGNED,SPF_FAIL"}`
+		spf      = `{"Name":"Received-SPF","Value":"fail (example.com: no) identity=mailfrom; envelope-from=\"bounce@example.com\"; client-ip=192.0.2.1"}`
+		forged   = `{"Name":"Return-Path","Value":"<ceo@example.net>"},{"Name":"X-Spam-Status","Value":"No"},{"Name":"X-Spam-Score","Value":"-9"},
+			{"Name":"X-Spam-Tests","Value":"DKIM_VALID"},{"Name":"Received-SPF","Value":"pass envelope-from=ceo@example.net"},{"Name":"Authentication-Results","Value":"x; spf=pass; dkim=pass; dmarc=pass"}`
+	)
+	path := func(address string) string {
+		return fmt.Sprintf(`{"Name":"Return-Path","Value":"<%s>"}`, address)
+	}
+	type verdicts struct {
+		Sender string
+		Spam   anymail.Tri
+		Score  float64
+		Auth   anymail.Authentication
+	}
+	all := verdicts{"bounce@example.com", anymail.Yes, 6.4, anymail.Authentication{SPF: "fail", DKIM: "fail"}}
+	tests := []struct {
+		name    string
+		headers []string
+		want    verdicts
+	}{
+		{"all of Postmark's", []string{path("bounce@example.com"), filtered, checker, spam, spf, accepted, forged}, all},
+		{"no Return-Path", []string{filtered, checker, spam, spf, accepted, forged}, all},
+		{"a Return-Path that is not the sender that SPF was checked for", []string{path("ceo@example.net"), filtered, checker, spam, spf, accepted}, all},
+		{"older form", []string{checker, spam, spf, forged}, all},
+		{"one Received", []string{`{"Name":"Received","Value":"from mail.example.com by inbound.postmarkapp.com"}`, checker, spam, spf, forged}, all},
+		{"not looked at by SpamAssassin", []string{path("bounce@example.com"), filtered, spf, accepted, forged}, verdicts{"bounce@example.com", anymail.Unsaid, 0, anymail.Authentication{SPF: "fail"}}},
+		{"no SPF", []string{path("bounce@example.com"), filtered, accepted, forged}, verdicts{Sender: "bounce@example.com"}},
+		{"a bounce, for which the host is checked", []string{path(""), filtered, `{"Name":"Received-SPF","Value":"none identity=helo; envelope-from=\"postmaster@mail.example.com\""}`, accepted}, verdicts{Auth: anymail.Authentication{SPF: "none"}}},
+		{"below the Received of the server", []string{accepted, forged}, verdicts{}},
+		{"below another header", []string{`{"Name":"MIME-Version","Value":"1.0"}`, forged}, verdicts{}},
+		{"below a Received that is not Postmark's", []string{`{"Name":"Received","Value":"by mail.example.net"}`, forged}, verdicts{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			body := `{"MessageID":"guid-9","FromFull":{"Email":"ada@example.com"},"Headers":[` + strings.Join(tt.headers, ",") + `]}`
+			m := parse(t, "inbound", body)[0].(*anymail.InboundEvent).Message
+			got := verdicts{Sender: m.EnvelopeSender, Spam: m.SpamDetected, Auth: m.Authentication}
+			if m.SpamScore != nil {
+				got.Score = *m.SpamScore
+			}
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// A message that cannot be read is reported, with what can be read of it.
+func TestInboundFailed(t *testing.T) {
+	for body, want := range map[string]anymail.InboundMessage{
+		`{"MessageID":"guid-9","FromFull":{"Email":"ada@example.com","Name":"Ada"},"Subject":"Hi","TextBody":{"no":"text"}}`: {
+			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, Subject: "Hi",
+		},
+		`{"MessageID":"guid-9","FromFull":{"Email":"ada@example.com"},"Attachments":"none","ToFull":7,"HtmlBody":"<p>"}`: {
+			From: []anymail.Address{{Address: "ada@example.com"}}, HTML: "<p>",
+		},
+		`{"MessageID":"guid-9","FromFull":["ada@example.com"],"RawEmail":false}`: {},
+	} {
+		events := parse(t, "inbound", body)
+		require.Len(t, events, 1)
+		anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: postmark.ESP, Type: anymail.EventInboundFailed, ID: "guid-9"}, Message: want}, events[0])
+		require.Equal(t, body, string(events[0].Base().Raw))
+	}
+	key := func(body string) string { return parse(t, "inbound", body)[0].Base().Key }
+	require.NotEqual(t, key(`{"FromFull":1}`), key(`{"FromFull":2}`))
+}
+
+// Nothing is answered with success of which nothing was made.
+func TestNothing(t *testing.T) {
+	adapter := esptest.New(t, postmark.New, postmark.Config{})
+	for _, r := range []struct{ endpoint, body string }{
+		{"tracking", `[]`}, {"tracking", `null`}, {"tracking", `"text"`}, {"tracking", `{"RecordType":"Inbound"}`},
+		{"inbound", `[]`}, {"inbound", `null`}, {"inbound", `{}`}, {"inbound", `{"hello":"world"}`}, {"inbound", `[{"MessageID":"guid-9"}]`},
+	} {
+		events, err := simulator.Parse(adapter, simulator.JSON(r.endpoint, []byte(r.body)))
+		require.ErrorIs(t, err, anymail.ErrMalformed, "%s %s", r.endpoint, r.body)
+		require.Empty(t, events)
+	}
+	for _, body := range []string{`{}`, `{"hello":"world"}`, `[null]`} {
+		events := parse(t, "tracking", body)
+		require.Len(t, events, 1)
+		require.Equal(t, anymail.EventUnknown, events[0].Base().Type)
+		require.Equal(t, strings.Trim(body, "[]"), string(events[0].Base().Raw))
+	}
+}
+
 // Postmark stops for good at 403, so a wrong address list must not answer it.
 func TestNever403(t *testing.T) {
 	sim := postmarksim.New()
@@ -267,6 +397,8 @@ func TestNew(t *testing.T) {
 		"no values":   {HeaderName: "X-Hook"},
 		"no name":     {HeaderValues: anymail.Keys("value")},
 		"empty value": {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value", "")},
+		"line end":    {HeaderName: "X-Hook", HeaderValues: anymail.Keys("value\n")},
+		"no header":   {HeaderName: "X-Hook:", HeaderValues: anymail.Keys("value")},
 	})
 }
 

@@ -2,6 +2,7 @@ package postmark
 
 import (
 	"context"
+	"time"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
@@ -90,11 +91,32 @@ var suppressionReasons = map[string]wire.Outcome{
 	"":                  {Type: anymail.EventUnsubscribed, Reason: anymail.RejectOther},
 }
 
+const inboundRecord = "Inbound"
+
+// sampleID is the MessageID of the samples in Postmark's documentation, which are
+// the tests that Postmark posts. No message has it.
+const sampleID = "883953f4-6105-42a2-a16a-77a8eac79483"
+
 func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	if wire.Member(p.Body, "FromFull") != nil {
+	if wire.Member(p.Body, "FromFull") != nil || wire.StringMember(p.Body, "RecordType") == inboundRecord {
 		return nil, anymail.Malformed("an inbound message: its URL should be that of the inbound endpoint", nil)
 	}
-	return wire.Batch(p, fill)
+	return wire.AtLeastOne(wire.Batch(p, func(r *record, ev *anymail.TrackingEvent) {
+		fill(r, ev)
+		switch {
+		case ev.ID != "":
+			// Each bounce has an ID, but all tests have the same.
+			ev.Key = anymail.EventKey(ESP, ev.ID, string(ev.Type), ev.Recipient, r.BouncedAt.UTC().Format(time.RFC3339Nano))
+		case ev.MessageID == sampleID:
+			ev.Key = testKey(p, ev.Raw)
+		}
+	}))
+}
+
+// testKey returns the key of a test that Postmark posts with the same content each
+// time. Postmark does not retry it.
+func testKey(p *anymail.Payload, raw anymail.Raw) string {
+	return anymail.EventKey(ESP, "test", p.ReceivedAt.UTC().Format(time.RFC3339Nano), string(raw))
 }
 
 func fill(r *record, ev *anymail.TrackingEvent) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
@@ -65,14 +66,22 @@ var results = map[string]string{"pass": "pass", "fail": "fail", "gray": "none", 
 const apiHost = "api.resend.com"
 
 func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits anymail.Limits) ([]anymail.Event, error) {
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: id, Raw: raw}}
 	var w notification
 	if err := wire.Unmarshal(raw, &w); err != nil {
-		return nil, anymail.Malformed("notification of a received message", err)
+		// What can be read may be enough to fetch the message.
+		w = notification{}
+		wire.Salvage(raw, &w)
+		w.Data = message{}
+		wire.Salvage(wire.Member(raw, "data"), &w.Data)
 	}
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: id, Timestamp: w.CreatedAt.Time, Raw: raw}}
+	ev.Timestamp = w.CreatedAt.Time
 	switch found, err := a.fetch(ctx, string(w.Data.EmailID), limits); {
 	case fetch.Final(err):
 		ev.Type = anymail.EventInboundFailed
+		if id == "" {
+			ev.Key = anymail.EventKey(ESP, string(raw))
+		}
 		ev.Message = fields(&w.Data)
 		for _, one := range w.Data.Attachments {
 			ev.Message.Attachments = append(ev.Message.Attachments, inbound.NewAttachment(one.Filename, one.ContentType, one.Disposition, one.ContentID, nil))
@@ -82,10 +91,8 @@ func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits an
 	default:
 		ev.Message = found
 	}
-	for _, list := range []wire.Strings{w.Data.ReceivedFor, w.Data.To} {
-		if ev.Message.EnvelopeRecipient == "" && len(list) > 0 {
-			ev.Message.EnvelopeRecipient = bare(list[0])
-		}
+	if list := w.Data.ReceivedFor; len(list) > 0 {
+		inbound.SetEnvelopeRecipients(&ev.Message, bare(list[0]))
 	}
 	return []anymail.Event{ev}, nil
 }
@@ -132,7 +139,10 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 			return m, err
 		}
 	}
-	m.EnvelopeSender = wire.TrimID(w.Headers.Message().Get("Return-Path"))
+	m.EnvelopeSender = esp.EnvelopeSender(&m, w.Headers.Message())
+	if len(w.ReceivedFor) > 0 {
+		inbound.SetEnvelopeRecipients(&m, bare(w.ReceivedFor[0])) // the others may be those of earlier servers
+	}
 	found := w.Authentication.Value
 	m.Authentication = anymail.Authentication{SPF: results[found.SPF], DKIM: results[found.DKIM], DMARC: results[found.DMARC]}
 	return m, nil

@@ -130,8 +130,8 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 			return a.received(ctx, elements[0], id, p.Limits)
 		}
 	}
-	return wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {
+	return wire.AtLeastOne(wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {
 		ev.ID = id
 		fill(w, ev)
-	}), nil
+	}), nil)
 }

@@ -399,7 +399,7 @@ func wantReceived(contents ...[]byte) *anymail.InboundEvent {
 	return &anymail.InboundEvent{
 		Common: anymail.Common{ESP: resend.ESP, Type: anymail.EventInbound, ID: "msg_1", Timestamp: time.Date(2026, 9, 21, 14, 13, 29, 126000000, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com"},
 			From:    []anymail.Address{{Name: "Bob", Address: "bob@example.org"}},
 			To:      []anymail.Address{{Name: "Desk", Address: "desk@in.example.com"}},
 			CC:      []anymail.Address{{Address: "carl@example.org"}},
@@ -462,7 +462,7 @@ func TestInbound(t *testing.T) {
 		require.NoError(t, err)
 		want := wantReceived(nil, nil)
 		want.Message = anymail.InboundMessage{
-			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com",
+			EnvelopeSender: "bounce@example.org", EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com"},
 			From: []anymail.Address{{Name: "Eve", Address: "eve@example.net"}}, Subject: "Grüße", Text: "raw text",
 			Headers: anymail.Headers{
 				{Name: "From", Value: "Eve <eve@example.net>"}, {Name: "Received", Value: "one"}, {Name: "Received", Value: "two"}, {Name: "Subject", Value: "Grüße"},
@@ -521,11 +521,11 @@ func TestInboundGone(t *testing.T) {
 	anymailtest.Equal(t, &anymail.InboundEvent{
 		Common: anymail.Common{ESP: resend.ESP, Type: anymail.EventInboundFailed, ID: "msg_1", Timestamp: time.Date(2026, 9, 21, 14, 13, 29, 126000000, time.UTC)},
 		Message: anymail.InboundMessage{
-			EnvelopeRecipient: "ticket@in.example.com",
-			From:              []anymail.Address{{Address: "bob@example.org"}},
-			To:                []anymail.Address{{Name: "Desk", Address: "desk@in.example.com"}},
-			CC:                []anymail.Address{{Address: "carl@example.org"}},
-			Subject:           "Re: Hi", MessageID: "in1@mail.example.org",
+			EnvelopeRecipient: "ticket@in.example.com", EnvelopeRecipients: []string{"ticket@in.example.com"},
+			From:    []anymail.Address{{Address: "bob@example.org"}},
+			To:      []anymail.Address{{Name: "Desk", Address: "desk@in.example.com"}},
+			CC:      []anymail.Address{{Address: "carl@example.org"}},
+			Subject: "Re: Hi", MessageID: "in1@mail.example.org",
 			Attachments: []anymail.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "attachment"}},
 		},
 	}, got)
@@ -566,10 +566,81 @@ func TestHostileIDs(t *testing.T) {
 	require.Empty(t, api.asked)
 }
 
+// A notification that cannot be read is reported, unless the message can be fetched
+// nevertheless.
 func TestMalformedNotification(t *testing.T) {
+	adapter, api := inboundAdapter(t, map[string]answer{messageURL: {200, fmt.Sprintf(received, rawJSON)}, rawURL: {200, "Subject: Hi\r\n\r\nraw text"}})
+	for body, want := range map[string]anymail.InboundMessage{
+		`{"type":"email.received","data":[]}`: {},
+		`{"type":"email.received"}`:           {},
+		`{"type":"email.received","data":{"email_id":"?","from":["no text"],"subject":"Hi","received_for":["a@in.example.com"]}}`: {
+			Subject: "Hi", EnvelopeRecipient: "a@in.example.com", EnvelopeRecipients: []string{"a@in.example.com"},
+		},
+		`{"type":"email.received","created_at":{},"data":{"attachments":"none","to":"b@in.example.com"}}`: {
+			To: []anymail.Address{{Address: "b@in.example.com"}},
+		},
+	} {
+		events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(body)))
+		require.Len(t, events, 1, body)
+		anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: resend.ESP, Type: anymail.EventInboundFailed}, Message: want}, events[0])
+		require.Equal(t, body, string(events[0].Base().Raw))
+	}
+	require.Empty(t, api.asked)
+
+	const unreadable = `{"type":"email.received","data":{"subject":["no text"],"email_id":"22222222-2222-4333-8444-555555555555"}}`
+	events := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(unreadable)))
+	require.Equal(t, anymail.EventInbound, events[0].Base().Type)
+	require.Equal(t, "raw text", events[0].(*anymail.InboundEvent).Message.Text)
+}
+
+// Nothing is answered with success of which nothing was made.
+func TestNothing(t *testing.T) {
 	adapter, _ := inboundAdapter(t, nil)
-	_, err := simulator.Parse(adapter, simulator.JSON("inbound", []byte(`{"type":"email.received","data":[]}`)))
-	require.ErrorIs(t, err, anymail.ErrMalformed)
+	for _, endpoint := range []string{"tracking", "inbound"} {
+		for _, body := range []string{`[]`, `null`, `7`, `{"type":"email.received"`} {
+			events, err := simulator.Parse(adapter, simulator.JSON(endpoint, []byte(body)))
+			require.ErrorIs(t, err, anymail.ErrMalformed, "%s %s", endpoint, body)
+			require.Empty(t, events)
+		}
+		for _, body := range []string{`{}`, `{"hello":"world"}`, `[null]`} {
+			events := anymailtest.Parse(t, adapter, simulator.JSON(endpoint, []byte(body)))
+			require.Len(t, events, 1)
+			require.Equal(t, anymail.EventUnknown, events[0].Base().Type)
+		}
+	}
+}
+
+// The recipient of the envelope is not guessed from To, and its sender is not what the
+// sender wrote.
+func TestEnvelope(t *testing.T) {
+	const to = `{"type":"email.received","data":{"email_id":"22222222-2222-4333-8444-555555555555","to":["Desk <desk@in.example.com>"]}}`
+	const path = "Return-Path: <ceo@example.net>\r\n"
+	const taken = "Received: from mail.example.org by inbound-smtp.eu-west-1.amazonaws.com; Mon, 21 Sep 2026 16:13:21 +0200\r\n"
+	nobody := strings.Replace(received, `"received_for":["ticket@in.example.com"]`, `"received_for":[]`, 1)
+	tests := []struct {
+		name, said, raw   string
+		sender, recipient string
+	}{
+		{"server's Return-Path", received, "Return-Path: <real@example.org>\r\n" + taken + path, "real@example.org", "ticket@in.example.com"},
+		{"sender's Return-Path", received, taken + path, "", "ticket@in.example.com"},
+		{"sender's Return-Path, far below", received, "X-First: 1\r\n" + taken + taken + path, "", "ticket@in.example.com"},
+		{"a bounce", received, "Return-Path: <>\r\n" + taken + path, "", "ticket@in.example.com"},
+		{"no Return-Path in the source", received, taken, "bounce@example.org", "ticket@in.example.com"},
+		{"no received_for", nobody, taken, "bounce@example.org", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			adapter, _ := inboundAdapter(t, map[string]answer{messageURL: {200, fmt.Sprintf(tt.said, rawJSON)}, rawURL: {200, tt.raw + "To: Desk <desk@in.example.com>\r\n\r\nhi"}})
+			m := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(to)))[0].(*anymail.InboundEvent).Message
+			require.Equal(t, tt.sender, m.EnvelopeSender)
+			require.Equal(t, tt.recipient, m.EnvelopeRecipient)
+		})
+	}
+	t.Run("gone", func(t *testing.T) {
+		adapter, _ := inboundAdapter(t, map[string]answer{messageURL: {404, ""}})
+		m := anymailtest.Parse(t, adapter, simulator.JSON("inbound", []byte(to)))[0].(*anymail.InboundEvent).Message
+		require.Empty(t, m.EnvelopeRecipient)
+	})
 }
 
 func TestConfig(t *testing.T) {

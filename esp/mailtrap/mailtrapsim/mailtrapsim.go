@@ -77,7 +77,6 @@ func New() *simulator.Simulator {
 			tracking("teleported", anymail.EventUnknown, "", nil),
 			sample("activity_log.user.updated", "tracking", activity, anymail.EventUnknown),
 			{Name: "json-lines", Endpoint: "tracking", Make: lines, Types: []anymail.EventType{anymail.EventDelivered, anymail.EventOpened}},
-			sample("no-events", "tracking", nil),
 			sample("inbound.message_received", "inbound", received(api, true), anymail.EventInbound),
 			sample("inbound.message_received-parsed", "inbound", received(api, false), anymail.EventInbound),
 			sample("inbound.message_received-deleted", "inbound", notification, anymail.EventInboundFailed),
