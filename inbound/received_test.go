@@ -32,3 +32,26 @@ func TestServerHeaders(t *testing.T) {
 		require.Equal(t, tt.want, inbound.ServerHeaders(tt.headers))
 	}
 }
+
+func TestEnvelopeSender(t *testing.T) {
+	path := func(address string) anymail.Header {
+		return anymail.Header{Name: "Return-Path", Value: "<" + address + ">"}
+	}
+	received := anymail.Header{Name: "received", Value: "from a by b"}
+	said := anymail.Headers{path("said@example.com")}
+	for name, tt := range map[string]struct {
+		source anymail.Headers
+		raw    anymail.Raw
+		want   string
+	}{
+		"no source":                 {anymail.Headers{path("other@example.com")}, nil, "said@example.com"},
+		"the server's":              {anymail.Headers{path("server@example.com"), received, path("sender@example.com")}, anymail.Raw("x"), "server@example.com"},
+		"the sender's":              {anymail.Headers{received, path("sender@example.com")}, anymail.Raw("x"), ""},
+		"none":                      {anymail.Headers{received}, anymail.Raw("x"), "said@example.com"},
+		"of a bounce":               {anymail.Headers{path(""), received}, anymail.Raw("x"), ""},
+		"nothing shows whose it is": {anymail.Headers{path("anyone@example.com")}, anymail.Raw("x"), ""},
+	} {
+		m := &anymail.InboundMessage{Headers: tt.source, RawMIME: tt.raw}
+		require.Equal(t, tt.want, inbound.EnvelopeSender(m, said), name)
+	}
+}

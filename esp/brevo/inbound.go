@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
@@ -150,7 +149,7 @@ func fillMessage(w *message, m *anymail.InboundMessage) {
 		m.SpamScore = w.Spam.Value.Score.Pointer()
 	}
 	inbound.SetHeaders(m, w.Headers.Message())
-	own := esp.AboveReceived(m.Headers)
+	own := inbound.ServerHeaders(m.Headers)
 	m.EnvelopeSender = wire.TrimID(own.Get("Return-Path"))
 	recipients := make([]string, len(w.Recipients))
 	for i, recipient := range w.Recipients {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
@@ -139,6 +138,6 @@ func (f *fetcher) read(ctx context.Context, w *message) (m anymail.InboundMessag
 			return m, err
 		}
 	}
-	m.EnvelopeSender = esp.EnvelopeSender(&m, headers)
+	m.EnvelopeSender = inbound.EnvelopeSender(&m, headers)
 	return m, nil
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/wire"
@@ -192,7 +191,7 @@ func (w *received) fill(m *anymail.InboundMessage) {
 // https://docs.postalserver.io/features/spam-and-virus-checking and
 // https://github.com/postalserver/postal/blob/main/app/lib/message_dequeuer/incoming_message_processor.rb
 func spamHeaders(m *anymail.InboundMessage) {
-	for _, h := range esp.AboveReceived(m.Headers) {
+	for _, h := range inbound.ServerHeaders(m.Headers) {
 		switch strings.ToLower(h.Name) {
 		case "x-postal-spam":
 			m.SpamDetected = anymail.TriOf(strings.EqualFold(strings.TrimSpace(h.Value), "yes"))

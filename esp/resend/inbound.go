@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/internal/fetch"
@@ -139,7 +138,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 			return m, err
 		}
 	}
-	m.EnvelopeSender = esp.EnvelopeSender(&m, w.Headers.Message())
+	m.EnvelopeSender = inbound.EnvelopeSender(&m, w.Headers.Message())
 	if len(w.ReceivedFor) > 0 {
 		inbound.SetEnvelopeRecipients(&m, bare(w.ReceivedFor[0])) // the others may be those of earlier servers
 	}
