@@ -42,13 +42,13 @@ func ExampleHMAC() {
 
 // An ESP that puts time and signatures into one header: "t=1790000000,v1=cf...",
 // with one "v1" for each of its secrets.
-func ExampleHMAC_claims() {
-	claims := func(p *anymail.Payload) ([]verify.Claim, error) {
+func ExampleHMAC_layout() {
+	claims := func(p *anymail.Payload) ([]verify.SignedContent, error) {
 		header, err := verify.Header(p, "X-Signature")
 		if err != nil {
 			return nil, err
 		}
-		var claim verify.Claim
+		var claim verify.SignedContent
 		for pair := range strings.SplitSeq(header, ",") {
 			switch name, value, _ := strings.Cut(pair, "="); name {
 			case "t":
@@ -67,9 +67,9 @@ func ExampleHMAC_claims() {
 		if claim.Content == nil {
 			return nil, anymail.Unauthenticated(verify.ReasonTimestamp)
 		}
-		return []verify.Claim{claim}, nil
+		return []verify.SignedContent{claim}, nil
 	}
-	v := verify.HMAC{Keys: anymail.Keys("secret"), Claims: claims}.Verifier()
+	v := verify.HMAC{Keys: anymail.Keys("secret"), Layout: claims}.Verifier()
 
 	proof, err := v.Verify(context.Background(), &anymail.Payload{
 		Header: http.Header{"X-Signature": {"t=1790000000,v1=cf124510cdbf72f8d739375df13147cdf1b04599bdf54ca1c6ff5dd11320a81f"}},

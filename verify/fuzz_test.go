@@ -84,16 +84,16 @@ func FuzzStandardWebhooks(f *testing.F) {
 
 // RSA and Ed25519 have one valid signature, ECDSA has two.
 func FuzzPublicKeySignature(f *testing.F) {
-	type scheme struct {
+	type reader struct {
 		v     anymail.Verifier
 		valid []string
 	}
 	msg := string(mustHex("313233343030"))
 	// Numbers of valid vectors over msg. The second ECDSA signature is the
 	// first with n-s for s.
-	var schemes []scheme
+	var schemes []signed
 	for file, ids := range map[string][]int{"ecdsa_secp256r1_sha256_test.json": {5, 7}, "rsa_signature_2048_sha256_test.json": {4}, "ed25519_test.json": {5}} {
-		var s scheme
+		var s signed
 		for _, tt := range vectors(f, file) {
 			f.Add(mustHex(tt.Sig))
 			if slices.Contains(ids, tt.ID) {

@@ -12,7 +12,7 @@ import (
 	"github.com/goanymail/anymail/internal/trace"
 )
 
-// HMAC verifies a keyed hash. Keys must be set, and either Signatures or Claims.
+// HMAC verifies a keyed hash. Keys must be set, and either Signatures or Layout.
 type HMAC struct {
 	Keys anymail.KeySource
 	// Hash is SHA-256 if nil.
@@ -26,13 +26,13 @@ type HMAC struct {
 	Content Content
 	// SignedAt reads the signed time, if the ESP signs one.
 	SignedAt SignedAt
-	// Claims, if set, replaces Signatures, Content and SignedAt.
-	Claims Claims
+	// Layout, if set, replaces Signatures, Content and SignedAt.
+	Layout Layout
 }
 
 // Verifier returns the verifier that h describes. The fingerprint is the MAC.
 func (h HMAC) Verifier() anymail.Verifier {
-	s := scheme{signatures: h.Signatures, content: h.Content, signedAt: h.SignedAt, claims: h.Claims, most: maxMACs}
+	s := reader{signatures: h.Signatures, content: h.Content, signedAt: h.SignedAt, claims: h.Layout, most: maxMACs}
 	return verifier(h.Keys, h.parse, s.read)
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // KeyedDigest verifies a digest of a text that contains the key, the scheme that
-// HMAC replaced. Keys and Claims must be set.
+// HMAC replaced. Keys and Layout must be set.
 //
 // If the key is not the last part of the text, the adapter must see to it that
 // nothing can follow the signed content: from the digest of a text anyone can
@@ -20,9 +20,9 @@ type KeyedDigest struct {
 	Keys anymail.KeySource
 	// Hash is SHA-256 if nil.
 	Hash func() hash.Hash
-	// Claims reads the claims. The digest is that of the chunks of the Content
+	// Layout reads what is signed. The digest is that of the chunks of the Content
 	// with the key between each two: before, key, after.
-	Claims Claims
+	Layout Layout
 }
 
 // Verifier returns the verifier that d describes. The fingerprint is the digest.
@@ -30,7 +30,7 @@ func (d KeyedDigest) Verifier() anymail.Verifier {
 	if d.Hash == nil {
 		d.Hash = sha256.New
 	}
-	s := scheme{claims: d.Claims, most: maxMACs}
+	s := reader{claims: d.Layout, most: maxMACs}
 	return verifier(d.Keys, d.parse, s.read)
 }
 

@@ -47,8 +47,8 @@ func TestKeyedDigest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			given, err := hex.DecodeString(tt.given)
 			require.NoError(t, err)
-			tt.digest.Claims = func(*anymail.Payload) ([]verify.Claim, error) {
-				return []verify.Claim{{Signatures: [][]byte{given}, Content: tt.content}}, nil
+			tt.digest.Layout = func(*anymail.Payload) ([]verify.SignedContent, error) {
+				return []verify.SignedContent{{Signatures: [][]byte{given}, Content: tt.content}}, nil
 			}
 			if tt.err != "" {
 				refuses(t, tt.digest.Verifier(), request(""), tt.err)

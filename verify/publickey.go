@@ -19,7 +19,7 @@ import (
 
 // PublicKey verifies a signature that a private key made: ECDSA, RSA (PKCS #1
 // v1.5) or Ed25519. The kind of the configured key decides, never the request.
-// Keys must be set, and either Signatures or Claims.
+// Keys must be set, and either Signatures or Layout.
 type PublicKey struct {
 	// Keys are PEM or base64 DER, as [ParsePublicKey] accepts them.
 	Keys anymail.KeySource
@@ -31,8 +31,8 @@ type PublicKey struct {
 	Content Content
 	// SignedAt reads the signed time, if the ESP signs one.
 	SignedAt SignedAt
-	// Claims, if set, replaces Signatures, Content and SignedAt.
-	Claims Claims
+	// Layout, if set, replaces Signatures, Content and SignedAt.
+	Layout Layout
 }
 
 // Verifier returns the verifier that k describes. The fingerprint is the digest
@@ -41,7 +41,7 @@ func (k PublicKey) Verifier() anymail.Verifier {
 	if k.Hash == 0 {
 		k.Hash = crypto.SHA256
 	}
-	s := scheme{signatures: k.Signatures, content: k.Content, signedAt: k.SignedAt, claims: k.Claims, most: maxSignatures, public: true}
+	s := reader{signatures: k.Signatures, content: k.Content, signedAt: k.SignedAt, claims: k.Layout, most: maxSignatures, public: true}
 	return verifier(k.Keys, k.parse, s.read)
 }
 

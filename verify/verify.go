@@ -8,7 +8,7 @@
 // An adapter says where the ESP puts the signature ([HexHeader],
 // [Base64Header]), what it signs ([Body], [HeadersAndBody]) and when it signed
 // ([UnixHeader]). If that does not fit, it is one function from the payload to
-// [Claim] values.
+// [SignedContent] values.
 //
 // The verifiers accept several keys, any of which may match, and refuse
 // everything if there are none. They compare in constant time and refuse a

@@ -78,7 +78,7 @@ const maxBody = 48 << 20 // 25 MB of message, parsed or as received, escaped as 
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	var verifier anymail.Verifier
 	if a.config.SigningKeys != nil {
-		verifier = verify.HMAC{Keys: a.config.SigningKeys, Claims: claims}.Verifier()
+		verifier = verify.HMAC{Keys: a.config.SigningKeys, Layout: claims}.Verifier()
 	}
 	inbound := anymail.Endpoint{
 		Path:         "inbound",
@@ -146,7 +146,7 @@ func readSignature(p *anymail.Payload) (s signature, err error) {
 
 // claims describes HMAC-SHA256 over timestamp and token, with nothing between
 // them.
-func claims(p *anymail.Payload) ([]verify.Claim, error) {
+func claims(p *anymail.Payload) ([]verify.SignedContent, error) {
 	s, err := readSignature(p)
 	if err != nil {
 		return nil, err
@@ -161,13 +161,13 @@ func claims(p *anymail.Payload) ([]verify.Claim, error) {
 	content := []byte(s.Timestamp.String() + s.Token)
 	// Not the MAC: an attacker could leave out one of two signatures.
 	fingerprint := sha256.Sum256(content)
-	claim := verify.Claim{Content: [][]byte{content}, SignedAt: at, Fingerprint: fingerprint[:]}
+	claim := verify.SignedContent{Content: [][]byte{content}, SignedAt: at, Fingerprint: fingerprint[:]}
 	for _, text := range []string{s.Own, s.Parent} {
 		if signature, err := verify.Hex(text); err == nil {
 			claim.Signatures = append(claim.Signatures, signature)
 		}
 	}
-	return []verify.Claim{claim}, nil
+	return []verify.SignedContent{claim}, nil
 }
 
 // own returns a field of the signature. The user's variables are fields of the same

@@ -88,8 +88,8 @@ const (
 // verifier checks HMAC-SHA1 over one of the URLs and the form. The test key
 // counts only for an empty batch, and proves nothing.
 func (a *Adapter) verifier() anymail.Verifier {
-	keyed := verify.HMAC{Keys: a.config.Keys, Hash: sha1.New, Claims: a.claims}.Verifier()
-	test := verify.HMAC{Keys: anymail.Keys(testKey), Hash: sha1.New, Claims: a.claims}.Verifier()
+	keyed := verify.HMAC{Keys: a.config.Keys, Hash: sha1.New, Layout: a.claims}.Verifier()
+	test := verify.HMAC{Keys: anymail.Keys(testKey), Hash: sha1.New, Layout: a.claims}.Verifier()
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		proof, err := keyed.Verify(ctx, p)
 		if err == nil || p.Header.Get(signatureHeader) == "" || !isEmptyBatch(p) {
@@ -117,7 +117,7 @@ func answerTest(_ context.Context, p *anymail.Payload) (*anymail.Reply, error) {
 }
 
 // claims returns one claim for each URL that may have been signed.
-func (a *Adapter) claims(p *anymail.Payload) ([]verify.Claim, error) {
+func (a *Adapter) claims(p *anymail.Payload) ([]verify.SignedContent, error) {
 	signatures, err := verify.Base64Header(signatureHeader)(p)
 	if err != nil {
 		return nil, err // before reading a body that may be large
@@ -130,9 +130,9 @@ func (a *Adapter) claims(p *anymail.Payload) ([]verify.Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	var claims []verify.Claim
+	var claims []verify.SignedContent
 	for _, u := range a.urls(p) {
-		claims = append(claims, verify.Claim{
+		claims = append(claims, verify.SignedContent{
 			Signatures: signatures,
 			Content:    slices.Concat([][]byte{[]byte(u)}, fields),
 		})

@@ -64,7 +64,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		RepeatsSignature: true,
 	}
 	if a.config.APIKeys != nil {
-		tracking.Verifier = verify.KeyedDigest{Keys: a.config.APIKeys, Hash: md5.New, Claims: claims}.Verifier()
+		tracking.Verifier = verify.KeyedDigest{Keys: a.config.APIKeys, Hash: md5.New, Layout: claims}.Verifier()
 	}
 	return []anymail.Endpoint{tracking}
 }
@@ -77,7 +77,7 @@ var (
 // claims reads the member "auth" of the body: the MD5 of the whole text, in
 // which the value of "auth" is the API key. It uses the original text, because
 // only that has the sender's escapes, spaces and order of keys.
-func claims(p *anymail.Payload) ([]verify.Claim, error) {
+func claims(p *anymail.Payload) ([]verify.SignedContent, error) {
 	body, err := text(p)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func claims(p *anymail.Payload) ([]verify.Claim, error) {
 	if err != nil || len(given) != md5.Size {
 		return nil, errEncoding
 	}
-	return []verify.Claim{{Signatures: [][]byte{given}, Content: [][]byte{body[:from], body[to:]}}}, nil
+	return []verify.SignedContent{{Signatures: [][]byte{given}, Content: [][]byte{body[:from], body[to:]}}}, nil
 }
 
 // findAuth returns where the text of the top-level "auth" is in body. Events hold

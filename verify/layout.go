@@ -16,8 +16,8 @@ import (
 	"github.com/goanymail/anymail/internal/trace"
 )
 
-// Claim is what a payload says about its signature, before a key is tried.
-type Claim struct {
+// SignedContent is what a payload claims to be signed, before a key is tried.
+type SignedContent struct {
 	// Signatures are the signatures that the payload came with. One of them has
 	// to match.
 	Signatures [][]byte
@@ -30,10 +30,10 @@ type Claim struct {
 	Fingerprint []byte
 }
 
-// Claims reads the claims of a payload: usually one, or several if the content
+// Layout reads what a payload claims to be signed: usually one content, or several if it
 // can be read in several ways, for example with each of the URLs that the ESP
 // may have called. They are tried in order. An error means that there are none.
-type Claims func(*anymail.Payload) ([]Claim, error)
+type Layout func(*anymail.Payload) ([]SignedContent, error)
 
 // Signatures reads the signatures of a payload. One of them has to match.
 type Signatures func(*anymail.Payload) ([][]byte, error)
@@ -163,12 +163,12 @@ func Unix(seconds string) (time.Time, error) {
 	return time.Unix(int64(n), 0).UTC(), nil
 }
 
-// claim is a [Claim] as keys see it: each kind of key looks at the signatures of
+// claim is a [SignedContent] as keys see it: each kind of key looks at the signatures of
 // its own kind.
 type claim struct {
-	Claim               // its Signatures are not used
-	macs       [][]byte // signatures that a keyed hash may match
-	signatures [][]byte // signatures that a public key may match
+	SignedContent          // its Signatures are not used
+	macs          [][]byte // signatures that a keyed hash may match
+	signatures    [][]byte // signatures that a public key may match
 
 	digested crypto.Hash // the hash that made digest
 	digest   []byte
@@ -194,19 +194,19 @@ func (c *claim) joined() []byte {
 	return c.Content[0]
 }
 
-// scheme is where a verifier finds its claims: what [HMAC], [PublicKey] and
+// reader is where a verifier finds its claims: what [HMAC], [PublicKey] and
 // [KeyedDigest] have in common.
-type scheme struct {
+type reader struct {
 	signatures Signatures
 	content    Content
 	signedAt   SignedAt
-	claims     Claims
+	claims     Layout
 	most       int  // signatures in one claim
 	public     bool // whether they are for public keys
 }
 
-// read returns the claims of p. Claims that come with an error are for a trace.
-func (s scheme) read(p *anymail.Payload) ([]claim, error) {
+// read returns the claims of p. Those that come with an error are for a trace.
+func (s reader) read(p *anymail.Payload) ([]claim, error) {
 	if s.claims == nil {
 		one := make([]claim, 1)
 		if err := s.readOne(p, &one[0]); err != nil {
@@ -220,7 +220,7 @@ func (s scheme) read(p *anymail.Payload) ([]claim, error) {
 	read, err := s.claims(p)
 	claims := make([]claim, len(read))
 	for i := range read {
-		claims[i].Claim = read[i]
+		claims[i].SignedContent = read[i]
 		if setErr := s.offer(&claims[i], read[i].Signatures); err == nil {
 			err = setErr
 		}
@@ -231,7 +231,7 @@ func (s scheme) read(p *anymail.Payload) ([]claim, error) {
 	return claims, err
 }
 
-func (s scheme) readOne(p *anymail.Payload, c *claim) error {
+func (s reader) readOne(p *anymail.Payload, c *claim) error {
 	if s.signatures == nil {
 		return errMissing
 	}
@@ -246,7 +246,7 @@ func (s scheme) readOne(p *anymail.Payload, c *claim) error {
 }
 
 // offer sets the signatures of c.
-func (s scheme) offer(c *claim, signatures [][]byte) error {
+func (s reader) offer(c *claim, signatures [][]byte) error {
 	switch {
 	case len(signatures) > s.most:
 		return errEncoding

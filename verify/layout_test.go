@@ -155,10 +155,10 @@ func TestUnix(t *testing.T) {
 }
 
 // Claims are tried in order, each with all keys.
-func TestClaims(t *testing.T) {
+func TestLayout(t *testing.T) {
 	at := time.Unix(1790000000, 0).UTC()
-	claim := func(content string, signatures ...string) verify.Claim {
-		c := verify.Claim{Content: [][]byte{[]byte(content)}, SignedAt: at}
+	claim := func(content string, signatures ...string) verify.SignedContent {
+		c := verify.SignedContent{Content: [][]byte{[]byte(content)}, SignedAt: at}
 		for _, s := range signatures {
 			c.Signatures = append(c.Signatures, unhex(t, s))
 		}
@@ -170,26 +170,26 @@ func TestClaims(t *testing.T) {
 	many := claim("b", slices.Repeat([]string{valid}, 17)...)
 	tests := []struct {
 		name   string
-		claims []verify.Claim
+		claims []verify.SignedContent
 		failed error
 		want   anymail.Proof
 		err    string
 	}{
-		{"one", []verify.Claim{claim("b", valid)}, nil, anymail.Proof{SignedAt: at, Fingerprint: unhex(t, valid), Key: 1}, ""},
-		{"the second", []verify.Claim{claim("a", valid), claim("b", valid)}, nil, anymail.Proof{SignedAt: at, Fingerprint: unhex(t, valid), Key: 1}, ""},
-		{"a fingerprint of its own", []verify.Claim{own}, nil, anymail.Proof{SignedAt: at, Fingerprint: []byte("own"), Key: 1}, ""},
-		{"the signature of another claim", []verify.Claim{claim("a", valid), claim("b", mac("key", "a"))}, nil, anymail.Proof{}, mismatch},
-		{"no signature", []verify.Claim{claim("b")}, nil, anymail.Proof{}, mismatch},
+		{"one", []verify.SignedContent{claim("b", valid)}, nil, anymail.Proof{SignedAt: at, Fingerprint: unhex(t, valid), Key: 1}, ""},
+		{"the second", []verify.SignedContent{claim("a", valid), claim("b", valid)}, nil, anymail.Proof{SignedAt: at, Fingerprint: unhex(t, valid), Key: 1}, ""},
+		{"a fingerprint of its own", []verify.SignedContent{own}, nil, anymail.Proof{SignedAt: at, Fingerprint: []byte("own"), Key: 1}, ""},
+		{"the signature of another claim", []verify.SignedContent{claim("a", valid), claim("b", mac("key", "a"))}, nil, anymail.Proof{}, mismatch},
+		{"no signature", []verify.SignedContent{claim("b")}, nil, anymail.Proof{}, mismatch},
 		{"none", nil, nil, anymail.Proof{}, noSignature},
-		{"too many signatures", []verify.Claim{claim("b", valid), many}, nil, anymail.Proof{}, encoding},
-		{"an error", []verify.Claim{claim("b", valid)}, anymail.Unauthenticated("failing"), anymail.Proof{}, "not authenticated: failing"},
+		{"too many signatures", []verify.SignedContent{claim("b", valid), many}, nil, anymail.Proof{}, encoding},
+		{"an error", []verify.SignedContent{claim("b", valid)}, anymail.Unauthenticated("failing"), anymail.Proof{}, "not authenticated: failing"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			v := verify.HMAC{
 				Keys:   anymail.Keys("other", "key"),
-				Claims: func(*anymail.Payload) ([]verify.Claim, error) { return tt.claims, tt.failed },
-				// Claims replaces these.
+				Layout: func(*anymail.Payload) ([]verify.SignedContent, error) { return tt.claims, tt.failed },
+				// Layout replaces these.
 				Signatures: verify.HexHeader("X-Sig"), Content: verify.Body, SignedAt: verify.UnixHeader("X-Time"),
 			}.Verifier()
 			if tt.err != "" {
@@ -204,20 +204,20 @@ func TestClaims(t *testing.T) {
 // A public key tries the same claims. The bound of its signatures is lower.
 func TestClaimsOfPublicKey(t *testing.T) {
 	signer := signers()["Ed25519"]
-	claim := func(content string, n int) verify.Claim {
+	claim := func(content string, n int) verify.SignedContent {
 		signature := sign(t, signer, 0, "b")
-		return verify.Claim{Signatures: slices.Repeat([][]byte{signature}, n), Content: [][]byte{[]byte(content)}}
+		return verify.SignedContent{Signatures: slices.Repeat([][]byte{signature}, n), Content: [][]byte{[]byte(content)}}
 	}
-	var claims []verify.Claim
+	var claims []verify.SignedContent
 	v := verify.PublicKey{
 		Keys:   anymail.Keys(publicPEM(t, signer.Public())),
-		Claims: func(*anymail.Payload) ([]verify.Claim, error) { return claims, nil },
+		Layout: func(*anymail.Payload) ([]verify.SignedContent, error) { return claims, nil },
 	}.Verifier()
-	claims = []verify.Claim{claim("a", 1), claim("b", 4)}
+	claims = []verify.SignedContent{claim("a", 1), claim("b", 4)}
 	require.Equal(t, sha256Of("b"), proves(t, v, request("")).Fingerprint)
-	claims = []verify.Claim{claim("a", 1)}
+	claims = []verify.SignedContent{claim("a", 1)}
 	refuses(t, v, request(""), mismatch)
-	claims = []verify.Claim{claim("b", 5)}
+	claims = []verify.SignedContent{claim("b", 5)}
 	refuses(t, v, request(""), encoding)
 }
 
