@@ -5,9 +5,19 @@
 //	anymail.request.duration   seconds from the start of a request to its answer
 //	anymail.events             events by ESP and type
 //	anymail.receiver.duration  seconds in receivers, by receiver and outcome
+//	anymail.deliveries         what became of events, by name, endpoint and outcome:
+//	                           runs of receivers that were completed, runs that were
+//	                           skipped as duplicate, events that were queued, and
+//	                           events that were unreceived, since no receiver wants them
+//	anymail.keys               requests by name, endpoint and what matched: its use,
+//	                           "key" of a signature or shared "secret", and its index
+//	                           among the configured ones, to follow a rotation
 //
-// The only attribute from a payload is the event's type. So the configuration
-// bounds the number of time series.
+// The spans of requests have the same as attributes: anymail.key, anymail.secret,
+// anymail.completed, anymail.duplicate, anymail.queued and anymail.unreceived.
+//
+// The only attribute from a payload is the event's type, and of a key there is the
+// index alone. So the configuration bounds the number of time series.
 package anymailotel
 
 import (
@@ -46,8 +56,8 @@ type observer struct {
 }
 
 type instruments struct {
-	requests, events          metric.Int64Counter
-	requestTime, receiverTime metric.Float64Histogram
+	requests, events, deliveries, keys metric.Int64Counter
+	requestTime, receiverTime          metric.Float64Histogram
 }
 
 // boundaries are in seconds. ESPs wait 3 to 60 seconds for an answer.
@@ -62,6 +72,14 @@ func newInstruments(meter metric.Meter) (*instruments, error) {
 	}
 	if i.events, err = meter.Int64Counter("anymail.events", metric.WithUnit("{event}"),
 		metric.WithDescription("Events by ESP and type, including redeliveries.")); err != nil {
+		return nil, err
+	}
+	if i.deliveries, err = meter.Int64Counter("anymail.deliveries", metric.WithUnit("{delivery}"),
+		metric.WithDescription("What became of events: completed, duplicate, queued or unreceived.")); err != nil {
+		return nil, err
+	}
+	if i.keys, err = meter.Int64Counter("anymail.keys", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests by the index of the signature key or shared secret that matched.")); err != nil {
 		return nil, err
 	}
 	if i.requestTime, err = meter.Float64Histogram("anymail.request.duration", metric.WithUnit("s"), boundaries,
@@ -89,6 +107,13 @@ func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (conte
 	return ctx, func(result anymail.RequestResult) {
 		status := attribute.Int("http.response.status_code", result.Status)
 		span.SetAttributes(status, attribute.Int("anymail.events", len(result.Events)))
+		matched, outcomes := keysOf(result), outcomesOf(result.Delivery)
+		for _, k := range matched {
+			span.SetAttributes(attribute.Int("anymail."+k.use, k.index))
+		}
+		for _, o := range outcomes {
+			span.SetAttributes(attribute.Int("anymail."+o.name, o.n))
+		}
 		endSpan(span, result.Err)
 		if o.instruments == nil {
 			return
@@ -103,7 +128,45 @@ func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (conte
 		for typ, n := range types {
 			o.instruments.events.Add(ctx, n, metric.WithAttributes(attributes[0], attribute.String("anymail.event_type", string(typ))))
 		}
+		for _, k := range matched {
+			o.instruments.keys.Add(ctx, 1, metric.WithAttributes(append(attributes[:3:3],
+				attribute.String("anymail.use", k.use), attribute.Int("anymail.index", k.index))...))
+		}
+		for _, outcome := range outcomes {
+			o.instruments.deliveries.Add(ctx, int64(outcome.n), metric.WithAttributes(append(attributes[:3:3],
+				attribute.String("anymail.outcome", outcome.name))...))
+		}
 	}
+}
+
+// match is a key that a request matched: its use and its index.
+type match struct {
+	use   string
+	index int
+}
+
+func keysOf(result anymail.RequestResult) (list []match) {
+	for _, m := range []match{{"key", result.Key}, {"secret", result.Secret}} {
+		if m.index >= 0 {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// count is how often a delivery had an outcome.
+type count struct {
+	name string
+	n    int
+}
+
+func outcomesOf(d anymail.Delivery) (list []count) {
+	for _, c := range []count{{"completed", d.Completed}, {"duplicate", d.Duplicates}, {"queued", d.Queued}, {"unreceived", d.Unreceived}} {
+		if c.n > 0 {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 func (o *observer) stage(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {

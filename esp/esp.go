@@ -4,6 +4,9 @@
 package esp
 
 import (
+	"cmp"
+	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -45,17 +48,64 @@ type Setting struct {
 }
 
 // Adapter makes the adapter. It returns [anymail.ErrConfig] if the ESP does not
-// have one of the settings, if a value is not of its setting's kind, and if the
-// adapter refuses a value. The error names the setting and holds no value.
+// have one of the settings, if a value is empty, has white space around it or is
+// not of its setting's kind, and if the adapter refuses a value. Each
+// [anymail.ConfigError] names the setting and the number of the value, for example
+// "mailgun.signing_keys[0]", and holds no value.
 func (s Spec) Adapter(v Values) (anymail.Adapter, error) {
 	if err := s.check(v.Settings); err != nil {
 		return nil, err
 	}
 	adapter, err := s.New(v)
 	if err != nil {
-		return nil, err
+		return nil, s.named(err)
 	}
 	return adapter, nil
+}
+
+// named returns the error of a constructor with the names of settings in place
+// of those of the fields of its Config.
+func (s Spec) named(err error) error {
+	switch e := err.(type) { //nolint:errorlint // this walks the tree itself
+	case *anymail.ConfigError:
+		field, ok := strings.CutPrefix(e.Setting, s.Name+".Config")
+		if !ok {
+			return err
+		}
+		field, index, indexed := strings.Cut(field, "[")
+		if indexed {
+			index = "[" + index
+		}
+		if name := s.settingOf(field); name != "" {
+			return &anymail.ConfigError{Setting: s.Name + "." + name + index, Err: e.Err}
+		}
+		text := fieldName.ReplaceAllStringFunc(e.Err.Error(), func(word string) string {
+			return cmp.Or(s.settingOf(field+word), word)
+		})
+		return anymail.Misconfigured(s.Name, "%s", text)
+	case interface{ Unwrap() []error }:
+		var errs []error
+		for _, err := range e.Unwrap() {
+			errs = append(errs, s.named(err))
+		}
+		return errors.Join(errs...)
+	}
+	return err
+}
+
+// fieldName matches what may be the name of a field in an error text.
+var fieldName = regexp.MustCompile(`\b[A-Z]\w*`)
+
+// settingOf returns the setting that a field is filled from, or "": ".APIKeys" is
+// api_keys, ".Events.Tokens" is events_tokens.
+func (s Spec) settingOf(field string) string {
+	field = strings.ToLower(strings.ReplaceAll(field, ".", ""))
+	for _, setting := range s.Settings {
+		if strings.ReplaceAll(setting.Name, "_", "") == field {
+			return setting.Name
+		}
+	}
+	return ""
 }
 
 // Find returns the setting of that name, and whether the ESP has it.

@@ -2,6 +2,7 @@ package esp
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/setting"
 )
 
 // Kind is what the values of a [Setting] are, and so how they are checked.
@@ -64,40 +66,44 @@ func (v Values) Keys(name string) anymail.KeySource {
 func (s Spec) check(settings map[string][]string) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		setting, ok := s.Find(name)
+		one, ok := s.Find(name)
 		full := s.Name + "." + name
 		if !ok {
 			errs = append(errs, anymail.Misconfigured(full, "is not a setting of %s, which has %s", s.Title, s.known()))
 			continue
 		}
-		if err := setting.Kind.check(settings[name]); err != nil {
-			errs = append(errs, anymail.Misconfigured(full, "%w", err))
+		values := settings[name]
+		if (one.Kind == Text || one.Kind == Bool) && len(values) > 1 {
+			errs = append(errs, anymail.Misconfigured(full, "must have one value"))
+			continue
+		}
+		for i, value := range values {
+			if one.Kind == List || one.Kind == Keys {
+				full = fmt.Sprintf("%s.%s[%d]", s.Name, name, i)
+			}
+			if err := one.check(value); err != nil {
+				errs = append(errs, anymail.Misconfigured(full, "%w", err))
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-var (
-	errSeveral = errors.New("must have one value")
-	errNotBool = errors.New("must be true or false")
-)
-
-func (k Kind) check(values []string) error {
-	if (k == Text || k == Bool) && len(values) > 1 {
-		return errSeveral
+// check checks one value.
+func (s Setting) check(value string) error {
+	switch {
+	case s.Kind == Bool:
+		_, err := parseBool(value)
+		return err
+	case s.Kind == Keys || s.Secret:
+		return setting.CheckSecret(value)
 	}
-	if k == Bool && len(values) == 1 {
-		if _, err := parseBool(values[0]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return setting.CheckText(value)
 }
 
+var errNotBool = errors.New("must be true or false")
+
 func parseBool(text string) (bool, error) {
-	if text == "" {
-		return false, nil
-	}
 	b, err := strconv.ParseBool(text)
 	if err != nil {
 		return false, errNotBool // err quotes the text

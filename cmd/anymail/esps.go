@@ -103,7 +103,7 @@ func rotation(c simulator.Coverage) string {
 func replay(c simulator.Coverage) string {
 	var parts []string
 	if c.SignedTime {
-		parts = append(parts, "window of "+strings.TrimSuffix(strings.TrimSuffix(c.Window.String(), "0s"), "0m"))
+		parts = append(parts, "window of "+cli.Duration(c.Window))
 	}
 	if c.ReplayProtection {
 		parts = append(parts, "signature taken once")

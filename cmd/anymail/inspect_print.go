@@ -48,7 +48,7 @@ func (p *inspectPrinter) report(r *inspect.Report) {
 	p.line("%s", p.faint(fmt.Sprintf("%s; a server with these settings answers %d %s", endpoint, r.Status, http.StatusText(r.Status))))
 
 	p.line("\n%s", p.strong("Request"))
-	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file"}[r.Request.Form], "a body alone"))
+	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file", "Lambda": "an event of AWS Lambda", "webhook.site": "a request of webhook.site"}[r.Request.Form], "a body alone"))
 	p.line("  called    %s %s", cli.Printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
 	p.line("  body      %s bytes, %s", thousands(r.Request.BodyBytes), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
 	if !r.Request.ReceivedAt.IsZero() {
@@ -83,9 +83,12 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 	switch r.Verdict {
 	case inspect.Authentic:
 		less := ""
+		if r.Covers != "" && len(r.Events) > 0 {
+			less = ", whose contents the signature does not cover"
+		}
 		for _, c := range r.Checks {
 			if c.Result == inspect.Open {
-				less = ", as far as the request itself tells"
+				less += ", as far as the request itself tells"
 			}
 		}
 		return p.good("AUTHENTIC") + ": " + countEvents(len(r.Events)) + less

@@ -366,6 +366,111 @@ func TestInspectHints(t *testing.T) {
 	require.Equal(t, "authentic", i.Verdict, "what --url is for")
 }
 
+// Something has parsed the body and written it anew, as programs do it. Each is
+// what the ESP signed and what the capture has.
+func TestInspectBodiesWrittenAnew(t *testing.T) {
+	const compact = `[{"email":"ada@example.com","event":"delivered","note":"a, b: [1]","timestamp":1795833487,"tls":1},{"email":"bob@example.com","event":"processed","timestamp":1795833487}]`
+	const sendgrid = `[{"email":"ada@example.com","event":"delivered","note":"a, b: [1]","timestamp":1795833487,"tls":1},` + "\r\n" +
+		`{"email":"bob@example.com","event":"processed","timestamp":1795833487}` + "\r\n]\r\n"
+	const python = `[{"email": "ada@example.com", "event": "delivered", "note": "a, b: [1]", "timestamp": 1795833487, "tls": 1}, {"email": "bob@example.com", "event": "processed", "timestamp": 1795833487}]`
+	const umlaut, umlautEscaped = `[{"event":"delivered","email":"a@example.com","q":"\\\"","note":"Grüße/😀"}]`, `[{"event":"delivered","email":"a@example.com","q":"\\\"","note":"Gr\u00fc\u00DFe/\ud83d\ude00"}]`
+	sim := newESP(t, "sendgrid")
+	for name, tt := range map[string]struct{ signed, captured, hint string }{
+		"JSON.stringify of SendGrid's":     {sendgrid, compact, "authentic with the JSON as SendGrid writes it (CRLF between events and at the end): something has parsed the body and written it anew"},
+		"json.dumps of SendGrid's":         {sendgrid, python, "authentic with the JSON as SendGrid writes it"},
+		"json.dumps with a line end":       {sendgrid, python + "\n", "authentic with the JSON as SendGrid writes it"},
+		"json.dumps of compact":            {compact, python, "authentic with the JSON written without spaces: something has parsed the body and written it anew"},
+		"compact of json.dumps":            {python, compact, "authentic with the JSON written with a space after colons and commas: something"},
+		"compact of it with a line end":    {python + "\n", compact, "authentic with the JSON written with a space after colons and commas and a line end (LF) at the end: something"},
+		"escaped by a logger":              {umlaut, umlautEscaped, `authentic with the JSON written without spaces, with characters in place of \uXXXX: something`},
+		"escaped and spaced":               {umlaut + "\r\n", strings.ReplaceAll(umlautEscaped, `","`, `", "`), `without spaces and a line end (CRLF) at the end, with characters in place of \uXXXX: something`},
+		"characters for escapes":           {strings.ReplaceAll(umlautEscaped, "DF", "df"), umlaut, `authentic with the JSON written without spaces, with \uXXXX in place of characters beyond ASCII: something`},
+		"PHP's escapes":                    {strings.ReplaceAll(strings.ReplaceAll(umlautEscaped, "DF", "df"), "/", `\/`), umlaut, `with \uXXXX in place of characters beyond ASCII and \/ in place of /: something`},
+		"indented with CRLF by an editor":  {"[\r\n  1,\r\n  {\r\n    \"a\": 2\r\n  }\r\n]", `[1,{"a":2}]`, "authentic with the JSON indented by two spaces, with line ends CRLF: something"},
+		"line ends, and the last one lost": {"[1,\r\n2 ]\r\n", "[1,\n2 ]", "authentic with line ends CRLF in place of LF and with a line end (CRLF) at the end of the body"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := sim.request(t, "delivered")
+			r.Body = []byte(tt.signed)
+			r = signedAgain(t, sim, r)
+			args := sim.args(t, r)
+			require.Empty(t, slices.DeleteFunc(inspectJSON(t, rawHTTP(t, r), args...).failed(), func(check string) bool { return check != "signature" }))
+			r.Body = []byte(tt.captured)
+			i := inspectJSON(t, rawHTTP(t, r), args...)
+			require.Equal(t, "signature", i.failed()[0])
+			require.Contains(t, i.hints(), tt.hint)
+		})
+	}
+}
+
+// What inspect says that it has tried, it has tried, and it says what it has not.
+func TestInspectSaysWhatItTried(t *testing.T) {
+	sendgrid, mandrill := newESP(t, "sendgrid"), newESP(t, "mandrill")
+	r := sendgrid.request(t, "delivered")
+	other := r
+	other.Body = bytes.Replace(r.Body, []byte("ada"), []byte("bob"), 1)
+	hints := inspectJSON(t, rawHTTP(t, other), sendgrid.args(t, r)...).hints()
+	require.Contains(t, hints, "the JSON with other spaces, line ends and escapes, in each combination")
+	require.Contains(t, hints, "Not tried: two of these at once, and JSON with members in another order")
+	require.NotContains(t, hints, "not the cause")
+
+	other.Body = append(bytes.Repeat([]byte(" "), 2<<20), r.Body...)
+	hints = inspectJSON(t, rawHTTP(t, other), sendgrid.args(t, r)...).hints()
+	require.Contains(t, hints, "authentic without the spaces")
+	other.Body = fmt.Appendf(nil, `[{"event":"delivered","note":"%s"}]`, strings.Repeat("a", 2<<20))
+	hints = inspectJSON(t, rawHTTP(t, other), sendgrid.args(t, r)...).hints()
+	require.NotContains(t, hints, "the JSON with other spaces")
+	require.Contains(t, hints, "JSON that was written anew, since the body is long")
+
+	bounced := mandrill.request(t, "bounced")
+	bounced.Body = append(bounced.Body, "&a=b"...)
+	hints = inspectJSON(t, rawHTTP(t, bounced), mandrill.args(t, bounced)...).hints()
+	require.NotContains(t, hints, "JSON", "the body is a form")
+}
+
+// A signature that does not cover the body proves less.
+func TestInspectSaysWhatASignatureCovers(t *testing.T) {
+	mailgun := newESP(t, "mailgun")
+	r := mailgun.request(t, "delivered")
+	args := mailgun.args(t, r)
+	r.Body = bytes.Replace(r.Body, []byte("ada@"), []byte("eve@"), 1)
+	out, err := inspectCommand(t, rawHTTP(t, r), args...)
+	require.NoError(t, err)
+	require.Contains(t, out, "AUTHENTIC: 1 event, whose contents the signature does not cover")
+	require.Contains(t, out, "it covers timestamp and token only")
+	require.Contains(t, out, "It does not prove the rest of the body")
+	sendgrid := newESP(t, "sendgrid")
+	r = sendgrid.request(t, "delivered")
+	out, err = inspectCommand(t, rawHTTP(t, r), sendgrid.args(t, r)...)
+	require.NoError(t, err)
+	require.Contains(t, out, "AUTHENTIC: 1 event\n")
+}
+
+func TestInspectRawDelivery(t *testing.T) {
+	const raw = "POST /anymail/amazonses/tracking/ HTTP/1.1\nHost: h.example\nX-Amz-Sns-Rawdelivery: true\nContent-Type: text/plain\n\n" +
+		`{"notificationType":"Bounce","bounce":{"bounceType":"Permanent"},"mail":{"messageId":"m1"}}`
+	hints := inspectJSON(t, raw, "amazonses").hints()
+	require.Contains(t, hints, "Raw message delivery is switched on for this subscription")
+	require.Contains(t, hints, "accept_unsigned")
+	require.NotContains(t, hints, "signing is not switched on")
+}
+
+func TestInspectEmptyBody(t *testing.T) {
+	for _, esp := range []string{"sendgrid", "postmark"} {
+		e := newESP(t, esp)
+		r := e.request(t, "delivered")
+		r.Body = nil
+		hints := inspectJSON(t, rawHTTP(t, r), e.args(t, r)...).hints()
+		require.Contains(t, hints, "The body is empty", esp)
+		require.NotContains(t, hints, "Either the key", esp)
+	}
+	e := newESP(t, "postmark")
+	r := e.request(t, "delivered")
+	r.Body = []byte("[object Object]")
+	i := inspectJSON(t, rawHTTP(t, r), e.args(t, r)...)
+	require.Contains(t, strings.Join(i.Request.Notes, "\n"), "JavaScript")
+}
+
 func signedAgain(t *testing.T, e *account, r simulator.Request) simulator.Request {
 	t.Helper()
 	r.Header = r.Header.Clone()

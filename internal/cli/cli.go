@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -45,6 +46,24 @@ func Version() string {
 		return "unknown"
 	}
 	return info.Main.Version + " " + info.GoVersion
+}
+
+// Duration is a positive d in its two largest units, such as 1h15m or 5m30s.
+func Duration(d time.Duration) string {
+	two := func(large, small time.Duration, l, s string) string {
+		text := fmt.Sprintf("%d%s", d/large, l)
+		if rest := d % large / small; rest > 0 {
+			text += fmt.Sprintf("%d%s", rest, s)
+		}
+		return text
+	}
+	switch {
+	case d >= time.Hour:
+		return two(time.Hour, time.Minute, "h", "m")
+	case d >= time.Minute:
+		return two(time.Minute, time.Second, "m", "s")
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
 }
 
 // Printable replaces the characters that could control a terminal: senders

@@ -44,6 +44,11 @@ var mutations = []mutation{
 	{test: "TestAllowedAddresses", file: "guard.go", edits: []string{`o.addr = peer.Addr().Unmap().WithZone("")`, `o.addr = peer.Addr()`}},
 	{test: "TestAllowedAddresses", file: "options.go", edits: []string{`if !p.IsValid() || p.Addr().Is4In6() {`, `if false {`}},
 	{test: "TestUnixSocket", file: "guard.go", edits: []string{`return o // a Unix socket`, `o.addr, o.https = netip.IPv6Loopback(), true; return o // a Unix socket`}},
+	// configured values
+	{pkg: "esp", test: "TestAdapterRefuses", file: "esp/values.go", edits: []string{`return setting.CheckSecret(value)`, `return setting.CheckText(value)`}},
+	{pkg: "esp", test: "TestAdapterRefuses", file: "internal/setting/setting.go", edits: []string{`case text == "":`, `case false:`}},
+	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestEverySettingNeedsAValue", file: "cmd/anymail-gateway/internal/gateway/decode.go", edits: []string{"case \"!!null\":\n\t\treturn \"\", errors.New", "case \"!!null\":\n\t\treturn node.Value, nil\n\t\treturn \"\", errors.New"}},
+	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestEveryKeyNeedsAValue", file: "cmd/anymail-gateway/internal/gateway/decode.go", edits: []string{`case len(node.Content) == 0 && !mayBeEmpty:`, `case false:`}},
 	{pkg: "esp", test: "TestPublishedAddresses", file: "esp/resend/addresses.go", edits: []string{`2600:1f24:64:8000::/52`, `2600:1f24:64::/40`}},
 
 	// shared secret

@@ -26,7 +26,9 @@ import (
 
 // Config is the configuration. The tag key is the name in the file. With "secret"
 // the value can be in a file that NAME_file names; with "reload" a change takes
-// effect without a restart.
+// effect without a restart; with "empty" a list may be empty. The tag range has the
+// smallest and the largest value; 0 in a Config that the file does not set is the
+// library's default.
 type Config struct {
 	Listen         string         `key:"listen"`
 	Path           string         `key:"path"`
@@ -36,7 +38,7 @@ type Config struct {
 	RequireTLS     bool           `key:"require_tls,reload"`
 	TrustedProxies []netip.Prefix `key:"trusted_proxies,reload"`
 	SharedSecrets  []string       `key:"shared_secrets,secret,reload"`
-	RejectStatus   int            `key:"reject_status,reload"`
+	RejectStatus   int            `key:"reject_status,reload" range:"400 to 499"`
 	RateLimit      RateLimit      `key:"rate_limit,reload"`
 	Limits         Limits         `key:"limits,reload"`
 	Idempotency    string         `key:"idempotency,secret"`
@@ -45,7 +47,7 @@ type Config struct {
 	Adapters       []Adapter      `key:"adapters,reload"`
 	Sinks          []Sink         `key:"sinks"`
 	Log            Log            `key:"log"`
-	StopTimeout    time.Duration  `key:"stop_timeout"`
+	StopTimeout    time.Duration  `key:"stop_timeout" range:"1s to 1h"`
 
 	// Warnings are about probable mistakes.
 	Warnings []string
@@ -53,6 +55,19 @@ type Config struct {
 	// caller then makes a secret and sets SharedSecrets. [Gateway.Reload] keeps
 	// the first one.
 	WantsSecret bool
+
+	at func(key string) string // the place of a key in the file or the environment
+}
+
+// fault is an error about a key, with its place.
+func (c *Config) fault(key string, err error) error {
+	err = fmt.Errorf("%s: %w", key, err)
+	if c.at != nil {
+		if where := c.at(key); where != "" {
+			err = fmt.Errorf("%s: %w", where, err)
+		}
+	}
+	return err
 }
 
 // TLS has the files of a certificate. A reload reads them again.
@@ -66,27 +81,27 @@ type RateLimit struct {
 	PerAddress  Rate `key:"per_address"`
 	PerEndpoint Rate `key:"per_endpoint"`
 	Failures    Rate `key:"failures"`
-	Addresses   int  `key:"addresses"`
+	Addresses   int  `key:"addresses" range:"1 to 16777216"`
 }
 
 // Rate is [anymail.Rate].
 type Rate struct {
-	PerSecond float64 `key:"per_second"`
-	Burst     int     `key:"burst"`
+	PerSecond float64 `key:"per_second" range:"0 or 0.00001 to 1000000"`
+	Burst     int     `key:"burst" range:"1 to 1000000"`
 }
 
 // Limits are [anymail.Limits] and the number of concurrent requests.
 type Limits struct {
-	Body        Size          `key:"body"`
-	BodyTime    time.Duration `key:"body_time"`
-	RequestTime time.Duration `key:"request_time"`
-	BatchEvents int           `key:"batch_events"`
-	FormFields  int           `key:"form_fields"`
-	MIMEDepth   int           `key:"mime_depth"`
-	MIMEParts   int           `key:"mime_parts"`
-	MIMEHeaders int           `key:"mime_headers"`
-	Fetch       Size          `key:"fetch"`
-	InFlight    int           `key:"in_flight"`
+	Body        Size          `key:"body" range:"1 to 256MiB"`
+	BodyTime    time.Duration `key:"body_time" range:"10ms to 60s"`
+	RequestTime time.Duration `key:"request_time" range:"10ms to 85s"`
+	BatchEvents int           `key:"batch_events" range:"1 to 1000000"`
+	FormFields  int           `key:"form_fields" range:"1 to 1000000"`
+	MIMEDepth   int           `key:"mime_depth" range:"1 to 1000"`
+	MIMEParts   int           `key:"mime_parts" range:"1 to 1000000"`
+	MIMEHeaders int           `key:"mime_headers" range:"1 to 1000000"`
+	Fetch       Size          `key:"fetch" range:"1 to 1GiB"`
+	InFlight    int           `key:"in_flight" range:"1 to 100000"`
 }
 
 // Size is a number of bytes.
@@ -94,12 +109,12 @@ type Size int64
 
 // Delivery is how a durable queue is processed.
 type Delivery struct {
-	Workers             int           `key:"workers"`
-	Timeout             time.Duration `key:"timeout"`
-	MaxAttempts         int           `key:"max_attempts"`
-	Retention           time.Duration `key:"retention"`
-	DeadLetterRetention time.Duration `key:"dead_letter_retention"`
-	MaxPending          int           `key:"max_pending"`
+	Workers             int           `key:"workers" range:"1 to 10000"`
+	Timeout             time.Duration `key:"timeout" range:"1s to 24h"`
+	MaxAttempts         int           `key:"max_attempts" range:"1 to 1000"`
+	Retention           time.Duration `key:"retention" range:"1m to 87600h"`
+	DeadLetterRetention time.Duration `key:"dead_letter_retention" range:"0 or 1m to 87600h"`
+	MaxPending          int           `key:"max_pending" range:"1 to 1099511627776"`
 }
 
 // Adapter is one account at an ESP.
@@ -107,7 +122,7 @@ type Adapter struct {
 	Name             string              `key:"name"`
 	ESP              string              `key:"esp"`
 	Settings         map[string][]string `key:"settings"`
-	SharedSecrets    []string            `key:"shared_secrets,secret"` // nil for the general secrets, empty for none
+	SharedSecrets    []string            `key:"shared_secrets,secret,empty"` // nil for the general secrets, empty for none
 	AllowedAddresses []netip.Prefix      `key:"allowed_addresses"`
 	Insecure         bool                `key:"insecure"`
 }
@@ -121,7 +136,7 @@ type Sink struct {
 	Kinds   []string      `key:"kinds"`
 	URL     string        `key:"url,secret"`
 	Secrets []string      `key:"secrets,secret"`
-	Timeout time.Duration `key:"timeout"`
+	Timeout time.Duration `key:"timeout" range:"1ms to 1h"`
 	Topic   string        `key:"topic"`
 }
 
@@ -182,7 +197,7 @@ func Load(file string, environ []string) (*Config, error) {
 		d.file(file, text, config)
 	}
 	d.environment(config)
-	config.Warnings = d.warnings
+	config.Warnings, config.at = d.warnings, d.at
 	config.complete()
 	config.check(d.failNew())
 	return config, errors.Join(d.errs...)
@@ -227,11 +242,14 @@ func (c *Config) check(fail fail) {
 			fail("admin", "must not be the address of listen")
 		}
 	}
-	if !strings.HasPrefix(c.Path, "/") || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "{}*?#%") {
+	if !strings.HasPrefix(c.Path, "/") || path.Clean(c.Path) != c.Path || strings.ContainsAny(c.Path, "{}*?#% ") {
 		fail("path", "must be a plain path that begins with a slash and does not end with one, such as /anymail")
 	}
 	if c.PublicURL != "" {
 		checkURL(fail, "public_url", c.PublicURL, "https", "http")
+		if u, err := url.Parse(c.PublicURL); err == nil && (u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+			fail("public_url", "must not have a user, a query or a fragment")
+		}
 	}
 	switch {
 	case c.TLS.Cert != "" && c.TLS.Key == "":
@@ -243,55 +261,25 @@ func (c *Config) check(fail fail) {
 			fail("tls.cert", "%v", err)
 		}
 	}
-	if c.RejectStatus < 400 || c.RejectStatus > 499 {
-		fail("reject_status", "must be 400 to 499")
-	}
 	checkSecrets(fail, "shared_secrets", c.SharedSecrets)
 	for _, rate := range []struct {
 		key  string
 		rate Rate
 	}{{"per_address", c.RateLimit.PerAddress}, {"per_endpoint", c.RateLimit.PerEndpoint}, {"failures", c.RateLimit.Failures}} {
-		if rate.rate.PerSecond < 0 || rate.rate.PerSecond > 1e6 {
-			fail("rate_limit."+rate.key+".per_second", "must be 0 to 1000000")
+		if rate.rate.Burst > 0 && rate.rate.PerSecond == 0 {
+			fail("rate_limit."+rate.key+".burst", "needs rate_limit.%s.per_second: without it there is no limit", rate.key)
 		}
-	}
-	if c.Limits.InFlight < 1 {
-		fail("limits.in_flight", "must be at least 1")
 	}
 	for _, store := range []struct{ key, text, without string }{{"idempotency", c.Idempotency, "memory"}, {"queue", c.Queue, "none"}} {
 		checkStore(fail, store.key, store.text, store.without)
 	}
-	c.Delivery.check(fail)
 	c.checkAdapters(fail)
 	c.checkSinks(fail)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		fail("log.format", "must be text or json")
 	}
-	if _, err := c.Log.level(); err != nil {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(c.Log.Level)) {
 		fail("log.level", "must be debug, info, warn or error")
-	}
-	if c.StopTimeout < time.Second {
-		fail("stop_timeout", "must be at least 1s")
-	}
-}
-
-func (d Delivery) check(fail fail) {
-	for _, n := range []struct {
-		key        string
-		n, maximum int
-	}{{"workers", d.Workers, 10_000}, {"max_attempts", d.MaxAttempts, 1000}, {"max_pending", d.MaxPending, 1 << 40}} {
-		if n.n < 1 || n.n > n.maximum {
-			fail("delivery."+n.key, "must be 1 to %d", n.maximum)
-		}
-	}
-	if d.Timeout < time.Second {
-		fail("delivery.timeout", "must be at least 1s")
-	}
-	if d.Retention < time.Minute {
-		fail("delivery.retention", "must be at least 1m")
-	}
-	if d.DeadLetterRetention != 0 && d.DeadLetterRetention < time.Minute {
-		fail("delivery.dead_letter_retention", "must be at least 1m, or 0 to keep them")
 	}
 }
 
@@ -317,10 +305,38 @@ func (c *Config) checkAdapters(fail fail) {
 			fail(key+".name", "%q is taken by adapters[%d]", a.Name, before)
 		}
 		names[route] = i
+		if strings.Trim(a.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+			fail(key+".name", "must have letters, digits, - and _ only")
+		}
 		if _, err := spec.Adapter(esp.Values{Settings: a.Settings}); err != nil {
-			fail(key+".settings", "%v", err)
+			for _, err := range configErrors(err) {
+				name, ok := strings.CutPrefix(err.Setting, spec.Name)
+				switch {
+				case ok:
+					fail(key+".settings"+name, "%v", err.Err)
+				case err.Setting == "":
+					fail(key+".settings", "%v", err.Err)
+				default:
+					fail(key+".settings", "%v", err)
+				}
+			}
 		}
 	}
+}
+
+// configErrors returns the errors that err consists of.
+func configErrors(err error) []*anymail.ConfigError {
+	var list []*anymail.ConfigError
+	switch e := err.(type) { //nolint:errorlint // this walks the tree itself
+	case *anymail.ConfigError:
+		return []*anymail.ConfigError{e}
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			list = append(list, configErrors(err)...)
+		}
+		return list
+	}
+	return []*anymail.ConfigError{{Err: err}}
 }
 
 // plainName matches the name of a sink, which is also the name of a receiver and
@@ -345,9 +361,6 @@ func (c *Config) checkSinks(fail fail) {
 			fail(key+".name", "%q is taken by sinks[%d]", s.Name, before)
 		}
 		names[s.Name] = i
-		if s.Timeout < 0 {
-			fail(key+".timeout", "is negative")
-		}
 		for _, name := range s.ESPs {
 			if _, known := all.Find(name); !known {
 				fail(key+".esps", "unknown ESP %q; known are %s", name, strings.Join(espNames(), ", "))
@@ -413,11 +426,11 @@ func (s *Sink) check(fail fail, key string) {
 }
 
 func checkAddress(fail fail, key, address string) {
-	_, port, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	if err == nil {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
-	if err != nil {
+	if err != nil || strings.ContainsAny(host, " /@") {
 		fail(key, "must be an address and port, such as 127.0.0.1:8026 or :8026")
 	}
 }
@@ -436,9 +449,15 @@ func checkStore(fail fail, key, text, without string) {
 	switch {
 	case err != nil || dsn == "" && kind != without:
 		fail(key, "must be %s, sqlite:FILE or postgres://...", without)
+	case kind == "sqlite" && dsn == ":memory:":
+		fail(key, "must name a file: what is in memory is not kept")
 	case kind == "sqlite":
-		if _, err := os.Stat(filepath.Dir(dsn)); err != nil {
+		if info, err := os.Stat(filepath.Dir(dsn)); err != nil {
 			fail(key, "the file's directory: %v", err)
+		} else if !info.IsDir() {
+			fail(key, "the file's directory: %s is not a directory", filepath.Dir(dsn))
+		} else if info, err := os.Stat(dsn); err == nil && !info.Mode().IsRegular() {
+			fail(key, "%s is not a file", dsn)
 		}
 	case kind == "postgres":
 		if _, err := pgx.ParseConfig(dsn); err != nil {
@@ -454,7 +473,9 @@ func checkSecrets(fail fail, key string, secrets []string) {
 		return
 	}
 	if _, err := anymail.New(anymail.WithSharedSecret(secrets...)); err != nil {
-		fail(key, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		for _, err := range configErrors(err) {
+			fail(key+strings.TrimPrefix(err.Setting, "WithSharedSecret"), "%v", err.Err)
+		}
 	}
 }
 

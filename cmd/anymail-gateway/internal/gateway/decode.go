@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net/netip"
 	"os"
 	"reflect"
@@ -16,6 +18,10 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/internal/setting"
 )
 
 // decoder fills a [Config] and records mistakes with the key and its place. It
@@ -23,6 +29,7 @@ import (
 type decoder struct {
 	environ  []string
 	source   string            // the current file; empty for the environment
+	esp      string            // of the current adapter
 	where    map[string]string // key to "anymail.yaml:7" or the variable's name
 	wrong    []string          // keys with a mistake
 	errs     []error
@@ -35,26 +42,34 @@ func newDecoder(environ []string) *decoder {
 
 func (d *decoder) fail(key, format string, args ...any) {
 	text := key + ": " + fmt.Sprintf(format, args...)
-	// The place is that of the nearest key that was set: if "sinks[0].url" is
-	// missing, that of "sinks[0]".
-	for at := key; at != ""; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
-		if where := d.where[at]; where != "" {
-			text = where + ": " + text
-			break
-		}
+	if where := d.at(key); where != "" {
+		text = where + ": " + text
 	}
 	d.wrong = append(d.wrong, key)
 	d.errs = append(d.errs, errors.New(text))
+}
+
+// at returns the place of a key, or that of the nearest key around it that was
+// set: if "sinks[0].url" is missing, that of "sinks[0]".
+func (d *decoder) at(key string) string {
+	for ; key != ""; key = key[:max(0, strings.LastIndexAny(key, ".["))] {
+		if where := d.where[key]; where != "" {
+			return where
+		}
+	}
+	return ""
+}
+
+// inside reports whether a key is another one or in it.
+func inside(key, outer string) bool {
+	rest, ok := strings.CutPrefix(key, outer)
+	return ok && (rest == "" || strings.ContainsAny(rest[:1], ".[_")) // "_file" too
 }
 
 // failNew returns a fail that ignores keys with a known mistake in them, or in a
 // key around them.
 func (d *decoder) failNew() fail {
 	before := slices.Clone(d.wrong)
-	inside := func(key, outer string) bool {
-		rest, ok := strings.CutPrefix(key, outer)
-		return ok && (rest == "" || strings.ContainsAny(rest[:1], ".[_")) // "_file" too
-	}
 	return func(key, format string, args ...any) {
 		if !slices.ContainsFunc(before, func(wrong string) bool { return inside(key, wrong) || inside(wrong, key) }) {
 			d.fail(key, format, args...)
@@ -81,7 +96,9 @@ func (d *decoder) file(name string, text []byte, config *Config) {
 		d.errs = append(d.errs, fmt.Errorf("%s: has more than one document", name))
 		return
 	}
-	d.value("", document.Content[0], reflect.ValueOf(config).Elem())
+	if root := document.Content[0]; root.Tag != "!!null" || root.Value != "" { // not comments alone
+		d.value("", root, field{to: reflect.ValueOf(config).Elem()})
+	}
 }
 
 // environment reads the variable of each key that is not inside a list.
@@ -97,7 +114,7 @@ func (d *decoder) environment(config *Config) {
 		name := k.env()
 		known[name] = true
 		if text, ok := values[name]; ok {
-			d.variable(k.path, name, text, k.to)
+			d.variable(name, text, k)
 		}
 		if !k.secret {
 			continue
@@ -107,8 +124,9 @@ func (d *decoder) environment(config *Config) {
 			if _, both := values[name]; both {
 				d.fail(k.path, "both %s and %s_FILE are set", name, name)
 			}
+			maps.DeleteFunc(d.where, func(at, _ string) bool { return inside(at, k.path) })
 			d.where[k.path] = name + "_FILE"
-			d.fromFile(k.path, file, k.to)
+			d.fromFile(k.path, file, k.field)
 		}
 	}
 	for name := range values {
@@ -123,65 +141,70 @@ func (d *decoder) environment(config *Config) {
 
 // variable reads an environment variable. A list of texts is separated by commas,
 // any other list is YAML.
-func (d *decoder) variable(key, name, text string, to reflect.Value) {
-	d.where[key] = name
+func (d *decoder) variable(name, text string, k key) {
+	maps.DeleteFunc(d.where, func(at, _ string) bool { return inside(at, k.path) })
+	d.where[k.path] = name
 	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
-	if to.Kind() == reflect.Slice {
-		to.SetZero() // the variable replaces the file's list
-		if isLeaf(to) && !strings.HasPrefix(text, "[") {
+	if k.to.Kind() == reflect.Slice {
+		k.to.SetZero() // the variable replaces the file's list
+		if isLeaf(k.to) && !strings.HasPrefix(text, "[") {
 			node = &yaml.Node{Kind: yaml.SequenceNode}
 			for part := range strings.SplitSeq(text, ",") {
-				if part = strings.TrimSpace(part); part != "" {
-					node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: part})
-				}
+				node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.TrimSpace(part)})
 			}
 		} else {
 			var document yaml.Node
 			if err := yaml.Unmarshal([]byte(text), &document); err != nil || len(document.Content) != 1 {
-				d.fail(key, "is not YAML")
+				d.fail(k.path, "is not YAML")
 				return
 			}
 			node = document.Content[0]
 		}
 	}
-	d.value(key, node, to)
+	d.value(k.path, node, k.field)
 }
 
 // value decodes a node into a struct, a list of structs, or a leaf.
-func (d *decoder) value(key string, node *yaml.Node, to reflect.Value) {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
-	if node.Tag == "!!null" {
-		return // like a missing key
-	}
-	if d.source != "" && key != "" {
-		d.where[key] = fmt.Sprintf("%s:%d", d.source, node.Line)
+func (d *decoder) value(key string, node *yaml.Node, f field) {
+	node = resolved(node)
+	if key != "" && d.where[key] == "" { // an element of a list
+		d.where[key] = d.place(node)
 	}
 	switch {
-	case isLeaf(to):
-		d.leaf(key, node, to)
-	case to.Kind() == reflect.Slice:
+	case isNull(node):
+		d.fail(key, "has no value; omit the key for the default")
+	case isLeaf(f.to):
+		d.leaf(key, node, f)
+	case f.to.Kind() == reflect.Slice:
 		if node.Kind != yaml.SequenceNode {
 			d.fail(key, "must be a list")
 			return
 		}
-		list := reflect.MakeSlice(to.Type(), len(node.Content), len(node.Content))
+		list := reflect.MakeSlice(f.to.Type(), len(node.Content), len(node.Content))
 		for i, element := range node.Content {
-			d.value(fmt.Sprintf("%s[%d]", key, i), element, list.Index(i))
+			d.value(fmt.Sprintf("%s[%d]", key, i), element, field{to: list.Index(i)})
 		}
-		to.Set(list)
+		f.to.Set(list)
 	default:
-		d.mapping(key, node, to)
+		d.mapping(key, node, f.to)
 	}
 }
 
+// resolved returns the node that an alias stands for.
+func resolved(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
+}
+
+// isNull reports whether a node is a null, which is what a key without a value is
+// too. It is not the text "null", so it must not become a key or a name, and not
+// a missing key, since a template may have left it in place of a value.
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" }
+
 func (d *decoder) mapping(key string, node *yaml.Node, to reflect.Value) {
-	if node.Kind != yaml.MappingNode {
-		if key == "" {
-			key = d.source
-		}
-		d.fail(key, "must have keys and values")
+	if !d.hasKeys(key, node) {
 		return
 	}
 	fields := map[string]field{}
@@ -189,8 +212,9 @@ func (d *decoder) mapping(key string, node *yaml.Node, to reflect.Value) {
 		fields[f.name] = f
 	}
 	seen := map[string]bool{}
+	d.esp = valueOf(node, "esp") // for the settings of an adapter
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		name := node.Content[i].Value
+		name, value := node.Content[i].Value, resolved(node.Content[i+1])
 		full := join(key, name)
 		base, isFile := strings.CutSuffix(name, "_file")
 		f, known := fields[name]
@@ -206,16 +230,38 @@ func (d *decoder) mapping(key string, node *yaml.Node, to reflect.Value) {
 		case seen[f.name]:
 			d.fail(full, "is set more than once")
 		case isFile:
-			if node.Content[i+1].Kind != yaml.ScalarNode {
-				d.fail(full, "must be the name of a file")
-			} else {
-				d.fromFile(full, node.Content[i+1].Value, f.to)
+			d.where[join(key, base)] = d.where[full]
+			if file, ok := d.fileName(full, value); ok {
+				d.fromFile(full, file, f)
 			}
 		default:
-			d.value(full, node.Content[i+1], f.to)
+			d.value(full, value, f)
 		}
 		seen[f.name] = known
 	}
+}
+
+// valueOf returns the text of a key in a mapping, or "".
+func valueOf(node *yaml.Node, key string) string {
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return resolved(node.Content[i+1]).Value
+		}
+	}
+	return ""
+}
+
+// hasKeys reports whether a node has keys and values, and fails if not. Only the
+// whole file may have none.
+func (d *decoder) hasKeys(key string, node *yaml.Node) bool {
+	if node.Kind == yaml.MappingNode && (len(node.Content) > 0 || key == "") {
+		return true
+	}
+	if key == "" {
+		key = d.source
+	}
+	d.fail(key, "must have keys and values")
+	return false
 }
 
 func (d *decoder) place(node *yaml.Node) string {
@@ -225,14 +271,27 @@ func (d *decoder) place(node *yaml.Node) string {
 	return fmt.Sprintf("%s:%d", d.source, node.Line)
 }
 
+// fileName reads the value of a key that ends in _file.
+func (d *decoder) fileName(key string, node *yaml.Node) (string, bool) {
+	file, err := textOf(node)
+	if err == nil {
+		err = setting.CheckText(file)
+	}
+	if err != nil {
+		d.fail(key, "must be the name of a file")
+	}
+	return file, err == nil
+}
+
 // fromFile reads a secret from a file.
-func (d *decoder) fromFile(key, file string, to reflect.Value) {
+func (d *decoder) fromFile(key, file string, f field) {
 	list, err := readSecrets(file)
 	if err != nil {
 		d.fail(key, "%v", err)
 		return
 	}
-	switch p := to.Addr().Interface().(type) {
+	d.checkTexts(key, list)
+	switch p := f.to.Addr().Interface().(type) {
 	case *[]string:
 		*p = list
 	case *string:
@@ -266,93 +325,153 @@ func readSecrets(file string) ([]string, error) {
 }
 
 // leaf decodes a value that has no keys of the gateway's.
-func (d *decoder) leaf(key string, node *yaml.Node, to reflect.Value) {
-	texts, err := textsOf(node)
-	switch p := to.Addr().Interface().(type) {
+func (d *decoder) leaf(key string, node *yaml.Node, f field) {
+	switch p := f.to.Addr().Interface().(type) {
+	case *map[string][]string:
+		*p = d.settings(key, node)
 	case *[]string:
-		if err != nil {
-			d.fail(key, "must be a text or a list of texts")
+		texts, ok := d.texts(key, node, f.empty)
+		if ok {
+			d.checkTexts(key, texts)
 		}
 		*p = texts
-		return
 	case *[]netip.Prefix:
-		if err != nil {
-			d.fail(key, "must be a list of addresses")
+		texts, ok := d.texts(key, node, f.empty)
+		if !ok {
+			return
 		}
-		for _, text := range texts {
+		*p = nil
+		for i, text := range texts {
 			prefix, err := parsePrefix(text)
 			if err != nil {
-				d.fail(key, "%q is neither an address nor a network such as 192.0.2.0/24", text)
+				d.fail(fmt.Sprintf("%s[%d]", key, i), "%v", err)
 			}
 			*p = append(*p, prefix)
 		}
-		return
-	case *map[string][]string:
-		*p = d.settings(key, node)
-		return
+	case *string:
+		text, err := textOf(node)
+		if err == nil {
+			err = setting.CheckText(text)
+		}
+		if err != nil {
+			d.fail(key, "%v", err)
+			return
+		}
+		*p = text
+	default:
+		d.number(key, node, f)
 	}
+}
+
+// number decodes a number, a size, a time or a truth, and checks its bounds.
+func (d *decoder) number(key string, node *yaml.Node, f field) {
 	if node.Kind != yaml.ScalarNode {
 		d.fail(key, "must be one value")
 		return
 	}
-	must := ""
+	parsed := reflect.New(f.to.Type()).Elem()
+	if kind := parseNumber(parsed, node.Value); kind != "" {
+		d.fail(key, "must be %s", kind)
+		return
+	}
+	if !f.bounds.allow(parsed) {
+		d.fail(key, "must be %s", f.bounds)
+		return
+	}
+	f.to.Set(parsed)
+}
+
+// parseNumber parses text into to, or returns what it must be.
+func parseNumber(to reflect.Value, text string) (kind string) {
+	var err error
 	switch p := to.Addr().Interface().(type) {
-	case *string:
-		*p = node.Value
 	case *bool:
-		if *p, err = strconv.ParseBool(node.Value); err != nil {
-			must = "true or false"
+		if *p, err = strconv.ParseBool(text); err != nil {
+			return "true or false"
 		}
 	case *int:
-		if *p, err = strconv.Atoi(node.Value); err != nil || *p < 0 {
-			must = "a whole number"
+		if *p, err = strconv.Atoi(text); err != nil || *p < 0 {
+			return "a whole number"
 		}
 	case *float64:
-		if *p, err = strconv.ParseFloat(node.Value, 64); err != nil {
-			must = "a number"
+		if *p, err = strconv.ParseFloat(text, 64); err != nil || math.IsNaN(*p) || math.IsInf(*p, 0) {
+			return "a number"
 		}
 	case *Size:
-		n, err := humanize.ParseBytes(node.Value)
+		n, err := humanize.ParseBytes(text)
 		if err != nil || n > 1<<40 {
-			must = "a size such as 16MiB"
+			return "a size such as 16MiB"
 		}
 		*p = Size(n) //nolint:gosec // bounded above
 	case *time.Duration:
-		if *p, err = time.ParseDuration(node.Value); err != nil || *p < 0 {
-			must = "a time such as 30s or 5m"
+		if *p, err = time.ParseDuration(text); err != nil || *p < 0 {
+			return "a time such as 30s or 5m"
 		}
+	default:
+		return "a value that the gateway knows" // no key has this type
 	}
-	if must != "" {
-		d.fail(key, "must be %s", must)
+	return ""
+}
+
+// bounds are the smallest and the largest value of a key, as in "1 to 100" or
+// "0 or 1m to 24h". No text is no bounds.
+type bounds string
+
+func (b bounds) allow(v reflect.Value) bool {
+	if b == "" {
+		return true
 	}
+	text, orZero := strings.CutPrefix(string(b), "0 or ")
+	lowest, highest, _ := strings.Cut(text, " to ")
+	value := amount(v)
+	if orZero && value == 0 {
+		return true
+	}
+	bound := func(text string) float64 {
+		to := reflect.New(v.Type()).Elem()
+		_ = parseNumber(to, text) // a constant, see the test
+		return amount(to)
+	}
+	return value >= bound(lowest) && value <= bound(highest)
+}
+
+func amount(v reflect.Value) float64 {
+	switch {
+	case v.CanInt():
+		return float64(v.Int())
+	case v.CanFloat():
+		return v.Float()
+	}
+	return 0
 }
 
 // settings reads the settings of an adapter: each has one text or several, or a
-// file with them.
+// file with them. The values are checked when the adapter is made.
 func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
-	if node.Kind != yaml.MappingNode {
-		d.fail(key, "must have keys and values")
+	if !d.hasKeys(key, node) {
 		return nil
 	}
 	settings := map[string][]string{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		name := node.Content[i].Value
+		name, value := node.Content[i].Value, resolved(node.Content[i+1])
 		full := join(key, name)
 		d.where[full] = d.place(node.Content[i])
-		texts, err := textsOf(node.Content[i+1])
-		if err != nil {
-			d.fail(full, "must be a text or a list of texts")
-			continue
-		}
-		base, isFile := strings.CutSuffix(name, "_file")
-		if isFile && len(texts) != 1 {
-			d.fail(full, "must be the name of a file")
-			continue
-		}
-		if isFile {
-			name = base
-			if texts, err = readSecrets(texts[0]); err != nil {
+		var texts []string
+		if base, isFile := strings.CutSuffix(name, "_file"); isFile {
+			file, ok := d.fileName(full, value)
+			if !ok {
+				continue
+			}
+			var err error
+			if texts, err = readSecrets(file); err != nil {
 				d.fail(full, "%v", err)
+				continue
+			}
+			name = base
+			d.where[join(key, name)] = d.where[full]
+		} else {
+			var ok bool
+			if texts, ok = d.texts(full, d.truth(name, value), false); !ok {
 				continue
 			}
 		}
@@ -364,42 +483,112 @@ func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 	return settings
 }
 
-// textsOf returns a scalar as it is written, or a list of scalars.
-func textsOf(node *yaml.Node) ([]string, error) {
-	nodes := []*yaml.Node{node}
-	if node.Kind == yaml.SequenceNode {
-		nodes = node.Content
+// truth returns the value of a setting that is true or false as a text.
+func (d *decoder) truth(name string, node *yaml.Node) *yaml.Node {
+	spec, _ := all.Find(d.esp)
+	if s, _ := spec.Find(name); s.Kind == esp.Bool && node.Kind == yaml.ScalarNode && node.ShortTag() == "!!bool" {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: node.Value}
 	}
-	texts := []string{} // an empty list differs from none
-	for _, n := range nodes {
-		if n.Kind != yaml.ScalarNode {
-			return nil, errors.New("not a scalar")
+	return node
+}
+
+// texts reads a text or a list of texts, and reports whether it is one.
+func (d *decoder) texts(key string, node *yaml.Node, mayBeEmpty bool) ([]string, bool) {
+	switch {
+	case isNull(node):
+		d.fail(key, "has no value; omit the key for the default")
+		return nil, false
+	case node.Kind == yaml.ScalarNode:
+		text, err := textOf(node)
+		if err != nil {
+			d.fail(key, "%v", err)
+			return nil, false
 		}
-		texts = append(texts, n.Value)
+		return []string{text}, true
+	case node.Kind != yaml.SequenceNode:
+		d.fail(key, "must be a text or a list of texts")
+		return nil, false
+	case len(node.Content) == 0 && !mayBeEmpty:
+		d.fail(key, "must not be an empty list; omit the key for the default")
+		return nil, false
 	}
-	return texts, nil
+	list := []string{} // an empty list differs from none
+	ok := true
+	for i, n := range node.Content {
+		full := fmt.Sprintf("%s[%d]", key, i)
+		if d.source != "" {
+			d.where[full] = d.place(n)
+		}
+		text, err := textOf(resolved(n))
+		if err != nil {
+			d.fail(full, "%v", err)
+			ok = false
+		}
+		list = append(list, text)
+	}
+	return list, ok
+}
+
+// checkTexts checks the elements of a list.
+func (d *decoder) checkTexts(key string, texts []string) {
+	for i, text := range texts {
+		if err := setting.CheckText(text); err != nil {
+			d.fail(fmt.Sprintf("%s[%d]", key, i), "%v", err)
+		}
+	}
+}
+
+var errNotText = errors.New("must be a text: put it in quotes if it is one")
+
+// textOf returns a scalar as it is written. A number is a text too, since a key
+// may have digits only, but not what YAML reads as something that is no text.
+func textOf(node *yaml.Node) (string, error) {
+	if node.Kind != yaml.ScalarNode {
+		return "", errors.New("must be one value")
+	}
+	switch node.ShortTag() {
+	case "!!str", "!!int", "!!timestamp":
+		return node.Value, nil
+	case "!!float":
+		if f, err := strconv.ParseFloat(node.Value, 64); err == nil && !math.IsInf(f, 0) || errors.Is(err, strconv.ErrRange) {
+			return node.Value, nil
+		}
+	case "!!null":
+		return "", errors.New("has no value")
+	}
+	return "", errNotText
 }
 
 func parsePrefix(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		return addr.Prefix(addr.BitLen())
+	prefix, err := netip.ParsePrefix(text)
+	if addr, addrErr := netip.ParseAddr(text); addrErr == nil && addr.Zone() == "" {
+		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	return netip.ParsePrefix(text)
+	switch {
+	case err != nil || prefix.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network such as 192.0.2.0/24", text)
+	case prefix != prefix.Masked():
+		return netip.Prefix{}, fmt.Errorf("%s is an address within a network: write %s for the network, or the address alone", text, prefix.Masked())
+	}
+	return prefix, nil
 }
 
 // field is a struct field with a key.
 type field struct {
-	name           string
-	secret, reload bool
-	to             reflect.Value
+	name                  string
+	secret, reload, empty bool
+	bounds                bounds
+	to                    reflect.Value
 }
 
 func fieldsOf(s reflect.Value) []field {
 	var fields []field
 	for i := range s.NumField() {
-		name, options, _ := strings.Cut(s.Type().Field(i).Tag.Get("key"), ",")
-		if name != "" {
-			fields = append(fields, field{name, strings.Contains(options, "secret"), strings.Contains(options, "reload"), s.Field(i)})
+		tag := s.Type().Field(i).Tag
+		options := strings.Split(tag.Get("key"), ",")
+		if options[0] != "" {
+			has := func(option string) bool { return slices.Contains(options[1:], option) }
+			fields = append(fields, field{options[0], has("secret"), has("reload"), has("empty"), bounds(tag.Get("range")), s.Field(i)})
 		}
 	}
 	return fields

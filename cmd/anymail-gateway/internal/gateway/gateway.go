@@ -160,7 +160,7 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 			err = d.Register(a.Name, adapter, a.options()...)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("adapters[%d]: %w", i, err))
+			errs = append(errs, c.fault(fmt.Sprintf("adapters[%d]", i), err))
 		}
 	}
 	return d, errors.Join(errs...)

@@ -1,5 +1,5 @@
 // Package capture reads one captured HTTP request: as HTTP text, as a curl
-// command, or in a HAR file.
+// command, in a HAR file, as an event of AWS Lambda, or as webhook.site exports it.
 //
 // Captures have gone through editors, terminals and tickets. Read repairs what it
 // can and reports it in Notes: a signature that does not match may be the
@@ -29,7 +29,8 @@ const maxHeaders = 1000
 
 // Request is a captured request.
 type Request struct {
-	// Form is the form of the capture: "HTTP", "curl", "HAR" or "body".
+	// Form is the form of the capture: "HTTP", "curl", "HAR", "Lambda",
+	// "webhook.site" or "body".
 	Form   string
 	Method string // upper case, never empty
 	// URL is the called URL: absolute if the host is known.
@@ -60,7 +61,7 @@ var (
 	ErrTooLong = fmt.Errorf("longer than %d MiB", MaxBytes>>20)
 )
 
-// Read reads a capture of any form. JSON alone is a body. Errors contain nothing
+// Read reads a capture of any form. Any other JSON alone is a body. Errors contain nothing
 // of the capture.
 func Read(b []byte, o Options) (*Request, error) {
 	if len(b) > MaxBytes {
@@ -76,6 +77,9 @@ func Read(b []byte, o Options) (*Request, error) {
 	case start[0] == '{' || start[0] == '[':
 		if har, ok := parseHAR(start); ok {
 			return finish(har.request(o.Entry))
+		}
+		if r, ok, err := parseJSON(start); ok {
+			return finish(r, err)
 		}
 		return finish(&Request{
 			Form:   "body",
@@ -105,6 +109,9 @@ func finish(r *Request, err error) (*Request, error) {
 	}
 	if bytes.Contains(r.Body, []byte(string(utf8.RuneError))) { // ContainsRune would find any byte that is not UTF-8
 		r.changed("the body contains U+FFFD: capturing it as text may have lost bytes")
+	}
+	if string(bytes.TrimSpace(r.Body)) == "[object Object]" {
+		r.changed("the body is what JavaScript writes for an object: it was parsed, and not turned into JSON again")
 	}
 	r.credentials()
 	return r, nil

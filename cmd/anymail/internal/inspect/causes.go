@@ -30,9 +30,10 @@ func (t *tries) causes() (hints []string) {
 	if t.request.Changed {
 		hints = append(hints, "The capture does not hold the body that was sent (see the notes above), so it cannot match.")
 	}
-	tried := slices.Concat(t.tryBodies(), t.tryURLs(), t.tryKeys())
-	if len(tried) > 0 || len(hints) > 0 {
-		return append(hints, tried...)
+	bodies := t.bodies()
+	found := slices.Concat(t.tryBodies(bodies), t.tryURLs(), t.tryKeys())
+	if len(found) > 0 || len(hints) > 0 {
+		return append(hints, found...)
 	}
 	for _, s := range t.admitted.steps {
 		if len(s.Content) > 0 && bytes.HasPrefix(s.Content[0], []byte("http")) {
@@ -40,38 +41,36 @@ func (t *tries) causes() (hints []string) {
 			break
 		}
 	}
-	otherwise := "Either the key is not the one that signed, or the content is not what was signed. Line ends, JSON spacing, the URL's scheme and slash, and keys in another setting are not the cause: these were tried."
+	otherwise := "Either the key is not the one that signed, or the content is not what was signed. " + t.tried(bodies)
 	if s, ok := t.keySetting(); ok && t.Settings[s.Name] != nil {
 		otherwise += fmt.Sprintf(" What belongs into %s: %s.", s.Name, s.Help)
 	}
 	return append(hints, otherwise)
 }
 
-func (t *tries) tryBodies() []string {
-	body := t.admitted.payload.Body
-	unended := bytes.TrimRight(body, "\r\n")
-	lf := bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
-	type change struct {
-		body []byte
-		hint string
+// tried says what was tried without success, and what was not.
+func (t *tries) tried(bodies []body) string {
+	what := []string{"other line ends at the end of the body and in it"}
+	missing := "values or members that were changed"
+	if slices.ContainsFunc(bodies, func(b body) bool { return b.anew }) {
+		what = append(what, "the JSON with other spaces, line ends and escapes, in each combination")
+		missing = "JSON with members in another order, numbers written differently, or values that were changed"
+	} else if json.Valid(t.admitted.payload.Body) {
+		missing = "JSON that was written anew, since the body is long, or values that were changed"
 	}
-	changes := []change{
-		{unended, "without the line end at the end of the body: an editor or the capture has added it"},
-		{bytes.TrimSpace(body), "without the spaces or line ends around the body: an editor or the capture has added them"},
-		{slices.Concat(unended, []byte("\n")), "with a line end (LF) at the end of the body: the capture has lost it"},
-		{slices.Concat(unended, []byte("\r\n")), "with a line end (CRLF) at the end of the body: the capture has lost it"},
-		{lf, "with line ends LF in place of CRLF: the capture has changed them"},
-		{bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n")), "with line ends CRLF in place of LF: the capture has changed them"},
+	if u, err := url.Parse(t.admitted.payload.URL); err == nil && u.Host != "" {
+		what = append(what, "the URL with another scheme and slash, without port and query")
 	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, body) == nil {
-		const hint = "with the JSON written without spaces: something has parsed the body and written it again"
-		unescaped := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\/`, "/").Replace(compact.String())
-		changes = append(changes, change{compact.Bytes(), hint}, change{[]byte(unescaped), hint})
+	if len(t.keySettings) > 0 {
+		what = append(what, "the keys given for other settings")
 	}
-	for _, c := range changes {
-		if !bytes.Equal(c.body, body) && t.verifies(t.admitted.payload, func(p *anymail.Payload) { p.Body = c.body }) {
-			return []string{"It is authentic " + c.hint + "."}
+	return "Tried without success: " + strings.Join(what, "; ") + ". Not tried: two of these at once, and " + missing + "."
+}
+
+func (t *tries) tryBodies(bodies []body) []string {
+	for _, b := range bodies {
+		if t.verifies(t.admitted.payload, func(p *anymail.Payload) { p.Body = b.content() }) {
+			return []string{"It is authentic " + b.hint + "."}
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/cli"
 )
 
 // checks are all checks, in the order of the report. One that does not apply
@@ -126,17 +127,12 @@ func distance(d time.Duration, before, after string) string {
 	return duration(d) + " " + before
 }
 
-// duration is d in its two largest units.
+// duration is d in its two largest units, or in days.
 func duration(d time.Duration) string {
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%d days", int(d.Hours()/24))
-	case d >= time.Hour:
-		return strings.TrimSuffix(strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s"), "0m")
-	case d >= time.Minute:
-		return strings.TrimSuffix(d.Truncate(time.Second).String(), "0s")
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
 	}
-	return d.Truncate(time.Second).String()
+	return cli.Duration(d)
 }
 
 // checkPayload reports what the parser makes of the payload.
@@ -155,6 +151,8 @@ func checkPayload(_ context.Context, t *tries) *Check {
 		return &Check{Result: OK, Reason: "a handshake: a server would answer by " + o.traffic.refused[0].what + ", inspect does not"}
 	case errors.Is(err, anymail.ErrUnauthenticated):
 		return &Check{Name: CheckHandshake, Result: Failed, Reason: reasonOf(err)}
+	case err != nil && t.emptyBody():
+		return &Check{Result: Failed, Reason: reasonOf(err), Hints: []string{emptyBodyHint}}
 	case errors.Is(err, anymail.ErrUnsupportedMedia):
 		return &Check{Result: Failed, Reason: reasonOf(err), Hints: []string{"Does a proxy, or the capture, change the Content-Type?"}}
 	case err != nil:
@@ -166,6 +164,11 @@ func checkPayload(_ context.Context, t *tries) *Check {
 	}
 	return &Check{Result: OK, Reason: fmt.Sprintf("%d events", len(o.Events))}
 }
+
+// emptyBody reports whether the request has no body.
+func (t *tries) emptyBody() bool { return len(t.request.Body) == 0 }
+
+const emptyBodyHint = "The body is empty. ESPs post one: the capture does not hold it, or something in front (a middleware, a logger) has read it and not put it back."
 
 // handshake reports whether the request has no events and is not wrong: a test,
 // or a confirmation that a server would send.

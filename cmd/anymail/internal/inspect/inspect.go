@@ -80,6 +80,9 @@ func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 		}
 	}
 	report.Verdict = verdict(report.Checks, len(o.Secrets) > 0 || !a.endpoint.NeedsSecret)
+	if t.admitted.stages[anymail.StageVerify] == nil && a.endpoint.Verifier != nil {
+		report.Covers = covered[o.ESP.Name]
+	}
 	report.Handshake = t.handshake()
 	report.Events = t.events(ctx)
 	return report, nil

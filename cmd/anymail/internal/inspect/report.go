@@ -16,12 +16,14 @@ import (
 // Report is the result. It contains signatures that are valid for the request,
 // and no keys or secrets.
 type Report struct {
-	ESP       string  `json:"esp"`
-	Title     string  `json:"-"` // name of the ESP, for people
-	Endpoint  string  `json:"endpoint"`
-	Request   Request `json:"request"`
-	Checks    []Check `json:"checks"`
-	Verdict   Verdict `json:"verdict"`
+	ESP      string  `json:"esp"`
+	Title    string  `json:"-"` // name of the ESP, for people
+	Endpoint string  `json:"endpoint"`
+	Request  Request `json:"request"`
+	Checks   []Check `json:"checks"`
+	Verdict  Verdict `json:"verdict"`
+	// Covers is what the valid signature covers, if that is not the body.
+	Covers    string  `json:"covers,omitempty"`
 	Status    int     `json:"status"` // the answer of a server with these settings
 	Handshake bool    `json:"handshake,omitempty"`
 	Events    []Event `json:"events"`

@@ -49,6 +49,14 @@ func checkSignature(_ context.Context, t *tries) *Check {
 		}
 		return c
 	}
+	switch {
+	case t.ESP.Name == "amazonses" && strings.EqualFold(t.request.Header.Get("X-Amz-Sns-Rawdelivery"), "true"):
+		c.Hints = append(c.Hints, "Raw message delivery is switched on for this subscription, as the header X-Amz-Sns-Rawdelivery says, and SNS signs nothing then. Switch it off at Amazon SNS, or set accept_unsigned (AcceptUnsigned) with a shared secret.")
+		return c
+	case t.emptyBody():
+		c.Hints = append(c.Hints, emptyBodyHint)
+		return c
+	}
 	for _, comparison := range c.Comparisons {
 		if len(comparison.Offered) == 0 && comparison.Place != "" {
 			c.Hints = append(c.Hints, "There is no "+comparison.Place+", or it has not the expected form. It is set at "+t.ESP.Title+" together with the URL; or a proxy, or the capture, has dropped it.")
@@ -71,8 +79,18 @@ func validSignature(t *tries) *Check {
 			}
 		}
 	}
+	if part, ok := covered[t.ESP.Name]; ok {
+		c.Reason += "; it covers " + part + " only"
+		c.Hints = append(c.Hints, "It does not prove the rest of the body: anyone who has seen one request can send another body with its signature. TLS, the time window and the replay check limit that.")
+	}
 	return c
 }
+
+// covered are the ESPs whose signatures do not cover the body.
+//
+// Source:
+// https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+var covered = map[string]string{"mailgun": "timestamp and token"}
 
 // keySetting is the setting that holds the keys of the endpoint.
 func (t *tries) keySetting() (esp.Setting, bool) {
