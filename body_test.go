@@ -176,7 +176,7 @@ func TestBodyReadByMiddleware(t *testing.T) {
 			d, err := anymail.New(anymail.WithLogger(quiet), anymail.WithHooks(anymail.Hooks{Rejected: func(_ context.Context, r anymail.Rejection) { rejected = r }}))
 			require.NoError(t, err)
 			require.NoError(t, d.Register("acme", newAcme("key")))
-			r := httptest.NewRequest("POST", "/acme/tracking/", strings.NewReader("a=1&b=2"))
+			r := httptest.NewRequest(http.MethodPost, "/acme/tracking/", strings.NewReader("a=1&b=2"))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			consume(r)
 			w := httptest.NewRecorder()

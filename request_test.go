@@ -115,7 +115,7 @@ func TestClientGone(t *testing.T) {
 		resp, err := send(t.Context())
 		require.NoError(t, err)
 		resp.Body.Close()
-		return resp.StatusCode == 200
+		return resp.StatusCode == http.StatusOK
 	}, 5*time.Second, 100*time.Millisecond)
 	require.EqualValues(t, 1, runs.Load())
 	require.NoError(t, srv.Shutdown(t.Context()), "Shutdown waits for the request")

@@ -41,8 +41,8 @@ type Setting struct {
 	Name string
 	// Help says in a few words what it is.
 	Help string
-	// Kind is what its values are. The zero value is [Text].
-	Kind Kind
+	// Kind is what its values are. The zero value is [KindText].
+	Kind SettingKind
 	// Secret reports whether the value must not be shown.
 	Secret bool
 }

@@ -19,9 +19,9 @@ func spec(read func(esp.Values)) esp.Spec {
 		Name: "example", Title: "Example",
 		Settings: []esp.Setting{
 			{Name: "header_name"},
-			{Name: "strict", Kind: esp.Bool},
-			{Name: "hosts", Kind: esp.List},
-			{Name: "signing_keys", Kind: esp.Keys, Secret: true},
+			{Name: "strict", Kind: esp.KindBool},
+			{Name: "hosts", Kind: esp.KindList},
+			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			read(v)

@@ -13,15 +13,15 @@ import (
 	"github.com/goanymail/anymail/internal/setting"
 )
 
-// Kind is what the values of a [Setting] are, and so how they are checked.
-type Kind int
+// SettingKind is what the values of a [Setting] are, and so how they are checked.
+type SettingKind int
 
 // The kinds of settings.
 const (
-	Text Kind = iota // one text
-	Bool             // true or false
-	List             // any number of texts
-	Keys             // any number of keys, tokens or secrets, for a KeySource
+	KindText SettingKind = iota // one text
+	KindBool                    // true or false
+	KindList                    // any number of texts
+	KindKeys                    // any number of keys, tokens or secrets, for a KeySource
 )
 
 // Values are the settings of one adapter, by name, and what an adapter shares
@@ -37,7 +37,7 @@ type Values struct {
 	Logger *slog.Logger
 }
 
-// Text returns the value of a [Text] setting, or "".
+// Text returns the value of a [KindText] setting, or "".
 func (v Values) Text(name string) string {
 	if list := v.Settings[name]; len(list) > 0 {
 		return list[0]
@@ -45,16 +45,16 @@ func (v Values) Text(name string) string {
 	return ""
 }
 
-// Bool reports whether a [Bool] setting is true.
+// Bool reports whether a [KindBool] setting is true.
 func (v Values) Bool(name string) bool {
 	b, err := parseBool(v.Text(name))
 	return b && err == nil
 }
 
-// List returns the values of a [List] setting.
+// List returns the values of a [KindList] setting.
 func (v Values) List(name string) []string { return v.Settings[name] }
 
-// Keys returns the values of a [Keys] setting, or nil if there are none.
+// Keys returns the values of a [KindKeys] setting, or nil if there are none.
 func (v Values) Keys(name string) anymail.KeySource {
 	if list := v.Settings[name]; len(list) > 0 {
 		return anymail.Keys(list...)
@@ -73,12 +73,12 @@ func (s Spec) check(settings map[string][]string) error {
 			continue
 		}
 		values := settings[name]
-		if (one.Kind == Text || one.Kind == Bool) && len(values) > 1 {
+		if (one.Kind == KindText || one.Kind == KindBool) && len(values) > 1 {
 			errs = append(errs, anymail.Misconfigured(full, "must have one value"))
 			continue
 		}
 		for i, value := range values {
-			if one.Kind == List || one.Kind == Keys {
+			if one.Kind == KindList || one.Kind == KindKeys {
 				full = fmt.Sprintf("%s.%s[%d]", s.Name, name, i)
 			}
 			if err := one.check(value); err != nil {
@@ -92,10 +92,10 @@ func (s Spec) check(settings map[string][]string) error {
 // check checks one value.
 func (s Setting) check(value string) error {
 	switch {
-	case s.Kind == Bool:
+	case s.Kind == KindBool:
 		_, err := parseBool(value)
 		return err
-	case s.Kind == Keys || s.Secret:
+	case s.Kind == KindKeys || s.Secret:
 		return setting.CheckSecret(value)
 	}
 	return setting.CheckText(value)

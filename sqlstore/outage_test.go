@@ -53,7 +53,7 @@ func newServer(t *testing.T) *server {
 		uid, err := strconv.Atoi(account.Uid)
 		require.NoError(t, err)
 		require.NoError(t, os.Chown(dir, uid, -1))
-		s.account = &syscall.Credential{Uid: uint32(uid)} //nolint:gosec // a user's id is not negative
+		s.account = &syscall.Credential{Uid: uint32(uid)}
 	}
 	out, err := s.command("initdb", "--no-sync", "--auth=trust", "--username=postgres", "--pgdata="+s.data).CombinedOutput()
 	require.NoError(t, err, "%s", out)

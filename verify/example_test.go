@@ -44,7 +44,7 @@ func ExampleHMAC() {
 // with one "v1" for each of its secrets.
 func ExampleHMAC_layout() {
 	claims := func(p *anymail.Payload) ([]verify.SignedContent, error) {
-		header, err := verify.Header(p, "X-Signature")
+		header, err := verify.HeaderValue(p, "X-Signature")
 		if err != nil {
 			return nil, err
 		}

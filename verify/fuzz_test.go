@@ -84,7 +84,7 @@ func FuzzStandardWebhooks(f *testing.F) {
 
 // RSA and Ed25519 have one valid signature, ECDSA has two.
 func FuzzPublicKeySignature(f *testing.F) {
-	type reader struct {
+	type signed struct {
 		v     anymail.Verifier
 		valid []string
 	}

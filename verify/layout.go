@@ -44,10 +44,10 @@ type Content func(*anymail.Payload) ([][]byte, error)
 // SignedAt reads the time that a signature covers.
 type SignedAt func(*anymail.Payload) (time.Time, error)
 
-// Header returns the only value of a header. It returns
+// HeaderValue returns the only value of a header. It returns
 // [anymail.ErrUnauthenticated] if the header is missing, empty or repeated: of
 // several values, an intermediary might have read another one.
-func Header(p *anymail.Payload, name string) (string, error) {
+func HeaderValue(p *anymail.Payload, name string) (string, error) {
 	values := p.Header.Values(name)
 	switch {
 	case len(values) == 0 || values[0] == "":
@@ -64,7 +64,7 @@ func Header(p *anymail.Payload, name string) (string, error) {
 func SignatureHeader(name string, decode func(string) ([]byte, error)) Signatures {
 	name = http.CanonicalHeaderKey(name)
 	return func(p *anymail.Payload) ([][]byte, error) {
-		value, err := Header(p, name)
+		value, err := HeaderValue(p, name)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +128,7 @@ func HeadersAndBody(separator string, headers ...string) Content {
 	return func(p *anymail.Payload) ([][]byte, error) {
 		chunks := make([][]byte, 0, 2*len(names)+1)
 		for _, name := range names {
-			value, err := Header(p, name)
+			value, err := HeaderValue(p, name)
 			if err != nil {
 				return nil, err
 			}
@@ -145,7 +145,7 @@ func HeadersAndBody(separator string, headers ...string) Content {
 func UnixHeader(name string) SignedAt {
 	name = http.CanonicalHeaderKey(name)
 	return func(p *anymail.Payload) (time.Time, error) {
-		value, err := Header(p, name)
+		value, err := HeaderValue(p, name)
 		if err != nil {
 			return time.Time{}, err
 		}

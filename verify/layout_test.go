@@ -32,7 +32,7 @@ func TestHeader(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := verify.Header(&anymail.Payload{Header: http.Header{"X-Sig": tt.values}}, "x-sig")
+			got, err := verify.HeaderValue(&anymail.Payload{Header: http.Header{"X-Sig": tt.values}}, "x-sig")
 			require.Equal(t, tt.want, got)
 			if tt.err == "" {
 				require.NoError(t, err)
@@ -41,7 +41,7 @@ func TestHeader(t *testing.T) {
 			}
 		})
 	}
-	_, err := verify.Header(&anymail.Payload{}, "X-Sig")
+	_, err := verify.HeaderValue(&anymail.Payload{}, "X-Sig")
 	require.ErrorIs(t, err, anymail.ErrUnauthenticated, "no headers at all")
 }
 

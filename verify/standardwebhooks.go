@@ -66,7 +66,7 @@ func DecodeWebhookSecret(secret string) ([]byte, error) {
 
 // readVersions reads the list of signatures, each with its version.
 func readVersions(p *anymail.Payload, name string, c *claim) error {
-	value, err := Header(p, name)
+	value, err := HeaderValue(p, name)
 	if err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (t Token) Verifier() anymail.Verifier {
 
 // read returns the secret that p came with.
 func (t Token) read(p *anymail.Payload) (string, error) {
-	value, err := Header(p, t.Header)
+	value, err := HeaderValue(p, t.Header)
 	if err != nil || t.Scheme == "" {
 		return value, err
 	}

@@ -103,10 +103,11 @@ func TestSalvage(t *testing.T) {
 	}
 	for text, want := range map[string]message{
 		`{"id":7,"text":["a"],"List":["a","b"],"N":"x"}`: {ID: "7", List: []string{"a", "b"}},
-		` {"text":{"a":1},"i\u0064":"x","other":[{}]} `:  {ID: "x"},
-		`{"List":{},"text":"last","N":2}`:                {Text: "last", N: wire.Number{Value: 2, Valid: true}},
-		`{"text":"first","text":1}`:                      {Text: "first"},
-		`{}`:                                             {},
+		//nolint:gocritic // white space is tested too
+		` {"text":{"a":1},"i\u0064":"x","other":[{}]} `: {ID: "x"},
+		`{"List":{},"text":"last","N":2}`:               {Text: "last", N: wire.Number{Value: 2, Valid: true}},
+		`{"text":"first","text":1}`:                     {Text: "first"},
+		`{}`:                                            {},
 	} {
 		var got message
 		require.True(t, wire.Salvage([]byte(text), &got), text)

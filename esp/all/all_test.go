@@ -89,14 +89,14 @@ func TestSettings(t *testing.T) {
 		for _, setting := range s.Settings {
 			t.Run(s.Name+"."+setting.Name, func(t *testing.T) {
 				switch setting.Kind {
-				case esp.Text:
+				case esp.KindText:
 					refuses(t, setting.Name, "s3cret", "s3cret")
-				case esp.Bool:
+				case esp.KindBool:
 					refuses(t, setting.Name, "true", "true")
 					refuses(t, setting.Name, "s3cret")
 					_, err := s.Adapter(esp.Values{Settings: map[string][]string{setting.Name: {"true"}}})
 					require.NoError(t, err)
-				case esp.List, esp.Keys:
+				case esp.KindList, esp.KindKeys:
 				default:
 					t.Errorf("kind %d is not known", setting.Kind)
 				}

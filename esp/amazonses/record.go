@@ -179,7 +179,7 @@ func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification
 		ev.Common = anymail.Common{Type: anymail.EventUnknown, ID: n.id, Timestamp: n.at, Raw: raw}
 		return []anymail.Event{ev}, nil
 	case kind == "amazonsnssubscriptionsucceeded":
-		return nil, nil // sent when a topic is attached to an identity
+		return nil, nil //nolint:nilerr // sent when a topic is attached to an identity; err is nil here
 	}
 	return w.track(n, raw, p.Limits)
 }

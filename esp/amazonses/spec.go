@@ -13,9 +13,9 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Amazon SES",
 		Settings: []esp.Setting{
-			{Name: "topic_arns", Kind: esp.List, Help: "SNS topics to accept messages from"},
-			{Name: "require_sha256", Kind: esp.Bool, Help: "refuse signature version 1"},
-			{Name: "accept_unsigned", Kind: esp.Bool, Help: "accept raw message delivery, which has the shared secret only"},
+			{Name: "topic_arns", Kind: esp.KindList, Help: "SNS topics to accept messages from"},
+			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse signature version 1"},
+			{Name: "accept_unsigned", Kind: esp.KindBool, Help: "accept raw message delivery, which has the shared secret only"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{

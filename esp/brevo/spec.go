@@ -11,10 +11,10 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Brevo",
 		Settings: []esp.Setting{
-			{Name: "bearer_tokens", Kind: esp.Keys, Secret: true, Help: "tokens of webhooks made with auth of type bearer"},
+			{Name: "bearer_tokens", Kind: esp.KindKeys, Secret: true, Help: "tokens of webhooks made with auth of type bearer"},
 			{Name: "header_name", Help: "custom header of webhooks"},
-			{Name: "header_values", Kind: esp.Keys, Secret: true, Help: "values of that header"},
-			{Name: "api_keys", Kind: esp.Keys, Secret: true, Help: "API key to fetch the attachments of inbound messages"},
+			{Name: "header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},
+			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API key to fetch the attachments of inbound messages"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{

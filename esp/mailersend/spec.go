@@ -13,8 +13,8 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "MailerSend",
 		Settings: []esp.Setting{
-			{Name: "tracking_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of webhooks"},
-			{Name: "inbound_secrets", Kind: esp.Keys, Secret: true, Help: "secrets of inbound routes"},
+			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks"},
+			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "secrets of inbound routes"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets")})

@@ -11,8 +11,8 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Mailgun",
 		Settings: []esp.Setting{
-			{Name: "signing_keys", Kind: esp.Keys, Secret: true, Help: "HTTP webhook signing keys"},
-			{Name: "api_keys", Kind: esp.Keys, Secret: true, Help: "private API key to get stored messages"},
+			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "HTTP webhook signing keys"},
+			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "private API key to get stored messages"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{SigningKeys: v.Keys("signing_keys"), APIKeys: v.Keys("api_keys"), Client: v.Client})

@@ -11,10 +11,10 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Mailtrap",
 		Settings: []esp.Setting{
-			{Name: "tracking_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of sending webhooks"},
-			{Name: "inbound_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of inbound webhooks"},
-			{Name: "api_tokens", Kind: esp.Keys, Secret: true, Help: "API token to fetch received messages"},
-			{Name: "file_hosts", Kind: esp.List, Help: "further hosts that the API may refer to for contents of messages"},
+			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of sending webhooks"},
+			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of inbound webhooks"},
+			{Name: "api_tokens", Kind: esp.KindKeys, Secret: true, Help: "API token to fetch received messages"},
+			{Name: "file_hosts", Kind: esp.KindList, Help: "further hosts that the API may refer to for contents of messages"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{

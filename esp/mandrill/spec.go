@@ -11,8 +11,8 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Mandrill",
 		Settings: []esp.Setting{
-			{Name: "keys", Kind: esp.Keys, Secret: true, Help: "keys of webhooks and inbound routes"},
-			{Name: "urls", Kind: esp.List, Help: "URLs exactly as entered at Mandrill, if the server sees others"},
+			{Name: "keys", Kind: esp.KindKeys, Secret: true, Help: "keys of webhooks and inbound routes"},
+			{Name: "urls", Kind: esp.KindList, Help: "URLs exactly as entered at Mandrill, if the server sees others"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{Keys: v.Keys("keys"), URLs: v.List("urls")})

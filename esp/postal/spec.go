@@ -13,8 +13,8 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Postal",
 		Settings: []esp.Setting{
-			{Name: "keys", Kind: esp.Keys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
-			{Name: "require_sha256", Kind: esp.Bool, Help: "refuse SHA-1 signatures"},
+			{Name: "keys", Kind: esp.KindKeys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
+			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse SHA-1 signatures"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{Keys: v.Keys("keys"), RequireSHA256: v.Bool("require_sha256")})

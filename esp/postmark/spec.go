@@ -14,7 +14,7 @@ func Spec() esp.Spec {
 		Title: "Postmark",
 		Settings: []esp.Setting{
 			{Name: "header_name", Help: "custom header of outbound webhooks"},
-			{Name: "header_values", Kind: esp.Keys, Secret: true, Help: "values of that header"},
+			{Name: "header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{HeaderName: v.Text("header_name"), HeaderValues: v.Keys("header_values")})

@@ -13,10 +13,10 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Resend",
 		Settings: []esp.Setting{
-			{Name: "tracking_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of webhooks for tracking, whsec_..."},
-			{Name: "inbound_secrets", Kind: esp.Keys, Secret: true, Help: "signing secrets of webhooks for inbound"},
-			{Name: "api_keys", Kind: esp.Keys, Secret: true, Help: "API key to fetch received messages"},
-			{Name: "file_hosts", Kind: esp.List, Help: "further hosts that the API may refer to for contents of messages"},
+			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for tracking, whsec_..."},
+			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for inbound"},
+			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API key to fetch received messages"},
+			{Name: "file_hosts", Kind: esp.KindList, Help: "further hosts that the API may refer to for contents of messages"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{

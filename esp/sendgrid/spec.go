@@ -11,8 +11,8 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "SendGrid",
 		Settings: []esp.Setting{
-			{Name: "verification_keys", Kind: esp.Keys, Help: "public keys of signed event webhooks"},
-			{Name: "inbound_keys", Kind: esp.Keys, Help: "public keys of security policies of Inbound Parse"},
+			{Name: "verification_keys", Kind: esp.KindKeys, Help: "public keys of signed event webhooks"},
+			{Name: "inbound_keys", Kind: esp.KindKeys, Help: "public keys of security policies of Inbound Parse"},
 			{Name: "message_id_from", Help: "custom argument to use as the message id"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {

@@ -290,6 +290,7 @@ func TestBatches(t *testing.T) {
 func TestURLCheck(t *testing.T) {
 	for _, ep := range esptest.New(t, sparkpost.New, sparkpost.Config{}).Endpoints() {
 		for body, want := range map[string]bool{
+			//nolint:gocritic // white space is tested too
 			`[{"msys":{}}]`: true, " [ {\"msys\" : { }} ]\n": true, `{"msys":{}}`: true,
 			`[]`: false, `{}`: false, `null`: false, `[{"msys":null}]`: false, `[{"msys":{}},{}]`: false, `[{"msys":{"track_event":{}}}]`: false, `[{"msys":`: false,
 		} {

@@ -13,7 +13,7 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "Unisender Go",
 		Settings: []esp.Setting{
-			{Name: "api_keys", Kind: esp.Keys, Secret: true, Help: "API keys of the user or project whose webhook it is"},
+			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API keys of the user or project whose webhook it is"},
 			{Name: "message_id_from", Help: "metadata value to use as the message id"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {

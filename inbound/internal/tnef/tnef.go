@@ -232,7 +232,7 @@ func (r *reader) props(b []byte, set func(id, kind uint16, value []byte)) bool {
 			values = c.uint32()
 		}
 		for i := uint32(0); i < values && c.ok; i++ {
-			length := uint32(size)
+			length := uint32(size) //nolint:gosec // the size of a fixed type
 			if !fixed {
 				length = c.uint32()
 			}

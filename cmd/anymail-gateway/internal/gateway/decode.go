@@ -486,7 +486,7 @@ func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 // truth returns the value of a setting that is true or false as a text.
 func (d *decoder) truth(name string, node *yaml.Node) *yaml.Node {
 	spec, _ := all.Find(d.esp)
-	if s, _ := spec.Find(name); s.Kind == esp.Bool && node.Kind == yaml.ScalarNode && node.ShortTag() == "!!bool" {
+	if s, _ := spec.Find(name); s.Kind == esp.KindBool && node.Kind == yaml.ScalarNode && node.ShortTag() == "!!bool" {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: node.Value}
 	}
 	return node

@@ -143,13 +143,13 @@ func TestEverySettingNeedsAValue(t *testing.T) {
 				t.Chdir(t.TempDir())
 				var values []string
 				switch s.Kind {
-				case kinds.Text:
+				case kinds.KindText:
 					values = append(noTexts, "[]", "[a, b]", "[null]", `[""]`) //nolint:gocritic // a new list
-				case kinds.Bool:
+				case kinds.KindBool:
 					values = append([]string{"[true, false]", "[null]"}, noTruths[:6]...)
-				case kinds.List:
+				case kinds.KindList:
 					values = append(noTexts, noLists...)
-				case kinds.Keys:
+				case kinds.KindKeys:
 					values = append([]string{`"null"`, `["~"]`, `"<no value>"`, "None"}, append(noTexts, noLists...)...)
 				default:
 					t.Fatal("settings of a new kind")

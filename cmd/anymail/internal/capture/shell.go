@@ -154,7 +154,8 @@ func ansiQuoted(s []byte) (text []byte, n int, err error) {
 // numericEscape returns the text of \101, \x41, \u0041 or \U00000041 at the
 // start of s and its size, or the backslash alone if there is none of these.
 func numericEscape(s []byte) (text []byte, size int) {
-	prefix, most, base := 2, 0, 16
+	prefix, base := 2, 16
+	var most int
 	switch s[1] {
 	case 'x':
 		most = 2

@@ -94,9 +94,9 @@ func (a attempt) withNewSecret() attempt {
 	return a
 }
 
-// withMethod returns an attempt with another method.
-func (a attempt) withMethod(method string) attempt {
-	a.request.Method = method
+// asPost returns an attempt by POST.
+func (a attempt) asPost() attempt {
+	a.request.Method = http.MethodPost
 	return a
 }
 
@@ -221,13 +221,13 @@ func (a attempt) tries(ctx context.Context) (*tries, error) {
 	}
 	t.admitted = t.whole
 	if t.wrongMethod() || errors.Is(t.whole.stages[anymail.StageGuard], anymail.ErrUnauthenticated) {
-		if t.admitted, err = a.withMethod(http.MethodPost).withoutSecret().try(ctx); err != nil {
+		if t.admitted, err = a.asPost().withoutSecret().try(ctx); err != nil {
 			return nil, err
 		}
 	}
 	t.parsed = t.admitted
 	if t.admitted.stages[anymail.StageVerify] != nil {
-		t.parsed, err = a.withMethod(http.MethodPost).withoutVerifier().try(ctx)
+		t.parsed, err = a.asPost().withoutVerifier().try(ctx)
 	}
 	return t, err
 }

@@ -203,7 +203,7 @@ func (t *tries) withoutFetching(ctx context.Context) *outcome {
 	if err != nil {
 		return nil
 	}
-	o, err := a.withMethod(http.MethodPost).withoutVerifier().try(ctx)
+	o, err := a.asPost().withoutVerifier().try(ctx)
 	if err != nil || o.Err != nil {
 		return nil
 	}

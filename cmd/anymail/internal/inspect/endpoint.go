@@ -46,7 +46,7 @@ func (a attempt) find(ctx context.Context) (found, error) {
 	}
 	for _, e := range endpoints {
 		a.endpoint = e
-		o, err := a.withoutVerifier().withMethod("POST").try(ctx)
+		o, err := a.withoutVerifier().asPost().try(ctx)
 		if err != nil {
 			return found{}, err
 		}

@@ -81,7 +81,7 @@ func List(ev anymail.Event, body Body) Listing {
 	}
 	for _, m := range own {
 		// Header fields are in message.headers.
-		if !found[m.Path] && m.Value != "" && !(received && isHeader(m.Path)) {
+		if !found[m.Path] && m.Value != "" && (!received || !isHeader(m.Path)) {
 			l.OnlyInRaw = append(l.OnlyInRaw, m)
 		}
 	}
