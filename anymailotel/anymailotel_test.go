@@ -149,7 +149,7 @@ func TestKeysAndDeliveries(t *testing.T) {
 			outcome, _ := p.Attributes.Value("anymail.outcome")
 			switch m.Name {
 			case "anymail.keys":
-				counted[use.AsString()+" "+index.Emit()] = p.Value
+				counted[use.AsString()+" "+index.String()] = p.Value
 			case "anymail.deliveries":
 				counted[outcome.AsString()] = p.Value
 			}

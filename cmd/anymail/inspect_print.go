@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -86,10 +87,8 @@ func (p *inspectPrinter) headline(r *inspect.Report) string {
 		if r.Covers != "" && len(r.Events) > 0 {
 			less = ", whose contents the signature does not cover"
 		}
-		for _, c := range r.Checks {
-			if c.Result == inspect.Open {
-				less += ", as far as the request itself tells"
-			}
+		if slices.ContainsFunc(r.Checks, func(c inspect.Check) bool { return c.Result == inspect.Open }) {
+			less += ", as far as the request itself tells"
 		}
 		return p.good("AUTHENTIC") + ": " + countEvents(len(r.Events)) + less
 	case inspect.NotChecked:

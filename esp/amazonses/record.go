@@ -178,8 +178,8 @@ func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification
 		ev := &anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
 		ev.Common = anymail.Common{Type: anymail.EventUnknown, ID: n.id, Timestamp: n.at, Raw: raw}
 		return []anymail.Event{ev}, nil
-	case kind == "amazonsnssubscriptionsucceeded":
-		return nil, nil //nolint:nilerr // sent when a topic is attached to an identity; err is nil here
+	case kind == "amazonsnssubscriptionsucceeded": //nolint:nilerr // err is nil here
+		return nil, nil // sent when a topic is attached to an identity
 	}
 	return w.track(n, raw, p.Limits)
 }

@@ -402,7 +402,7 @@ func parseNumber(to reflect.Value, text string) (kind string) {
 		if err != nil || n > 1<<40 {
 			return "a size such as 16MiB"
 		}
-		*p = Size(n) //nolint:gosec // bounded above
+		*p = Size(n)
 	case *time.Duration:
 		if *p, err = time.ParseDuration(text); err != nil || *p < 0 {
 			return "a time such as 30s or 5m"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func wrongValues(t *testing.T, k gateway.Key) []string {
 	case *string:
 		list = append(noTexts, "[]", "[a]") //nolint:gocritic // a new list
 	case *[]string, *[]netip.Prefix:
-		list = append(noTexts, noLists...)
+		list = slices.Concat(noTexts, noLists)
 	case *bool:
 		list = noTruths
 	case *int, *float64, *gateway.Size, *time.Duration:
@@ -148,7 +149,7 @@ func TestEverySettingNeedsAValue(t *testing.T) {
 				case kinds.KindBool:
 					values = append([]string{"[true, false]", "[null]"}, noTruths[:6]...)
 				case kinds.KindList:
-					values = append(noTexts, noLists...)
+					values = slices.Concat(noTexts, noLists)
 				case kinds.KindKeys:
 					values = append([]string{`"null"`, `["~"]`, `"<no value>"`, "None"}, append(noTexts, noLists...)...)
 				default:
