@@ -147,7 +147,7 @@ func TestPublicKey(t *testing.T) {
 				v := verify.PublicKey{Keys: anymail.Keys(otherPEM), Signatures: verify.Base64Header("X-Sig"), Content: verify.HeadersAndBody("", "X-Time")}
 				refuses(t, v.Verifier(), p, mismatch)
 				v.Keys = anymail.Keys(otherPEM, pemText)
-				require.Equal(t, 1, proves(t, v.Verifier(), p).Key, "beside a key of kind %s", other)
+				require.Equal(t, 1, proves(t, v.Verifier(), p).Key, "next to a key of kind %s", other)
 			}
 		})
 	}

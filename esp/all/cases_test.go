@@ -1,6 +1,7 @@
 package all_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -25,6 +26,9 @@ func parts(list ...string) string {
 func field(name, value string) string {
 	return "Content-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value
 }
+
+// winmail is the file that Outlook makes of a message with report.pdf.
+const winmail = "eJ8+IgEAAQiABwAYAAAASVBNLk1pY3Jvc29mdCBNYWlsLk5vdGUAMQgBDIACAAcAAADP8Oji5fIAYAUCApAGAA4AAAAAAAAAAAAAAAAAAAAAAAAAAhCAAQALAAAAcmVwb3J0LnBkZgAEBAIPgAYABAAAACVQREb/AA=="
 
 // cases are requests that real senders and mail programs cause and that are easily
 // lost or misread. Want is a part of the JSON form of the first event.
@@ -118,6 +122,23 @@ var cases = []struct {
 		attachments: 1,
 	},
 	{
+		name: "winmail.dat, Postmark", esp: "postmark", endpoint: "inbound",
+		body: `{"FromFull":{"Email":"ada@example.com"},"MessageID":"m","TextBody":"hello","Attachments":[{"Name":"winmail.dat","ContentType":"application/ms-tnef","Content":"` + winmail + `"}]}`,
+		want: `{"message":{"text":"hello","attachments":[{"filename":"report.pdf","size":4}]}}`,
+	},
+	{
+		name: "winmail.dat, SendGrid", esp: "sendgrid", endpoint: "inbound", contentType: formType,
+		body: parts(field("headers", "From: Ada <ada@example.com>\n"), field("text", "hello"),
+			"Content-Disposition: form-data; name=\"attachment1\"; filename=\"winmail.dat\"\r\nContent-Type: application/ms-tnef\r\n\r\n"+decoded(winmail)),
+		want: `{"message":{"text":"hello","attachments":[{"filename":"report.pdf","size":4}]}}`,
+	},
+	{
+		name: "winmail.dat, Mailgun", esp: "mailgun", endpoint: "inbound", contentType: formType,
+		body: parts(field("recipient", "help@in.example"), field("from", "Ada <ada@example.com>"), field("body-plain", "hello"),
+			"Content-Disposition: form-data; name=\"attachment-1\"; filename=\"winmail.dat\"\r\nContent-Type: application/ms-tnef\r\n\r\n"+decoded(winmail)),
+		want: `{"message":{"text":"hello","attachments":[{"filename":"report.pdf","size":4}]}}`,
+	},
+	{
 		name: "an event at the top of the body", esp: "unisendergo", endpoint: "tracking",
 		body: `{"auth":"x","retry_count":1,"event_name":"transactional_email_status","status":"delivered","email":"ada@example.com","job_id":"job-1"}`,
 		want: `{"event_type":"delivered","recipient":"ada@example.com","message_id":"job-1"}`,
@@ -138,6 +159,14 @@ var cases = []struct {
 			"delivery-status":{"code":550,"message":"","description":"host mx.example.net[192.0.2.1] said: 550 5.1.1 <ada@example.net>: gone (in reply to RCPT TO command)"}}}`,
 		want: `{"event_type":"bounced","reject_reason":"invalid","bounce":{"category":"hard","smtp_code":550,"enhanced_code":"5.1.1"}}`,
 	},
+}
+
+func decoded(text string) string {
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		panic(err) // the constant above
+	}
+	return string(b)
 }
 
 // TestCases parses each of the cases as the adapter with its default settings does.

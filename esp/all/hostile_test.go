@@ -18,7 +18,7 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-// hostile are JSON texts that nobody expects where they stand.
+// hostile are JSON texts that no parser expects.
 var hostile = []string{
 	`null`, `true`, `-1`, `1e999`, `99999999999999999999999999`,
 	`""`, `"\u0000"`, `"\ud800"`, "\"\xff\xfe\"", `"2026-13-45T99:99:99Z"`, `"` + strings.Repeat("x", 66<<10) + `"`,
@@ -26,7 +26,7 @@ var hostile = []string{
 	strings.Repeat("[", 1000) + strings.Repeat("]", 1000), strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000),
 }
 
-// Whatever stands in place of one value of an event, no parser panics, and what
+// Whatever replaces one value of an event, no parser panics, and what
 // it makes of the event has a JSON form.
 func TestHostileValues(t *testing.T) {
 	for _, sim := range allsim.List() {

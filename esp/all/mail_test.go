@@ -34,7 +34,7 @@ func TestSameMailFromEveryESP(t *testing.T) {
 	var whole []string
 	for _, sim := range allsim.List() {
 		if sim.ESP == "postmark" {
-			continue // has the mail beside fields of its own, which are the better source
+			continue // has the mail in addition to fields of its own, which are the better source
 		}
 		for _, sample := range sim.Samples {
 			if len(sample.Types) == 1 && sample.Types[0] == anymail.EventInbound && handsOver(t, sim, sample) {
@@ -46,7 +46,7 @@ func TestSameMailFromEveryESP(t *testing.T) {
 	require.Equal(t, []string{"amazonses", "mailgun", "mailtrap", "mandrill", "postal", "resend", "sendgrid", "sparkpost"}, slices.Compact(whole))
 }
 
-// handsOver says whether a sample holds the mail that it is given.
+// handsOver reports whether a sample holds the mail that it is given.
 func handsOver(t *testing.T, sim *simulator.Simulator, sample simulator.Sample) bool {
 	p := simulator.NewParams()
 	p.MIME = []byte("Subject: told apart\r\n\r\nby its text\r\n")

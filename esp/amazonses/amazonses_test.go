@@ -550,7 +550,7 @@ func TestSubscriptionConfirmation(t *testing.T) {
 			status: 500,
 		},
 		{name: "a topic that is not listed", change: func(c *amazonses.Config) { c.TopicARNs = []string{topic + "-2"} }, status: 400},
-		{name: "a signature of version 1 where version 2 is wanted", change: func(c *amazonses.Config) { c.RequireSHA256 = true }, status: 400},
+		{name: "a signature of version 1 if version 2 is wanted", change: func(c *amazonses.Config) { c.RequireSHA256 = true }, status: 400},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -893,7 +893,7 @@ func TestInboundWithoutContent(t *testing.T) {
 	require.Empty(t, s.Send(t, sample, p), "the same message again")
 }
 
-// TestEitherEndpoint: a topic on the other URL is no mistake.
+// TestEitherEndpoint: a topic on the other URL is not a mistake.
 func TestEitherEndpoint(t *testing.T) {
 	sim := amazonsessim.New()
 	s := anymailtest.NewServer(t, sim)
@@ -962,7 +962,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// TestStatuses: a 4xx would make SNS give up on what a retry can mend.
+// TestStatuses: a 4xx would make SNS give up on what a retry can fix.
 func TestStatuses(t *testing.T) {
 	sim := amazonsessim.New()
 	s := anymailtest.NewServer(t, sim, anymail.WithAllowedAddresses(netip.MustParsePrefix("192.0.2.0/24")))
@@ -1032,7 +1032,7 @@ func Example() {
 }
 
 // A topic without a shared secret in its URL: the subscription is confirmed
-// where the user says so, here by hand.
+// if the user says so, here by hand.
 func ExampleConfig_onSubscription() {
 	adapter, err := amazonses.New(amazonses.Config{
 		TopicARNs: []string{"arn:aws:sns:eu-west-1:123456789012:mail"},

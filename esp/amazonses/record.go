@@ -159,7 +159,9 @@ func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification
 		w = record{DetailType: w.DetailType}
 		err = wire.Unmarshal(text, &w)
 	}
+	malformed := ""
 	if err != nil {
+		malformed = err.Error()
 		w = salvage(text)
 	}
 	switch kind := w.kind(); {
@@ -170,15 +172,15 @@ func (a *Adapter) record(ctx context.Context, p *anymail.Payload, n notification
 		if failed != nil {
 			return nil, failed
 		}
-		if ev.Raw = raw; err != nil {
+		if ev.Raw = raw; malformed != "" {
 			ev.Type, ev.Key = anymail.EventInboundFailed, anymail.EventKey(ESP, ev.ID, string(raw))
 		}
 		return []anymail.Event{ev}, nil
-	case err != nil:
-		ev := &anymail.TrackingEvent{Description: "malformed event: " + err.Error()}
+	case malformed != "":
+		ev := &anymail.TrackingEvent{Description: "malformed event: " + malformed}
 		ev.Common = anymail.Common{Type: anymail.EventUnknown, ID: n.id, Timestamp: n.at, Raw: raw}
 		return []anymail.Event{ev}, nil
-	case kind == "amazonsnssubscriptionsucceeded": //nolint:nilerr // err is nil here
+	case kind == "amazonsnssubscriptionsucceeded":
 		return nil, nil // sent when a topic is attached to an identity
 	}
 	return w.track(n, raw, p.Limits)

@@ -68,7 +68,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "a date that does not say its zone is no time",
+			name: "a date without a zone is not a time",
 			body: `{"event":"delivered","email":"ada@example.com","date":"2026-09-21 16:13:20"}`,
 			want: anymail.TrackingEvent{Common: anymail.Common{Type: anymail.EventDelivered}, Recipient: "ada@example.com"},
 		},
@@ -103,7 +103,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "custom header that is no JSON object",
+			name: "custom header that is not a JSON object",
 			body: `{"event":"spam","email":"ada@example.com","X-Mailin-custom":"order:42|lang:de","tags":["welcome"]}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventComplained},
@@ -366,7 +366,7 @@ func TestInboundAttachmentGone(t *testing.T) {
 	anymailtest.Equal(t, wantInbound([]byte("hello"), nil), events[0])
 }
 
-// While attachments cannot be had, Brevo is asked to come again, in the only
+// While attachments cannot be had, Brevo is made to retry, in the only
 // way that it understands.
 func TestInboundAPIDown(t *testing.T) {
 	sim := brevosim.New()
@@ -545,7 +545,7 @@ func TestCustomHeader(t *testing.T) {
 	sim := brevosim.New()
 	adapter := esptest.New(t, brevo.New, brevo.Config{HeaderName: "x-hook", HeaderValues: anymail.Keys("new-value", "old-value")})
 	s := anymailtest.NewServerFor(t, sim, adapter)
-	// A message comes again: the wrong value may be the one set here.
+	// Brevo retries a message: the wrong value may be the one set here.
 	for sample, refused := range map[string]int{"delivered": 400, "inboundEmailProcessed": 429} {
 		sample, ok := sim.Sample(sample)
 		require.True(t, ok)

@@ -127,6 +127,7 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 		if ev.Message.Attachments, err = budget.Attachments(ctx, toFetch, limits); err != nil {
 			return nil, err
 		}
+		inbound.OpenTNEF(&ev.Message, limits)
 		events[i] = ev
 	}
 	return events, nil

@@ -105,6 +105,7 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 		}
 	} else {
 		d.fill(m)
+		inbound.OpenTNEF(m, p.Limits)
 	}
 	m.EnvelopeSender = d.Sender.Value.Email
 	recipients := make([]string, len(d.Recipients.Value.RcptTo))

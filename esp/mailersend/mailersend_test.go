@@ -156,7 +156,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{Common: anymail.Common{ID: "es1", Timestamp: whole}, Recipient: "ada@example.com"},
 		},
 		{
-			name: "of a form that is not known",
+			name: "of an unknown form",
 			body: `{"type":"recipient.on_hold_added","created_at":"2026-09-21T14:13:20.123456Z","data":{"id":7,"recipient":{"email":"ada@example.com"},"meta":null}}`,
 			want: anymail.TrackingEvent{Common: anymail.Common{ID: "7", Timestamp: at}, Recipient: "ada@example.com"},
 		},
@@ -312,7 +312,7 @@ func TestBeforeTheSecret(t *testing.T) {
 	require.Len(t, s.Take(), 1)
 }
 
-// What anybody can sign with the published secret leads to no event, whatever
+// What any client can sign with the published secret makes no event, whatever
 // it pretends to be.
 func TestPublishedSecret(t *testing.T) {
 	sim := mailersendsim.New()
@@ -353,7 +353,7 @@ func TestPublishedSecret(t *testing.T) {
 	}
 }
 
-// MailerSend gives up at any 4xx, so what can be mended here is a 5xx.
+// MailerSend gives up at any 4xx, so what can be fixed here is a 5xx.
 func TestRetried(t *testing.T) {
 	sim := mailersendsim.New()
 	s := anymailtest.NewServer(t, sim, anymail.WithAllowedAddresses(netip.MustParsePrefix("203.0.113.0/24")))

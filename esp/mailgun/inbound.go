@@ -43,7 +43,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 	case raw != nil:
 		*m = rawmime.Parse(raw, p.Limits)
 	default:
-		*m = fromFields(form, v)
+		*m = fromFields(form, v, p.Limits)
 	}
 	m.EnvelopeSender = wire.TrimID(v.Get("sender"))
 	inbound.SetEnvelopeRecipients(m, v.Get("recipient"))
@@ -106,7 +106,7 @@ func (a *Adapter) rawMIME(ctx context.Context, v anymail.Fields, limits anymail.
 }
 
 // fromFields makes the message from the parts that Mailgun parsed.
-func fromFields(form *anymail.Form, v anymail.Fields) anymail.InboundMessage {
+func fromFields(form *anymail.Form, v anymail.Fields, limits anymail.Limits) anymail.InboundMessage {
 	m := anymail.InboundMessage{
 		Text: v.Get("body-plain"),
 		HTML: strings.Join(v.All("body-html"), "\n"),
@@ -144,6 +144,7 @@ func fromFields(form *anymail.Form, v anymail.Fields) anymail.InboundMessage {
 			m.Attachments = append(m.Attachments, a)
 		}
 	}
+	inbound.OpenTNEF(&m, limits)
 	return m
 }
 

@@ -119,7 +119,7 @@ func TestTokenCountsOnceWhateverSignature(t *testing.T) {
 	require.Equal(t, first.Fingerprint, second.Fingerprint)
 }
 
-// The body is not signed, so whoever has seen a signature could put it over
+// The body is not signed, so a client that has seen a signature could put it over
 // another body.
 func TestTokenIsTakenOnceForAnyBody(t *testing.T) {
 	s := anymailtest.NewServer(t, mailgunsim.New())
@@ -262,7 +262,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{Common: common(anymail.EventOpened, "id-7", signedAt), Automated: anymail.Yes},
 		},
 		{
-			name: "an event that is not known",
+			name: "unknown event",
 			data: `{"event":"list_member_uploaded","id":"id-8","timestamp":1790000000,"recipient":"ada@example.com"}`,
 			want: anymail.TrackingEvent{Common: common(anymail.EventUnknown, "id-8", signedAt), Recipient: "ada@example.com"},
 		},
@@ -410,7 +410,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// Mailgun's id is unique within a day only, and comes again with another token.
+// Mailgun's id is unique within a day only, and is redelivered with another token.
 func TestKey(t *testing.T) {
 	keyOf := func(data string) string { return parseData(t, data).Key }
 	first := keyOf(`{"event":"opened","id":"id-1","timestamp":1790000000.5}`)

@@ -48,7 +48,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "sent as grouped events once were, with a payload that is no JSON",
+			name: "sent as grouped events once were, with a payload that is not JSON",
 			body: `{"customcampaign":"","email":"ada@example.com","event":"sent","mj_message_id":"18858825588800001","time":"1790000000","Payload":"{'order': 42}"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventDelivered, Timestamp: at},
@@ -85,7 +85,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "bounce with a comment that is no answer",
+			name: "bounce with a comment that is not an answer",
 			body: `{"event":"bounce","time":1790000000,"MessageID":3,"email":"a@example.com","hard_bounce":false,"error_related_to":"system","error":"system issue","comment":"see https://example.org/help"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventBounced, Timestamp: at},
@@ -137,7 +137,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "event that is not known",
+			name: "unknown event",
 			body: `{"event":"teleport","time":1790000000,"MessageID":9,"email":"ada@example.com","error":"preblocked"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Timestamp: at},

@@ -137,6 +137,7 @@ func (f *fetcher) read(ctx context.Context, w *message) (m anymail.InboundMessag
 		if m.Attachments, err = f.budget.Attachments(ctx, toFetch, f.limits); err != nil {
 			return m, err
 		}
+		inbound.OpenTNEF(&m, f.limits)
 	}
 	m.EnvelopeSender = inbound.EnvelopeSender(&m, headers)
 	return m, nil

@@ -284,7 +284,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// A webhook's secret is its own: that of one endpoint is none of the other.
+// A webhook's secret is its own: that of one endpoint is not valid at the other.
 func TestSecretsAreSeparate(t *testing.T) {
 	adapter := esptest.New(t, mailtrap.New, mailtrap.Config{
 		TrackingSecrets: anymail.Keys("tracking-secret"), InboundSecrets: anymail.Keys("inbound-secret"), APITokens: anymail.Keys("token"),
@@ -308,7 +308,7 @@ func TestConfig(t *testing.T) {
 	require.Nil(t, endpoints[0].Verifier)
 }
 
-// api answers GETs by URL, with a status alone where the answer is a number,
+// api answers GETs by URL, with a status alone if the answer is a number,
 // and keeps what was asked.
 type api struct {
 	answers map[string]any
@@ -378,7 +378,7 @@ func TestInbound(t *testing.T) {
 			RawMIME: anymail.Raw(rawMessage),
 		},
 	}
-	// At either endpoint, and beside other events.
+	// At either endpoint, and next to other events.
 	for _, endpoint := range []string{"inbound", "tracking"} {
 		events, err := fetch(t, a, endpoint, `{"events":[`+notification+`,{"event":"open","event_id":"e-2"}]}`)
 		require.NoError(t, err)
@@ -392,7 +392,7 @@ func TestInbound(t *testing.T) {
 	require.Empty(t, a.asked[1].Header.Get("Authorization"), "the token is Mailtrap's alone")
 }
 
-// Where there is no raw message, what the API tells makes one.
+// If there is no raw message, the fields of the API make one.
 func TestInboundWithoutRaw(t *testing.T) {
 	const answer = `{"from":"Ada <ada@example.com>","to":["help@inbound.mailtrap.io","Bo <bo@example.org>"],"cc":["carl@example.org"],"bcc":[],"reply_to":"reply@example.com",
 		"subject":"Hi","message_id":"<in1@example.com>","in_reply_to":"<out1@example.org>","references":["<out0@example.org>","<out1@example.org>"],
@@ -520,7 +520,7 @@ func TestInboundKeys(t *testing.T) {
 	require.NotEqual(t, first, key(strings.Replace(notification, "0001\"", "00012\"", 1)))
 }
 
-// The panel's test is about an inbox that is none of the user's, under another
+// The panel's test is about an inbox that is not the user's, under another
 // name; it wants a 200 and nothing else.
 func TestPanelTest(t *testing.T) {
 	for _, inbox := range []string{`"inbound_inbox_id":1`, `"inbox_id":1`, `"inbox_id":null,"inbound_inbox_id":1`} {
@@ -532,7 +532,7 @@ func TestPanelTest(t *testing.T) {
 	}
 }
 
-// A notification that does not say which message it is about is no test.
+// A notification that does not say which message it is about is not a test.
 func TestInboundFailed(t *testing.T) {
 	ada := []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}
 	for event, want := range map[string]anymail.InboundEvent{

@@ -155,7 +155,7 @@ func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 	if raw == "" || strings.ContainsRune(raw, utf8.RuneError) {
 		// A JSON string cannot hold text that is not UTF-8, but Mandrill decoded
 		// it before.
-		w.fillParsed(m)
+		w.fillParsed(m, limits)
 	}
 	inbound.SetEnvelopeRecipients(m, string(w.Email))
 	m.SpamScore = w.SpamReport.Value.Score.Pointer()
@@ -171,7 +171,7 @@ func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 	}
 }
 
-func (w *mail) fillParsed(m *anymail.InboundMessage) {
+func (w *mail) fillParsed(m *anymail.InboundMessage, limits anymail.Limits) {
 	if w.FromEmail != "" {
 		m.From = []anymail.Address{{Name: string(w.FromName), Address: string(w.FromEmail)}}
 	}
@@ -195,6 +195,9 @@ func (w *mail) fillParsed(m *anymail.InboundMessage) {
 	}
 	for _, f := range w.Images {
 		m.Attachments = append(m.Attachments, inbound.NewAttachment(f.name(), string(f.Type), "inline", f.key, f.content()))
+	}
+	if len(w.Attachments) > 0 { // rawmime has opened one in the raw message
+		inbound.OpenTNEF(m, limits)
 	}
 }
 

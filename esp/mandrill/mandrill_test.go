@@ -165,7 +165,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "deny list, by its older name, is no event of a message",
+			name: "deny list, by its older name, is not an event of a message",
 			body: `{"type":"blacklist","action":"add","ts":1790000000,"reject":{"reason":"spam","detail":"reported","email":"ada@example.com","expired":false}}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Timestamp: at},
@@ -181,7 +181,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "event that is not known",
+			name: "unknown event",
 			body: `{"event":"teleport","_id":"m-13","ts":1790000000.5,"msg":{"email":"ada@example.com","metadata":{"order":"42"}}}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Timestamp: at.Add(500 * time.Millisecond)},
@@ -542,7 +542,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// What is no form cannot be verified, and is not reported as authentic.
+// A body that is not a form cannot be verified, and is not reported as authentic.
 func TestSignatureOfNoForm(t *testing.T) {
 	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.Keys("key")})
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
@@ -563,8 +563,8 @@ func TestSignatureKeysOutOfReach(t *testing.T) {
 	require.ErrorIs(t, err, down)
 }
 
-// Before there is a key Mandrill tries the URL by HEAD and, where that fails,
-// by a batch of no events, as often as somebody saves the webhook.
+// Before there is a key Mandrill tries the URL by HEAD and, if that fails,
+// by a batch of no events, whenever the user saves the webhook.
 func TestURLCheck(t *testing.T) {
 	sim := mandrillsim.New()
 	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.NewKeyRing()})
@@ -667,7 +667,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	keys := anymail.NewKeyRing() // takes Mandrill's test of the URL and nothing else
+	keys := anymail.NewKeyRing() // accepts Mandrill's test of the URL and nothing else
 	adapter, err := mandrill.New(mandrill.Config{Keys: keys})
 	if err != nil {
 		fmt.Println(err)

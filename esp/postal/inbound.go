@@ -126,6 +126,7 @@ func (w *received) event(p *anymail.Payload, decoded bool) anymail.Event {
 	default:
 		decoded = decoded && !w.empty()
 		w.fill(&ev.Message)
+		inbound.OpenTNEF(&ev.Message, p.Limits)
 		if w.Token == "" { // it is random
 			identity = append(identity, string(p.Body))
 		}

@@ -198,7 +198,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// Where there is no event name the payload tells, as in Postal 1.
+// Without an event name the payload decides, as in Postal 1.
 func TestWithoutEventName(t *testing.T) {
 	for payload, want := range map[string]anymail.EventType{
 		`{"message":` + outgoing + `,"status":"Sent"}`:                       anymail.EventDelivered,
@@ -548,7 +548,7 @@ func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, postalsim.New(), "tr
 
 func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, postalsim.New(), "inbound") }
 
-// FuzzKeys: whatever stands in the place of a key, it is one or an error.
+// FuzzKeys: a text is a key or an error.
 func FuzzKeys(f *testing.F) {
 	f.Add(vectorKey)
 	f.Add("v=DKIM1; t=s; h=sha256; p=" + vectorKey + ";")
@@ -590,7 +590,7 @@ func Example() {
 	// Output: <nil> [tickets]
 }
 
-// Processed messages are told apart by a token; where there is none, by all.
+// Processed messages are told apart by a token or, without one, by everything.
 func TestInboundKeyWithoutToken(t *testing.T) {
 	key := func(body string) string { return parse(t, "inbound", "application/json", body).Base().Key }
 	const one = `{"id":1,"rcpt_to":"help@example.org","plain_body":"Hello"}`

@@ -67,7 +67,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 		return nil, anymail.Malformed("not an inbound message: is it an event whose URL should be that of the tracking endpoint?", nil)
 	}
 	ev.ID = w.MessageID
-	w.fill(&ev.Message)
+	w.fill(&ev.Message, p.Limits)
 	switch {
 	case ev.ID == checkID:
 		ev.Key = testKey(p, ev.Raw) // each time that the user presses the button is an event
@@ -77,7 +77,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	return []anymail.Event{ev}, nil
 }
 
-func (w *message) fill(m *anymail.InboundMessage) {
+func (w *message) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 	inbound.SetEnvelopeRecipients(m, w.OriginalRecipient)
 	m.From = addresses(w.FromFull)
 	m.To, m.CC, m.BCC = addresses(w.ToFull...), addresses(w.CcFull...), addresses(w.BccFull...)
@@ -91,6 +91,7 @@ func (w *message) fill(m *anymail.InboundMessage) {
 		}
 		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, a.Content))
 	}
+	inbound.OpenTNEF(m, limits)
 	headers := w.Headers.Message()
 	fromHeaders(m, ownHeaders(headers))
 	if w.RawEmail != "" {

@@ -60,7 +60,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "a bounce of a type that is not known is still a bounce",
+			name: "a bounce of an unknown type is still a bounce",
 			body: `{"RecordType":"Bounce","ID":4002,"Type":"Vanished","Name":"Vanished","MessageID":"guid-3","Email":"a@example.com","Details":"gone"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventBounced, ID: "4002"},
@@ -104,7 +104,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "suppressed for a reason that is not known",
+			name: "suppressed for an unknown reason",
 			body: `{"RecordType":"SubscriptionChange","MessageID":null,"Recipient":"a@example.com","SuppressSending":true,"SuppressionReason":"Whim","ChangedAt":"2026-09-21T14:13:20.1234567Z"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventUnsubscribed, Timestamp: at},

@@ -137,6 +137,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 		if m.Attachments, err = budget.Attachments(ctx, toFetch(w.Attachments), limits); err != nil {
 			return m, err
 		}
+		inbound.OpenTNEF(&m, limits)
 	}
 	m.EnvelopeSender = inbound.EnvelopeSender(&m, w.Headers.Message())
 	if len(w.ReceivedFor) > 0 {

@@ -174,7 +174,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{MessageID: "em1"},
 		},
 		{
-			name: "thread of an inbox, moved to another folder, which is no recipient",
+			name: "thread of an inbox, moved to another folder, which is not a recipient",
 			body: `{"type":"inbox.thread.folder.updated","data":{"inbox_id":"ib1","thread_id":"th1","from":"inbox","to":"archive"}}`,
 			want: anymail.TrackingEvent{},
 		},
@@ -299,7 +299,7 @@ func TestSignature(t *testing.T) {
 	}
 }
 
-// The id counts in the headers that are signed only: beside them anybody could
+// The id counts in the headers that are signed only: next to them any client could
 // write another one, to have an event done again.
 func TestIDIsSigned(t *testing.T) {
 	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys(vectorSecret)})
@@ -531,7 +531,7 @@ func TestInboundGone(t *testing.T) {
 	}, got)
 }
 
-// While the message cannot be had, Resend is asked to come again.
+// While the message cannot be had, Resend is made to retry.
 func TestInboundAPIDown(t *testing.T) {
 	for name, contents := range map[string]map[string]answer{
 		"no connection":      {messageURL: {0, ""}},
@@ -554,7 +554,7 @@ func TestInboundAPIDown(t *testing.T) {
 	}
 }
 
-// An id that is none asks for nothing.
+// An invalid id is not fetched.
 func TestHostileIDs(t *testing.T) {
 	adapter, api := inboundAdapter(t, nil)
 	for _, id := range []string{"", ".", "..", "../../domains", "1/2", "1?x=y", "1#x", "1%2f", "ä"} {

@@ -37,7 +37,7 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	if len(raw) > 0 {
 		*m = rawmime.Parse(raw, p.Limits)
 	} else {
-		*m = fromFields(form)
+		*m = fromFields(form, p.Limits)
 	}
 	if inbound.IsEmpty(m) {
 		ev.Type, ev.Key = anymail.EventInboundFailed, wire.FormKey(ESP, form)
@@ -69,7 +69,7 @@ func texts(value []byte) (list []string) {
 
 // fromFields makes the message from the parts that SendGrid parsed. The fields of
 // text are in the charsets of the message.
-func fromFields(form *anymail.Form) anymail.InboundMessage {
+func fromFields(form *anymail.Form, limits anymail.Limits) anymail.InboundMessage {
 	charsets := map[string]string{}
 	for name, charset := range wire.Members(form.Fields.Bytes("charsets")) {
 		if text, ok := wire.Any(charset).(string); ok {
@@ -105,6 +105,7 @@ func fromFields(form *anymail.Form) anymail.InboundMessage {
 			cmp.Or(info.Filename, f.Filename, info.Name), cmp.Or(f.ContentType, info.Type), "",
 			cmp.Or(info.ContentID, contentIDs[f.Field]), f.Content))
 	}
+	inbound.OpenTNEF(&m, limits)
 	return m
 }
 

@@ -355,7 +355,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{Common: common(anymail.EventUnsubscribed, ""), Recipient: "ada@example.com", RejectReason: anymail.RejectUnsubscribed},
 		},
 		{
-			name: "group unsubscribe, whose URL is no click",
+			name: "group unsubscribe, whose URL is not a click",
 			body: `{"email":"ada@example.com","timestamp":1790000000,"event":"group_unsubscribe","asm_group_id":10,"url":"https://www.example.com/unsub","useragent":"Mozilla","ip":"192.0.2.77"}`,
 			want: anymail.TrackingEvent{
 				Common: common(anymail.EventUnsubscribed, ""), Recipient: "ada@example.com", RejectReason: anymail.RejectUnsubscribed,
@@ -373,7 +373,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{Common: common("", "ev15"), Description: "compliance_suspend"},
 		},
 		{
-			name: "an event that is not known",
+			name: "unknown event",
 			body: `{"email":"ada@example.com","timestamp":1790000000,"event":"levitated","height":3}`,
 			want: anymail.TrackingEvent{Common: common("", ""), Recipient: "ada@example.com", Metadata: anymail.Metadata{"height": json.Number("3")}},
 		},
@@ -604,7 +604,7 @@ func TestMessageID(t *testing.T) {
 	}
 }
 
-// Events that can happen once have the same key when they come again with
+// Events that can happen once have the same key when they are redelivered with
 // another sg_event_id; opens and clicks are told apart by it.
 func TestKey(t *testing.T) {
 	s := anymailtest.NewServer(t, sendgridsim.New(), anymail.WithoutReplayCheck())

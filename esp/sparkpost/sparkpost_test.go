@@ -88,7 +88,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "a rejection by SparkPost is no answer of a server", class: "message_event",
+			name: "a rejection by SparkPost is not an answer of a server", class: "message_event",
 			body: `{"type":"policy_rejection","event_id":"6","timestamp":"1790000000","transmission_id":"3","raw_rcpt_to":"old@example.com","bounce_class":"25","error_code":"550","reason":"550 5.7.1 [internal] suppressed","raw_reason":"550 5.7.1 [internal] suppressed"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected, ID: "6", Timestamp: at},
@@ -148,7 +148,7 @@ func TestTracking(t *testing.T) {
 			},
 		},
 		{
-			name: "a received message on its way is no bounce of ours", class: "relay_event",
+			name: "a received message on its way is not a bounce of the user's", class: "relay_event",
 			body: `{"type":"relay_permfail","event_id":"12","timestamp":"1790000000","msg_from":"ada@example.com","bounce_class":"10","error_code":"500","reason":"HTTP 500","raw_reason":"HTTP 500","ip_address":"192.0.2.25"}`,
 			want: anymail.TrackingEvent{
 				Common: anymail.Common{ID: "12", Timestamp: at}, Description: "HTTP 500",
@@ -160,7 +160,7 @@ func TestTracking(t *testing.T) {
 			want: anymail.TrackingEvent{Common: anymail.Common{ID: "13", Timestamp: at}},
 		},
 		{
-			name: "a class that is not known", class: "moon_event",
+			name: "an unknown class", class: "moon_event",
 			body: `{"type":"eclipse","event_id":"14","timestamp":"1790000000","transmission_id":"3","raw_rcpt_to":"ada@example.com","campaign_id":"moon"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{ID: "14", Timestamp: at},
@@ -427,7 +427,7 @@ func TestAuth(t *testing.T) {
 		name    string
 		auth    sparkpost.Auth
 		header  http.Header
-		refused error // nil where it is authentic
+		refused error // nil if it is authentic
 	}{
 		{"nothing", all, http.Header{}, anymail.ErrUnauthenticated},
 		{"token", all, http.Header{http.CanonicalHeaderKey(token): {"token-1"}}, nil},

@@ -75,7 +75,7 @@ func TestGetObjectFails(t *testing.T) {
 
 	_, err = getter.GetObject(t.Context(), "no-such-bucket", "none")
 	require.Error(t, err)
-	require.NotErrorIs(t, err, fs.ErrNotExist, "a bucket is a matter of configuration, which can be mended")
+	require.NotErrorIs(t, err, fs.ErrNotExist, "a bucket is a matter of configuration, which can be fixed")
 
 	for _, key := range []string{"v1", "v2"} {
 		_, err = getter.GetObject(t.Context(), bucket, key)

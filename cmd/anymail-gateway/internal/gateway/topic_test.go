@@ -106,7 +106,7 @@ func TestAMQP(t *testing.T) {
 			_, err = channel.QueueDeclare(sink.Topic, true, false, false, false, amqp091.Table{"x-queue-type": "quorum"})
 			require.NoError(t, err)
 		}
-		require.NoError(t, sink.deliver(t.Context(), bounce()), "the queue is declared, though nobody consumes yet")
+		require.NoError(t, sink.deliver(t.Context(), bounce()), "the queue is declared, though there is no consumer yet")
 		require.NoError(t, reach(sink, time.Minute))
 		msg, ok, err := channel.Get(sink.Topic, true)
 		require.NoError(t, err)

@@ -28,9 +28,9 @@ import (
 const evil = `<p id="hello">Hello <img src="cid:pic@example.com"></p><script>document.title = "taken"; fetch("/api/requests", {method: "DELETE"})</script>` +
 	`<img src="https://tracker.example.net/pixel.gif"><form action="https://evil.example.net"><input></form>`
 
-// house is a page with the adapters of Postmark and of Mailgun, which is asked
+// startPage starts a page with the adapters of Postmark and of Mailgun, which is asked
 // for a signature.
-func house(t *testing.T) (url string, post func(esp, sample string, change func(*simulator.Request)) int) {
+func startPage(t *testing.T) (url string, post func(esp, sample string, change func(*simulator.Request)) int) {
 	t.Helper()
 	store := web.NewStore(100, 1<<20)
 	d, err := anymail.New(anymail.Insecure(), anymail.WithHooks(store.Hooks()), anymail.WithLogger(slog.New(slog.DiscardHandler)))
@@ -90,7 +90,7 @@ func get(t *testing.T, url string) (*http.Response, string) {
 }
 
 func TestAPI(t *testing.T) {
-	url, post := house(t)
+	url, post := startPage(t)
 	require.Equal(t, 200, post("postmark", "HardBounce", nil))
 	require.Equal(t, 200, post("postmark", "Inbound", withHTML(t)))
 	require.Equal(t, 400, post("mailgun", "delivered", func(r *simulator.Request) {
@@ -140,9 +140,9 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// Other sites must not use the browser of whoever has the page open.
+// Other sites must not use the browser in which the page is open.
 func TestProtection(t *testing.T) {
-	url, post := house(t)
+	url, post := startPage(t)
 	require.Equal(t, 200, post("postmark", "Delivery", nil))
 	do := func(method, path, host string, header http.Header) int {
 		req, err := http.NewRequest(method, url+path, strings.NewReader(`{"url":"http://127.0.0.1:1/"}`))
@@ -206,7 +206,7 @@ func chrome(t *testing.T) context.Context {
 
 func TestPage(t *testing.T) {
 	ctx := chrome(t)
-	url, post := house(t)
+	url, post := startPage(t)
 	rows := func() (n int) {
 		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.querySelectorAll("#list tr").length`, &n)))
 		return n
@@ -296,7 +296,7 @@ func TestPage(t *testing.T) {
 // What a screen reader needs is there: names, roles, and no heading left out.
 func TestPageIsAccessible(t *testing.T) {
 	ctx := chrome(t)
-	url, post := house(t)
+	url, post := startPage(t)
 	require.Equal(t, 200, post("postmark", "Inbound", withHTML(t)))
 	var problems []string
 	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(url), chromedp.WaitVisible("#list button", chromedp.ByQuery),

@@ -151,7 +151,7 @@ async function show(id) {
   $("detail-title").textContent = `Request ${id}: ${d.summary.name || "no adapter"}, answered ${d.summary.status}`;
   $("detail-body").replaceChildren(...parts);
   render();
-  // Beside the list the page stays where it is; below it, it moves there.
+  // Next to the list the page stays where it is; below it, it moves there.
   $("detail").focus({ preventScroll: matchMedia("(min-width: 1001px)").matches });
 }
 
