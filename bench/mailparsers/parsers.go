@@ -107,7 +107,7 @@ func parseStandard(raw []byte) (summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := &mime.WordDecoder{CharsetReader: func(name string, r io.Reader) (io.Reader, error) { return charset.NewReaderLabel(name, r) }}
+	words := &mime.WordDecoder{CharsetReader: charset.NewReaderLabel}
 	subject, _ := words.DecodeHeader(m.Header.Get("Subject"))
 	got := summary{subject}
 	list, _ := (&mail.AddressParser{WordDecoder: words}).ParseList(m.Header.Get("From"))
