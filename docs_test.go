@@ -38,7 +38,7 @@ func TestThreatsHaveTests(t *testing.T) {
 		}
 		rows++
 		dir := "."
-		tests := regexp.MustCompile(`([a-z/]+): |(\w+)`).FindAllStringSubmatch(cells[2], -1)
+		tests := regexp.MustCompile(`([a-z/-]+): |(\w+)`).FindAllStringSubmatch(cells[2], -1)
 		require.NotEmpty(t, tests, line)
 		for _, test := range tests {
 			if test[1] != "" {

@@ -237,10 +237,11 @@ func splitBare(text string) (name, address string) {
 	} else if n > 0 {
 		return "", text // "a b"@c
 	}
-	if !slices.ContainsFunc(strings.Fields(text), isAddress) {
+	blanks := strings.ContainsAny(text, " \t")
+	if blanks && !slices.ContainsFunc(strings.Fields(text), isAddress) {
 		text = blanksAroundAt.ReplaceAllString(text, "@")
 	}
-	if at := strings.IndexByte(text, '@'); at >= 0 {
+	if at := strings.IndexByte(text, '@'); blanks && at >= 0 {
 		text = text[:at] + blanksBeforeDot.ReplaceAllString(text[at:], ".")
 	}
 	fields := strings.Fields(text)

@@ -48,6 +48,7 @@ func Write(dir, name, title string) (files []string, err error) {
 	for _, f := range []struct{ source, file string }{
 		{"adapter.go.tmpl", name + ".go"},
 		{"adapter_test.go.tmpl", name + "_test.go"},
+		{"spec.go.tmpl", "spec.go"},
 		{"simulator.go.tmpl", name + "sim/" + name + "sim.go"},
 	} {
 		var b bytes.Buffer

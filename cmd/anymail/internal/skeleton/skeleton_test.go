@@ -20,7 +20,7 @@ func TestWrite(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	files, err := skeleton.Write(dir, "pigeonpost", "Pigeon Post")
 	require.NoError(t, err)
-	require.Len(t, files, 3)
+	require.Len(t, files, 4)
 	for _, file := range files {
 		code, err := os.ReadFile(file)
 		require.NoError(t, err)
