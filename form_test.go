@@ -341,13 +341,24 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
+// isClosed reports whether nothing follows the last closing delimiter on its line.
+func isClosed(body []byte, boundary string) bool {
+	closing := []byte("--" + boundary + "--")
+	at := bytes.LastIndex(body, closing)
+	if boundary == "" || at < 0 {
+		return false
+	}
+	line, _, _ := bytes.Cut(body[at+len(closing):], []byte{'\n'})
+	return len(bytes.Trim(line, " \t\r")) == 0
+}
+
 // readMultipart returns nil unless the standard library can read the whole form.
 func readMultipart(body []byte, boundary string) *anymail.Form {
 	form := &anymail.Form{Fields: anymail.Fields{}}
 	reader := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := reader.NextRawPart()
-		if errors.Is(err, io.EOF) && boundary != "" && bytes.Contains(body, []byte("--"+boundary+"--")) {
+		if errors.Is(err, io.EOF) && isClosed(body, boundary) {
 			return form // it says the same of some forms that are cut off
 		}
 		if err != nil {
