@@ -158,7 +158,7 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"unknown below", "limits: {size: 1}", "limits.size: unknown key"},
 		{"twice", "listen: :1\nlisten: :2", "anymail.yaml:2: listen: is set more than once"},
 		{"value and file", "queue: none\nqueue_file: /dev/null", "queue_file: is set more than once"},
-		{"file of what is no secret", "listen_file: /dev/null", "listen_file: unknown key"},
+		{"file of a key that is not a secret", "listen_file: /dev/null", "listen_file: unknown key"},
 		{"no such file", "shared_secrets_file: /nowhere/at/all", "shared_secrets_file: open /nowhere/at/all"},
 		{"empty file", "shared_secrets_file: " + empty, "shared_secrets_file: " + empty + " is empty"},
 		{"two lines", "queue_file: " + two, "queue_file: " + two + " has more than one line"},

@@ -91,8 +91,8 @@ func requireWrong(t *testing.T, text, key, place string, environ ...string) {
 	require.Fail(t, "the error does not name the key and its place", "%s: %s\nin %v\nfor %q", place, key, err, text)
 }
 
-// For each key there is: what is no value is an error that names file, line and
-// key. An empty list means none only if the manual says so.
+// A value that is null, empty or invalid is an error that names file, line and key,
+// for each key there is. An empty list means no elements only if the manual says so.
 func TestEveryKeyNeedsAValue(t *testing.T) {
 	for _, k := range gateway.Keys() {
 		t.Run(k.Path, func(t *testing.T) {
