@@ -148,6 +148,7 @@ type Payload struct {
 	Limits Limits
 
 	secret  int    // index of the shared secret that matched, or -1
+	visit   *visit // what counts the memory; nil if no Dispatcher made the payload
 	media   string // what MediaType found
 	form    *Form
 	formErr error

@@ -27,10 +27,10 @@ type Dispatcher struct {
 	endpoints atomic.Pointer[map[string]*endpoint]
 	running   RunningQueue // started by New; nil if there is none
 
-	inFlight   counter // requests
-	memory     counter // bytes of bodies and forms
-	closing    atomic.Bool
-	warnedHTTP sync.Once
+	intake      *intake
+	closing     atomic.Bool
+	warnedHTTP  sync.Once
+	warnedProxy sync.Once
 }
 
 // New returns a Dispatcher without adapters. It returns [ErrConfig] if an option
@@ -47,8 +47,7 @@ func New(options ...Option) (*Dispatcher, error) {
 	if s.store == nil {
 		s.store = NewMemoryStore(0)
 	}
-	d := &Dispatcher{settings: s, mux: chi.NewMux()}
-	d.inFlight.max, d.memory.max = int64(s.maxInFlight), s.maxInFlightBytes
+	d := &Dispatcher{settings: s, mux: chi.NewMux(), intake: newIntake(&s)}
 	d.endpoints.Store(&map[string]*endpoint{})
 	name, endpoint := "/{"+nameParam+"}", "/{"+endpointParam+"}"
 	for _, pattern := range []string{name, name + "/", name + endpoint, name + endpoint + "/"} {
@@ -95,16 +94,16 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	switch {
 	case s.startQueue != nil:
 		return Misconfigured(setting, "WithRunningQueue is an option of New alone: all adapters share the queue")
-	case s.maxInFlightBytes != d.settings.maxInFlightBytes:
-		return Misconfigured(setting, "WithMaxInFlightBytes is an option of New alone: all adapters share the bound")
+	case s.maxMemory != d.settings.maxMemory, s.maxReading != d.settings.maxReading:
+		return Misconfigured(setting, "WithMaxMemory and WithMaxReading are options of New alone: all adapters share the bounds")
 	}
 	served := adapter.Endpoints()
 	if len(served) == 0 {
 		return Misconfigured(setting, "the adapter has no endpoint")
 	}
-	inFlight := new(counter)
+	working := new(counter)
 	if s.maxInFlight != d.settings.maxInFlight {
-		inFlight.max = int64(s.maxInFlight)
+		working.max = int64(s.maxInFlight)
 	}
 
 	d.mu.Lock()
@@ -137,7 +136,7 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 			return Misconfigured(setting, "any client could post to endpoint %q: give it a shared secret or a signature key, or say Insecure", e.Path)
 		}
 		info := RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path}
-		if endpoints[key], err = d.newEndpoint(e, served, s, info, inFlight); err != nil {
+		if endpoints[key], err = d.newEndpoint(e, served, s, info, working); err != nil {
 			return &ConfigError{Setting: setting, Err: err}
 		}
 	}
@@ -145,7 +144,7 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 	return nil
 }
 
-func (d *Dispatcher) newEndpoint(e Endpoint, siblings []Endpoint, s settings, info RequestInfo, inFlight *counter) (*endpoint, error) {
+func (d *Dispatcher) newEndpoint(e Endpoint, siblings []Endpoint, s settings, info RequestInfo, working *counter) (*endpoint, error) {
 	ep := &endpoint{
 		Endpoint: e,
 		settings: s,
@@ -154,7 +153,7 @@ func (d *Dispatcher) newEndpoint(e Endpoint, siblings []Endpoint, s settings, in
 		info:     info,
 		d:        d,
 		siblings: siblings,
-		inFlight: inFlight,
+		working:  working,
 		replays:  "replay " + info.Name + "/" + info.Endpoint,
 	}
 	ep.limits.Body = positiveOr(s.limits.Body, e.MaxBody)
@@ -205,7 +204,7 @@ func (d *Dispatcher) drain(ctx context.Context) error {
 	d.closing.Store(true)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for d.inFlight.now.Load() > 0 {
+	for d.intake.present.Load() > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

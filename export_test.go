@@ -16,3 +16,6 @@ func UnusedPhrases(answers []string, codes func(string) (int, string)) (unused [
 	}
 	return unused
 }
+
+// DefaultMemory is the default of WithMaxMemory.
+func DefaultMemory() int64 { return defaultMemory() }

@@ -93,10 +93,6 @@ const (
 	mediaMultipart  = "multipart/form-data"
 )
 
-func isForm(media string) bool {
-	return media == mediaURLEncoded || media == mediaMultipart
-}
-
 func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 	limits = limits.OrDefaults()
 	media, params, err := mime.ParseMediaType(contentType)

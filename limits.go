@@ -14,11 +14,14 @@ const (
 	DefaultRejectStatus = 400
 	// DefaultMaxBody is the largest body in bytes.
 	DefaultMaxBody = 16 << 20
-	// DefaultMaxInFlight is how many requests may be in flight at once.
+	// DefaultMaxReading is how many bodies of requests that have proved nothing may
+	// arrive at once.
+	DefaultMaxReading = 1024
+	// DefaultMaxInFlight is how many requests may be processed at once.
 	DefaultMaxInFlight = 256
-	// DefaultMaxInFlightBytes is how many bytes of bodies and forms the requests
-	// in flight may hold together.
-	DefaultMaxInFlightBytes = 512 << 20
+	// DefaultMaxMemory is how many bytes of memory the large bodies of all requests
+	// may take together.
+	DefaultMaxMemory = 512 << 20
 	// DefaultMemoryStoreSize is how many completed (receiver, event) pairs a
 	// [MemoryStore] remembers.
 	DefaultMemoryStoreSize = 1 << 18
@@ -32,8 +35,11 @@ type Limits struct {
 	// Body is the largest body in bytes, after a gzip content encoding is
 	// undone. Default: the endpoint's own, or [DefaultMaxBody].
 	Body int64
-	// BodyTime is how long the body may take to arrive. Default: 30 seconds.
+	// BodyTime is how long the body may take to arrive at most. Default: 30 seconds.
 	BodyTime time.Duration
+	// BodyRate is how many bytes of the body must arrive per second, on average,
+	// after the first 5 seconds. Default: 16 KiB.
+	BodyRate int64
 	// RequestTime is how long the whole request may take. Default: 60 seconds.
 	RequestTime time.Duration
 	// BatchEvents is how many events one payload may hold. Default: 20000.
@@ -59,6 +65,7 @@ func (l Limits) OrDefaults() Limits {
 	return l.over(Limits{
 		Body:        DefaultMaxBody,
 		BodyTime:    30 * time.Second,
+		BodyRate:    16 << 10,
 		RequestTime: 60 * time.Second,
 		BatchEvents: 20_000,
 		FormFields:  1000,
@@ -74,6 +81,7 @@ func (l Limits) over(under Limits) Limits {
 	return Limits{
 		Body:        positiveOr(l.Body, under.Body),
 		BodyTime:    positiveOr(l.BodyTime, under.BodyTime),
+		BodyRate:    positiveOr(l.BodyRate, under.BodyRate),
 		RequestTime: positiveOr(l.RequestTime, under.RequestTime),
 		BatchEvents: positiveOr(l.BatchEvents, under.BatchEvents),
 		FormFields:  positiveOr(l.FormFields, under.FormFields),
@@ -97,33 +105,13 @@ type counter struct {
 	now atomic.Int64
 }
 
-// add counts n more and reports whether there is room for them.
-func (c *counter) add(n int64) bool {
-	if now := c.now.Add(n); c.max > 0 && now > c.max {
-		c.now.Add(-n)
+// add counts one more and reports whether there is room for it.
+func (c *counter) add() bool {
+	if now := c.now.Add(1); c.max > 0 && now > c.max {
+		c.now.Add(-1)
 		return false
 	}
 	return true
 }
 
-func (c *counter) remove(n int64) { c.now.Add(-n) }
-
-// reserve begins what one request counts at c.
-func (c *counter) reserve() *reservation { return &reservation{counter: c} }
-
-// reservation is what one request holds of a counter.
-type reservation struct {
-	counter *counter
-	held    int64
-}
-
-// add reserves n more and reports whether there is room for them.
-func (r *reservation) add(n int64) bool {
-	if !r.counter.add(n) {
-		return false
-	}
-	r.held += n
-	return true
-}
-
-func (r *reservation) release() { r.counter.remove(r.held) }
+func (c *counter) remove() { c.now.Add(-1) }

@@ -1,15 +1,12 @@
 package anymail_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,37 +17,6 @@ import (
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/simulator"
 )
-
-// heap returns the bytes in use by the heap and by stacks.
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapInuse + m.StackInuse)
-}
-
-// openSlowRequests opens n requests that declare a body and send only its beginning. It
-// returns once all of them have been accepted.
-func openSlowRequests(t *testing.T, srv *testServer, entered *atomic.Int64, n, declared int, sent string) []*rawClient {
-	t.Helper()
-	clients := make([]*rawClient, n)
-	for i := range clients {
-		clients[i] = dial(t, srv)
-		clients[i].begin(t, newPost(""), fmt.Sprintf("Content-Length: %d", declared), sent)
-	}
-	require.Eventually(t, func() bool { return entered.Load() == int64(n) }, time.Minute, time.Millisecond)
-	return clients
-}
-
-// countRequests counts the requests that reach the guard.
-func countRequests(entered *atomic.Int64) anymail.Option {
-	return anymail.WithHooks(anymail.Hooks{Stage: func(ctx context.Context, _ anymail.RequestInfo, stage anymail.Stage) (context.Context, func(error)) {
-		if stage == anymail.StageGuard {
-			entered.Add(1)
-		}
-		return ctx, nil
-	}})
-}
 
 // Limits of an adapter override those of the Dispatcher, field by field.
 func TestLimitsOfAnAdapter(t *testing.T) {
@@ -67,101 +33,9 @@ func TestLimitsOfAnAdapter(t *testing.T) {
 	srv := &testServer{url: serve(t, http.StripPrefix("/hooks", d))}
 	require.Equal(t, 200, srv.do(t, newPost("[]").sign("key", time.Now())).StatusCode)
 	require.Equal(t, anymail.Limits{
-		Body: 1000, FormFields: 3, BatchEvents: 7, BodyTime: 30 * time.Second, RequestTime: time.Minute,
+		Body: 1000, FormFields: 3, BatchEvents: 7, BodyTime: 30 * time.Second, BodyRate: 16 << 10, RequestTime: time.Minute,
 		MIMEDepth: 24, MIMEParts: 1000, MIMEHeaders: 2000, Fetch: 64 << 20,
 	}, got)
-}
-
-// While a thousand slow requests are in flight, each of which declares 60 MB, one
-// more is answered immediately, and all of them together use little memory.
-func TestThousandSlowRequests(t *testing.T) {
-	const n, declared = 1000, 60 << 20
-	var entered atomic.Int64
-	srv := newTestServer(t, newAcme(), countRequests(&entered), anymail.WithMaxInFlight(n),
-		anymail.WithLimits(anymail.Limits{Body: 64 << 20, BodyTime: time.Minute}))
-	before := heap()
-	clients := openSlowRequests(t, srv, &entered, n, declared, "[")
-	require.Less(t, heap()-before, int64(160<<20), "although they declare 60 GB")
-
-	resp := srv.do(t, newPost(delivered))
-	require.Equal(t, 503, resp.StatusCode)
-	require.NotEmpty(t, resp.Header.Get("Retry-After"))
-	srv.mu.Lock()
-	require.ErrorContains(t, srv.rejections[0].Err, "too many requests in flight")
-	srv.mu.Unlock()
-
-	for _, c := range clients {
-		c.Close()
-	}
-	require.NoError(t, srv.Shutdown(t.Context()), "no request is left in flight")
-}
-
-// The memory of many unauthenticated bodies is bounded in total, even if each of
-// them is below the limit.
-func TestBytesInFlight(t *testing.T) {
-	const n, sent, limit = 24, 1 << 20, 8 << 20
-	var entered atomic.Int64
-	srv := newTestServer(t, newAcme("key"), anymail.WithoutSharedSecret(), countRequests(&entered), anymail.WithMaxInFlightBytes(limit),
-		anymail.WithLimits(anymail.Limits{Body: 2 * sent, BodyTime: time.Minute}))
-	body := bytes.Repeat([]byte{' '}, sent) // shared, so that the clients use no memory
-	refused := func() (n int) {
-		srv.mu.Lock()
-		defer srv.mu.Unlock()
-		for _, r := range srv.rejections {
-			if strings.Contains(r.Err.Error(), "too many bytes in flight") {
-				n++
-			}
-		}
-		return n
-	}
-	before := heap()
-	var wg sync.WaitGroup
-	clients := openSlowRequests(t, srv, &entered, n, 2*sent, "")
-	for _, c := range clients {
-		wg.Go(func() { _, _ = c.Write(body) }) // fails if the server has refused it
-	}
-	// Each body holds the bytes that it has sent, so only limit/sent of them fit.
-	require.Eventually(t, func() bool { return refused() >= n-limit/sent }, time.Minute, time.Millisecond)
-	require.Less(t, heap()-before, int64(limit+limit))
-	for _, c := range clients {
-		c.Close()
-	}
-	wg.Wait()
-
-	large := newPost("["+strings.Repeat(" ", 2*sent-2)+"]").sign("key", time.Now())
-	require.Eventually(t, func() bool { return srv.do(t, large).StatusCode != http.StatusServiceUnavailable }, time.Minute, 10*time.Millisecond, "the bytes are released")
-
-	d, err := anymail.New()
-	require.NoError(t, err)
-	err = d.Register("acme", newAcme("key"), anymail.WithMaxInFlightBytes(1))
-	require.ErrorIs(t, err, anymail.ErrConfig, "the limit is for all adapters together")
-	_, err = anymail.New(anymail.WithMaxInFlightBytes(0))
-	require.ErrorIs(t, err, anymail.ErrConfig)
-}
-
-// The decoded form counts as well.
-func TestFormsInFlight(t *testing.T) {
-	const size = 1 << 20
-	form := func(kind string) post {
-		return newPost("a="+strings.Repeat("x", size-2)).with("Content-Type", kind)
-	}
-	urlencoded := "application/x-www-form-urlencoded"
-	multipart := `Multipart/Form-Data; boundary="b"`
-	for _, tt := range []struct {
-		kind   string
-		room   int64
-		status int
-	}{
-		{"text/plain", 3 * size / 2, 415},
-		{urlencoded, 3 * size / 2, 503},
-		{urlencoded, 3 * size, 415}, // acme accepts no forms
-		{multipart, 3 * size / 2, 503},
-		{multipart, 3 * size, 415},
-	} {
-		srv := newTestServer(t, newAcme(), anymail.WithMaxInFlightBytes(tt.room))
-		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "%s, %d", tt.kind, tt.room)
-		require.Equal(t, tt.status, srv.do(t, form(tt.kind)).StatusCode, "the bytes are released")
-	}
 }
 
 // An adapter that is at its limit leaves room for others.

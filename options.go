@@ -22,40 +22,42 @@ import (
 type Option func(*settings)
 
 type settings struct {
-	secrets          KeySource
-	noSecretYet      bool // the source is empty at the start
-	insecure         bool
-	rejectStatus     int
-	requireTLS       bool
-	trustedProxies   []netip.Prefix
-	publicURL        string
-	allowed          func(context.Context) ([]netip.Prefix, error)
-	perAddress       *ratelimit.Limiter // nil for none
-	failures         *ratelimit.Limiter // nil for none
-	perEndpoint      Rate
-	limits           Limits
-	maxInFlight      int
-	maxInFlightBytes int64
-	window           time.Duration
-	noReplayCheck    bool
-	store            IdempotencyStore
-	queue            Queue
-	startQueue       func(QueueHost) (RunningQueue, error)
-	logger           *slog.Logger
-	hooks            hookList
-	now              func() time.Time
-	forEndpoint      map[string][]Option // see WithEndpointOptions
+	secrets        KeySource
+	noSecretYet    bool // the source is empty at the start
+	insecure       bool
+	rejectStatus   int
+	requireTLS     bool
+	trustedProxies []netip.Prefix
+	publicURL      string
+	allowed        func(context.Context) ([]netip.Prefix, error)
+	perAddress     *ratelimit.Limiter // nil for none
+	failures       *ratelimit.Limiter // nil for none
+	perEndpoint    Rate
+	limits         Limits
+	maxReading     int
+	maxInFlight    int
+	maxMemory      int64
+	window         time.Duration
+	noReplayCheck  bool
+	store          IdempotencyStore
+	queue          Queue
+	startQueue     func(QueueHost) (RunningQueue, error)
+	logger         *slog.Logger
+	hooks          hookList
+	now            func() time.Time
+	forEndpoint    map[string][]Option // see WithEndpointOptions
 
 	errs []error // what is wrong with the options; New and Register return it
 }
 
 func newSettings() settings {
 	return settings{
-		rejectStatus:     DefaultRejectStatus,
-		maxInFlight:      DefaultMaxInFlight,
-		maxInFlightBytes: DefaultMaxInFlightBytes,
-		logger:           slog.Default(),
-		now:              time.Now,
+		rejectStatus: DefaultRejectStatus,
+		maxInFlight:  DefaultMaxInFlight,
+		maxReading:   DefaultMaxReading,
+		maxMemory:    defaultMemory(),
+		logger:       slog.Default(),
+		now:          time.Now,
 	}
 }
 
@@ -300,7 +302,22 @@ func WithLimits(limits Limits) Option {
 	return func(s *settings) { s.limits = limits.over(s.limits) }
 }
 
-// WithMaxInFlight sets how many requests may be in flight at once. One more is
+// WithMaxReading sets how many bodies of requests without a shared secret may
+// arrive at once. A quarter of them may be for one endpoint, and a sixteenth from
+// one client (an IPv4 address or an IPv6 /64). A request that finds no place takes
+// that of the slowest, which is answered with 503. It is an option of New alone.
+// Default: [DefaultMaxReading].
+func WithMaxReading(n int) Option {
+	return func(s *settings) {
+		if n < 1 {
+			s.fail("WithMaxReading", "must be at least 1, not %d", n)
+		}
+		s.maxReading = n
+	}
+}
+
+// WithMaxInFlight sets how many requests may be processed at once, from the end of
+// their body on or, if they prove a shared secret, from its beginning. One more is
 // answered with 503 and Retry-After. Given to Register it bounds that adapter,
 // in addition to the bound of New. Default: [DefaultMaxInFlight].
 func WithMaxInFlight(n int) Option {
@@ -312,18 +329,18 @@ func WithMaxInFlight(n int) Option {
 	}
 }
 
-// WithMaxInFlightBytes sets how many bytes the requests in flight may hold
-// together. One that would need more is answered with 503 and Retry-After.
-// Bodies count, and forms count twice, as they arrived and decoded: that is what
-// an attacker can take up before a signature is checked. It is an option of New
-// alone and should be a multiple of the largest body. Default:
-// [DefaultMaxInFlightBytes].
-func WithMaxInFlightBytes(n int64) Option {
+// WithMaxMemory sets how many bytes of memory the requests with a body of more than
+// 16 KiB may take together. A body counts six times: itself, its decoded form, what
+// is parsed from it, and as much garbage. A request waits for memory up to 15
+// seconds, and is then answered with 503 and Retry-After. A body that counts more
+// than the bound is received when no other one is. It is an option of New alone.
+// Default: [DefaultMaxMemory], or half of GOMEMLIMIT if that is less.
+func WithMaxMemory(n int64) Option {
 	return func(s *settings) {
 		if n < 1 {
-			s.fail("WithMaxInFlightBytes", "must be at least 1, not %d", n)
+			s.fail("WithMaxMemory", "must be at least 1, not %d", n)
 		}
-		s.maxInFlightBytes = n
+		s.maxMemory = n
 	}
 }
 

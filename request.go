@@ -23,18 +23,22 @@ type endpoint struct {
 	info     RequestInfo
 	d        *Dispatcher
 	siblings []Endpoint // all endpoints of the adapter
-	inFlight *counter   // requests of this adapter, in addition to the Dispatcher's own count
+	working  *counter   // requests of this adapter, in addition to the Dispatcher's own count
 	replays  string     // the receiver name under which the idempotency store keeps fingerprints
+
+	arriving int   // unproved bodies; guarded by intake.mu
+	bytes    int64 // of memory that unproved requests hold; guarded by intake.mu
 }
 
 // ServeHTTP takes one request from its first byte to its answer.
 func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
+	v := ep.visit(w, ep.guard.origin(r), begin)
 	if r.ContentLength != 0 {
 		// net/http reads what is left of a body before it answers, so this bounds
 		// a refused request too. Not every ResponseWriter supports it; the
 		// server's own ReadTimeout helps then.
-		_ = http.NewResponseController(w).SetReadDeadline(begin.Add(ep.limits.BodyTime))
+		v.progress(0)
 	}
 	leave, err := ep.enter(r.Method)
 	defer leave() // after the hooks: Shutdown waits for them too
@@ -43,56 +47,47 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if end != nil {
 		defer func() { end(result) }()
 	}
-	from := ep.guard.origin(r)
 	var authentic *Payload
 	var reply *Reply
 	processed := result
 	if err == nil {
-		authentic, reply, processed, err = ep.process(ctx, w, r, from)
+		authentic, reply, processed, err = ep.process(ctx, w, r, v)
 	}
 	processed.Err = err
-	processed.Status = ep.respond(ctx, w, r, from, authentic, reply, processed)
+	processed.Status = ep.respond(ctx, w, r, v, authentic, reply, processed)
 	result = processed
 	ep.reportSlowness(ctx, r, time.Since(begin))
 }
 
 var (
 	errBusy        = Because(ErrUnavailable, "too many requests in flight", nil)
-	errMemory      = Because(ErrUnavailable, "too many bytes in flight", nil)
+	errMemory      = Because(ErrUnavailable, "the requests in flight take too much memory", nil)
+	errInflating   = Because(ErrUnavailable, "too many compressed bodies", nil)
 	errShutdown    = Because(ErrUnavailable, "shutting down", nil)
 	errContentType = Because(ErrUnsupportedMedia, "repeated content type", nil)
 )
 
-// enter counts a request among those in flight until leave is called. It
-// returns an error if the method is not the endpoint's, if there are too many
-// requests, or if the Dispatcher is shutting down.
+// enter counts a request as present until leave is called. It returns an error if
+// the method is not the endpoint's, or if the Dispatcher is shutting down.
 func (ep *endpoint) enter(method string) (leave func(), err error) {
-	leave = func() {}
 	switch {
 	case method == http.MethodHead, slices.Contains(ep.Probes, method):
-		return leave, nil
+		return func() {}, nil
 	case method != http.MethodPost:
-		return leave, ErrMethodNotAllowed
-	case !ep.d.inFlight.add(1):
-		return leave, errBusy
-	case !ep.inFlight.add(1):
-		ep.d.inFlight.remove(1)
-		return leave, errBusy
+		return func() {}, ErrMethodNotAllowed
 	}
-	leave = func() {
-		ep.inFlight.remove(1)
-		ep.d.inFlight.remove(1)
-	}
+	present := &ep.d.intake.present
+	present.Add(1)
 	if ep.d.closing.Load() { // read after counting, so that Shutdown misses no request
-		return leave, errShutdown
+		err = errShutdown
 	}
-	return leave, nil
+	return func() { present.Add(-1) }, err
 }
 
 // process is a request's way through the stages. Each stage takes what it needs
 // and returns what it made; the first error ends the way and decides the
 // answer. The payload is returned as soon as it proved authentic.
-func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, from origin) (authentic *Payload, reply *Reply, result RequestResult, err error) {
+func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (authentic *Payload, reply *Reply, result RequestResult, err error) {
 	result = RequestResult{Key: -1, Secret: -1}
 	if r.Method != http.MethodPost {
 		return nil, &Reply{}, result, nil // ESPs probe a URL before they accept it
@@ -101,11 +96,11 @@ func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.
 	// hang up again at the next attempt, and the work would never be completed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ep.limits.RequestTime)
 	defer cancel()
-	memory := ep.d.memory.reserve()
-	defer memory.release()
+	v.ctx = ctx
+	defer v.leave()
 
 	payload, err := stage(ctx, ep, StageGuard, func(ctx context.Context) (*Payload, error) {
-		return ep.receive(ctx, w, r, from, memory)
+		return ep.receive(ctx, w, r, v)
 	})
 	if err != nil {
 		return nil, nil, result, err
@@ -125,7 +120,7 @@ func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.
 	}
 	switch {
 	case payload.Proof.TestKey:
-		ep.guard.failed(from.addr)
+		ep.guard.failed(v.from.addr)
 		return payload, &Reply{}, result, nil
 	case replay.completed:
 		result.Repeated = true
@@ -165,43 +160,56 @@ func stage[T any](ctx context.Context, ep *endpoint, name Stage, run func(contex
 	return made, err
 }
 
-// receive makes the guard's checks and, if they pass, reads the body.
-func (ep *endpoint) receive(ctx context.Context, w http.ResponseWriter, r *http.Request, from origin, memory *reservation) (*Payload, error) {
-	if !from.https && !ep.settings.requireTLS {
+// receive makes the guard's checks and, if they pass, reads the body. A request
+// that proved a shared secret works from then on; any other one has to bring its
+// body first.
+func (ep *endpoint) receive(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (*Payload, error) {
+	if !v.from.https && !ep.settings.requireTLS {
 		ep.d.warnedHTTP.Do(func() {
 			ep.settings.logger.Warn("anymail: webhooks arrive over plain http, so secrets and payloads can be read on the way; use https and RequireTLS, or WithTrustedProxies if a proxy terminates TLS")
 		})
 	}
-	secret, err := ep.guard.check(ctx, r, from)
+	if len(ep.settings.trustedProxies) == 0 && r.Header.Get("X-Forwarded-For") != "" {
+		ep.d.warnedProxy.Do(func() {
+			ep.settings.logger.Warn("anymail: a request bears X-Forwarded-For, and no proxy is trusted; behind a proxy, all clients share one address, its rates and its places: use WithTrustedProxies")
+		})
+	}
+	secret, err := ep.guard.check(ctx, r, v.from)
 	if err != nil {
 		return nil, err
 	}
 	if len(r.Header.Values("Content-Type")) > 1 {
 		return nil, errContentType // another program on the way may have read another one
 	}
-	body, err := readBody(w, r, ep.limits, memory)
+	v.proved = secret >= 0
+	if v.proved {
+		if err := v.beginWork(); err != nil {
+			return nil, err
+		}
+	}
+	body, err := v.readBody(w, r)
 	if err != nil {
 		return nil, err
 	}
-	p := &Payload{
+	if !v.proved {
+		if err := v.beginWork(); err != nil {
+			return nil, err
+		}
+	}
+	return &Payload{
 		ESP:          ep.info.ESP,
 		Name:         ep.info.Name,
 		Endpoint:     ep.info.Endpoint,
-		URL:          ep.url(r, from),
+		URL:          ep.url(r, v.from),
 		Header:       r.Header,
 		Body:         body,
-		RemoteAddr:   from.addr,
+		RemoteAddr:   v.from.addr,
 		ReceivedAt:   ep.settings.now(),
-		SecretProved: secret >= 0,
+		SecretProved: v.proved,
 		Limits:       ep.limits,
 		secret:       secret,
-	}
-	// Decoding a form may take as much memory again, before anything can look at
-	// its signature.
-	if isForm(p.MediaType()) && !memory.add(int64(len(body))) {
-		return nil, errMemory
-	}
-	return p, nil
+		visit:        v,
+	}, nil
 }
 
 // url returns the URL that the ESP called: the public URL with the part of the

@@ -40,7 +40,7 @@ const retryAfterSeconds = 5
 
 // respond writes the answer, and reports to log and hooks. The payload is nil
 // unless it proved authentic.
-func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.Request, from origin, payload *Payload, reply *Reply, result RequestResult) (status int) {
+func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit, payload *Payload, reply *Reply, result RequestResult) (status int) {
 	header, err := w.Header(), result.Err
 	if err == nil {
 		if reply == nil {
@@ -59,8 +59,8 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 	challenged := ep.Challenge && errors.Is(err, errNoSecret)
 	// Two things do not count as failures, since ESPs do them: to wait for a
 	// challenge before sending a secret, and to retry what is signed well.
-	if kind == ErrUnauthenticated && !challenged { //nolint:errorlint // not ErrReplayed, which wraps it
-		ep.guard.failed(from.addr)
+	if kind == ErrUnauthenticated && !challenged || errors.Is(err, errSlowBody) { //nolint:errorlint // not ErrReplayed, which wraps it
+		ep.guard.failed(v.from.addr)
 	}
 	status = statusOf(kind, ep.settings.rejectStatus)
 	switch {
@@ -77,7 +77,7 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	}
 	http.Error(w, http.StatusText(status), status)
-	ep.reportRejection(ctx, r, from, payload, status, reason, err)
+	ep.reportRejection(ctx, r, v.from, payload, status, reason, err)
 	return status
 }
 

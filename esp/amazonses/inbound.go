@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -146,7 +145,7 @@ func (a *Adapter) content(ctx context.Context, p *anymail.Payload, w *record) ([
 	}
 	defer object.Close()
 	most := cmp.Or(p.Limits.Fetch, 64<<20)
-	content, err := io.ReadAll(io.LimitReader(object, most+1))
+	content, err := p.ReadAll(object, -1, most)
 	switch {
 	case err != nil:
 		return nil, objectError(err)

@@ -99,12 +99,12 @@ func inboundItems(elements [][]byte) []byte {
 	return items
 }
 
-func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Limits) ([]anymail.Event, error) {
-	list, err := wire.Split(items, limits)
+func (a *Adapter) received(ctx context.Context, p *anymail.Payload, items []byte) ([]anymail.Event, error) {
+	list, err := wire.Split(items, p.Limits)
 	if err != nil {
 		return nil, err
 	}
-	budget := a.api.Budget(limits)
+	budget := a.api.Budget(p)
 	events := make([]anymail.Event, len(list))
 	for i, raw := range list {
 		ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: raw}}
@@ -124,10 +124,10 @@ func (a *Adapter) received(ctx context.Context, items []byte, limits anymail.Lim
 		if err != nil {
 			return nil, err
 		}
-		if ev.Message.Attachments, err = budget.Attachments(ctx, toFetch, limits); err != nil {
+		if ev.Message.Attachments, err = budget.Attachments(ctx, toFetch, p.Limits); err != nil {
 			return nil, err
 		}
-		inbound.OpenTNEF(&ev.Message, limits)
+		inbound.OpenTNEF(&ev.Message, p.Limits)
 		events[i] = ev
 	}
 	return events, nil

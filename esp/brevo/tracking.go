@@ -164,7 +164,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 		return nil, err
 	}
 	if items := inboundItems(elements); items != nil {
-		return a.received(ctx, items, p.Limits)
+		return a.received(ctx, p, items)
 	}
 	return wire.AtLeastOne(wire.Events(elements, fill), nil)
 }

@@ -36,7 +36,7 @@ func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anyma
 		Raw:       p.Body,
 	}}
 	m := &ev.Message
-	raw, err := a.rawMIME(ctx, form.Fields, p.Limits)
+	raw, err := a.rawMIME(ctx, p, form.Fields)
 	switch {
 	case err != nil && !fetch.Final(err):
 		return nil, err
@@ -77,7 +77,7 @@ func verdicts(m *anymail.InboundMessage) {
 
 // rawMIME returns the raw message if there is one: from the form, or from
 // Mailgun's store if there is a key for it.
-func (a *Adapter) rawMIME(ctx context.Context, v anymail.Fields, limits anymail.Limits) ([]byte, error) {
+func (a *Adapter) rawMIME(ctx context.Context, p *anymail.Payload, v anymail.Fields) ([]byte, error) {
 	if v.Has("body-mime") {
 		return v.Bytes("body-mime"), nil
 	}
@@ -92,7 +92,7 @@ func (a *Adapter) rawMIME(ctx context.Context, v anymail.Fields, limits anymail.
 	var stored struct {
 		MIME string `json:"body-mime"`
 	}
-	err = a.api.Budget(limits).JSON(ctx, at, http.Header{
+	err = a.api.Budget(p).JSON(ctx, at, http.Header{
 		"Accept":        {"message/rfc2822"},
 		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+key))},
 	}, &stored)

@@ -60,13 +60,13 @@ type fetcher struct {
 	limits anymail.Limits
 }
 
-func (a *Adapter) fetcher(ctx context.Context, limits anymail.Limits) (*fetcher, error) {
+func (a *Adapter) fetcher(ctx context.Context, p *anymail.Payload) (*fetcher, error) {
 	token, err := fetch.Key(ctx, a.config.APITokens)
 	if err != nil {
 		return nil, err
 	}
 	header := http.Header{"Authorization": {"Bearer " + token}, "Accept": {"application/json"}}
-	return &fetcher{a.api.Budget(limits), header, limits}, nil
+	return &fetcher{a.api.Budget(p), header, p.Limits}, nil
 }
 
 // message makes the event of a notification from the message itself, or from the

@@ -167,7 +167,7 @@ func (a *Adapter) salvage(events []anymail.Event, received map[anymail.Event]not
 
 // fetchAll puts received messages in the places of their notifications.
 func (a *Adapter) fetchAll(ctx context.Context, p *anymail.Payload, events []anymail.Event, received map[anymail.Event]notification) ([]anymail.Event, error) {
-	fetcher, err := a.fetcher(ctx, p.Limits)
+	fetcher, err := a.fetcher(ctx, p)
 	if err != nil {
 		return nil, err
 	}

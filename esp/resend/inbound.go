@@ -64,7 +64,7 @@ var results = map[string]string{"pass": "pass", "fail": "fail", "gray": "none", 
 
 const apiHost = "api.resend.com"
 
-func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits anymail.Limits) ([]anymail.Event, error) {
+func (a *Adapter) received(ctx context.Context, p *anymail.Payload, raw []byte, id string) ([]anymail.Event, error) {
 	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: id, Raw: raw}}
 	var w notification
 	if err := wire.Unmarshal(raw, &w); err != nil {
@@ -75,7 +75,7 @@ func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits an
 		wire.Salvage(wire.Member(raw, "data"), &w.Data)
 	}
 	ev.Timestamp = w.CreatedAt.Time
-	switch found, err := a.fetch(ctx, string(w.Data.EmailID), limits); {
+	switch found, err := a.fetch(ctx, p, string(w.Data.EmailID)); {
 	case fetch.Final(err):
 		ev.Type = anymail.EventInboundFailed
 		if id == "" {
@@ -99,7 +99,7 @@ func (a *Adapter) received(ctx context.Context, raw []byte, id string, limits an
 // fetch gets a message as it was received. If Resend no longer has that, or it is
 // larger than the limit, fetch composes the message from what the API says, without
 // the contents that are too large.
-func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limits) (m anymail.InboundMessage, err error) {
+func (a *Adapter) fetch(ctx context.Context, p *anymail.Payload, emailID string) (m anymail.InboundMessage, err error) {
 	key, err := fetch.Key(ctx, a.config.APIKeys)
 	if err != nil {
 		return m, err
@@ -109,7 +109,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	}
 	header := http.Header{"Authorization": {"Bearer " + key}, "Accept": {"application/json"}}
 	base := "https://" + apiHost + "/emails/receiving/" + emailID
-	budget := a.api.Budget(limits)
+	budget := a.api.Budget(p)
 
 	var w message
 	if err := budget.JSON(ctx, base+"?html_format=cid", header, &w); err != nil {
@@ -120,7 +120,7 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 	case err != nil:
 		return m, err
 	case raw != nil:
-		m = rawmime.Parse(raw, limits)
+		m = rawmime.Parse(raw, p.Limits)
 	default:
 		if len(w.Attachments) > 0 {
 			// The API says everything about these except where to get them.
@@ -134,10 +134,10 @@ func (a *Adapter) fetch(ctx context.Context, emailID string, limits anymail.Limi
 			}
 		}
 		m = fields(&w)
-		if m.Attachments, err = budget.Attachments(ctx, toFetch(w.Attachments), limits); err != nil {
+		if m.Attachments, err = budget.Attachments(ctx, toFetch(w.Attachments), p.Limits); err != nil {
 			return m, err
 		}
-		inbound.OpenTNEF(&m, limits)
+		inbound.OpenTNEF(&m, p.Limits)
 	}
 	m.EnvelopeSender = inbound.EnvelopeSender(&m, w.Headers.Message())
 	if len(w.ReceivedFor) > 0 {

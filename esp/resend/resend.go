@@ -127,7 +127,7 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 	if len(elements) == 1 { // as Resend posts it: the id is the request's
 		id = p.Header.Get(prefix(p) + "Id")
 		if a.config.APIKeys != nil && wire.StringMember(elements[0], "type") == receivedType {
-			return a.received(ctx, elements[0], id, p.Limits)
+			return a.received(ctx, p, elements[0], id)
 		}
 	}
 	return wire.AtLeastOne(wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {

@@ -7,7 +7,6 @@ package unisendergo
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/md5"
 	"errors"
 	"io"
@@ -136,20 +135,9 @@ func text(p *anymail.Payload) ([]byte, error) {
 	if !bytes.HasPrefix(p.Body, []byte{0x1f, 0x8b}) {
 		return p.Body, nil
 	}
-	most := p.Limits.Body
-	if most <= 0 {
-		most = anymail.DefaultMaxBody
+	body, err := p.Gunzip(p.Body)
+	if errors.Is(err, anymail.ErrMalformed) {
+		err = errEncoding
 	}
-	unzip, err := gzip.NewReader(bytes.NewReader(p.Body))
-	if err != nil {
-		return nil, errEncoding
-	}
-	body, err := io.ReadAll(io.LimitReader(unzip, most+1))
-	switch {
-	case err != nil:
-		return nil, errEncoding
-	case int64(len(body)) > most:
-		return nil, anymail.Because(anymail.ErrTooLarge, "inflated body", nil)
-	}
-	return body, nil
+	return body, err
 }

@@ -43,7 +43,7 @@ func TestAttachments(t *testing.T) {
 	}
 	getter := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}
 	limits := anymail.Limits{Fetch: 100, MIMEParts: 5}
-	got, err := getter.Budget(limits).Attachments(t.Context(), list, limits)
+	got, err := getter.Budget(&anymail.Payload{Limits: limits}).Attachments(t.Context(), list, limits)
 	require.NoError(t, err)
 	want := []anymail.Attachment{
 		{Filename: "note.txt", ContentType: "text/plain", Size: 6, Content: []byte("a note")},
@@ -54,7 +54,7 @@ func TestAttachments(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	down = true
-	_, err = getter.Budget(limits).Attachments(t.Context(), list, limits)
+	_, err = getter.Budget(&anymail.Payload{Limits: limits}).Attachments(t.Context(), list, limits)
 	require.ErrorIs(t, err, anymail.ErrUnavailable)
 	require.False(t, fetch.Final(err))
 }

@@ -16,9 +16,11 @@ type Budget struct {
 	left   int64
 }
 
-// Budget returns a Budget of limits.Fetch bytes.
-func (g Getter) Budget(limits anymail.Limits) *Budget {
-	return &Budget{g, limits.OrDefaults().Fetch}
+// Budget returns a Budget of Limits.Fetch bytes for a payload, which counts their
+// memory.
+func (g Getter) Budget(p *anymail.Payload) *Budget {
+	g.Payload = p
+	return &Budget{g, p.Limits.OrDefaults().Fetch}
 }
 
 // Fits reports whether size bytes are left in the budget.
@@ -29,7 +31,7 @@ func (b *Budget) Fits(size int64) bool { return size <= b.left }
 // it arrived.
 func (b *Budget) Get(ctx context.Context, rawURL string, header http.Header) ([]byte, error) {
 	if b.left <= 0 {
-		return nil, anymail.Because(anymail.ErrTooLarge, "content to fetch", nil)
+		return nil, errTooLarge
 	}
 	b.getter.MaxBytes = b.left
 	content, err := b.getter.Get(ctx, rawURL, header)

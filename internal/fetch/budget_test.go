@@ -21,7 +21,7 @@ func TestBudget(t *testing.T) {
 		_, _ = io.WriteString(w, strings.TrimPrefix(r.URL.Path, "/"))
 	})
 	const base = "https://api.example.com/"
-	b := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}.Budget(anymail.Limits{Fetch: 10})
+	b := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}.Budget(&anymail.Payload{Limits: anymail.Limits{Fetch: 10}})
 	get := func(path string) (string, error) {
 		content, err := b.Get(t.Context(), base+path, nil)
 		return string(content), err
@@ -54,7 +54,7 @@ func TestJSON(t *testing.T) {
 			http.NotFound(w, r)
 		}
 	})
-	b := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}.Budget(anymail.Limits{})
+	b := fetch.Getter{Client: client, Hosts: []string{"api.example.com"}}.Budget(new(anymail.Payload))
 	var v struct {
 		Subject string `json:"subject"`
 	}

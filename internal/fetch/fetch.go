@@ -4,7 +4,6 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,6 +34,8 @@ type Getter struct {
 	Hosts []string
 	// MaxBytes bounds the content; 0 means the default of [anymail.Limits].Fetch.
 	MaxBytes int64
+	// Payload counts the memory that the content takes; nil means that nothing does.
+	Payload *anymail.Payload
 }
 
 var defaultClient = &http.Client{Timeout: 30 * time.Second}
@@ -90,31 +91,31 @@ func (g Getter) Get(ctx context.Context, rawURL string, header http.Header) ([]b
 	return g.read(resp)
 }
 
-// maxPrealloc is how much of a declared length is allocated before the content
-// arrives.
-const maxPrealloc = 1 << 20
-
 func (g Getter) read(resp *http.Response) ([]byte, error) {
 	most := g.MaxBytes
 	if most <= 0 {
 		most = anymail.Limits{}.OrDefaults().Fetch
 	}
-	tooLarge := anymail.Because(anymail.ErrTooLarge, "content to fetch", nil)
 	if resp.ContentLength > most {
-		return nil, tooLarge
+		return nil, errTooLarge
 	}
-	var content bytes.Buffer
-	if resp.ContentLength > 0 {
-		content.Grow(int(min(resp.ContentLength, maxPrealloc)) + bytes.MinRead) // ReadFrom needs MinRead bytes to find the end without growing
+	payload := g.Payload
+	if payload == nil {
+		payload = new(anymail.Payload)
 	}
-	if _, err := content.ReadFrom(io.LimitReader(resp.Body, most+1)); err != nil {
+	content, err := payload.ReadAll(resp.Body, resp.ContentLength, most)
+	switch {
+	case errors.Is(err, anymail.ErrTooLarge):
+		return nil, errTooLarge
+	case errors.Is(err, anymail.ErrUnavailable):
+		return nil, err
+	case err != nil:
 		return nil, unavailable(err)
 	}
-	if int64(content.Len()) > most {
-		return nil, tooLarge
-	}
-	return content.Bytes(), nil
+	return content, nil
 }
+
+var errTooLarge = anymail.Because(anymail.ErrTooLarge, "content to fetch", nil)
 
 // Allowed returns nil if a URL may be fetched, and [anymail.ErrMalformed] if not.
 func (g Getter) Allowed(rawURL string) error {

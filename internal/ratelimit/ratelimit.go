@@ -54,7 +54,7 @@ func (l *Limiter) Peek(addr netip.Addr, now time.Time) bool {
 }
 
 func (l *Limiter) count(addr netip.Addr, now time.Time, store bool) bool {
-	key := clientNetwork(addr)
+	key := Client(addr)
 	b := key.As16()
 	var sum byte
 	for _, x := range b {
@@ -78,8 +78,8 @@ func (l *Limiter) count(addr netip.Addr, now time.Time, store bool) bool {
 	return true
 }
 
-// clientNetwork returns the network of one client: an IPv4 address or an IPv6 /64.
-func clientNetwork(addr netip.Addr) netip.Addr {
+// Client returns what identifies one client: an IPv4 address or an IPv6 /64.
+func Client(addr netip.Addr) netip.Addr {
 	if addr.Is6() && !addr.Is4In6() {
 		prefix, err := addr.WithZone("").Prefix(64)
 		if err == nil {
