@@ -9,7 +9,7 @@ import (
 )
 
 // New returns a server for handler that limits the time and memory of each
-// client: 10 seconds and 64 KiB for the headers of a request, 60 seconds to read
+// client: 10 seconds and 16 KiB for the headers of a request, 60 seconds to read
 // the whole request, 90 seconds to answer it, and 2 minutes between two requests
 // of a connection. It accepts TLS 1.2 and later. Change settings before serving: a
 // Dispatcher with a RequestTime of more than 60 seconds needs a longer
@@ -24,7 +24,7 @@ func New(handler http.Handler) *http.Server {
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      90 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    16 << 10,
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 }

@@ -111,7 +111,7 @@ func TestSettings(t *testing.T) {
 	require.Equal(t, 60*time.Second, srv.ReadTimeout)
 	require.Equal(t, 90*time.Second, srv.WriteTimeout)
 	require.Equal(t, 2*time.Minute, srv.IdleTimeout)
-	require.Equal(t, 64<<10, srv.MaxHeaderBytes)
+	require.Equal(t, 16<<10, srv.MaxHeaderBytes)
 	require.EqualValues(t, tls.VersionTLS12, srv.TLSConfig.MinVersion)
 	require.False(t, srv.TLSConfig.InsecureSkipVerify)
 }
@@ -152,8 +152,8 @@ func TestLargeHeaders(t *testing.T) {
 	request := func(size int) string {
 		return "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Large: " + strings.Repeat("x", size) + "\r\n\r\n"
 	}
-	require.Contains(t, exchange(t, addr, request(60<<10)), "200 OK")
-	require.Contains(t, exchange(t, addr, request(70<<10)), "431 ") // net/http allows 4096 bytes more
+	require.Contains(t, exchange(t, addr, request(15<<10)), "200 OK")
+	require.Contains(t, exchange(t, addr, request(21<<10)), "431 ") // net/http allows 4096 bytes more
 	require.Contains(t, exchange(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n"+strings.Repeat("X: y\r\n", 20_000)+"\r\n"), "431 ")
 }
 
