@@ -90,10 +90,11 @@ type Rate struct {
 	Burst     int     `key:"burst" range:"1 to 1000000"`
 }
 
-// Limits are [anymail.Limits] and the number of concurrent requests.
+// Limits are [anymail.Limits] and those of all requests together.
 type Limits struct {
 	Body        Size          `key:"body" range:"1 to 256MiB"`
 	BodyTime    time.Duration `key:"body_time" range:"10ms to 60s"`
+	BodyRate    Size          `key:"body_rate" range:"1 to 1GiB"`
 	RequestTime time.Duration `key:"request_time" range:"10ms to 85s"`
 	BatchEvents int           `key:"batch_events" range:"1 to 1000000"`
 	FormFields  int           `key:"form_fields" range:"1 to 1000000"`
@@ -101,7 +102,9 @@ type Limits struct {
 	MIMEParts   int           `key:"mime_parts" range:"1 to 1000000"`
 	MIMEHeaders int           `key:"mime_headers" range:"1 to 1000000"`
 	Fetch       Size          `key:"fetch" range:"1 to 1GiB"`
+	Reading     int           `key:"reading" range:"1 to 100000"`
 	InFlight    int           `key:"in_flight" range:"1 to 100000"`
+	Memory      Size          `key:"memory" range:"1MiB to 1TiB"`
 }
 
 // Size is a number of bytes.
@@ -174,7 +177,7 @@ func Default() *Config {
 			Retention:   durable.DefaultRetention,
 			MaxPending:  durable.DefaultMaxPending,
 		},
-		Limits:      Limits{InFlight: anymail.DefaultMaxInFlight},
+		Limits:      Limits{Reading: anymail.DefaultMaxReading, InFlight: anymail.DefaultMaxInFlight},
 		Log:         Log{Format: "text", Level: "info"},
 		StopTimeout: 25 * time.Second,
 	}

@@ -58,7 +58,7 @@ reject_status: 404
 rate_limit:
   per_address: {per_second: 0.5, burst: 10}
   addresses: 100
-limits: {body: 5MB, fetch: 1MiB, body_time: 10s, mime_depth: 3, in_flight: 9}
+limits: {body: 5MB, fetch: 1MiB, body_time: 10s, body_rate: 1KiB, mime_depth: 3, reading: 7, in_flight: 9, memory: 1GiB}
 idempotency: sqlite:done.db
 queue: postgres://user@db.example.com/mail
 delivery: {workers: 3, timeout: 5s, max_attempts: 7, retention: 1h, dead_letter_retention: 720h, max_pending: 5}
@@ -83,7 +83,7 @@ stop_timeout: 9s
 		SharedSecrets:  []string{sharedSecret, otherSecret},
 		RejectStatus:   404,
 		RateLimit:      gateway.RateLimit{PerAddress: gateway.Rate{PerSecond: 0.5, Burst: 10}, Addresses: 100},
-		Limits:         gateway.Limits{Body: 5_000_000, Fetch: 1 << 20, BodyTime: 10 * time.Second, MIMEDepth: 3, InFlight: 9},
+		Limits:         gateway.Limits{Body: 5_000_000, Fetch: 1 << 20, BodyTime: 10 * time.Second, BodyRate: 1 << 10, MIMEDepth: 3, Reading: 7, InFlight: 9, Memory: 1 << 30},
 		Idempotency:    "sqlite:done.db",
 		Queue:          "postgres://user@db.example.com/mail",
 		Delivery:       gateway.Delivery{Workers: 3, Timeout: 5 * time.Second, MaxAttempts: 7, Retention: time.Hour, DeadLetterRetention: 720 * time.Hour, MaxPending: 5},

@@ -129,7 +129,11 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 		anymail.WithTrustedProxies(c.TrustedProxies...),
 		anymail.WithRateLimit(c.RateLimit.limit()),
 		anymail.WithLimits(c.Limits.limits()),
+		anymail.WithMaxReading(c.Limits.Reading),
 		anymail.WithMaxInFlight(c.Limits.InFlight),
+	}
+	if c.Limits.Memory > 0 {
+		options = append(options, anymail.WithMaxMemory(int64(c.Limits.Memory)))
 	}
 	if len(c.SharedSecrets) > 0 {
 		options = append(options, anymail.WithSharedSecret(c.SharedSecrets...))
@@ -205,6 +209,7 @@ func (l Limits) limits() anymail.Limits {
 	return anymail.Limits{
 		Body:        int64(l.Body),
 		BodyTime:    l.BodyTime,
+		BodyRate:    int64(l.BodyRate),
 		RequestTime: l.RequestTime,
 		BatchEvents: l.BatchEvents,
 		FormFields:  l.FormFields,
