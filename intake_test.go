@@ -405,13 +405,13 @@ func TestPayloadCountsMemory(t *testing.T) {
 		read func(*anymail.Payload) ([]byte, error)
 		want error
 	}{
-		{"gunzip", 3, func(p *anymail.Payload) ([]byte, error) { return p.Gunzip([]byte(zipped)) }, nil},
+		{"gunzip", 1, func(p *anymail.Payload) ([]byte, error) { return p.Gunzip([]byte(zipped)) }, nil},
 		{"gunzip, no room", 1, func(p *anymail.Payload) ([]byte, error) {
 			_, _ = p.Gunzip([]byte(zipped))
 			return p.Gunzip([]byte(zipped))
 		}, anymail.ErrUnavailable},
-		{"read", 3, func(p *anymail.Payload) ([]byte, error) {
-			return p.ReadAll(strings.NewReader(text), mega, mega)
+		{"read", 1, func(p *anymail.Payload) ([]byte, error) {
+			return p.ReadAll(strings.NewReader(text), int64(len(text)), mega)
 		}, nil},
 		{"read too much", 3, func(p *anymail.Payload) ([]byte, error) {
 			return p.ReadAll(strings.NewReader(text), -1, mega/2)

@@ -128,7 +128,7 @@ var mutations = []mutation{
 	{test: "TestMaxReading", file: "intake.go", edits: []string{`len(in.arriving) >= in.places`, `false`}},
 	{test: "TestMaxReading", file: "body.go", edits: []string{`if !v.proved {`, `if true {`}},
 	{test: "TestPlacesWithoutDeadlines", file: "intake.go", edits: []string{"if v.control.SetReadDeadline(time.Unix(1, 0)) != nil {\n\t\treturn false", "if v.control.SetReadDeadline(time.Unix(1, 0)) != nil {\n\t\treturn true"}},
-	{test: "TestBodyRate", file: "intake.go", edits: []string{`min(earned, limits.BodyTime)`, `limits.BodyTime`}},
+	{test: "TestBodyRate", file: "intake.go", edits: []string{`min(earned, limits.BodyTime)`, `max(earned, limits.BodyTime)`}},
 	{test: "TestBodyRate", file: "intake.go", edits: []string{`min(earned, limits.BodyTime)`, `earned`}},
 	{test: "TestSlowBodiesAreFailures", file: "response.go", edits: []string{` || errors.Is(err, errSlowBody) {`, ` {`}},
 	{test: "TestShutdownWaitsForBodies", file: "request.go", edits: []string{`present.Add(1)`, `present.Add(0)`, `present.Add(-1)`, `present.Add(0)`}},
