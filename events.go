@@ -66,13 +66,15 @@ type RejectReason string
 const (
 	// RejectInvalid: the address is not valid or does not exist.
 	RejectInvalid RejectReason = "invalid"
-	// RejectBounced: the address bounced, now or (with EventRejected) before.
+	// RejectBounced: the address bounced: now or, with EventRejected, before, and
+	// then for good.
 	RejectBounced RejectReason = "bounced"
 	// RejectTimedOut: the ESP gave up after repeated attempts.
 	RejectTimedOut RejectReason = "timed_out"
 	// RejectBlocked: the receiving server or the ESP blocks sender or content.
 	RejectBlocked RejectReason = "blocked"
-	// RejectSpam: this message, or an earlier one, was considered spam.
+	// RejectSpam: the receiving server or the recipient considered this message
+	// spam. With EventRejected: the recipient complained before.
 	RejectSpam RejectReason = "spam"
 	// RejectUnsubscribed: the recipient had unsubscribed.
 	RejectUnsubscribed RejectReason = "unsubscribed"
