@@ -268,6 +268,31 @@ func (*TrackingEvent) Kind() Kind { return KindTracking }
 
 func (*TrackingEvent) sealed() {}
 
+// ShouldSuppress reports whether the recipient must not be mailed again: after a
+// bounce for good or of an invalid address, a complaint, an unsubscription, and a
+// rejection because of an earlier one of these. It does not after a soft bounce, a
+// refusal of sender or content, a deferral, or a rejection for a reason that the
+// ESP does not give ([RejectBlocked]). Package suppress keeps the list.
+func (e *TrackingEvent) ShouldSuppress() bool {
+	switch e.Type {
+	case EventComplained, EventUnsubscribed:
+		return true
+	case EventRejected:
+		switch e.RejectReason {
+		case RejectInvalid, RejectBounced, RejectSpam, RejectUnsubscribed:
+			return true
+		}
+	case EventBounced:
+		switch e.Bounce.Category {
+		case BounceHard: // but not if it was because of this message
+			return e.RejectReason != RejectBlocked && e.RejectReason != RejectSpam
+		case BounceUndetermined, "":
+			return e.RejectReason == RejectInvalid
+		}
+	}
+	return false
+}
+
 // Geo is an approximate place, in the ESP's own words.
 type Geo struct {
 	Country string `json:"country,omitempty"`
