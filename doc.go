@@ -14,7 +14,7 @@
 //	err = d.Register("postmark", adapter)
 //	err = d.Tracking.Connect("suppress", func(ctx context.Context, ev *anymail.TrackingEvent) error {
 //		return suppress(ctx, ev.Recipient) // an error makes the ESP retry
-//	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
+//	}, anymail.ToSuppress)
 //	http.Handle("/anymail/", http.StripPrefix("/anymail", d))
 //
 // At the ESP, set the webhook URL to
