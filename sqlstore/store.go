@@ -1,6 +1,6 @@
-// Package sqlstore stores in a PostgreSQL or SQLite table which receiver has
-// completed which event. So redeliveries have no effect, even after a restart and
-// with several processes on one database:
+// Package sqlstore has stores in tables of PostgreSQL or SQLite. A [Store] records
+// which receiver has completed which event. So redeliveries have no effect, even
+// after a restart and with several processes on one database:
 //
 //	store, err := sqlstore.New(db, sqlstore.Postgres)
 //	// ...
@@ -10,6 +10,8 @@
 //
 // It works with any driver of database/sql whose placeholders are $1, $2, ...:
 // pgx, pq, modernc.org/sqlite and mattn/go-sqlite3.
+//
+// A [SuppressionStore] has the suppression list of package suppress.
 //
 // # Faults
 //
