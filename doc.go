@@ -32,6 +32,9 @@
 // it may share the memory of the request's body. Both kinds have a JSON form, which
 // [DecodeEvent] reads and schema/event.schema.json describes.
 //
+// The filter [ToSuppress] passes the events after which the recipient must not be
+// mailed again. Package suppress keeps a list of these recipients.
+//
 // # Redelivery
 //
 // ESPs retry after a failure, and sometimes after a success. Every event has a Key

@@ -53,7 +53,7 @@ type Store interface {
 
 // MemoryStore is a [Store] in the memory of the process, for tests and first
 // steps. It is lost when the process ends. It has no bound, since a suppression list
-// must not forget: about 150 bytes for each address. The zero value is ready to use.
+// must not forget. The zero value is ready to use.
 type MemoryStore struct {
 	mu      sync.RWMutex
 	records map[string][]Record // by address
