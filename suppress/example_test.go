@@ -3,6 +3,7 @@ package suppress_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 
@@ -37,7 +38,7 @@ func Example() {
 		`{"RecordType":"Bounce","ID":1,"Type":"HardBounce","Email":"ada@example.com","BouncedAt":"2026-09-21T14:13:20Z"}`,
 		`{"RecordType":"Bounce","ID":2,"Type":"SoftBounce","Email":"bob@example.com","BouncedAt":"2026-09-21T14:13:20Z"}`,
 	} {
-		r := httptest.NewRequest("POST", "https://example.com/postmark/tracking/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "https://example.com/postmark/tracking/", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetBasicAuth("postmark", "x9Kq-27fh-Wm3T-pLz8")
 		d.ServeHTTP(httptest.NewRecorder(), r)

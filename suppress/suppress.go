@@ -135,9 +135,8 @@ func (l *List) Receive(ctx context.Context, ev *anymail.TrackingEvent) error {
 	}
 	address, err := Canonical(ev.Recipient)
 	if err != nil {
-		// A retry would bring the same address.
 		l.logger.WarnContext(ctx, "suppress: event without a usable address", "esp", ev.ESP, "type", ev.Type, "key", ev.Key)
-		return nil
+		return nil //nolint:nilerr // a retry would bring the same address
 	}
 	at, now := ev.Timestamp, time.Now()
 	switch {
