@@ -14,7 +14,7 @@
 //	err = d.Register("postmark", adapter)
 //	err = d.Tracking.Connect("suppress", func(ctx context.Context, ev *anymail.TrackingEvent) error {
 //		return suppress(ctx, ev.Recipient) // an error makes the ESP retry
-//	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
+//	}, anymail.ToSuppress)
 //	http.Handle("/anymail/", http.StripPrefix("/anymail", d))
 //
 // At the ESP, set the webhook URL to
@@ -31,6 +31,9 @@
 // know is an [EventUnknown], never an error. Raw is the ESP's own event, unchanged;
 // it may share the memory of the request's body. Both kinds have a JSON form, which
 // [DecodeEvent] reads and schema/event.schema.json describes.
+//
+// The filter [ToSuppress] passes the events after which the recipient must not be
+// mailed again. Package suppress keeps a list of these recipients.
 //
 // # Redelivery
 //

@@ -66,13 +66,15 @@ type RejectReason string
 const (
 	// RejectInvalid: the address is not valid or does not exist.
 	RejectInvalid RejectReason = "invalid"
-	// RejectBounced: the address bounced, now or (with EventRejected) before.
+	// RejectBounced: the address bounced: now or, with EventRejected, before, and
+	// then for good.
 	RejectBounced RejectReason = "bounced"
 	// RejectTimedOut: the ESP gave up after repeated attempts.
 	RejectTimedOut RejectReason = "timed_out"
 	// RejectBlocked: the receiving server or the ESP blocks sender or content.
 	RejectBlocked RejectReason = "blocked"
-	// RejectSpam: this message, or an earlier one, was considered spam.
+	// RejectSpam: the receiving server or the recipient considered this message
+	// spam. With EventRejected: the recipient complained before.
 	RejectSpam RejectReason = "spam"
 	// RejectUnsubscribed: the recipient had unsubscribed.
 	RejectUnsubscribed RejectReason = "unsubscribed"
@@ -265,6 +267,31 @@ type TrackingEvent struct {
 func (*TrackingEvent) Kind() Kind { return KindTracking }
 
 func (*TrackingEvent) sealed() {}
+
+// ShouldSuppress reports whether the recipient must not be mailed again: after a
+// bounce for good or of an invalid address, a complaint, an unsubscription, and a
+// rejection because of an earlier one of these. It does not after a soft bounce, a
+// refusal of sender or content, a deferral, or a rejection for a reason that the
+// ESP does not give ([RejectBlocked]). Package suppress keeps the list.
+func (e *TrackingEvent) ShouldSuppress() bool {
+	switch e.Type {
+	case EventComplained, EventUnsubscribed:
+		return true
+	case EventRejected:
+		switch e.RejectReason {
+		case RejectInvalid, RejectBounced, RejectSpam, RejectUnsubscribed:
+			return true
+		}
+	case EventBounced:
+		switch e.Bounce.Category {
+		case BounceHard: // but not if it was because of this message
+			return e.RejectReason != RejectBlocked && e.RejectReason != RejectSpam
+		case BounceUndetermined, "":
+			return e.RejectReason == RejectInvalid
+		}
+	}
+	return false
+}
 
 // Geo is an approximate place, in the ESP's own words.
 type Geo struct {

@@ -166,6 +166,35 @@ func FuzzDecodeEvent(f *testing.F) {
 	})
 }
 
+// esp/all has the outcomes that ESPs report. These are the others.
+func TestShouldSuppress(t *testing.T) {
+	for _, tt := range []struct {
+		typ      anymail.EventType
+		reason   anymail.RejectReason
+		category anymail.BounceCategory
+		want     bool
+	}{
+		{anymail.EventBounced, "", anymail.BounceHard, true},
+		{anymail.EventBounced, anymail.RejectOther, anymail.BounceHard, true},
+		{anymail.EventBounced, anymail.RejectBlocked, anymail.BounceHard, false},
+		{anymail.EventBounced, anymail.RejectSpam, anymail.BounceHard, false},
+		{anymail.EventBounced, anymail.RejectInvalid, anymail.BounceUndetermined, true},
+		{anymail.EventBounced, anymail.RejectInvalid, "", true},
+		{anymail.EventBounced, anymail.RejectInvalid, anymail.BounceSoft, false},
+		{anymail.EventBounced, anymail.RejectInvalid, anymail.BounceBlock, false},
+		{anymail.EventBounced, "", "", false},
+		{anymail.EventDeferred, "", anymail.BounceHard, false},
+		{anymail.EventComplained, "", "", true},
+		{anymail.EventUnsubscribed, anymail.RejectOther, "", true},
+		{anymail.EventRejected, "", "", false},
+		{anymail.EventRejected, anymail.RejectTimedOut, "", false},
+		{anymail.EventFailed, anymail.RejectBounced, "", false},
+	} {
+		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: tt.typ}, RejectReason: tt.reason, Bounce: anymail.Bounce{Category: tt.category}}
+		require.Equal(t, tt.want, ev.ShouldSuppress(), "%+v", tt)
+	}
+}
+
 func TestTri(t *testing.T) {
 	for tri, want := range map[anymail.Tri]string{anymail.Yes: "yes", anymail.No: "no", anymail.Unsaid: "unsaid", anymail.TriOf(true): "yes", anymail.TriOf(false): "no"} {
 		require.Equal(t, want, tri.String())

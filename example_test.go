@@ -51,7 +51,7 @@ func Example() {
 	err = d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		fmt.Println("no more mail to", ev.Recipient, "because it", ev.Type)
 		return nil // an error makes Postmark retry
-	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
+	}, anymail.ToSuppress)
 	if err != nil {
 		panic(err)
 	}

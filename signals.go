@@ -30,17 +30,25 @@ type connection[E Event] struct {
 	filters []Filter
 }
 
-// Filter reports whether a receiver sees an event.
-type Filter func(*Common) bool
+// Filter reports whether a receiver sees an event. Any function of this form is a
+// filter. It must not change the event.
+type Filter func(Event) bool
 
 // ForESP passes the events of these ESPs, by canonical name.
 func ForESP(names ...string) Filter {
-	return func(c *Common) bool { return slices.Contains(names, c.ESP) }
+	return func(ev Event) bool { return slices.Contains(names, ev.Base().ESP) }
 }
 
 // ForTypes passes the events of these types.
 func ForTypes(types ...EventType) Filter {
-	return func(c *Common) bool { return slices.Contains(types, c.Type) }
+	return func(ev Event) bool { return slices.Contains(types, ev.Base().Type) }
+}
+
+// ToSuppress is a filter. It passes the tracking events after which their recipient
+// must not be mailed again: see [TrackingEvent.ShouldSuppress].
+func ToSuppress(ev Event) bool {
+	t, ok := ev.(*TrackingEvent)
+	return ok && t.ShouldSuppress()
 }
 
 // Connect adds a receiver under a name that is not yet taken. The name is in
@@ -98,9 +106,9 @@ func (s *Signal[E]) connections() []connection[E] {
 	return nil
 }
 
-func (c *connection[E]) wants(base *Common) bool {
+func (c *connection[E]) wants(ev E) bool {
 	for _, pass := range c.filters {
-		if !pass(base) {
+		if !pass(ev) {
 			return false
 		}
 	}
@@ -142,7 +150,7 @@ func matching[E Event](s *Signal[E], ev E) []string {
 	var names []string
 	for _, c := range s.connections() {
 		wants := true
-		_ = recoverPanic(func() error { wants = c.wants(ev.Base()); return nil })
+		_ = recoverPanic(func() error { wants = c.wants(ev); return nil })
 		if wants {
 			names = append(names, c.name)
 		}
@@ -169,7 +177,7 @@ func callNamed[E Event](ctx context.Context, s *Signal[E], receiver string, ev E
 		if c.name != receiver {
 			continue
 		}
-		if err := recoverPanic(func() error { c.wants(ev.Base()); return nil }); err != nil {
+		if err := recoverPanic(func() error { c.wants(ev); return nil }); err != nil {
 			return c.failed(ev, err)
 		}
 		return c.call(ctx, hookList{}, ev)
@@ -218,7 +226,7 @@ func deliverTo[E Event](ctx context.Context, s *Signal[E], store IdempotencyStor
 				continue
 			}
 			var wants bool
-			if err := recoverPanic(func() error { wants = c.wants(e.Base()); return nil }); err != nil {
+			if err := recoverPanic(func() error { wants = c.wants(e); return nil }); err != nil {
 				t.errs = append(t.errs, c.failed(e, err))
 			}
 			if wants {

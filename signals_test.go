@@ -26,18 +26,26 @@ func TestFilters(t *testing.T) {
 	connect("all")
 	connect("acme", anymail.ForESP("acme"))
 	connect("bad", anymail.ForTypes(anymail.EventBounced, anymail.EventComplained))
+	connect("suppress", anymail.ToSuppress)
+	connect("a function", func(ev anymail.Event) bool { return ev.(*anymail.TrackingEvent).Recipient == "ada@example.com" })
 	connect("both", anymail.ForESP("acme"), anymail.ForTypes(anymail.EventBounced))
 	require.NoError(t, s.Inbound.Connect("inbound", func(context.Context, *anymail.InboundEvent) error {
 		got["inbound"] = append(got["inbound"], "in")
 		return nil
 	}))
+	require.NoError(t, s.Inbound.Connect("inbound to suppress", func(context.Context, *anymail.InboundEvent) error {
+		t.Error("an inbound event is not to suppress")
+		return nil
+	}, anymail.ToSuppress))
+	hard := event("acme", anymail.EventBounced, "1")
+	hard.Recipient, hard.Bounce.Category = "ada@example.com", anymail.BounceHard
 	events := []anymail.Event{
-		event("acme", anymail.EventBounced, "1"), event("acme", anymail.EventOpened, "2"), event("other", anymail.EventBounced, "3"),
+		hard, event("acme", anymail.EventOpened, "2"), event("other", anymail.EventBounced, "3"),
 		&anymail.InboundEvent{Common: anymail.Common{Key: "4"}},
 	}
 	require.NoError(t, s.Deliver(t.Context(), nil, events...))
 	require.Equal(t, map[string][]string{
-		"all": {"1", "2", "3"}, "acme": {"1", "2"}, "bad": {"1", "3"}, "both": {"1"}, "inbound": {"in"},
+		"all": {"1", "2", "3"}, "acme": {"1", "2"}, "bad": {"1", "3"}, "suppress": {"1"}, "a function": {"1"}, "both": {"1"}, "inbound": {"in"},
 	}, got)
 	require.Equal(t, []string{"all", "bad"}, s.Matching(events[2]))
 	require.Equal(t, []string{"inbound"}, s.Matching(events[3]))
@@ -93,7 +101,7 @@ func TestPanickingFilter(t *testing.T) {
 	var s anymail.Signals
 	ran := 0
 	nop := func(context.Context, *anymail.TrackingEvent) error { ran++; return nil }
-	require.NoError(t, s.Tracking.Connect("bad", nop, func(*anymail.Common) bool { panic("bug") }))
+	require.NoError(t, s.Tracking.Connect("bad", nop, func(anymail.Event) bool { panic("bug") }))
 	require.NoError(t, s.Tracking.Connect("good", nop))
 	err := s.Deliver(t.Context(), anymail.NewMemoryStore(0), event("acme", anymail.EventSent, "k"))
 	var receiverErr *anymail.ReceiverError
@@ -109,7 +117,7 @@ func TestPanickingFilterWithQueue(t *testing.T) {
 	calls := 0
 	receive := func(context.Context, *anymail.TrackingEvent) error { calls++; return nil }
 	require.NoError(t, s.Tracking.Connect("good", receive))
-	require.NoError(t, s.Tracking.Connect("panicking", receive, func(*anymail.Common) bool { panic("poison") }))
+	require.NoError(t, s.Tracking.Connect("panicking", receive, func(anymail.Event) bool { panic("poison") }))
 	ev := event("acme", anymail.EventSent, "k")
 	require.Equal(t, []string{"good", "panicking"}, s.Matching(ev))
 	require.NoError(t, s.Call(t.Context(), "good", ev))

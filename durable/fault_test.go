@@ -374,8 +374,8 @@ func TestPoisonEventsBecomeDeadLetters(t *testing.T) {
 			}
 			return nil
 		})
-		require.NoError(t, signals.Tracking.Connect("picky", calls.receive, func(c *anymail.Common) bool {
-			if c.Key == "e9" {
+		require.NoError(t, signals.Tracking.Connect("picky", calls.receive, func(ev anymail.Event) bool {
+			if ev.Base().Key == "e9" {
 				panic("a filter's poison")
 			}
 			return false

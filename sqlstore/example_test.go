@@ -9,6 +9,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/sqlstore"
+	"github.com/goanymail/anymail/suppress"
 )
 
 func Example() {
@@ -56,4 +57,36 @@ func Example() {
 	// Output:
 	// call the receiver
 	// done before
+}
+
+// A suppression list in a database.
+func ExampleSuppressionStore() {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", "file:suppressed?mode=memory&cache=shared&_pragma=busy_timeout(5000)")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	store, err := sqlstore.NewSuppressionStore(db, sqlstore.SQLite, "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := store.Migrate(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	list, err := suppress.New(store)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// d.Tracking.Connect("suppress", list.Receive, list.Wants) fills it.
+	if err := list.Add(ctx, suppress.Unsubscribed, "ada@example.com"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(list.Allowed(ctx, "Ada <ADA@example.com>"))
+	// Output: false <nil>
 }

@@ -1,6 +1,6 @@
-// Package sqlstore stores in a PostgreSQL or SQLite table which receiver has
-// completed which event. So redeliveries have no effect, even after a restart and
-// with several processes on one database:
+// Package sqlstore has stores in tables of PostgreSQL or SQLite. A [Store] records
+// which receiver has completed which event. So redeliveries have no effect, even
+// after a restart and with several processes on one database:
 //
 //	store, err := sqlstore.New(db, sqlstore.Postgres)
 //	// ...
@@ -10,6 +10,8 @@
 //
 // It works with any driver of database/sql whose placeholders are $1, $2, ...:
 // pgx, pq, modernc.org/sqlite and mattn/go-sqlite3.
+//
+// A [SuppressionStore] has the suppression list of package suppress.
 //
 // # Faults
 //
@@ -35,51 +37,16 @@ package sqlstore
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/goanymail/anymail"
 )
-
-// Dialect is the kind of database.
-type Dialect int
-
-// The dialects.
-const (
-	// Postgres is PostgreSQL 9.5 or later.
-	Postgres Dialect = iota + 1
-	// SQLite is SQLite 3.35 or later. Open it with a busy timeout, such as
-	// _pragma=busy_timeout(5000), and in WAL mode.
-	SQLite
-)
-
-// words returns pairs of a placeholder and its SQL in the dialect. Times are by
-// the database's clock, so that the clocks of the processes may differ.
-func (d Dialect) words() []string {
-	if d == Postgres {
-		return []string{
-			"{now}", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
-			"{bigint}", "bigint",
-			"{without rowid}", "",
-			"{skip locked}", "FOR UPDATE SKIP LOCKED",
-		}
-	}
-	return []string{
-		"{now}", "CAST((julianday('now') - 2440587.5) * 86400000 AS integer)",
-		"{bigint}", "integer",
-		"{without rowid}", "WITHOUT ROWID",
-		"{skip locked}", "",
-	}
-}
 
 // Defaults of the options.
 const (
@@ -123,27 +90,20 @@ func WithRetention(d time.Duration) Option {
 	}
 }
 
-var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$`)
-
 // WithTable sets the name of the table, with or without a schema;
 // [DefaultTable] by default.
 func WithTable(name string) Option {
 	return func(s *Store) error {
-		if !identifier.MatchString(name) {
-			return anymail.Misconfigured("sqlstore.WithTable", "must be an identifier, or schema.identifier, of ASCII letters, digits and underscores")
-		}
-		s.table = name
-		return nil
+		s.name = name
+		return checkName("sqlstore.WithTable", name)
 	}
 }
 
 // Store is an [anymail.IdempotencyStore] in a database table. Use [New].
 type Store struct {
-	db        *sql.DB
-	dialect   Dialect
+	table
 	lease     time.Duration
 	retention time.Duration
-	table     string
 
 	mu sync.Mutex
 	// owners are the tokens of the claims that this process holds, oldest first.
@@ -176,21 +136,13 @@ var _ anymail.IdempotencyStore = (*Store)(nil)
 // option is invalid. The caller closes db.
 func New(db *sql.DB, dialect Dialect, options ...Option) (*Store, error) {
 	s := &Store{
-		db:        db,
-		dialect:   dialect,
+		table:     table{db, dialect, DefaultTable},
 		lease:     DefaultLease,
 		retention: DefaultRetention,
-		table:     DefaultTable,
 		owners:    map[pair][]string{},
 		batches:   map[string]*batch{},
 	}
-	var errs []error
-	if db == nil {
-		errs = append(errs, anymail.Misconfigured("sqlstore.New", "db must not be nil"))
-	}
-	if dialect != Postgres && dialect != SQLite {
-		errs = append(errs, anymail.Misconfigured("sqlstore.New", "dialect must be Postgres or SQLite"))
-	}
+	errs := []error{s.check("sqlstore.New")}
 	for _, option := range options {
 		errs = append(errs, option(s))
 	}
@@ -202,18 +154,7 @@ func New(db *sql.DB, dialect Dialect, options ...Option) (*Store, error) {
 
 // Migrate creates the table if it is missing. Schema returns the same SQL for
 // other migration tools.
-func (s *Store) Migrate(ctx context.Context) error {
-	for try := 0; ; try++ {
-		_, err := s.db.ExecContext(ctx, s.Schema())
-		if err == nil {
-			return nil
-		}
-		// PostgreSQL fails if two processes create the same table at once.
-		if try == 3 || ctx.Err() != nil {
-			return fmt.Errorf("sqlstore: migrate: %w", err)
-		}
-	}
-}
+func (s *Store) Migrate(ctx context.Context) error { return s.migrate(ctx, s.Schema()) }
 
 // Schema returns the SQL that creates the table.
 //
@@ -221,7 +162,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 // with done_at is a completed event that is remembered until expires_at. Times
 // are milliseconds since 1970.
 func (s *Store) Schema() string {
-	index := strings.ReplaceAll(s.table, ".", "_") + "_expires_at"
+	index := strings.ReplaceAll(s.name, ".", "_") + "_expires_at"
 	return s.sql(`CREATE TABLE IF NOT EXISTS {table} (
 	receiver   text NOT NULL,
 	event_key  text NOT NULL,
@@ -234,15 +175,7 @@ CREATE INDEX IF NOT EXISTS ` + index + ` ON {table} (expires_at);
 `)
 }
 
-func (s *Store) sql(text string) string {
-	return strings.NewReplacer(append(s.dialect.words(), "{table}", s.table)...).Replace(text)
-}
-
-// maxKeys is how many keys one statement claims. Older versions of SQLite allow
-// 999 parameters at most.
-const maxKeys = 900
-
-// Claim implements [anymail.IdempotencyStore], with one statement for maxKeys
+// Claim implements [anymail.IdempotencyStore], with one statement for 900
 // keys.
 func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]anymail.Claim, error) {
 	if err := s.storeOutcomes(ctx); err != nil {
@@ -259,7 +192,7 @@ func (s *Store) Claim(ctx context.Context, receiver string, keys []string) ([]an
 
 	owner := rand.Text()
 	claims := make(map[string]anymail.Claim, len(distinct))
-	for chunk := range slices.Chunk(distinct, maxKeys) {
+	for chunk := range slices.Chunk(distinct, maxParameters) {
 		if err := s.claim(ctx, receiver, owner, chunk, claims); err != nil {
 			s.abandon(ctx, receiver, owner, distinct)
 			return nil, fmt.Errorf("sqlstore: claim: %w", err)
@@ -419,14 +352,10 @@ ON CONFLICT (receiver, event_key) DO UPDATE SET owner = excluded.owner, expires_
 
 // release frees claims of owner.
 func (s *Store) release(ctx context.Context, receiver, owner string, keys []string) error {
-	for chunk := range slices.Chunk(keys, maxKeys) {
+	for chunk := range slices.Chunk(keys, maxParameters) {
 		args := []any{receiver, owner}
-		marks := make([]string, len(chunk))
-		for i, key := range chunk {
-			args = append(args, key)
-			marks[i] = fmt.Sprintf("$%d", len(args))
-		}
-		if _, err := s.db.ExecContext(ctx, s.sql(`DELETE FROM {table} WHERE receiver = $1 AND owner = $2 AND done_at IS NULL AND event_key IN (`+strings.Join(marks, ", ")+`)`), args...); err != nil {
+		keys := placeholders(&args, chunk)
+		if _, err := s.db.ExecContext(ctx, s.sql(`DELETE FROM {table} WHERE receiver = $1 AND owner = $2 AND done_at IS NULL AND event_key IN `+keys), args...); err != nil {
 			return err
 		}
 	}
@@ -523,17 +452,4 @@ func (s *Store) Purge(ctx context.Context, olderThan time.Duration) (int64, erro
 		return 0, fmt.Errorf("sqlstore: purge: %w", err)
 	}
 	return result.RowsAffected()
-}
-
-// maxText is the longest text that is stored unchanged. PostgreSQL's index accepts
-// about 2700 bytes for receiver and key together.
-const maxText = 512
-
-// encodeText returns s, or a digest of it if a database would not accept s.
-func encodeText(s string) string {
-	if len(s) <= maxText && utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
-		return s
-	}
-	sum := sha256.Sum256([]byte(s))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -35,15 +35,21 @@ const postgresEnv = "ANYMAIL_TEST_POSTGRES"
 // database has what a child process needs to open the same store.
 type database struct{ driver, dsn, table string }
 
-func (db database) open(tb testing.TB, options ...sqlstore.Option) (*sqlstore.Store, *sql.DB) {
+// handle returns connections that end with the test.
+func (db database) handle(tb testing.TB) (*sql.DB, sqlstore.Dialect) {
 	tb.Helper()
 	handle, err := sql.Open(db.driver, db.dsn)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = handle.Close() })
-	dialect := sqlstore.SQLite
 	if db.driver == "pgx" {
-		dialect = sqlstore.Postgres
+		return handle, sqlstore.Postgres
 	}
+	return handle, sqlstore.SQLite
+}
+
+func (db database) open(tb testing.TB, options ...sqlstore.Option) (*sqlstore.Store, *sql.DB) {
+	tb.Helper()
+	handle, dialect := db.handle(tb)
 	store, err := sqlstore.New(handle, dialect, append([]sqlstore.Option{sqlstore.WithTable(db.table)}, options...)...)
 	require.NoError(tb, err)
 	require.NoError(tb, store.Migrate(tb.Context()))

@@ -161,7 +161,7 @@ func TestTracking(t *testing.T) {
 			body: `{"event":"reject","_id":"m-12","ts":1790000000,"msg":{"email":"ada@example.com","reject":{"reason":"soft-bounce","last_event_at":"2026-09-01 00:00:00"}}}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventRejected, Timestamp: at},
-				MessageID: "m-12", Recipient: "ada@example.com", RejectReason: anymail.RejectBounced, Description: "soft-bounce",
+				MessageID: "m-12", Recipient: "ada@example.com", RejectReason: anymail.RejectOther, Description: "soft-bounce",
 			},
 		},
 		{

@@ -111,7 +111,7 @@ var bounces = map[string]wire.Outcome{
 // https://mandrill.zendesk.com/hc/en-us/articles/360039233253
 var reasons = map[string]anymail.RejectReason{
 	"hard_bounce":     anymail.RejectBounced,
-	"soft_bounce":     anymail.RejectBounced,
+	"soft_bounce":     anymail.RejectOther, // for some time; hard_bounce is permanent
 	"spam":            anymail.RejectSpam,
 	"unsub":           anymail.RejectUnsubscribed,
 	"custom":          anymail.RejectBlocked,

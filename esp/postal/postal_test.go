@@ -181,7 +181,7 @@ func TestOutcomes(t *testing.T) {
 		{"MessageDeliveryFailed", "Permanent SMTP delivery error", "550-5.1.1 no such\n550 5.1.1 user", outcome{anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard}},
 		{"MessageDeliveryFailed", "", "452 4.2.2 mailbox full", outcome{anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft}},
 		{"MessageDeliveryFailed", "Maximum number of delivery attempts (18) has been reached.", "451 4.7.1 later", outcome{anymail.EventBounced, anymail.RejectTimedOut, anymail.BounceSoft}},
-		{"MessageDeliveryFailed", "Message is likely spam. Threshold is 5 and the message scored 7.", "", outcome{anymail.EventRejected, anymail.RejectSpam, ""}},
+		{"MessageDeliveryFailed", "Message is likely spam. Threshold is 5 and the message scored 7.", "", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
 		{"MessageDeliveryFailed", "Message doesn't have an RCPT to", "", outcome{anymail.EventRejected, anymail.RejectInvalid, ""}},
 		{"MessageDeliveryFailed", "Message's domain no longer exist", "", outcome{anymail.EventFailed, anymail.RejectOther, ""}},
 		{"MessageHeld", "Recipient (spam@example.com) is on the suppression list (reason: too many hard fails)", "", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},

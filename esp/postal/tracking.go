@@ -66,7 +66,7 @@ var failures = []struct {
 	is    wire.Outcome
 }{
 	{"Maximum number of delivery attempts", wire.Outcome{Type: anymail.EventBounced, Reason: anymail.RejectTimedOut, Category: anymail.BounceSoft}},
-	{"Message is likely spam", wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectSpam}},
+	{"Message is likely spam", wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectBlocked}},
 	{"Message doesn't have an RCPT to", wire.Outcome{Type: anymail.EventRejected, Reason: anymail.RejectInvalid}},
 }
 

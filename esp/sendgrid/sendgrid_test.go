@@ -521,7 +521,7 @@ func TestDropped(t *testing.T) {
 		`"reason":"bounced address","type":"blocked"`:           anymail.RejectBounced,
 		`"reason":"Unsubscribed Address"`:                       anymail.RejectUnsubscribed,
 		`"reason":"Spam Reporting Address"`:                     anymail.RejectSpam,
-		`"reason":"Spam Content (if Spam Checker app enabled)"`: anymail.RejectSpam,
+		`"reason":"Spam Content (if Spam Checker app enabled)"`: anymail.RejectBlocked,
 		`"reason":"Invalid"`:                                    anymail.RejectInvalid,
 		`"reason":"Invalid SMTPAPI header"`:                     anymail.RejectOther,
 		`"reason":"Recipient List over Package Quota"`:          anymail.RejectOther,

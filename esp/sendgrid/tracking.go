@@ -120,7 +120,7 @@ var dropReasons = map[string]anymail.RejectReason{
 	"bounced address":        anymail.RejectBounced,
 	"unsubscribed address":   anymail.RejectUnsubscribed,
 	"spam reporting address": anymail.RejectSpam,
-	"spam content":           anymail.RejectSpam,
+	"spam content":           anymail.RejectBlocked,
 	"invalid":                anymail.RejectInvalid,
 }
 

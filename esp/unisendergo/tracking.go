@@ -121,15 +121,15 @@ var deliveryStatuses = map[string]wire.Outcome{
 	"err_src_invalid":               {Reason: anymail.RejectBlocked, Category: anymail.BounceBlock},
 	"err_spam_rejected":             {Reason: anymail.RejectSpam, Category: anymail.BounceBlock},
 
-	"err_spam_skipped":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
-	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
+	"err_spam_skipped":          {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
+	"err_spam_removed":          {Type: anymail.EventRejected, Reason: anymail.RejectBlocked},
 	"err_unsubscribed":          {Type: anymail.EventRejected, Reason: anymail.RejectUnsubscribed},
 	"err_unreachable":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
-	"err_not_available":         {Type: anymail.EventRejected, Reason: anymail.RejectBounced}, // for some days; err_unreachable is permanent
+	"err_not_available":         {Type: anymail.EventRejected, Reason: anymail.RejectOther}, // for some days; err_unreachable is permanent
 	"err_skip_letter":           {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 	"skip_dup_unreachable":      {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
-	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
-	"skip_dup_mailbox_full":     {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
+	"skip_dup_temp_unreachable": {Type: anymail.EventRejected, Reason: anymail.RejectOther},
+	"skip_dup_mailbox_full":     {Type: anymail.EventRejected, Reason: anymail.RejectOther},
 
 	"err_lost":     {Type: anymail.EventFailed, Reason: anymail.RejectOther},
 	"err_internal": {Type: anymail.EventFailed, Reason: anymail.RejectOther},

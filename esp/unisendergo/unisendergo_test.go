@@ -151,9 +151,9 @@ func TestDeliveryStatuses(t *testing.T) {
 		// What was not sent at all did not bounce.
 		{"hard_bounced", "err_unsubscribed", outcome{anymail.EventRejected, anymail.RejectUnsubscribed, ""}},
 		{"hard_bounced", "err_unreachable", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},
-		{"hard_bounced", "err_not_available", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},
-		{"hard_bounced", "err_spam_skipped", outcome{anymail.EventRejected, anymail.RejectSpam, ""}},
-		{"hard_bounced", "skip_dup_mailbox_full", outcome{anymail.EventRejected, anymail.RejectBounced, ""}},
+		{"hard_bounced", "err_not_available", outcome{anymail.EventRejected, anymail.RejectOther, ""}},
+		{"hard_bounced", "err_spam_skipped", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
+		{"hard_bounced", "skip_dup_mailbox_full", outcome{anymail.EventRejected, anymail.RejectOther, ""}},
 		{"hard_bounced", "skip_new_kind", outcome{anymail.EventRejected, anymail.RejectBlocked, ""}},
 		{"hard_bounced", "err_lost", outcome{anymail.EventFailed, anymail.RejectOther, ""}},
 		{"hard_bounced", "err_internal", outcome{anymail.EventFailed, anymail.RejectOther, ""}},

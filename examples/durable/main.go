@@ -41,7 +41,7 @@ func main() {
 	check(d.Tracking.Connect("suppress", func(_ context.Context, ev *anymail.TrackingEvent) error {
 		log.Printf("no more mail to %s: %s", ev.Recipient, ev.Description)
 		return nil // an error would make Postmark retry
-	}, anymail.ForTypes(anymail.EventBounced, anymail.EventComplained)))
+	}, anymail.ToSuppress))
 	check(d.Inbound.Connect("helpdesk", func(_ context.Context, ev *anymail.InboundEvent) error {
 		log.Printf("%v wrote: %s", ev.Message.From, ev.Message.Subject)
 		return nil

@@ -227,8 +227,8 @@ func Situations() []Situation {
 			Except: map[string]string{"brevo/invalid_email": "Brevo does not say which of the two found the address invalid."},
 		}, {
 			Name:    "Not sent: the ESP takes the content for spam",
-			Meaning: is(anymail.EventRejected, anymail.RejectSpam, ""),
-			Samples: []string{"postal/MessageDeliveryFailed-spam", "unisendergo/hard_bounced-err_spam_skipped"},
+			Meaning: is(anymail.EventRejected, anymail.RejectBlocked, ""),
+			Samples: []string{"postal/MessageDeliveryFailed-spam", "sendgrid/dropped-spam-content", "unisendergo/hard_bounced-err_spam_skipped"},
 		}, {
 			Name:    "Not sent: by the ESP's own policy, or for a virus",
 			Meaning: is(anymail.EventRejected, anymail.RejectBlocked, ""),

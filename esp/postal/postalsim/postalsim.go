@@ -43,7 +43,7 @@ func New() *simulator.Simulator {
 			delivery("MessageDeliveryFailed", "HardFail", "-policy", "Permanent SMTP delivery error when sending to 192.0.2.25 (mx.example.com)", "550 5.7.1 not from there", anymail.EventBounced, anymail.RejectBlocked),
 			delivery("MessageDeliveryFailed", "HardFail", "-recipient", "Message doesn't have an RCPT to", "", anymail.EventRejected, anymail.RejectInvalid),
 			delivery("MessageDeliveryFailed", "HardFail", "-attempts", "Maximum number of delivery attempts (18) has been reached.", "", anymail.EventBounced, anymail.RejectTimedOut),
-			delivery("MessageDeliveryFailed", "HardFail", "-spam", "Message is likely spam. Threshold is 5.0 and the message scored 7.3.", "", anymail.EventRejected, anymail.RejectSpam),
+			delivery("MessageDeliveryFailed", "HardFail", "-spam", "Message is likely spam. Threshold is 5.0 and the message scored 7.3.", "", anymail.EventRejected, anymail.RejectBlocked),
 			delivery("MessageDeliveryFailed", "HardFail", "-domain", "Message's domain no longer exist", "", anymail.EventFailed, anymail.RejectOther),
 			delivery("MessageHeld", "Held", "", "Server is in development mode.", "", anymail.EventQueued, ""),
 			delivery("MessageHeld", "Held", "-bounced", "Recipient ({}) is on the suppression list (reason: too many hard fails)", "", anymail.EventRejected, anymail.RejectBounced),

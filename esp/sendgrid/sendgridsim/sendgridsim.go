@@ -50,7 +50,7 @@ func New() *simulator.Simulator {
 			dropped("Bounced Address", anymail.RejectBounced),
 			dropped("Unsubscribed Address", anymail.RejectUnsubscribed),
 			dropped("Spam Reporting Address", anymail.RejectSpam),
-			named("dropped-spam-content", dropped("Spam Content (if Spam Checker app enabled)", anymail.RejectSpam)),
+			named("dropped-spam-content", dropped("Spam Content (if Spam Checker app enabled)", anymail.RejectBlocked)),
 			dropped("Invalid", anymail.RejectInvalid),
 			named("dropped-header", dropped("Invalid SMTPAPI header", anymail.RejectOther)),
 			dropped("Recipient List over Package Quota", anymail.RejectOther),

@@ -43,7 +43,7 @@ func New() *simulator.Simulator {
 		status("hard_bounced", "err_unsubscribed", "", anymail.EventRejected, anymail.RejectUnsubscribed),
 		status("hard_bounced", "err_unreachable", "", anymail.EventRejected, anymail.RejectBounced),
 		status("hard_bounced", "err_skip_letter", "", anymail.EventRejected, anymail.RejectBounced),
-		status("hard_bounced", "err_spam_skipped", "", anymail.EventRejected, anymail.RejectSpam),
+		status("hard_bounced", "err_spam_skipped", "", anymail.EventRejected, anymail.RejectBlocked),
 		status("hard_bounced", "err_lost", "", anymail.EventFailed, anymail.RejectOther),
 		status("teleported", "", "", anymail.EventUnknown, ""),
 		sample("spam_block-blocked", anymail.EventUnknown, "", func(p simulator.Params) any { return block(p, "blocked") }),
