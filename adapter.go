@@ -52,6 +52,10 @@ type Endpoint struct {
 	// NeedsSecret reports whether Verifier demands a shared secret in addition
 	// to what it checks itself. Such an endpoint cannot be registered without one.
 	NeedsSecret bool
+	// TestOnly reports whether Verifier accepts, for tests, requests that are not
+	// the ESP's. [Dispatcher.Register] refuses such an endpoint if [RequireTLS] is
+	// set, and otherwise logs a warning.
+	TestOnly bool
 	// MapStatus replaces the status of an answer if this ESP reads it differently
 	// from others: it gets the usual status and returns the one to send. Nil
 	// means the usual one.

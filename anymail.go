@@ -78,7 +78,8 @@ const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 // adapter registered as "amazonses" is reached at /amazon_ses/ too. Options go
 // over those of [New]. Register returns [ErrConfig] if the name is taken or has
 // other characters than letters, digits, "-" and "_", if an option is invalid,
-// or if an endpoint would accept requests from any client.
+// if an endpoint would accept requests from any client, or if one is TestOnly
+// and [RequireTLS] is set.
 func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) error {
 	setting := "Register(" + name + ")"
 	switch {
@@ -132,8 +133,13 @@ func (d *Dispatcher) Register(name string, adapter Adapter, options ...Option) e
 			return Misconfigured(setting, "endpoint %q has no parser", e.Path)
 		case e.NeedsSecret && s.secrets == nil:
 			return Misconfigured(setting, "endpoint %q accepts nothing without a shared secret", e.Path)
+		case e.TestOnly && s.requireTLS:
+			return Misconfigured(setting, "endpoint %q accepts requests that are not the ESP's, for tests, and RequireTLS is for production", e.Path)
 		case e.Verifier == nil && s.secrets == nil && !s.insecure:
 			return Misconfigured(setting, "any client could post to endpoint %q: give it a shared secret or a signature key, or say Insecure", e.Path)
+		}
+		if e.TestOnly {
+			s.logger.Warn("anymail: the adapter accepts requests that are not the ESP's, for tests; never do so in production", "name", name, "endpoint", e.Path)
 		}
 		info := RequestInfo{ESP: adapter.ESP(), Name: name, Endpoint: e.Path}
 		if endpoints[key], err = d.newEndpoint(e, served, s, info, working); err != nil {

@@ -58,6 +58,8 @@ func TestMountedBelowParameters(t *testing.T) {
 
 func TestRegisterRefuses(t *testing.T) {
 	open := acme{anymail.Endpoint{Path: "tracking", Parser: newAcme().endpoint.Parser}}
+	test := newAcme("key")
+	test.endpoint.TestOnly = true
 	tests := []struct {
 		name    string
 		as      string
@@ -79,6 +81,9 @@ func TestRegisterRefuses(t *testing.T) {
 		{"secret of one character", "a", open, []anymail.Option{anymail.WithSharedSecret("esp:aaaaaaaaaaaaaaaaaaaaaaaa")}, "different characters"},
 		{"reject status", "a", newAcme("key"), []anymail.Option{anymail.WithRejectStatus(200)}, "must be 400 to 499"},
 		{"public URL", "a", newAcme("key"), []anymail.Option{anymail.WithPublicURL("example.com/x")}, "absolute"},
+		{"for tests", "a", test, nil, ""},
+		{"for tests, with RequireTLS", "a", test, []anymail.Option{anymail.RequireTLS()}, "RequireTLS is for production"},
+		{"for tests, with RequireTLS of the endpoint", "a", test, []anymail.Option{anymail.WithEndpointOptions("tracking", anymail.RequireTLS())}, "RequireTLS is for production"},
 		{"max in flight", "a", newAcme("key"), []anymail.Option{anymail.WithMaxInFlight(0)}, "at least 1"},
 	}
 	for _, tt := range tests {
@@ -95,6 +100,18 @@ func TestRegisterRefuses(t *testing.T) {
 			require.ErrorContains(t, err, tt.want)
 			require.NotContains(t, err.Error(), "a-Long-Enough-Password")
 		})
+	}
+}
+
+func TestRegisterWarnsOfTestOnly(t *testing.T) {
+	for _, testOnly := range []bool{false, true} {
+		var log bytes.Buffer
+		d, err := anymail.New(anymail.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		require.NoError(t, err)
+		a := newAcme("key")
+		a.endpoint.TestOnly = testOnly
+		require.NoError(t, d.Register("acme", a))
+		require.Equal(t, testOnly, strings.Contains(log.String(), "level=WARN"), log.String())
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
@@ -21,8 +23,9 @@ type exampleT struct {
 	cleanups []func()
 }
 
-func (t *exampleT) Helper()          {}
-func (t *exampleT) Cleanup(f func()) { t.cleanups = append(t.cleanups, f) }
+func (t *exampleT) Helper()                  {}
+func (t *exampleT) Context() context.Context { return context.Background() }
+func (t *exampleT) Cleanup(f func())         { t.cleanups = append(t.cleanups, f) }
 func (t *exampleT) done() {
 	for _, f := range t.cleanups {
 		f()
@@ -30,6 +33,73 @@ func (t *exampleT) done() {
 }
 func (t *exampleT) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (t *exampleT) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// newApp stands for your program: it is configured with a shared secret and a key,
+// and hands invalid addresses to a function.
+func newApp(secret, mailgunKey string, suppress func(address string)) (http.Handler, error) {
+	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.RequireTLS())
+	if err != nil {
+		return nil, err
+	}
+	adapter, err := mailgun.New(mailgun.Config{SigningKeys: anymail.Keys(mailgunKey)})
+	if err != nil {
+		return nil, err
+	}
+	bounced := func(_ context.Context, ev *anymail.TrackingEvent) error {
+		if ev.RejectReason == anymail.RejectInvalid {
+			suppress(ev.Recipient)
+		}
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/anymail/", http.StripPrefix("/anymail", d))
+	return mux, errors.Join(d.Register("mailgun", adapter), d.Tracking.Connect("suppress", bounced))
+}
+
+// A test of your own router: what it does when Mailgun reports a bounce. Any
+// [http.Handler] will do.
+func ExamplePost() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	webhook := anymailtest.NewWebhook(mailgunsim.New())
+	app, err := newApp(webhook.Secret, webhook.Credential.Config, func(address string) { fmt.Println("no more mail to", address) })
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	answer := anymailtest.Post(t, app, webhook, anymail.EventBounced,
+		anymailtest.Recipient("grace@example.net"), anymailtest.Reason(anymail.RejectInvalid))
+	fmt.Println(answer.Code)
+	// Output:
+	// no more mail to grace@example.net
+	// 200
+}
+
+// A received message from a file.
+func ExampleEML() {
+	t := new(exampleT) // in a test, its *testing.T
+	defer t.done()
+
+	webhook := anymailtest.NewWebhook(postmarksim.New())
+	d, err := anymail.New(anymail.WithSharedSecret(webhook.Secret))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	adapter, err := postmark.New(postmark.Config{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	ticket := func(_ context.Context, ev *anymail.InboundEvent) error {
+		fmt.Println(ev.Message.Subject, "with", len(ev.Message.Attachments), "files")
+		return nil
+	}
+	if err := errors.Join(d.Register("postmark", adapter), d.Inbound.Connect("helpdesk", ticket)); err != nil {
+		t.Fatalf("%v", err)
+	}
+	webhook.URL = "https://hooks.example.com" // d is not mounted below a path
+	anymailtest.Post(t, d, webhook, anymail.EventInbound, anymailtest.EML("../testdata/mail/invoice.eml"))
+	// Output: Invoice with 2 files
+}
 
 // A signed request of an ESP is posted to a Dispatcher with the receivers of your
 // program.

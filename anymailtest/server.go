@@ -20,13 +20,12 @@ import (
 const SharedSecret = "webhook:Not-4-Production-use"
 
 // Server is a Dispatcher behind a chi router on a loopback port, with the
-// adapter of a simulator and a recorder.
+// adapter of a simulator and a recorder. Its Webhook has the URL of the mount
+// point.
 type Server struct {
 	*Recorder
+	simulator.Webhook
 	Dispatcher *anymail.Dispatcher
-	URL        string // of the mount point
-	Simulator  *simulator.Simulator
-	Credential simulator.Credential // signs requests
 	// Rejections are the requests that were refused.
 	Rejections *Rejections
 
@@ -50,7 +49,7 @@ func NewServer(t testing.TB, sim *simulator.Simulator, options ...anymail.Option
 // NewServerFor does what [NewServer] does, with an adapter that the caller made.
 func NewServerFor(t testing.TB, sim *simulator.Simulator, adapter anymail.Adapter, options ...anymail.Option) *Server {
 	t.Helper()
-	s := &Server{Recorder: new(Recorder), Simulator: sim, Rejections: new(Rejections)}
+	s := &Server{Recorder: new(Recorder), Webhook: simulator.Webhook{Simulator: sim, Secret: SharedSecret}, Rejections: new(Rejections)}
 	d, err := anymail.New(append([]anymail.Option{
 		anymail.WithSharedSecret(SharedSecret),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
@@ -80,12 +79,12 @@ func (s *Server) Prepare(t testing.TB, sample simulator.Sample, p simulator.Para
 	return s.Sign(t, sample.Make(p))
 }
 
-// Sign does what [Server.Address] does and signs the request now, if the ESP
-// signs it.
+// Sign does what [simulator.Webhook.Sign] does. It fails the test if that returns
+// an error.
 func (s *Server) Sign(t testing.TB, r simulator.Request) simulator.Request {
 	t.Helper()
-	r = s.Address(t, r)
-	if err := s.Simulator.SignNow(&r, s.Credential); err != nil {
+	r, err := s.Webhook.Sign(r)
+	if err != nil {
 		t.Fatalf("anymailtest: sign: %v", err)
 	}
 	return r
@@ -94,13 +93,10 @@ func (s *Server) Sign(t testing.TB, r simulator.Request) simulator.Request {
 // Address sets the URL and the shared secret of a request.
 func (s *Server) Address(t testing.TB, r simulator.Request) simulator.Request {
 	t.Helper()
-	u, err := simulator.EndpointURL(s.URL, s.Simulator.ESP, r.Endpoint)
+	r, err := s.Webhook.Address(r)
 	if err != nil {
 		t.Fatalf("anymailtest: %v", err)
 	}
-	r.URL = u
-	r.Header = r.Header.Clone()
-	simulator.SetSecret(&r, SharedSecret)
 	return r
 }
 

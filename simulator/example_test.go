@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/simulator"
@@ -22,21 +23,32 @@ func ExampleSimulator_Sample() {
 	// tracking application/json
 }
 
+// The same samples by the type of their events, which is the same at every ESP.
+func ExampleSimulator_SampleOf() {
+	invalid := func(s simulator.Sample) bool { return s.Reason == anymail.RejectInvalid }
+	for _, sim := range []*simulator.Simulator{mailgunsim.New(), postmarksim.New()} {
+		sample, _ := sim.SampleOf(anymail.EventBounced, invalid)
+		fmt.Println(sim.Title, sample.Name)
+	}
+	// Output:
+	// Mailgun failed-bounce
+	// Postmark HardBounce
+}
+
 // A request for a program that is running, such as a server under test, with the
 // program's URL, shared secret and signing key.
-func ExampleSimulator_Credential() {
+func ExampleWebhook() {
 	sim := mailgunsim.New()
 	credential, err := sim.Credential("key-that-the-server-has")
 	if err != nil {
 		panic(err)
 	}
-	sample, _ := sim.Sample("delivered")
-	request := sample.Make(simulator.NewParams())
-	if request.URL, err = simulator.EndpointURL("https://hooks.example.com/anymail", "mailgun", request.Endpoint); err != nil {
-		panic(err)
+	webhook := simulator.Webhook{
+		Simulator: sim, URL: "https://hooks.example.com/anymail", Secret: "user:password", Credential: credential,
 	}
-	simulator.SetSecret(&request, "user:password")
-	if err := sim.SignNow(&request, credential); err != nil {
+	sample, _ := sim.SampleOf(anymail.EventDelivered)
+	request, err := webhook.Sign(sample.Make(simulator.NewParams()))
+	if err != nil {
 		panic(err)
 	}
 	r, err := request.HTTP()

@@ -23,8 +23,10 @@ type Params struct {
 	Time     time.Time
 	Tag      string
 	Metadata map[string]string
-	// MIME is the received message, for inbound samples that hold one. Its
-	// lines end in CRLF.
+	// Topic is the ARN of the topic through which Amazon SES posts.
+	Topic string
+	// MIME is the received message, for samples with TakesMIME. Its lines end in
+	// CRLF; see [Params.SetMIME].
 	MIME []byte
 }
 
@@ -43,9 +45,17 @@ func NewParams() Params {
 		Time:      time.Now().UTC().Truncate(time.Second),
 		Tag:       "receipt",
 		Metadata:  map[string]string{"order": "1701"},
+		Topic:     "arn:aws:sns:eu-west-1:123456789012:mail",
 	}
 	p.MIME = p.message()
 	return p
+}
+
+// SetMIME sets MIME to a message, such as the content of an .eml file, whatever its
+// lines end in.
+func (p *Params) SetMIME(message []byte) {
+	lines := bytes.ReplaceAll(message, []byte("\r\n"), []byte("\n"))
+	p.MIME = bytes.ReplaceAll(lines, []byte("\n"), []byte("\r\n"))
 }
 
 func (p Params) message() []byte {

@@ -8,18 +8,11 @@
 package simulator
 
 import (
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/verify"
 )
 
 // Simulator plays one ESP.
@@ -57,27 +50,6 @@ type Simulator struct {
 	BodyUnsigned bool
 }
 
-// Credential is a key or secret that an ESP and its user share.
-type Credential struct {
-	// Config is what the user configures: the secret, or the public key.
-	Config string
-	// Private is what the ESP signs with. Only the simulator reads it.
-	Private any
-}
-
-// Keys returns what users configure of credentials, as a source. It returns nil
-// for no credentials, like a setting that was left out.
-func Keys(credentials []Credential) anymail.KeySource {
-	if len(credentials) == 0 {
-		return nil
-	}
-	var keys []string
-	for _, c := range credentials {
-		keys = append(keys, c.Config)
-	}
-	return anymail.Keys(keys...)
-}
-
 // Sample makes one kind of request.
 type Sample struct {
 	// Name is unique in the simulator. It is the ESP's own name of the event
@@ -91,16 +63,35 @@ type Sample struct {
 	Reason anymail.RejectReason
 	// Untimed reports that the ESP gives no time with this event.
 	Untimed bool
+	// TakesMIME reports that the event's message is [Params].MIME. At least one
+	// inbound sample of every ESP takes it.
+	TakesMIME bool
+	// Fetched reports that the adapter fetches a part of the event from the ESP's
+	// web API. Only Client of the [Simulator] reaches the [API] that has it.
+	Fetched bool
 	// Make makes the request, not yet signed.
 	Make func(Params) Request
 }
 
 // Sample returns the sample of that name, and whether there is one.
 func (s *Simulator) Sample(name string) (Sample, bool) {
-	for _, sample := range s.Samples {
-		if sample.Name == name {
-			return sample, true
+	return s.first(func(sample Sample) bool { return sample.Name == name })
+}
+
+// SampleOf returns the first sample whose first event has that type and that
+// meets all conditions, and whether there is one.
+func (s *Simulator) SampleOf(typ anymail.EventType, conditions ...func(Sample) bool) (Sample, bool) {
+	return s.first(func(sample Sample) bool {
+		if len(sample.Types) == 0 || sample.Types[0] != typ {
+			return false
 		}
+		return !slices.ContainsFunc(conditions, func(meets func(Sample) bool) bool { return !meets(sample) })
+	})
+}
+
+func (s *Simulator) first(match func(Sample) bool) (Sample, bool) {
+	if i := slices.IndexFunc(s.Samples, match); i >= 0 {
+		return s.Samples[i], true
 	}
 	return Sample{}, false
 }
@@ -115,39 +106,6 @@ func (s *Simulator) NewAccount() (anymail.Adapter, Credential, error) {
 	credential := s.NewCredential()
 	adapter, err := s.NewAdapter(credential)
 	return adapter, credential, err
-}
-
-// Credential makes a credential from a key that a user has: the secret itself
-// if the ESP signs with a secret, and a private key in PEM (PKCS #8) if it signs
-// with one. It returns an error if the ESP signs nothing, or signs with a
-// certificate of its own.
-func (s *Simulator) Credential(key string) (Credential, error) {
-	if s.NewCredential == nil {
-		return Credential{}, fmt.Errorf("simulator: %s signs nothing", s.Title)
-	}
-	switch example := s.NewCredential(); example.Private.(type) {
-	case nil:
-		return Credential{Config: key}, nil
-	case string:
-		return Credential{Config: key, Private: key}, nil
-	case []byte:
-		secret, err := verify.DecodeWebhookSecret(key)
-		if err != nil {
-			return Credential{}, fmt.Errorf("simulator: not a secret such as %s has", s.Title)
-		}
-		return Credential{Config: key, Private: secret}, nil
-	case *ecdsa.PrivateKey, *rsa.PrivateKey:
-		block, _ := pem.Decode([]byte(key))
-		if block == nil {
-			return Credential{}, fmt.Errorf("simulator: %s signs with a private key: give it in PEM", s.Title)
-		}
-		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if err != nil || reflect.TypeOf(private) != reflect.TypeOf(example.Private) {
-			return Credential{}, fmt.Errorf("simulator: not a private key such as %s has", s.Title)
-		}
-		return Credential{Private: private}, nil
-	}
-	return Credential{}, fmt.Errorf("simulator: %s signs with a certificate of its own", s.Title)
 }
 
 // SignNow signs a request, if the ESP signs requests to its endpoint.

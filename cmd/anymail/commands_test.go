@@ -4,6 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"io/fs"
+	"log"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -17,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/schema"
@@ -140,7 +146,9 @@ func TestUsage(t *testing.T) {
 		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},
 		{"inspect", "mailgun", "--files", "no-such-directory"},
 		{"new-esp"}, {"listen", "--set", "x"}, {"listen", "--set", "nobody.keys=1"}, {"listen", "--set", "mailgun.wrong=1"}, {"listen", "--secret", "weak"},
-		{"trigger", "postmark", "sent", "--count", "0"}, {"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../go.mod"},
+		{"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../go.mod"},
+		{"trigger", "postmark", "bounced", "--to", "localhost:8080/anymail"}, {"trigger", "postmark", "bounced", "--count", "0"}, {"trigger", "postmark", "--new-key", "key"},
+		{"trigger", "amazonses", "bounced", "--key", "not PEM"},
 	} {
 		_, _, err := run(t, args...)
 		require.Error(t, err, args)
@@ -221,12 +229,9 @@ func TestTriggerAndListen(t *testing.T) {
 
 			args = append(args, "--secret", options.secrets[0])
 			out, info, err = run(t, args...)
-			if sim.ESP == "amazonses" {
-				require.Error(t, err, "only Amazon has its certificate")
-				return
-			}
 			require.NoError(t, err, "%s%s", out, info)
-			require.Contains(t, out, ": 200 OK in ")
+			require.Regexp(t, `^\S.* to `+regexp.QuoteMeta(server.URL)+`/anymail/`+sim.ESP+`/(tracking/)?: 200 OK in `, out)
+			require.NotContains(t, out, "correct-horse")
 
 			records := struct {
 				Requests []struct {
@@ -265,25 +270,140 @@ func TestTriggerLoad(t *testing.T) {
 	require.ErrorContains(t, cmd.ExecuteContext(ctx), "interrupted")
 }
 
+// A file with --eml arrives, whatever its lines end in, at every ESP that posts
+// received messages. The others post a notification, and listen says what it needs.
 func TestTriggerOwnMessage(t *testing.T) {
-	handler, err := newListenHandler(listenOptions{keep: 10})
-	require.NoError(t, err)
-	server := httptest.NewServer(handler)
-	defer server.Close()
 	file := filepath.Join(t.TempDir(), "m.eml")
-	require.NoError(t, os.WriteFile(file, []byte("From: Grace <grace@example.net>\r\nTo: help@example.org\r\nSubject: My own\r\n\r\nHello\r\n"), 0o600))
-	for _, esp := range []string{"mailgun", "sendgrid", "postal", "mandrill", "sparkpost", "mailersend"} {
-		out, info, err := run(t, "trigger", esp, "inbound", "--eml", file, "--to", server.URL+"/anymail")
-		require.NoError(t, err, "%s: %s%s", esp, out, info)
-	}
-	var records struct {
-		Requests []struct {
-			Events []struct{ Type, Subject string }
+	require.NoError(t, os.WriteFile(file, []byte("From: Grace <grace@example.net>\nTo: help@example.org\nSubject: My own\n\nHello\n"), 0o600))
+	for _, sim := range allsim.List() {
+		if _, receives := sim.SampleOf(anymail.EventInbound); !receives {
+			continue
 		}
+		t.Run(sim.ESP, func(t *testing.T) {
+			key := filepath.Join(t.TempDir(), "key.pem")
+			options := listenOptions{keep: 10}
+			args := []string{"trigger", sim.ESP, "inbound", "--eml", file}
+			if sim.ESP == "amazonses" {
+				certificate, _, err := run(t, "trigger", "amazonses", "--new-key", key)
+				require.NoError(t, err)
+				options.settings = []string{"amazonses.insecure_test_certificates=" + certificate}
+				options.secrets = []string{"anymail:correct-horse-battery"}
+				args = append(args, "--key", "@"+key, "--secret", options.secrets[0], "--topic", "arn:aws:sns:us-east-1:111122223333:shop")
+			}
+			handler, err := newListenHandler(options)
+			require.NoError(t, err)
+			server := httptest.NewServer(handler)
+			defer server.Close()
+			out, info, err := run(t, append(args, "--to", server.URL+"/anymail")...)
+
+			var records struct {
+				Requests []struct {
+					Status int
+					Error  string
+					Events []struct{ Type, Subject string }
+				}
+			}
+			getJSON(t, server.URL+"/api/requests", &records)
+			require.Len(t, records.Requests, 1)
+			r := records.Requests[0]
+			if sim.ESP == "resend" || sim.ESP == "mailtrap" {
+				require.ErrorIs(t, err, cli.ErrReported)
+				require.Contains(t, info, "your server fetches from "+sim.Title)
+				require.Equal(t, http.StatusServiceUnavailable, r.Status)
+				require.Contains(t, r.Error, "needs --set "+sim.ESP+".api_")
+				return
+			}
+			require.NoError(t, err, "%s%s", out, info)
+			require.Equal(t, "My own", r.Events[0].Subject)
+		})
 	}
-	getJSON(t, server.URL+"/api/requests", &records)
-	require.Len(t, records.Requests, 6)
-	for _, r := range records.Requests {
-		require.Equal(t, "My own", r.Events[0].Subject)
+}
+
+// With the key, the inbound endpoint is the adapter's own.
+func TestListenWithAPIKey(t *testing.T) {
+	lacks := func(settings ...string) (esps []string) {
+		parsed, err := parseSettings(settings, "")
+		require.NoError(t, err)
+		for _, spec := range all.Specs() {
+			if lacksInbound(spec, parsed) {
+				esps = append(esps, spec.Name)
+			}
+		}
+		_, err = newListenHandler(listenOptions{settings: settings})
+		require.NoError(t, err)
+		return esps
+	}
+	require.Equal(t, []string{"mailtrap", "resend"}, lacks())
+	require.Equal(t, []string{"mailtrap"}, lacks("resend.api_keys=re_1"))
+	require.Empty(t, lacks("resend.api_keys=re_1", "mailtrap.api_tokens=t1"))
+}
+
+func TestTriggerTLS(t *testing.T) {
+	handler, err := newListenHandler(listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}})
+	require.NoError(t, err)
+	server := httptest.NewTLSServer(handler)
+	defer server.Close()
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	write := func(name string, block *pem.Block) string {
+		file := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(block), 0o600))
+		return file
+	}
+	ca := write("ca.pem", &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	key := write("key.pem", &pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")})
+	to := "https://anymail:correct-horse-battery@" + server.Listener.Addr().String() + "/anymail"
+	tests := []struct {
+		name string
+		args []string
+		want string // in the error
+		exit int
+	}{
+		{"untrusted", nil, "--cacert names a file", 1},
+		{"its own certificate", []string{"--cacert", ca}, "", 0},
+		{"not a certificate", []string{"--cacert", key}, "no certificate in PEM", 2},
+		{"no file", []string{"--cacert", "no-such-file"}, "no-such-file", 1},
+		{"any certificate", []string{"--insecure"}, "", 0},
+		{"both", []string{"--insecure", "--cacert", ca}, "exclude each other", 2},
+		{"another secret", []string{"--insecure", "--secret", "anymail:another-secret"}, "failed", 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			out, info, err := run(t, append([]string{"trigger", "postmark", "bounced", "--to", to}, tt.args...)...)
+			require.NotContains(t, out+info, "correct-horse", "the secret is in the URL")
+			require.Equal(t, tt.exit, cli.ExitCode(err), "%v", err)
+			if tt.want != "" {
+				require.ErrorContains(t, err, tt.want)
+				return
+			}
+			require.Contains(t, out, " to "+server.URL+"/anymail/postmark/tracking/: 200 OK")
+		})
+	}
+}
+
+func TestTriggerNewKey(t *testing.T) {
+	for _, sim := range allsim.List() {
+		t.Run(sim.ESP, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "key")
+			out, info, err := run(t, "trigger", sim.ESP, "--new-key", file)
+			if sim.NewCredential == nil {
+				require.Equal(t, 2, cli.ExitCode(err))
+				require.NoFileExists(t, file)
+				return
+			}
+			require.NoError(t, err)
+			require.Contains(t, info, "--key @"+file)
+			key, err := os.ReadFile(file)
+			require.NoError(t, err)
+			credential, err := sim.Credential(strings.TrimSpace(string(key)))
+			require.NoError(t, err)
+			if credential.Config != "" {
+				require.Equal(t, strings.TrimSpace(credential.Config), strings.TrimSpace(out))
+			}
+			stat, err := os.Stat(file)
+			require.NoError(t, err)
+			require.Equal(t, fs.FileMode(0o600), stat.Mode())
+			_, _, err = run(t, "trigger", sim.ESP, "--new-key", file)
+			require.ErrorIs(t, err, fs.ErrExist, "it would be lost")
+		})
 	}
 }

@@ -55,7 +55,7 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	if err := printer.connect(&d.Signals); err != nil {
 		return err
 	}
-	players, err := register(d)
+	webhooks, err := register(d, secret)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 
 	base := "http://" + listener.Addr().String() + "/anymail"
 	fmt.Fprintf(info, "serving on %s, posting samples\n", base)
-	failed := postSamples(ctx, info, base, secret, players)
-	fmt.Fprintf(info, "%d ESPs, %d events from %d requests\n", len(players), printer.count(), failed.requests)
+	failed := postSamples(ctx, info, base, webhooks)
+	fmt.Fprintf(info, "%d ESPs, %d events from %d requests\n", len(webhooks), printer.count(), failed.requests)
 	if failed.count > 0 {
 		err = fmt.Errorf("%d of %d requests were refused", failed.count, failed.requests)
 	}
@@ -86,15 +86,10 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	return errors.Join(err, d.Shutdown(context.WithoutCancel(ctx)), srv.Close())
 }
 
-// player is a simulated ESP.
-type player struct {
-	sim        *simulator.Simulator
-	credential simulator.Credential
-}
-
-// register registers the adapters of all ESPs, each with a new credential.
-func register(d *anymail.Dispatcher) ([]player, error) {
-	var players []player
+// register registers the adapters of all ESPs, each with a new credential, and
+// returns their webhooks.
+func register(d *anymail.Dispatcher, secret string) ([]simulator.Webhook, error) {
+	var webhooks []simulator.Webhook
 	for _, sim := range allsim.List() {
 		adapter, credential, err := sim.NewAccount()
 		if err != nil {
@@ -103,38 +98,35 @@ func register(d *anymail.Dispatcher) ([]player, error) {
 		if err := d.Register(sim.ESP, adapter); err != nil {
 			return nil, err
 		}
-		players = append(players, player{sim, credential})
+		webhooks = append(webhooks, simulator.Webhook{Simulator: sim, Secret: secret, Credential: credential})
 	}
-	return players, nil
+	return webhooks, nil
 }
 
 type tally struct{ requests, count int }
 
 // postSamples posts every sample of every ESP, and prints which were refused.
-func postSamples(ctx context.Context, info io.Writer, base, secret string, players []player) (t tally) {
-	for _, p := range players {
-		for _, sample := range p.sim.Samples {
+func postSamples(ctx context.Context, info io.Writer, base string, webhooks []simulator.Webhook) (t tally) {
+	for _, w := range webhooks {
+		w.URL = base
+		for _, sample := range w.Simulator.Samples {
 			t.requests++
-			status, err := p.post(ctx, base, secret, sample.Make(simulator.NewParams()))
+			status, err := post(ctx, w, sample)
 			if err == nil && status != http.StatusOK {
 				err = fmt.Errorf("answered %d", status)
 			}
 			if err != nil {
 				t.count++
-				fmt.Fprintf(info, "%s %s: %v\n", p.sim.ESP, sample.Name, err)
+				fmt.Fprintf(info, "%s %s: %v\n", w.Simulator.ESP, sample.Name, err)
 			}
 		}
 	}
 	return t
 }
 
-// post addresses, signs and posts a request.
-func (p player) post(ctx context.Context, base, secret string, r simulator.Request) (status int, err error) {
-	if r.URL, err = simulator.EndpointURL(base, p.sim.ESP, r.Endpoint); err != nil {
-		return 0, err
-	}
-	simulator.SetSecret(&r, secret)
-	if err := p.sim.SignNow(&r, p.credential); err != nil {
+func post(ctx context.Context, w simulator.Webhook, sample simulator.Sample) (status int, err error) {
+	r, err := w.Sign(sample.Make(simulator.NewParams()))
+	if err != nil {
 		return 0, err
 	}
 	req, err := r.HTTP()

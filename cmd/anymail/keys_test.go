@@ -19,18 +19,22 @@ import (
 
 // settingFor is the setting for the keys of tracking webhooks.
 var settingFor = map[string]string{
+	"amazonses":  "amazonses.insecure_test_certificates",
 	"mailersend": "mailersend.tracking_secrets", "mailgun": "mailgun.signing_keys", "mailtrap": "mailtrap.tracking_secrets",
 	"mandrill": "mandrill.keys", "postal": "postal.keys", "resend": "resend.tracking_secrets", "sendgrid": "sendgrid.verification_keys",
 	"unisendergo": "unisendergo.api_keys",
 }
 
-// keyFor makes a key as a user has one. It returns "" if the ESP signs nothing, or
-// with a key that no user has.
+// keyFor makes a key as a user has one. It returns "" if the ESP signs nothing.
 func keyFor(t *testing.T, esp string) string {
 	t.Helper()
 	var private any
 	var err error
 	switch esp {
+	case "amazonses":
+		key, err := allsim.Find(esp).NewCredential().Key()
+		require.NoError(t, err)
+		return key
 	case "postal":
 		private, err = rsa.GenerateKey(rand.Reader, 2048)
 	case "sendgrid":
@@ -50,6 +54,11 @@ func keyFor(t *testing.T, esp string) string {
 // publicFor returns the key for the server.
 func publicFor(t *testing.T, esp, key string) string {
 	t.Helper()
+	if esp == "amazonses" {
+		credential, err := allsim.Find(esp).Credential(key)
+		require.NoError(t, err)
+		return credential.Config
+	}
 	block, _ := pem.Decode([]byte(key))
 	if block == nil {
 		return key

@@ -61,6 +61,15 @@ func listen(ctx context.Context, info io.Writer, o listenOptions) error {
 	if err != nil {
 		return err
 	}
+	settings, err := parseSettings(o.settings, "")
+	if err != nil {
+		return err
+	}
+	for _, spec := range all.Specs() {
+		if lacksInbound(spec, settings) {
+			fmt.Fprintf(info, "%s: %v\n", spec.Name, needsKey(spec))
+		}
+	}
 	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s/anymail/{esp}/tracking/ and /inbound/\nstop with Ctrl-C\n", listener.Addr(), listener.Addr())
 	srv := server.New(handler)
 	srv.BaseContext = func(net.Listener) context.Context { return ctx } // ends the pages' streams
@@ -100,6 +109,9 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 			if len(o.secrets) == 0 && settings[spec.Name] == nil {
 				adapter = trusting{adapter}
 			}
+			if lacksInbound(spec, settings) {
+				adapter = keyless{adapter, needsKey(spec)}
+			}
 			err = d.Register(spec.Name, adapter)
 		}
 		if err != nil {
@@ -121,6 +133,32 @@ func (t trusting) Endpoints() []anymail.Endpoint {
 		endpoints[i].Verifier, endpoints[i].NeedsSecret = nil, false
 	}
 	return endpoints
+}
+
+// lacksInbound reports whether an adapter has no inbound endpoint for want of a
+// setting.
+func lacksInbound(spec esp.Spec, settings map[string]map[string][]string) bool {
+	return spec.InboundNeeds != "" && len(settings[spec.Name][spec.InboundNeeds]) == 0
+}
+
+func needsKey(spec esp.Spec) error {
+	return fmt.Errorf("received mail is fetched from %s, which needs --set %s.%s=KEY", spec.Title, spec.Name, spec.InboundNeeds)
+}
+
+// keyless is an adapter with an inbound endpoint that can only say what it lacks.
+// Its answer makes the ESP retry, perhaps after a restart with the setting.
+type keyless struct {
+	anymail.Adapter
+	err error
+}
+
+func (k keyless) Endpoints() []anymail.Endpoint {
+	return append(k.Adapter.Endpoints(), anymail.Endpoint{
+		Path: "inbound",
+		Parser: anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
+			return nil, anymail.Because(anymail.ErrUnavailable, "no API key", k.err)
+		}),
+	})
 }
 
 // completeSettings completes ESP.NAME=, or NAME= for one ESP.

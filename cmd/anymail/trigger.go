@@ -2,19 +2,22 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
@@ -22,67 +25,94 @@ import (
 
 func newTriggerCommand() *cobra.Command {
 	o := triggerOptions{params: simulator.NewParams()}
-	var eml, keyFile string
-	var list bool
+	var eml, keyFile, newKey, caFile string
+	var list, insecure bool
 	cmd := &cobra.Command{
 		Use:   "trigger ESP EVENT",
 		Short: "Post a signed webhook of any event of any ESP to your own server",
 		Long: `trigger posts a realistic webhook to your own server, signed as the ESP signs,
-and prints the answer. EVENT is an event type, such as delivered, or the name of a
-sample (--list prints them).
+and prints the URL and the answer. EVENT is an event type, such as delivered, or the
+name of a sample (--list prints them).
 
 --to is the URL under which your Dispatcher is mounted; trigger adds the rest of
 the path. --key is the key that your server trusts: the secret, or the private key
 in PEM if the ESP signs with one. Without --key, trigger makes a new key and prints
-what to configure.
+what to configure. --new-key makes one for later runs and posts nothing.
+
+Amazon SES signs with a certificate. A server trusts that of --new-key if it has the
+certificate in InsecureTestCertificates, a setting for tests, and if the topic of
+--topic is one of its own.
 
 With --count it is a load generator: each request has an event of its own.`,
 		Example: `  anymail trigger postmark bounced --to http://127.0.0.1:8080/anymail --secret anymail:some-long-password
   anymail trigger mailgun opened --to http://127.0.0.1:8080/anymail --key key-1 --metadata order=1701
-  anymail trigger mailgun inbound --to http://127.0.0.1:8080/anymail --key key-1 --eml message.eml
-  anymail trigger sendgrid delivered --to http://127.0.0.1:8080/anymail --key @private.pem --count 10000 --parallel 8`,
+  anymail trigger mailgun inbound --to https://localhost:8443/anymail --cacert ca.pem --key key-1 --eml message.eml
+  anymail trigger sendgrid delivered --to http://127.0.0.1:8080/anymail --key @private.pem --count 10000 --parallel 8
+  anymail trigger amazonses --new-key sns-test.pem`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 2 && (!list || len(args) != 1) {
+			if len(args) != 2 && (!list && newKey == "" || len(args) != 1) {
 				return cli.Usagef("needs two arguments, ESP and EVENT")
 			}
 			return nil
 		},
 		ValidArgsFunction: completeTrigger,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if o.sim = allsim.Find(strings.ReplaceAll(args[0], "_", "")); o.sim == nil {
+			out, info := cmd.OutOrStdout(), cmd.ErrOrStderr()
+			sim := allsim.Find(strings.ReplaceAll(args[0], "_", ""))
+			switch {
+			case sim == nil:
 				return cli.Usagef("unknown ESP %q; anymail esps lists them", args[0])
+			case list:
+				return listSamples(out, sim)
+			case newKey != "":
+				return writeKey(out, info, sim, newKey)
+			case o.count < 1 || o.parallel < 1 || o.rate < 0:
+				return cli.Usagef("--count and --parallel must be at least 1, --rate at least 0")
 			}
-			if list {
-				return listSamples(cmd.OutOrStdout(), o.sim)
-			}
+			o.webhook.Simulator = sim
 			if eml != "" {
-				if o.params.MIME, err = os.ReadFile(eml); err != nil {
+				message, err := os.ReadFile(eml)
+				if err != nil {
 					return err
 				}
+				o.params.SetMIME(message)
 			}
-			if o.sample, err = findSample(o.sim, args[1], eml != "", o.params); err != nil {
+			if o.sample, err = findSample(sim, args[1], eml != ""); err != nil {
 				return err
 			}
-			if o.name == "" {
-				o.name = o.sim.ESP
-			}
-			if err := o.readKey(cmd.ErrOrStderr(), keyFile); err != nil {
+			if o.client, err = newClient(o.parallel, caFile, insecure); err != nil {
 				return err
 			}
-			return trigger(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), o)
+			if err := o.splitURL(); err != nil {
+				return err
+			}
+			if err := o.readKey(info, keyFile); err != nil {
+				return err
+			}
+			if o.sample.Fetched {
+				fmt.Fprintf(info, "note: what %s posts only by reference, your server fetches from %s, which has nothing of this event\n", sim.Title, sim.Title)
+			}
+			if o.count > 1 {
+				return load(cmd.Context(), out, info, o)
+			}
+			return triggerOne(cmd.Context(), out, o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.to, "to", "http://127.0.0.1:8025/anymail", "`URL` under which the Dispatcher is mounted")
-	f.StringVar(&o.name, "name", "", "`name` under which the adapter is registered, if not the ESP's")
-	f.StringVar(&o.secret, "secret", "", "shared secret \"user:password\"")
+	f.StringVar(&o.webhook.URL, "to", "http://127.0.0.1:8025/anymail", "`URL` under which the Dispatcher is mounted")
+	f.StringVar(&o.webhook.Name, "name", "", "`name` under which the adapter is registered, if not the ESP's")
+	f.StringVar(&o.webhook.Secret, "secret", "", "shared secret \"user:password\"; that of --to if not set")
 	f.StringVar(&keyFile, "key", "", "signing `key` that the server trusts, or @FILE to read it from")
+	f.StringVar(&newKey, "new-key", "", "write a new key to a `file` for --key, print what to configure, and post nothing")
+	f.StringVar(&caFile, "cacert", "", "`file` with certificates in PEM, one of which must have issued the server's")
+	f.BoolVar(&insecure, "insecure", false, "accept any certificate of the server")
 	f.StringVar(&o.params.Recipient, "recipient", o.params.Recipient, "`address` of the recipient")
 	f.StringVar(&o.params.Sender, "sender", o.params.Sender, "`address` of the sender")
 	f.StringVar(&o.params.Subject, "subject", o.params.Subject, "subject of the message")
 	f.StringVar(&o.messageID, "message-id", "", "`id` of the message, as the send API returned it")
 	f.StringVar(&o.params.Tag, "tag", o.params.Tag, "tag of the message")
 	f.StringToStringVar(&o.params.Metadata, "metadata", o.params.Metadata, "metadata of the message as KEY=VALUE; may be repeated")
+	f.StringVar(&o.params.Topic, "topic", o.params.Topic, "`ARN` of the SNS topic through which Amazon SES posts")
 	f.StringVar(&eml, "eml", "", "`file` with the received message to post")
 	f.IntVar(&o.count, "count", 1, "`number` of requests to post")
 	f.Float64Var(&o.rate, "rate", 0, "maximum `number` of requests a second; 0 for no limit")
@@ -93,15 +123,13 @@ With --count it is a load generator: each request has an event of its own.`,
 }
 
 type triggerOptions struct {
-	sim             *simulator.Simulator
+	webhook         simulator.Webhook
 	sample          simulator.Sample
 	params          simulator.Params
-	credential      simulator.Credential
-	to, name        string
-	secret          string
 	messageID       string
 	count, parallel int
 	rate            float64
+	client          *http.Client
 }
 
 func completeTrigger(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -139,39 +167,100 @@ func listSamples(out io.Writer, sim *simulator.Simulator) error {
 }
 
 // findSample finds a sample by its name, or else the first one of an event type.
-// With a message of the user's own, the sample must contain a whole message.
-func findSample(sim *simulator.Simulator, event string, ownMIME bool, p simulator.Params) (simulator.Sample, error) {
-	s, named := sim.Sample(event)
-	if named && (!ownMIME || holdsMIME(s, p)) {
+// With a message of the user's own, the sample must take it, and one that has all
+// of it in the request comes first.
+func findSample(sim *simulator.Simulator, event string, ownMIME bool) (simulator.Sample, error) {
+	takes := func(s simulator.Sample) bool { return !ownMIME || s.TakesMIME }
+	whole := func(s simulator.Sample) bool { return !ownMIME || !s.Fetched }
+	if s, ok := sim.Sample(event); ok && takes(s) {
 		return s, nil
 	}
-	for _, s := range sim.Samples {
-		if len(s.Types) > 0 && string(s.Types[0]) == event && (!ownMIME || holdsMIME(s, p)) {
-			return s, nil
-		}
+	if s, ok := sim.SampleOf(anymail.EventType(event), takes, whole); ok {
+		return s, nil
 	}
-	if ownMIME {
+	s, ok := sim.SampleOf(anymail.EventType(event), takes)
+	switch {
+	case ok:
+		return s, nil
+	case ownMIME:
 		return s, cli.Usagef("no sample %q of %s contains a whole message, as --eml needs", event, sim.Title)
 	}
 	return s, cli.Usagef("%s has no event or sample %q; it has %s", sim.Title, event, strings.Join(sampleWords(sim), ", "))
 }
 
-// holdsMIME reports whether a sample contains the whole message: a longer one
-// makes a longer request.
-func holdsMIME(s simulator.Sample, p simulator.Params) bool {
-	short := len(s.Make(p).Body)
-	p.MIME = append(slices.Clone(p.MIME), strings.Repeat("x", 10_000)...)
-	return len(s.Make(p).Body)-short >= 10_000
+// newClient returns a client that behaves like an ESP's.
+func newClient(parallel int, caFile string, insecure bool) (*http.Client, error) {
+	trust := &tls.Config{InsecureSkipVerify: insecure} //nolint:gosec // the user asks for it
+	if caFile != "" {
+		content, err := os.ReadFile(caFile)
+		if err != nil {
+			return nil, err
+		}
+		trust.RootCAs = x509.NewCertPool()
+		switch {
+		case insecure:
+			return nil, cli.Usagef("--cacert and --insecure exclude each other")
+		case !trust.RootCAs.AppendCertsFromPEM(content):
+			return nil, cli.Usagef("--cacert: %s has no certificate in PEM", caFile)
+		}
+	}
+	return &http.Client{
+		Timeout:   time.Minute,
+		Transport: &http.Transport{MaxIdleConnsPerHost: parallel, TLSClientConfig: trust},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse // ESPs do not follow redirects
+		},
+	}, nil
+}
+
+// splitURL takes the shared secret out of the URL, which may be the one that is
+// registered at the ESP. ESPs do not sign it.
+func (o *triggerOptions) splitURL() error {
+	u, err := url.Parse(o.webhook.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return cli.Usagef("--to: must be an absolute URL of http or https") // it may hold a secret
+	}
+	if password, ok := u.User.Password(); ok && o.webhook.Secret == "" {
+		o.webhook.Secret = u.User.Username() + ":" + password
+	}
+	u.User = nil
+	o.webhook.URL = u.String()
+	return nil
+}
+
+// writeKey makes a key, writes it to a file and prints what to configure.
+func writeKey(out, info io.Writer, sim *simulator.Simulator, file string) error {
+	if sim.NewCredential == nil {
+		return cli.Usagef("--new-key: %s signs nothing", sim.Title)
+	}
+	credential := sim.NewCredential()
+	key, err := credential.Key()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strings.TrimSpace(key) + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(info, "post with --key @%s; configure the server to trust:\n", file)
+	fmt.Fprintln(out, strings.TrimSpace(credential.Config))
+	return nil
 }
 
 // readKey reads the user's key, or makes one and prints what to configure.
 func (o *triggerOptions) readKey(info io.Writer, key string) error {
-	if !o.sim.Signs(o.sample.Endpoint) {
+	sim := o.webhook.Simulator
+	if !sim.Signs(o.sample.Endpoint) {
 		return nil
 	}
 	if key == "" {
-		o.credential = o.sim.NewCredential()
-		fmt.Fprintf(info, "signed with a new key; configure the server to trust it:\n%s\n", strings.TrimSpace(o.credential.Config))
+		o.webhook.Credential = sim.NewCredential()
+		fmt.Fprintf(info, "signed with a new key; configure the server to trust it, or make a key to keep with --new-key:\n%s\n",
+			strings.TrimSpace(o.webhook.Credential.Config))
 		return nil
 	}
 	if file, ok := strings.CutPrefix(key, "@"); ok {
@@ -182,7 +271,7 @@ func (o *triggerOptions) readKey(info io.Writer, key string) error {
 		key = strings.TrimSpace(string(content))
 	}
 	var err error
-	if o.credential, err = o.sim.Credential(key); err != nil {
+	if o.webhook.Credential, err = sim.Credential(key); err != nil {
 		return cli.UsageError{Err: err}
 	}
 	return nil
@@ -196,177 +285,47 @@ func (o *triggerOptions) request() (*http.Request, error) {
 	if o.messageID != "" {
 		p.MessageID = o.messageID
 	}
-	r := o.sample.Make(p)
-	var err error
-	if r.URL, err = simulator.EndpointURL(o.to, o.name, r.Endpoint); err != nil {
-		return nil, err
-	}
-	if o.secret != "" {
-		simulator.SetSecret(&r, o.secret)
-	}
-	if err := o.sim.SignNow(&r, o.credential); err != nil {
+	r, err := o.webhook.Sign(o.sample.Make(p))
+	if err != nil {
 		return nil, err
 	}
 	return r.HTTP()
 }
 
-func trigger(ctx context.Context, out, info io.Writer, o triggerOptions) error {
-	if o.count < 1 || o.parallel < 1 || o.rate < 0 {
-		return cli.Usagef("--count and --parallel must be at least 1, --rate at least 0")
-	}
-	client := &http.Client{
-		Timeout:   time.Minute,
-		Transport: &http.Transport{MaxIdleConnsPerHost: o.parallel},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse // ESPs do not follow redirects
-		},
-	}
-	if o.count == 1 {
-		status, body, took, err := shoot(ctx, client, &o)
-		if err != nil {
-			return err
-		}
-		colour := coloursFor(out)
-		mark := colour.good
-		if status != http.StatusOK {
-			mark = colour.bad
-		}
-		answer := mark(fmt.Sprintf("%d %s", status, http.StatusText(status)))
-		fmt.Fprintf(out, "%s /%s: %s in %s\n", o.sample.Name, o.sample.Endpoint, answer, took.Round(10*time.Microsecond))
-		if status != http.StatusOK {
-			fmt.Fprintln(out, cli.Printable(strings.TrimSpace(body)))
-			return cli.ErrReported
-		}
-		return nil
-	}
-	return load(ctx, out, info, client, o)
-}
-
-func shoot(ctx context.Context, client *http.Client, o *triggerOptions) (status int, body string, took time.Duration, err error) {
+// triggerOne posts one request and prints the answer.
+func triggerOne(ctx context.Context, out io.Writer, o triggerOptions) error {
 	req, err := o.request()
 	if err != nil {
-		return 0, "", 0, err
+		return err
 	}
+	status, body, took, err := o.post(ctx, req)
+	if err != nil {
+		return err
+	}
+	colour := coloursFor(out)
+	mark := colour.good
+	if status != http.StatusOK {
+		mark = colour.bad
+	}
+	answer := mark(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+	fmt.Fprintf(out, "%s to %s: %s in %s\n", o.sample.Name, req.URL, answer, took.Round(10*time.Microsecond))
+	if status != http.StatusOK {
+		fmt.Fprintln(out, cli.Printable(strings.TrimSpace(body)))
+		return cli.ErrReported
+	}
+	return nil
+}
+
+func (o *triggerOptions) post(ctx context.Context, req *http.Request) (status int, body string, took time.Duration, err error) {
 	begin := time.Now()
-	resp, err := client.Do(req.WithContext(ctx))
+	resp, err := o.client.Do(req.WithContext(ctx))
+	if untrusted := new(tls.CertificateVerificationError); errors.As(err, &untrusted) {
+		return 0, "", 0, fmt.Errorf("%w; --cacert names a file with an issuer to trust, and --insecure accepts any certificate", err)
+	}
 	if err != nil {
 		return 0, "", 0, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
 	return resp.StatusCode, string(b), time.Since(begin), err
-}
-
-// load posts many requests and prints how many got which answer.
-func load(ctx context.Context, out, info io.Writer, client *http.Client, o triggerOptions) error {
-	var (
-		mu       sync.Mutex
-		answers  = map[string]int{}
-		latency  = make([]time.Duration, 0, o.count)
-		accepted int
-		done     int
-		wg       sync.WaitGroup
-		tickets  = make(chan struct{})
-		begin    = time.Now()
-	)
-	for range o.parallel {
-		wg.Go(func() {
-			for range tickets {
-				status, _, took, err := shoot(ctx, client, &o)
-				answer := fmt.Sprintf("%d %s", status, http.StatusText(status))
-				if err != nil {
-					answer = "no answer"
-				}
-				mu.Lock()
-				answers[answer]++
-				if err == nil {
-					latency = append(latency, took)
-				}
-				if status == http.StatusOK {
-					accepted++
-				}
-				done++
-				mu.Unlock()
-			}
-		})
-	}
-	stopProgress := func() {}
-	if isTerminal(info) {
-		stopProgress = progress(info, o.count, func() int {
-			mu.Lock()
-			defer mu.Unlock()
-			return done
-		})
-	}
-	handOut(ctx, tickets, o.count, o.rate)
-	wg.Wait()
-	stopProgress()
-	took := time.Since(begin)
-
-	total := 0
-	for _, answer := range slices.Sorted(maps.Keys(answers)) {
-		fmt.Fprintf(out, "%8d  %s\n", answers[answer], answer)
-		total += answers[answer]
-	}
-	fmt.Fprintf(out, "%8.0f  requests a second, %d in %s\n", float64(total)/took.Seconds(), total, took.Round(time.Millisecond))
-	if len(latency) > 0 {
-		slices.Sort(latency)
-		at := func(q float64) time.Duration {
-			return latency[min(int(q*float64(len(latency))), len(latency)-1)].Round(10 * time.Microsecond)
-		}
-		fmt.Fprintf(out, "latency  min %s, median %s, p90 %s, p99 %s, max %s\n", at(0), at(.5), at(.9), at(.99), at(1))
-	}
-	switch {
-	case ctx.Err() != nil:
-		return errors.New("interrupted")
-	case accepted < total:
-		return cli.ErrReported
-	}
-	return nil
-}
-
-// progress shows on a terminal how many requests are done, until the function
-// that it returns is called.
-func progress(terminal io.Writer, count int, done func() int) (stop func()) {
-	const clearLine = "\r\x1b[K"
-	begin, ticker, ended := time.Now(), time.NewTicker(200*time.Millisecond), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			select {
-			case <-ticker.C:
-				n := done()
-				fmt.Fprintf(terminal, "%s%s of %s, %.0f a second", clearLine, thousands(n), thousands(count), float64(n)/time.Since(begin).Seconds())
-			case <-ended:
-				fmt.Fprint(terminal, clearLine)
-				return
-			}
-		}
-	})
-	return func() {
-		ticker.Stop()
-		close(ended)
-		wg.Wait()
-	}
-}
-
-// handOut sends count tickets, at most at the given rate, and closes the channel.
-func handOut(ctx context.Context, tickets chan<- struct{}, count int, rate float64) {
-	defer close(tickets)
-	begin := time.Now()
-	for i := range count {
-		if rate > 0 {
-			due := begin.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-			select {
-			case <-time.After(time.Until(due)):
-			case <-ctx.Done():
-				return
-			}
-		}
-		select {
-		case tickets <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-	}
 }

@@ -3,6 +3,7 @@ package all_test
 import (
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -63,6 +64,12 @@ func TestSpecs(t *testing.T) {
 			for _, ep := range adapter.Endpoints() {
 				require.Equal(t, s.Patience, ep.Patience, ep.Path)
 			}
+			if s.InboundNeeds != "" {
+				require.False(t, hasInbound(adapter))
+				adapter, err = s.Adapter(esp.Values{Settings: map[string][]string{s.InboundNeeds: {"key"}}})
+				require.NoError(t, err)
+			}
+			require.Equal(t, s.Name != "unisendergo", hasInbound(adapter))
 			require.GreaterOrEqual(t, s.Patience, time.Duration(0))
 			names := map[string]bool{}
 			for _, setting := range s.Settings {
@@ -73,6 +80,10 @@ func TestSpecs(t *testing.T) {
 			}
 		})
 	}
+}
+
+func hasInbound(adapter anymail.Adapter) bool {
+	return slices.ContainsFunc(adapter.Endpoints(), func(ep anymail.Endpoint) bool { return ep.Path == "inbound" })
 }
 
 // What every setting of every ESP refuses, by its kind. The error names the

@@ -8,7 +8,9 @@ package amazonses
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +46,13 @@ type Config struct {
 	// shared secret: raw message delivery of SNS, and API destinations of
 	// EventBridge. The Dispatcher must have a shared secret.
 	AcceptUnsigned bool
+	// InsecureTestCertificates are certificates, in PEM, that sign messages for
+	// tests in place of Amazon's: "anymail trigger amazonses --new-key FILE"
+	// makes one. Any client with the private key can forge messages. So they
+	// count only for requests from loopback and private addresses, they must not
+	// be valid for more than [MaxTestValidity], and a Dispatcher with RequireTLS
+	// refuses the adapter. Leave them out in production.
+	InsecureTestCertificates []string
 	// OnSubscription, if set, is called with each authentic
 	// SubscriptionConfirmation instead of confirming it. An error makes SNS
 	// retry. If nil, a subscription is confirmed if the request has the shared
@@ -63,6 +72,10 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// MaxTestValidity is for how long a test certificate may be valid, so that one that
+// is left in a configuration expires.
+const MaxTestValidity = 30 * 24 * time.Hour
+
 // ObjectGetter gets objects from S3.
 type ObjectGetter interface {
 	// GetObject returns the content of an object. It returns
@@ -78,7 +91,8 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if a topic is not an ARN
-// of an SNS topic, or if Objects is set without Buckets.
+// of an SNS topic, if Objects is set without Buckets, or if a test certificate is
+// invalid, is valid for too long or is set together with Roots.
 func New(config Config) (*Adapter, error) {
 	for i, arn := range config.TopicARNs {
 		if _, ok := sns.AWS(arn); !ok {
@@ -88,12 +102,41 @@ func New(config Config) (*Adapter, error) {
 	if config.Objects != nil && len(config.Buckets) == 0 {
 		return nil, anymail.Misconfigured("amazonses.Config.Buckets", "must name the buckets of Objects")
 	}
+	var tests []*x509.Certificate
+	for i, text := range config.InsecureTestCertificates {
+		cert, err := parseTestCertificate(text)
+		if err == nil && config.Roots != nil {
+			err = errors.New("must not be set together with Roots")
+		}
+		if err != nil {
+			return nil, anymail.Misconfigured(fmt.Sprintf("amazonses.Config.InsecureTestCertificates[%d]", i), "%w", err)
+		}
+		tests = append(tests, cert)
+	}
 	return &Adapter{config, sns.New(sns.Options{
-		TopicARNs:     config.TopicARNs,
-		RequireSHA256: config.RequireSHA256,
-		Roots:         config.Roots,
-		Client:        config.Client,
+		TopicARNs:        config.TopicARNs,
+		RequireSHA256:    config.RequireSHA256,
+		Roots:            config.Roots,
+		TestCertificates: tests,
+		Client:           config.Client,
 	})}, nil
+}
+
+func parseTestCertificate(text string) (*x509.Certificate, error) {
+	var cert *x509.Certificate
+	if block, _ := pem.Decode([]byte(text)); block != nil {
+		cert, _ = x509.ParseCertificate(block.Bytes)
+	}
+	if cert == nil {
+		return nil, errors.New("must be a certificate in PEM")
+	}
+	if _, ok := cert.PublicKey.(*rsa.PublicKey); !ok {
+		return nil, errors.New("must have an RSA key")
+	}
+	if cert.NotAfter.Sub(cert.NotBefore) > MaxTestValidity {
+		return nil, fmt.Errorf("must not be valid for more than %d days", MaxTestValidity/(24*time.Hour))
+	}
+	return cert, nil
 }
 
 // ESP returns "amazonses".
@@ -117,6 +160,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		MaxBody:          4 << 20, // 256 KiB of message, in JSON escapes
 		Challenge:        true,
 		NeedsSecret:      len(a.config.TopicARNs) == 0 || a.config.AcceptUnsigned,
+		TestOnly:         len(a.config.InsecureTestCertificates) > 0,
 		MapStatus:        mapStatus,
 	}
 	inbound := tracking

@@ -2,13 +2,21 @@ package amazonses_test
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"math/big"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -414,6 +422,93 @@ func TestTooManyRecipients(t *testing.T) {
 	_, err = adapter.Endpoints()[0].Parser.ParseEvents(t.Context(), p)
 	require.ErrorIs(t, err, anymail.ErrTooLarge)
 }
+
+// testCertificate makes a certificate in PEM.
+func testCertificate(t *testing.T, validity time.Duration, key crypto.Signer) string {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now(), NotAfter: time.Now().Add(validity)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func TestTestCertificates(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	const day = 24 * time.Hour
+	good := testCertificate(t, 30*day, rsaKey)
+	tests := []struct {
+		name   string
+		config amazonses.Config
+		want   string
+	}{
+		{"30 days", amazonses.Config{InsecureTestCertificates: []string{good}}, ""},
+		{"31 days", amazonses.Config{InsecureTestCertificates: []string{good, testCertificate(t, 31*day, rsaKey)}}, "InsecureTestCertificates[1]: must not be valid for more than 30 days"},
+		{"not RSA", amazonses.Config{InsecureTestCertificates: []string{testCertificate(t, day, ecKey)}}, "InsecureTestCertificates[0]: must have an RSA key"},
+		{"not PEM", amazonses.Config{InsecureTestCertificates: []string{"s3cret"}}, "InsecureTestCertificates[0]: must be a certificate in PEM"},
+		{"not a certificate", amazonses.Config{InsecureTestCertificates: []string{"-----BEGIN CERTIFICATE-----\nczNjcmV0\n-----END CERTIFICATE-----\n"}}, "InsecureTestCertificates[0]: must be a certificate in PEM"},
+		{"empty", amazonses.Config{InsecureTestCertificates: []string{""}}, "InsecureTestCertificates[0]: must be a certificate in PEM"},
+		{"with Roots", amazonses.Config{InsecureTestCertificates: []string{good}, Roots: x509.NewCertPool()}, "InsecureTestCertificates[0]: must not be set together with Roots"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			adapter, err := amazonses.New(tt.config)
+			if tt.want != "" {
+				require.ErrorIs(t, err, anymail.ErrConfig)
+				require.ErrorContains(t, err, tt.want)
+				require.NotContains(t, err.Error(), "s3cret")
+				return
+			}
+			require.NoError(t, err)
+			for _, ep := range adapter.Endpoints() {
+				require.True(t, ep.TestOnly, ep.Path)
+			}
+			for _, production := range []bool{false, true} {
+				options := []anymail.Option{anymail.WithSharedSecret(anymailtest.SharedSecret), anymail.WithLogger(slog.New(slog.DiscardHandler))}
+				if production {
+					options = append(options, anymail.RequireTLS())
+				}
+				d, err := anymail.New(options...)
+				require.NoError(t, err)
+				require.Equal(t, production, errors.Is(d.Register("amazonses", adapter), anymail.ErrConfig))
+			}
+		})
+	}
+	adapter, err := amazonses.New(amazonses.Config{})
+	require.NoError(t, err)
+	require.False(t, adapter.Endpoints()[0].TestOnly)
+}
+
+// An adapter that fetches nothing from the simulator accepts its messages, of the
+// user's own topic in any partition, if their certificate is configured.
+func TestSimulatorAndTestCertificate(t *testing.T) {
+	sim := amazonsessim.New()
+	ours, other := sim.NewCredential(), sim.NewCredential()
+	for _, own := range []string{"arn:aws:sns:us-east-1:111122223333:shop", "arn:aws-cn:sns:cn-north-1:111122223333:shop"} {
+		offline := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("offline") })}
+		adapter, err := amazonses.New(amazonses.Config{TopicARNs: []string{own}, InsecureTestCertificates: []string{ours.Config}, Client: offline})
+		require.NoError(t, err)
+		s := anymailtest.NewServerFor(t, sim, adapter)
+		sample, ok := sim.SampleOf(anymail.EventDelivered)
+		require.True(t, ok)
+		p := simulator.NewParams()
+		p.Topic = own
+		s.Credential = ours
+		require.Len(t, s.Send(t, sample, p), 1)
+
+		status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams()))
+		require.Equal(t, http.StatusBadRequest, status, "another topic")
+		s.Credential = other
+		status, _ = s.Post(t, s.Prepare(t, sample, p))
+		require.Equal(t, http.StatusServiceUnavailable, status, "another certificate, which is out of reach")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestKeys: each recipient has a key of its own, and a bounce has the same one
 // whichever of SES's two ways it comes.

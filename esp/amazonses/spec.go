@@ -16,11 +16,12 @@ func Spec() esp.Spec {
 			{Name: "topic_arns", Kind: esp.KindList, Help: "SNS topics to accept messages from"},
 			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse signature version 1"},
 			{Name: "accept_unsigned", Kind: esp.KindBool, Help: "accept raw message delivery, which has the shared secret only"},
+			{Name: "insecure_test_certificates", Kind: esp.KindList, Help: "certificates in PEM that sign messages for tests; never in production"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{
 				TopicARNs: v.List("topic_arns"), RequireSHA256: v.Bool("require_sha256"), AcceptUnsigned: v.Bool("accept_unsigned"),
-				Client: v.Client, Logger: v.Logger,
+				InsecureTestCertificates: v.List("insecure_test_certificates"), Client: v.Client, Logger: v.Logger,
 			})
 		},
 		Patience: patience,

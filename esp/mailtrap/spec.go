@@ -16,6 +16,7 @@ func Spec() esp.Spec {
 			{Name: "api_tokens", Kind: esp.KindKeys, Secret: true, Help: "API token to fetch received messages"},
 			{Name: "file_hosts", Kind: esp.KindList, Help: "further hosts that the API may refer to for contents of messages"},
 		},
+		InboundNeeds: "api_tokens",
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{
 				TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets"), APITokens: v.Keys("api_tokens"),

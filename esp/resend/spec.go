@@ -18,6 +18,7 @@ func Spec() esp.Spec {
 			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API key to fetch received messages"},
 			{Name: "file_hosts", Kind: esp.KindList, Help: "further hosts that the API may refer to for contents of messages"},
 		},
+		InboundNeeds: "api_keys",
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{
 				TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets"), APIKeys: v.Keys("api_keys"),

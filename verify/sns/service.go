@@ -1,6 +1,9 @@
 package sns
 
 import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"regexp"
 	"strings"
 )
@@ -65,4 +68,11 @@ func AWS(topicARN string) (Service, bool) {
 		service.CertificateNames = append(service.CertificateNames, strings.ReplaceAll(name, "{region}", region))
 	}
 	return service, true
+}
+
+// TestCertificateURL returns the URL that messages name which a test certificate
+// signed: see TestCertificates in [Options]. The service serves nothing there.
+func (s Service) TestCertificateURL(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.Raw)
+	return s.CertificatePrefix + "anymail-test-" + hex.EncodeToString(sum[:16]) + ".pem"
 }

@@ -42,6 +42,13 @@ type Options struct {
 	// Roots are certificates, roots or intermediates, one of which must have
 	// issued the signing certificate. The issuer is not checked if nil.
 	Roots *x509.CertPool
+	// TestCertificates sign messages that the service did not send, for tests:
+	// any client with the private key can forge messages. They need no issuer
+	// and no name, and are not fetched: a message names one by
+	// [Service.TestCertificateURL]. They count only while they are valid, and for
+	// requests from loopback and private addresses. Those without an RSA key have
+	// no effect.
+	TestCertificates []*x509.Certificate
 	// Service returns the service of a topic, or false if the topic is not of a
 	// known one. It is [AWS] if nil.
 	Service func(topicARN string) (Service, bool)
@@ -68,6 +75,9 @@ var (
 	errVersion        = anymail.Unauthenticated(ReasonVersion)
 	errCertificateURL = anymail.Unauthenticated(ReasonCertificateURL)
 	errCertificate    = anymail.Unauthenticated(ReasonCertificate)
+
+	errTestCertificate = anymail.Because(anymail.ErrUnauthenticated, ReasonCertificate,
+		errors.New("a test certificate counts only while it is valid, and for requests from loopback and private addresses"))
 )
 
 // Verifier is an [anymail.Verifier] of SNS messages. It keeps certificates for a
@@ -125,7 +135,7 @@ func (v *Verifier) Verify(ctx context.Context, p *anymail.Payload) (anymail.Proo
 	step := func(err error, attempts ...trace.Attempt) trace.Step {
 		return trace.Step{Offered: [][]byte{signature}, Content: [][]byte{text}, SignedAt: at, Attempts: attempts, Err: err}
 	}
-	key, err := v.certificates.key(ctx, service, m.SigningCertURL, p.SecretProved, now)
+	key, err := v.key(ctx, service, m.SigningCertURL, p, now)
 	if err != nil {
 		trace.Record(ctx, func() trace.Step { return step(err) })
 		return anymail.Proof{}, err
@@ -148,6 +158,22 @@ func (v *Verifier) Verify(ctx context.Context, p *anymail.Payload) (anymail.Proo
 		return step(err, attempt)
 	})
 	return proof, err
+}
+
+// key returns the public key of the certificate that a message names.
+func (v *Verifier) key(ctx context.Context, service Service, certURL string, p *anymail.Payload, now time.Time) (*rsa.PublicKey, error) {
+	for _, cert := range v.options.TestCertificates {
+		if certURL != service.TestCertificateURL(cert) {
+			continue
+		}
+		key, ok := cert.PublicKey.(*rsa.PublicKey)
+		from := p.RemoteAddr.Unmap()
+		if !ok || !from.IsLoopback() && !from.IsPrivate() || now.Before(cert.NotBefore) || now.After(cert.NotAfter) {
+			return nil, errTestCertificate
+		}
+		return key, nil
+	}
+	return v.certificates.key(ctx, service, certURL, p.SecretProved, now)
 }
 
 // service returns the service of m's topic, if m may come from that topic.

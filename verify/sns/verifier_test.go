@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/big"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -427,6 +428,66 @@ func TestConfirm(t *testing.T) {
 			if err != nil {
 				require.NotContains(t, err.Error(), "tok123")
 			}
+		})
+	}
+}
+
+// A test certificate counts for clients on this machine or network, in date, for
+// what it has signed, and if it was configured. Nothing is fetched for it.
+func TestTestCertificates(t *testing.T) {
+	a := newAuthority()
+	leaf := func(template x509.Certificate) *x509.Certificate {
+		cert, err := x509.ParseCertificate(a.issue(&template, &a.key.PublicKey))
+		require.NoError(t, err)
+		return cert
+	}
+	const refused = "not authenticated: signing certificate not accepted: a test certificate counts only while it is valid, and for requests from loopback and private addresses"
+	current := leaf(x509.Certificate{})
+	tests := []struct {
+		name       string
+		cert       *x509.Certificate
+		configured bool
+		from       string
+		want       string
+	}{
+		{"loopback", current, true, "127.0.0.1", ""},
+		{"loopback, IPv6", current, true, "::1", ""},
+		{"private", current, true, "172.17.0.1", ""},
+		{"private, IPv6", current, true, "fd00::1", ""},
+		{"private, IPv4 in IPv6", current, true, "::ffff:10.0.0.1", ""},
+		{"public", current, true, "203.0.113.9", refused},
+		{"public, IPv6", current, true, "2001:db8::1", refused},
+		{"no address", current, true, "", refused},
+		{"not configured", current, false, "127.0.0.1", badCert},
+		{"expired", leaf(x509.Certificate{NotBefore: testTime.AddDate(0, 0, -9), NotAfter: testTime.Add(-time.Second)}), true, "127.0.0.1", refused},
+		{"not yet valid", leaf(x509.Certificate{NotBefore: testTime.Add(time.Second), NotAfter: testTime.AddDate(0, 0, 9)}), true, "127.0.0.1", refused},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &server{serve: func(*http.Request) (int, []byte, error) { return http.StatusNotFound, nil, nil }}
+			options := sns.Options{TopicARNs: []string{topic}, Client: s.client()}
+			if tt.configured {
+				options.TestCertificates = []*x509.Certificate{leaf(x509.Certificate{}), tt.cert}
+			}
+			service, ok := sns.AWS(topic)
+			require.True(t, ok)
+			m := notification()
+			m.SigningCertURL = service.TestCertificateURL(tt.cert)
+			a.sign(m, "2")
+			p := posted(t, m)
+			if tt.from != "" {
+				p.RemoteAddr = netip.MustParseAddr(tt.from)
+			}
+			v := sns.New(options)
+			if tt.want != "" {
+				refuses(t, v, p, tt.want)
+				return
+			}
+			proves(t, v, p)
+			m.Message += "x"
+			forged := posted(t, m)
+			forged.RemoteAddr = p.RemoteAddr
+			refuses(t, v, forged, mismatch)
 		})
 	}
 }

@@ -11,18 +11,20 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/simulator"
+	"github.com/goanymail/anymail/verify/sns"
 )
 
 const (
-	topic   = "arn:aws:sns:eu-west-1:123456789012:mail"
 	bucket  = "example-mail"
-	sns     = "https://sns.eu-west-1.amazonaws.com/"
 	account = "123456789012"
 )
 
-// New returns the simulator of Amazon SES with SNS. A credential is a certificate
-// authority that has issued a signing certificate. The adapter fetches the signing
-// certificate.
+// topic is the one that the simulator's own adapters accept.
+var topic = simulator.NewParams().Topic
+
+// New returns the simulator of Amazon SES with SNS. A credential is a signing
+// certificate. The adapter fetches it from the simulator and takes it for SNS's own.
+// Other adapters accept it if InsecureTestCertificates of [amazonses.Config] has it.
 func New() *simulator.Simulator { return new(AWS).Simulator() }
 
 // NewUnsigned returns the simulator of what AWS does not sign: raw message
@@ -83,13 +85,13 @@ func notification(p simulator.Params, endpoint, message string) simulator.Reques
 		"Type":           "Notification",
 		"Subject":        "Amazon SES Email Event Notification",
 		"Message":        message,
-		"UnsubscribeURL": sns + "?Action=Unsubscribe&SubscriptionArn=" + topic + ":aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
+		"UnsubscribeURL": api(p) + "?Action=Unsubscribe&SubscriptionArn=" + p.Topic + ":aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee",
 	})
 }
 
 func snsRequest(p simulator.Params, endpoint string, m map[string]string) simulator.Request {
 	m["MessageId"] = uuid(p)
-	m["TopicArn"] = topic
+	m["TopicArn"] = p.Topic
 	m["Timestamp"] = stamp(p)
 	r := simulator.JSON(endpoint, simulator.MustJSON(m))
 	r.Header = http.Header{
@@ -97,9 +99,15 @@ func snsRequest(p simulator.Params, endpoint string, m map[string]string) simula
 		"User-Agent":             {"Amazon Simple Notification Service Agent"},
 		"X-Amz-Sns-Message-Type": {m["Type"]},
 		"X-Amz-Sns-Message-Id":   {m["MessageId"]},
-		"X-Amz-Sns-Topic-Arn":    {topic},
+		"X-Amz-Sns-Topic-Arn":    {p.Topic},
 	}
 	return r
+}
+
+// api is the URL of SNS in the region of the topic.
+func api(p simulator.Params) string {
+	service, _ := sns.AWS(p.Topic) // sign refuses what is not a topic
+	return "https://" + service.APIHost + "/"
 }
 
 // raw is how SNS posts with raw message delivery.
@@ -179,13 +187,13 @@ func types(list ...anymail.EventType) []anymail.EventType { return list }
 
 // confirmation is never raw. Its signature has the default version of topics.
 func (a *AWS) confirmation(typ string) simulator.Sample {
-	return simulator.Sample{Name: typ, Endpoint: "tracking", Make: func(p simulator.Params) simulator.Request {
+	return simulator.Sample{Name: typ, Endpoint: "tracking", Fetched: typ == sns.SubscriptionConfirmation, Make: func(p simulator.Params) simulator.Request {
 		token := fmt.Sprintf("%x", sha256.Sum256([]byte(p.EventID)))
-		link := sns + "?Action=ConfirmSubscription&TopicArn=" + topic + "&Token=" + token
+		link := api(p) + "?Action=ConfirmSubscription&TopicArn=" + p.Topic + "&Token=" + token
 		a.api.Put(link, "text/xml", []byte("<ConfirmSubscriptionResponse/>"))
 		return snsRequest(p, "tracking", map[string]string{
 			"Type": typ, "SignatureVersion": "1", "Token": token, "SubscribeURL": link,
-			"Message": "You have chosen to change the subscription to the topic " + topic + ".",
+			"Message": "You have chosen to change the subscription to the topic " + p.Topic + ".",
 		})
 	}}
 }
@@ -328,31 +336,35 @@ func envelope(detailType string, record func(simulator.Params) object) func(simu
 func (a *AWS) inbound(post post) []simulator.Sample {
 	sample := func(name string, typ anymail.EventType, finish func(p simulator.Params, action, record object)) simulator.Sample {
 		return simulator.Sample{Name: name, Endpoint: "inbound", Types: types(typ), Make: func(p simulator.Params) simulator.Request {
-			action := object{"topicArn": topic}
+			action := object{"topicArn": p.Topic}
 			record := received(p)
 			record["receipt"].(object)["action"] = action
 			finish(p, action, record)
 			return post(p, "inbound", string(simulator.MustJSON(record)))
 		}}
 	}
+	content := func(name, encoding string, encode func([]byte) string) simulator.Sample {
+		s := sample(name, anymail.EventInbound, func(p simulator.Params, action, record object) {
+			action["type"], action["encoding"] = "SNS", encoding
+			record["content"] = encode(p.MIME)
+		})
+		s.TakesMIME = true
+		return s
+	}
 	stored := func(name string, typ anymail.EventType, put bool) simulator.Sample {
-		return sample(name, typ, func(p simulator.Params, action, _ object) {
+		s := sample(name, typ, func(p simulator.Params, action, _ object) {
 			key := "in/" + p.EventID
 			action["type"], action["bucketName"], action["objectKeyPrefix"], action["objectKey"] = "S3", bucket, "in/", key
 			if put {
 				a.api.Put(objectURL(bucket, key), "message/rfc822", p.MIME)
 			}
 		})
+		s.TakesMIME, s.Fetched = put, true
+		return s
 	}
 	return []simulator.Sample{
-		sample("Received SNS base64", anymail.EventInbound, func(p simulator.Params, action, record object) {
-			action["type"], action["encoding"] = "SNS", "BASE64"
-			record["content"] = base64.StdEncoding.EncodeToString(p.MIME)
-		}),
-		sample("Received SNS UTF-8", anymail.EventInbound, func(p simulator.Params, action, record object) {
-			action["type"], action["encoding"] = "SNS", "UTF8"
-			record["content"] = string(p.MIME)
-		}),
+		content("Received SNS base64", "BASE64", base64.StdEncoding.EncodeToString),
+		content("Received SNS UTF-8", "UTF8", func(mime []byte) string { return string(mime) }),
 		stored("Received S3", anymail.EventInbound, true),
 		stored("Received S3, deleted", anymail.EventInboundFailed, false),
 		sample("Received Lambda", anymail.EventInbound, func(_ simulator.Params, action, _ object) {

@@ -4,16 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -29,6 +27,7 @@ import (
 
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/simulator"
+	"github.com/goanymail/anymail/verify/sns"
 )
 
 // AWS is the part of AWS that the adapter calls: SNS, which serves signing
@@ -93,38 +92,27 @@ func (a *AWS) GetObject(ctx context.Context, bucket, key string) (io.ReadCloser,
 	return resp.Body, nil
 }
 
-// signer is the private part of a credential.
-type signer struct {
-	key *rsa.PrivateKey
-	url string // of its certificate
-}
-
-// newCredential makes a certificate authority, whose certificate the user
-// configures, and a signing certificate that it has issued.
+// newCredential makes a signing certificate, which the user configures.
 func (a *AWS) newCredential() simulator.Credential {
-	authority, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(err)
 	key := a.key()
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	check(err)
-	root := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "anymailtest authority " + serial.String()},
-		NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "anymail test " + serial.String()}, DNSNames: []string{"sns.amazonaws.com"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(amazonses.MaxTestValidity - 2*time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
-	leaf := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "sns.amazonaws.com"}, DNSNames: []string{"sns.amazonaws.com"},
-		NotBefore: root.NotBefore, NotAfter: root.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	check(err)
+	leaf, err := x509.ParseCertificate(der)
+	check(err)
+	c := simulator.Credential{
+		Config:  string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		Private: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf},
 	}
-	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, &authority.PublicKey, authority)
-	check(err)
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, root, &key.PublicKey, authority)
-	check(err)
-
-	sum := sha256.Sum256(leafDER)
-	s := &signer{key, sns + "SimpleNotificationService-" + hex.EncodeToString(sum[:16]) + ".pem"}
-	a.certificates.Put(s.url, "application/x-pem-file", toPEM(leafDER))
-	return simulator.Credential{Config: string(toPEM(rootDER)), Private: s}
+	service, _ := sns.AWS(topic)
+	a.certificates.Put(service.TestCertificateURL(leaf), "application/x-pem-file", []byte(c.Config))
+	return c
 }
 
 // key returns different keys for consecutive credentials.
@@ -141,10 +129,6 @@ func (a *AWS) key() *rsa.PrivateKey {
 	return *key
 }
 
-func toPEM(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
 func check(err error) {
 	if err != nil {
 		panic(fmt.Sprintf("amazonsessim: %v", err)) // only if there is no randomness
@@ -158,9 +142,14 @@ func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 	if err := json.Unmarshal(r.Body, &m); err != nil {
 		return errors.New("amazonsessim: the body is not an SNS message")
 	}
-	s, ok := c.Private.(*signer)
-	if !ok {
+	pair, ok := c.Private.(tls.Certificate)
+	key, isRSA := pair.PrivateKey.(*rsa.PrivateKey)
+	if !ok || !isRSA {
 		return errors.New("amazonsessim: not a credential of this simulator")
+	}
+	service, ok := sns.AWS(m["TopicArn"])
+	if !ok {
+		return errors.New("amazonsessim: the topic must be the ARN of an SNS topic")
 	}
 	// The timestamp is that of publication, even if delivery is late.
 	if published, err := time.Parse(time.RFC3339, m["Timestamp"]); err != nil || at.Sub(published).Abs() > time.Minute {
@@ -169,7 +158,7 @@ func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 	if m["SignatureVersion"] == "" {
 		m["SignatureVersion"] = "2"
 	}
-	m["SigningCertURL"] = s.url
+	m["SigningCertURL"] = service.TestCertificateURL(pair.Leaf)
 
 	names := []string{"Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"}
 	if m["Type"] == "Notification" {
@@ -187,7 +176,7 @@ func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 		old := sha1.Sum(text.Bytes()) // as topics have it by default
 		hash, sum = crypto.SHA1, old[:]
 	}
-	signature, err := rsa.SignPKCS1v15(nil, s.key, hash, sum)
+	signature, err := rsa.SignPKCS1v15(nil, key, hash, sum)
 	if err != nil {
 		return fmt.Errorf("amazonsessim: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -58,18 +59,10 @@ func New() *simulator.Simulator {
 				Name: "sms-delivered", Endpoint: "tracking", Types: []anymail.EventType{anymail.EventUnknown},
 				Make: simulator.Template(files, "testdata/sms.json", "tracking"),
 			},
-			{
-				Name: "inboundEmailProcessed", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
-				Make: simulator.Template(files, "testdata/inbound.json", "inbound"),
-			},
-			{
-				Name: "inboundEmailProcessed-attachments", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
-				Make: withAttachments(api),
-			},
-			{
-				Name: "inboundEmailProcessed-attachment-gone", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
-				Make: simulator.Template(files, "testdata/inbound-attachments.json", "inbound"),
-			},
+			inbound("", simulator.Template(files, "testdata/inbound.json", "inbound")),
+			inbound("-attachments", withAttachments(api)),
+			inbound("-attachment-gone", simulator.Template(files, "testdata/inbound-attachments.json", "inbound")),
+			ownMessage(api),
 		},
 		Batch: simulator.JoinArrays,
 		Malformed: func(p simulator.Params) simulator.Request {
@@ -142,6 +135,49 @@ func withAttachments(api *simulator.API) func(simulator.Params) simulator.Reques
 		}
 		return request(p)
 	}
+}
+
+func inbound(variant string, make func(simulator.Params) simulator.Request) simulator.Sample {
+	return simulator.Sample{
+		Name: "inboundEmailProcessed" + variant, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+		Fetched: strings.HasPrefix(variant, "-attachment"), Make: make,
+	}
+}
+
+// ownMessage is the message of the parameters. Its attachments are in the API.
+func ownMessage(api *simulator.API) simulator.Sample {
+	s := inbound("-message", func(p simulator.Params) simulator.Request {
+		m := rawmime.Parse(p.MIME, anymail.Limits{})
+		mailboxes := func(list []anymail.Address) []fields {
+			full := []fields{}
+			for _, a := range list {
+				full = append(full, fields{"Name": a.Name, "Address": a.Address})
+			}
+			return full
+		}
+		headers := map[string][]string{}
+		for _, h := range m.Headers {
+			headers[h.Name] = append(headers[h.Name], h.Value)
+		}
+		attachments := []fields{}
+		for i, a := range m.Attachments {
+			token := fmt.Sprintf("%s-%d", p.EventID, i)
+			api.Put("https://api.brevo.com/v3/inbound/attachments/"+token, a.ContentType, a.Content)
+			attachments = append(attachments, fields{
+				"Name": a.Filename, "ContentType": a.ContentType, "ContentLength": a.Size, "ContentID": a.ContentID, "DownloadToken": token,
+			})
+		}
+		item := fields{
+			"Uuid": []string{p.EventID}, "MessageId": m.Headers.Get("Message-ID"), "InReplyTo": m.Headers.Get("In-Reply-To"),
+			"From": append(mailboxes(m.From), nil)[0], "To": mailboxes(m.To), "Cc": mailboxes(m.CC), "Recipients": []string{"help@inbound.example.org"},
+			"ReplyTo": append(mailboxes(m.ReplyTo), nil)[0], "SentAtDate": m.Headers.Get("Date"), "Subject": m.Subject,
+			"RawHtmlBody": m.HTML, "RawTextBody": m.Text, "ExtractedMarkdownMessage": m.Text, "ExtractedMarkdownSignature": nil,
+			"SpamScore": 0.3, "Attachments": attachments, "Headers": headers,
+		}
+		return simulator.JSON("inbound", simulator.MustJSON(fields{"items": []fields{item}}))
+	})
+	s.TakesMIME = true
+	return s
 }
 
 func made(name string, typ anymail.EventType, reason anymail.RejectReason, body func(simulator.Params) fields) simulator.Sample {

@@ -73,8 +73,8 @@ func New() *simulator.Simulator {
 			legacy("hard_bounced", anymail.EventBounced, anymail.RejectInvalid, fields{"object": "recipient_bounce", "reason": "Host or domain name not found"}),
 			legacy("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, fields{"object": "recipient_unsubscribe", "reason": "option_3", "readable_reason": "too many mails"}),
 			{Name: "webhook.test", Endpoint: "tracking", Make: simulator.Template(files, "testdata/test.json", "tracking")},
-			inbound("inbound.message", "inbound.json"),
-			inbound("inbound.message-parsed", "inbound-parsed.json"),
+			inbound("inbound.message", "inbound.json", true),
+			inbound("inbound.message-parsed", "inbound-parsed.json", false),
 		},
 	}
 }
@@ -147,9 +147,9 @@ func legacy(name string, typ anymail.EventType, reason anymail.RejectReason, mor
 	})
 }
 
-func inbound(name, file string) simulator.Sample {
+func inbound(name, file string, takesMIME bool) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound},
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: takesMIME,
 		Make: simulator.Template(files, "testdata/"+file, "inbound"),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"mime"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -75,12 +76,12 @@ func New() *simulator.Simulator {
 			legacy("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, false, "ip", "192.0.2.77"),
 			legacy("levitated", anymail.EventUnknown, "", false),
 
-			route("route-forward", "inbound", anymail.EventInbound, parsed(false)),
-			route("route-forward-attachments", "inbound", anymail.EventInbound, parsed(true)),
-			route("route-forward-mime", "inbound_mime", anymail.EventInbound, bodyMIME("inbound_mime")),
-			route("route-forward-body-mime", "inbound", anymail.EventInbound, bodyMIME("inbound")),
-			route("route-store", "inbound", anymail.EventInbound, stored(store)),
-			route("route-store-expired", "inbound", anymail.EventInbound, stored(nil)),
+			route("route-forward", "inbound", anymail.EventInbound, parsed(false), false),
+			route("route-forward-attachments", "inbound", anymail.EventInbound, parsed(true), true),
+			route("route-forward-mime", "inbound_mime", anymail.EventInbound, bodyMIME("inbound_mime"), true),
+			route("route-forward-body-mime", "inbound", anymail.EventInbound, bodyMIME("inbound"), true),
+			route("route-store", "inbound", anymail.EventInbound, stored(store), true),
+			route("route-store-expired", "inbound", anymail.EventInbound, stored(nil), false),
 		},
 	}
 }
@@ -250,8 +251,10 @@ func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, m
 	return simulator.Sample{Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason, Make: make}
 }
 
-func route(name, endpoint string, typ anymail.EventType, make func(simulator.Params) simulator.Request) simulator.Sample {
-	return simulator.Sample{Name: name, Endpoint: endpoint, Types: []anymail.EventType{typ}, Make: make}
+func route(name, endpoint string, typ anymail.EventType, make func(simulator.Params) simulator.Request, takesMIME bool) simulator.Sample {
+	return simulator.Sample{
+		Name: name, Endpoint: endpoint, Types: []anymail.EventType{typ}, TakesMIME: takesMIME, Fetched: strings.HasPrefix(name, "route-store"), Make: make,
+	}
 }
 
 // envelope holds the fields that every route posts.

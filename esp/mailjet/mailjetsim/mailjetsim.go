@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"mime"
 	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -64,6 +66,10 @@ func New() *simulator.Simulator {
 				Name: "parse", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
 				Make: simulator.Template(files, "testdata/parse.json", "inbound"),
 			},
+			{
+				Name: "parse-message", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+				TakesMIME: true, Make: parsed,
+			},
 		},
 		Batch: simulator.JoinArrays,
 		Malformed: func(p simulator.Params) simulator.Request {
@@ -73,6 +79,42 @@ func New() *simulator.Simulator {
 }
 
 type object = map[string]any
+
+// parsed is the message of the parameters as the Parse API posts it.
+func parsed(p simulator.Params) simulator.Request {
+	m := rawmime.Parse(p.MIME, anymail.Limits{})
+	headers := map[string][]string{}
+	for _, h := range m.Headers {
+		headers[h.Name] = append(headers[h.Name], h.Value)
+	}
+	body := object{
+		"Sender": p.Sender, "Recipient": "help@parse.example.org", "Date": p.Time.Format("20060102T150405"), "From": m.Headers.Get("From"),
+		"Subject": m.Subject, "Headers": headers, "SpamAssassinScore": "0.602", "CustomID": "", "Payload": "",
+	}
+	var parts []object
+	add := func(ref string, content any, headers object) {
+		parts = append(parts, object{"Headers": headers, "ContentRef": ref})
+		body[ref] = content
+	}
+	if m.Text != "" {
+		add("Text-part", m.Text, object{"Content-Type": "text/plain; charset=UTF-8"})
+	}
+	if m.HTML != "" {
+		add("Html-part", m.HTML, object{"Content-Type": "text/html; charset=UTF-8"})
+	}
+	for i, a := range m.Attachments {
+		headers := object{
+			"Content-Type": mime.FormatMediaType(a.ContentType, a.Params), "Content-Transfer-Encoding": "base64",
+			"Content-Disposition": mime.FormatMediaType(a.Disposition, map[string]string{"filename": a.Filename}),
+		}
+		if a.ContentID != "" {
+			headers["Content-ID"] = "<" + a.ContentID + ">"
+		}
+		add(fmt.Sprintf("Attachment%d", i+1), a.Content, headers)
+	}
+	body["Parts"] = parts
+	return simulator.JSON("inbound", simulator.MustJSON(body))
+}
 
 func post(body any) simulator.Request {
 	return simulator.JSON("tracking", simulator.MustJSON(body))

@@ -77,9 +77,9 @@ func New() *simulator.Simulator {
 			tracking("teleported", anymail.EventUnknown, "", nil),
 			sample("activity_log.user.updated", "tracking", activity, anymail.EventUnknown),
 			{Name: "json-lines", Endpoint: "tracking", Make: lines, Types: []anymail.EventType{anymail.EventDelivered, anymail.EventOpened}},
-			sample("inbound.message_received", "inbound", received(api, true), anymail.EventInbound),
-			sample("inbound.message_received-parsed", "inbound", received(api, false), anymail.EventInbound),
-			sample("inbound.message_received-deleted", "inbound", notification, anymail.EventInboundFailed),
+			fetched("", received(api, true), anymail.EventInbound, true),
+			fetched("-parsed", received(api, false), anymail.EventInbound, false),
+			fetched("-deleted", notification, anymail.EventInboundFailed, false),
 			sample("inbound-test", "inbound", func(p simulator.Params) object {
 				return object{"event": "inbound_message_received", "timestamp": p.Time.UnixMilli(), "inbound_inbox_id": 1, "message_id": "1", "from": p.Sender}
 			}),
@@ -120,6 +120,12 @@ func sample(name, endpoint string, make func(simulator.Params) object, types ...
 			return post(endpoint, simulator.MustJSON(make(p)))
 		},
 	}
+}
+
+func fetched(variant string, make func(simulator.Params) object, typ anymail.EventType, takesMIME bool) simulator.Sample {
+	s := sample("inbound.message_received"+variant, "inbound", make, typ)
+	s.TakesMIME, s.Fetched = takesMIME, true
+	return s
 }
 
 func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more ...object) simulator.Sample {

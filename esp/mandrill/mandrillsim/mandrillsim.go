@@ -57,7 +57,10 @@ func New() *simulator.Simulator {
 			sample("teleport", message("teleport", "sent"), anymail.EventUnknown, ""),
 			sample("denylist-add", denyList, anymail.EventUnknown, anymail.RejectBounced),
 			sample("allowlist-remove", allowList, anymail.EventUnknown, ""),
-			sample("inbound", inbound, anymail.EventInbound, ""),
+			{
+				Name: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true,
+				Make: func(p simulator.Params) simulator.Request { return post(inbound(p)) },
+			},
 			sample("inbound-parsed", inboundParsed, anymail.EventInbound, ""),
 			{
 				Name:  "mixed",

@@ -176,8 +176,10 @@ func delivery(event, status, variant, details, output string, typ anymail.EventT
 	})
 }
 
-func inbound(name string, untimed bool, make func(simulator.Params) simulator.Request) simulator.Sample {
-	return simulator.Sample{Name: "inbound-" + name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: untimed, Make: make}
+func inbound(name string, whole bool, make func(simulator.Params) simulator.Request) simulator.Sample {
+	return simulator.Sample{
+		Name: "inbound-" + name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: whole, TakesMIME: whole, Make: make,
+	}
 }
 
 // raw is the format "raw message".

@@ -6,6 +6,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/inbound/rawmime"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -51,8 +52,8 @@ func New() *simulator.Simulator {
 			change("SubscriptionChange-bounce", true, "HardBounce", anymail.EventBounced, anymail.RejectBounced),
 			change("SubscriptionChange-complaint", true, "SpamComplaint", anymail.EventComplained, anymail.RejectSpam),
 			change("SubscriptionChange-reactivate", false, "", anymail.EventSubscribed, ""),
-			inbound("Inbound", "inbound.json"),
-			inbound("Inbound-RawEmail", "inbound-raw.json"),
+			inbound("Inbound", simulator.Template(files, "testdata/inbound.json", "inbound"), false),
+			inbound("Inbound-RawEmail", rawEmail, true),
 		},
 	}
 }
@@ -64,11 +65,49 @@ func tracking(name, file string, typ anymail.EventType, reason anymail.RejectRea
 	}
 }
 
-func inbound(name, file string) simulator.Sample {
+func inbound(name string, make func(simulator.Params) simulator.Request, takesMIME bool) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
-		Make: simulator.Template(files, "testdata/"+file, "inbound"),
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true, TakesMIME: takesMIME, Make: make,
 	}
+}
+
+type object = map[string]any
+
+// rawEmail is a received message as Postmark posts it if "Include raw email content
+// in JSON payload" is enabled.
+func rawEmail(p simulator.Params) simulator.Request {
+	m := rawmime.Parse(p.MIME, anymail.Limits{})
+	mailboxes := func(list []anymail.Address) []object {
+		full := []object{}
+		for _, a := range list {
+			full = append(full, object{"Email": a.Address, "Name": a.Name, "MailboxHash": ""})
+		}
+		return full
+	}
+	from := append(mailboxes(m.From), object{"Email": "", "Name": "", "MailboxHash": ""})[0]
+	body := object{
+		"FromName": from["Name"], "MessageStream": "inbound", "From": from["Email"], "FromFull": from,
+		"To": m.Headers.Get("To"), "ToFull": mailboxes(m.To), "Cc": m.Headers.Get("Cc"), "CcFull": mailboxes(m.CC),
+		"Bcc": m.Headers.Get("Bcc"), "BccFull": mailboxes(m.BCC), "OriginalRecipient": "help@inbound.example.org",
+		"ReplyTo": m.Headers.Get("Reply-To"), "Subject": m.Subject, "MessageID": p.EventID, "Date": m.Headers.Get("Date"), "MailboxHash": "",
+		"TextBody": m.Text, "HtmlBody": m.HTML, "StrippedTextReply": "", "Tag": "", "RawEmail": string(p.MIME),
+	}
+	headers := []object{
+		{"Name": "Return-Path", "Value": "<ada@example.com>"}, {"Name": "X-Spam-Status", "Value": "Yes"}, {"Name": "X-Spam-Score", "Value": "6.4"},
+	}
+	for _, h := range m.Headers {
+		if body[h.Name] == nil { // not those that are members
+			headers = append(headers, object{"Name": h.Name, "Value": h.Value})
+		}
+	}
+	files := []object{}
+	for _, a := range m.Attachments {
+		files = append(files, object{
+			"Name": a.Filename, "Content": a.Content, "ContentType": a.ContentType, "ContentLength": a.Size, "ContentID": a.ContentID,
+		})
+	}
+	body["Headers"], body["Attachments"] = headers, files
+	return simulator.JSON("inbound", simulator.MustJSON(body))
 }
 
 func bounce(name string, code int, details string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
@@ -77,7 +116,7 @@ func bounce(name string, code int, details string, typ anymail.EventType, reason
 		if name == "SpamComplaint" {
 			recordType = name
 		}
-		return map[string]any{
+		return object{
 			"RecordType": recordType, "MessageStream": "outbound", "ServerID": 101, "ID": p.Number,
 			"Type": name, "TypeCode": code, "Name": name, "Tag": p.Tag, "MessageID": p.MessageID,
 			"Description": "Postmark's words for " + name, "Details": details, "Email": p.Recipient, "From": p.Sender,
@@ -89,7 +128,7 @@ func bounce(name string, code int, details string, typ anymail.EventType, reason
 
 func change(name string, suppress bool, why string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
 	return made(name, typ, reason, func(p simulator.Params) any {
-		body := map[string]any{
+		body := object{
 			"RecordType": "SubscriptionChange", "MessageID": p.MessageID, "ServerID": 101, "MessageStream": "broadcast",
 			"ChangedAt": p.Time.Format("2006-01-02T15:04:05.000000Z07:00"), "Recipient": p.Recipient, "Origin": "Recipient",
 			"SuppressSending": suppress, "SuppressionReason": nil, "Tag": nil, "Metadata": p.Metadata,

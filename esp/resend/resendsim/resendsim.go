@@ -94,17 +94,17 @@ func New() *simulator.Simulator {
 			inbox("inbox.draft.sent", fields{"draft_id": "dr1", "email_id": "em2"}),
 			inbox("inbox.draft.deleted", fields{"draft_id": "dr1"}),
 			inbox("inbox.email.received", fields{"thread_id": "th1", "email_id": "em1", "email": fields{"id": "em1", "direction": "inbound", "from": "bob@example.org"}}),
-			received("email.received", anymail.EventInbound, func(p simulator.Params) {
+			received("email.received", anymail.EventInbound, true, func(p simulator.Params) {
 				api.Put(messageURL(p)+"?html_format=cid", "application/json", answer("message.json", p))
 				api.Put(fileURL(p, "raw"), "message/rfc822", p.MIME)
 			}),
-			received("email.received-parsed", anymail.EventInbound, func(p simulator.Params) {
+			received("email.received-parsed", anymail.EventInbound, false, func(p simulator.Params) {
 				api.Put(messageURL(p)+"?html_format=cid", "application/json", answer("message-parsed.json", p))
 				api.Put(messageURL(p)+"/attachments", "application/json", answer("attachments.json", p))
 				api.Put(fileURL(p, "dot"), "image/png", []byte("\x89PNG\r\n\x1a\n"))
 				api.Put(fileURL(p, "notes"), "text/plain", []byte("a note"))
 			}),
-			received("email.received-gone", anymail.EventInboundFailed, func(simulator.Params) {}),
+			received("email.received-gone", anymail.EventInboundFailed, false, func(simulator.Params) {}),
 		},
 	}
 }
@@ -192,10 +192,10 @@ func withID(r simulator.Request, p simulator.Params) simulator.Request {
 
 // received is the notification of a message. The function keep puts the message
 // into the API.
-func received(name string, typ anymail.EventType, keep func(simulator.Params)) simulator.Sample {
+func received(name string, typ anymail.EventType, takesMIME bool, keep func(simulator.Params)) simulator.Sample {
 	request := simulator.Template(files, "testdata/received.json", "inbound")
 	return simulator.Sample{
-		Name: name, Endpoint: "inbound", Types: []anymail.EventType{typ},
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{typ}, TakesMIME: takesMIME, Fetched: true,
 		Make: func(p simulator.Params) simulator.Request {
 			keep(p)
 			return withID(request(p), p)

@@ -193,7 +193,7 @@ func malformed(p simulator.Params) simulator.Request {
 
 func received(name string, fields func(simulator.Params) []simulator.Field) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true, TakesMIME: true,
 		Make: func(p simulator.Params) simulator.Request { return simulator.Multipart("inbound", fields(p)...) },
 	}
 }

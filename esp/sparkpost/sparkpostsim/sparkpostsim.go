@@ -156,7 +156,7 @@ func visit(class, typ string, others ...object) func(simulator.Params) object {
 // relay is a received message. A message that is not UTF-8 is always in base64.
 func relay(name string, encoded bool) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true,
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true, TakesMIME: true,
 		Make: func(p simulator.Params) simulator.Request {
 			encoded := encoded || !utf8.Valid(p.MIME)
 			mime := string(p.MIME)

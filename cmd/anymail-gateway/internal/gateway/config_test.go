@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
+	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
 const (
@@ -317,6 +318,23 @@ func TestCheckNamesTheAdapter(t *testing.T) {
 	require.ErrorContains(t, err, "adapters[1]: ")
 	require.ErrorContains(t, err, "postmark")
 	require.NotContains(t, err.Error(), "adapters[0]")
+}
+
+// A certificate for tests does not get into production.
+func TestCheckRefusesTestCertificates(t *testing.T) {
+	dir := t.TempDir()
+	certificate := write(t, dir, "sns-test.pem", allsim.Find("amazonses").NewCredential().Config)
+	text := "shared_secrets: " + sharedSecret + "\nadapters: [{esp: amazonses, settings: {insecure_test_certificates_file: " + certificate + "}}]\n"
+	for production, want := range map[string]string{"": "", "require_tls: true\n": "RequireTLS is for production"} {
+		config, err := gateway.Load(write(t, dir, "anymail.yaml", text+production), nil)
+		require.NoError(t, err)
+		err = gateway.Check(config)
+		if want == "" {
+			require.NoError(t, err)
+		} else {
+			require.ErrorContains(t, err, want)
+		}
+	}
 }
 
 // The manual has every key, with its variable.

@@ -224,14 +224,9 @@ func (e esp) request(t *testing.T, base, secret string, params simulator.Params)
 		if len(sample.Types) == 0 || sample.Types[0] == anymail.EventInbound {
 			continue
 		}
-		r := sample.Make(params)
-		var err error
-		r.URL, err = simulator.EndpointURL(base, e.ESP, r.Endpoint)
+		w := simulator.Webhook{Simulator: e.Simulator, URL: base, Secret: secret, Credential: e.credential}
+		r, err := w.Sign(sample.Make(params))
 		require.NoError(t, err)
-		if secret != "" {
-			simulator.SetSecret(&r, secret)
-		}
-		require.NoError(t, e.SignNow(&r, e.credential))
 		req, err := r.HTTP()
 		require.NoError(t, err)
 		return req
