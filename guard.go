@@ -18,10 +18,10 @@ import (
 type guard struct {
 	settings    *settings
 	perEndpoint *ratelimit.Limiter // nil for none
-	// forwarded finds the client among the addresses that trusted proxies
+	// xForwardedFor finds the client among the addresses that trusted proxies
 	// wrote. It is nil if no proxy is trusted.
-	forwarded *realclientip.RightmostTrustedRangeStrategy
-	secrets   secretChecker
+	xForwardedFor *realclientip.RightmostTrustedRangeStrategy
+	secrets       secretChecker
 }
 
 func newGuard(s *settings) (*guard, error) {
@@ -38,15 +38,16 @@ func newGuard(s *settings) (*guard, error) {
 	if err != nil {
 		return nil, Misconfigured("WithTrustedProxies", "%w", err)
 	}
-	g.forwarded = &strategy
+	g.xForwardedFor = &strategy
 	return g, nil
 }
 
 // origin tells from where a request came, and how.
 type origin struct {
-	addr  netip.Addr
-	https bool
-	host  string
+	addr   netip.Addr
+	https  bool
+	host   string
+	prefix string // of the path, that a proxy has removed
 }
 
 func (g *guard) origin(r *http.Request) origin {
@@ -56,17 +57,16 @@ func (g *guard) origin(r *http.Request) origin {
 		return o // a Unix socket, for example: without an address, no address list admits it
 	}
 	o.addr = peer.Addr().Unmap().WithZone("")
-	if g.forwarded == nil || !contains(g.settings.trustedProxies, o.addr) {
+	if !g.isTrusted(o.addr) {
 		return o
 	}
-	if ip, err := netip.ParseAddr(g.forwarded.ClientIP(nearest(r.Header, "X-Forwarded-For"), r.RemoteAddr)); err == nil {
-		o.addr = ip.Unmap().WithZone("")
+	if g.believes("Forwarded") {
+		g.applyForwarded(&o, r.Header)
+	} else {
+		g.applyXForwarded(&o, r.Header, r.RemoteAddr)
 	}
-	if proto := last(r.Header, "X-Forwarded-Proto"); proto != "" {
-		o.https = strings.EqualFold(proto, "https")
-	}
-	if host := last(r.Header, "X-Forwarded-Host"); host != "" {
-		o.host = host
+	if prefix := last(r.Header, "X-Forwarded-Prefix"); strings.HasPrefix(prefix, "/") && g.believes("X-Forwarded-Prefix") {
+		o.prefix = strings.TrimRight(prefix, "/")
 	}
 	return o
 }
@@ -170,20 +170,6 @@ func (g *guard) failed(addr netip.Addr) {
 	if s := g.settings; s.failures != nil && addr.IsValid() {
 		s.failures.Allow(addr, s.now())
 	}
-}
-
-// ignoredHeaders returns the forwarding headers of a request that no trusted proxy
-// sent.
-func (g *guard) ignoredHeaders(r *http.Request) (ignored []string) {
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && contains(g.settings.trustedProxies, peer.Addr().Unmap().WithZone("")) {
-		return nil
-	}
-	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"} {
-		if r.Header.Get(name) != "" {
-			ignored = append(ignored, name)
-		}
-	}
-	return ignored
 }
 
 var (

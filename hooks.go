@@ -57,8 +57,9 @@ type Rejection struct {
 	// URL is the one that the ESP is assumed to have called, without its query.
 	// Some ESPs sign it.
 	URL string
-	// IgnoredHeaders names forwarding headers that were not believed, since no
-	// trusted proxy sent the request: see [WithTrustedProxies].
+	// IgnoredHeaders names forwarding headers that were not believed: no trusted
+	// proxy sent the request, or it is not known to set them. See
+	// [WithTrustedProxies] and [WithForwardedHeaders].
 	IgnoredHeaders []string
 	// Payload is set if the request proved authentic, so that nothing is lost.
 	// Its Header has no Authorization.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -22,30 +23,31 @@ import (
 type Option func(*settings)
 
 type settings struct {
-	secrets        KeySource
-	noSecretYet    bool // the source is empty at the start
-	insecure       bool
-	rejectStatus   int
-	requireTLS     bool
-	trustedProxies []netip.Prefix
-	publicURL      string
-	allowed        func(context.Context) ([]netip.Prefix, error)
-	perAddress     *ratelimit.Limiter // nil for none
-	failures       *ratelimit.Limiter // nil for none
-	perEndpoint    Rate
-	limits         Limits
-	maxReading     int
-	maxInFlight    int
-	maxMemory      int64
-	window         time.Duration
-	noReplayCheck  bool
-	store          IdempotencyStore
-	queue          Queue
-	startQueue     func(QueueHost) (RunningQueue, error)
-	logger         *slog.Logger
-	hooks          hookList
-	now            func() time.Time
-	forEndpoint    map[string][]Option // see WithEndpointOptions
+	secrets          KeySource
+	noSecretYet      bool // the source is empty at the start
+	insecure         bool
+	rejectStatus     int
+	requireTLS       bool
+	trustedProxies   []netip.Prefix
+	forwardedHeaders []string // canonical; nil for the default
+	publicURL        string
+	allowed          func(context.Context) ([]netip.Prefix, error)
+	perAddress       *ratelimit.Limiter // nil for none
+	failures         *ratelimit.Limiter // nil for none
+	perEndpoint      Rate
+	limits           Limits
+	maxReading       int
+	maxInFlight      int
+	maxMemory        int64
+	window           time.Duration
+	noReplayCheck    bool
+	store            IdempotencyStore
+	queue            Queue
+	startQueue       func(QueueHost) (RunningQueue, error)
+	logger           *slog.Logger
+	hooks            hookList
+	now              func() time.Time
+	forEndpoint      map[string][]Option // see WithEndpointOptions
 
 	errs []error // what is wrong with the options; New and Register return it
 }
@@ -171,11 +173,43 @@ func RequireTLS() Option {
 }
 
 // WithTrustedProxies names the addresses of the proxies in front of this server.
-// X-Forwarded-For, -Proto and -Host are believed from them alone.
+// X-Forwarded-For, -Proto and -Host are believed from them alone, or the headers of
+// [WithForwardedHeaders].
 func WithTrustedProxies(prefixes ...netip.Prefix) Option {
 	return func(s *settings) {
 		s.checkPrefixes("WithTrustedProxies", prefixes)
 		s.trustedProxies = prefixes
+	}
+}
+
+// WithForwardedHeaders names the headers that the proxies of [WithTrustedProxies] set,
+// instead of X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host. The proxies must
+// overwrite each of them, or append to X-Forwarded-For and Forwarded: a header that a
+// proxy passes on unchanged is the client's claim. Two more are supported:
+//
+//   - X-Forwarded-Prefix is the start of the path that a proxy removed. It belongs to
+//     the URL that some ESPs sign.
+//   - Forwarded (RFC 7239) says what X-Forwarded-For, -Proto and -Host say, so it
+//     cannot be combined with them: a request could have both, and they could differ.
+//
+// Other forwarding headers have no effect. An empty list is an error.
+func WithForwardedHeaders(names ...string) Option {
+	return func(s *settings) {
+		if len(names) == 0 {
+			s.fail("WithForwardedHeaders", "must have a header")
+		}
+		s.forwardedHeaders = nil
+		for i, name := range names {
+			canonical := http.CanonicalHeaderKey(name)
+			if !slices.Contains(forwardingHeaders, canonical) {
+				s.fail("WithForwardedHeaders["+strconv.Itoa(i)+"]", "must be one of %s", strings.Join(forwardingHeaders, ", "))
+			}
+			s.forwardedHeaders = append(s.forwardedHeaders, canonical)
+		}
+		named := func(name string) bool { return slices.Contains(s.forwardedHeaders, name) }
+		if named("Forwarded") && slices.ContainsFunc(forwardingHeaders[:3], named) {
+			s.fail("WithForwardedHeaders", "Forwarded cannot be combined with X-Forwarded-For, -Proto or -Host: name those that the proxies set")
+		}
 	}
 }
 

@@ -34,4 +34,6 @@ func TestOptionsRefuseEmptyLists(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrConfig)
 	_, err = anymail.New(anymail.WithAllowedAddresses(prefixes...))
 	require.ErrorIs(t, err, anymail.ErrConfig)
+	_, err = anymail.New(anymail.WithForwardedHeaders(secrets...))
+	require.ErrorIs(t, err, anymail.ErrConfig)
 }

@@ -233,7 +233,7 @@ func (ep *endpoint) url(r *http.Request, from origin) string {
 	if !strings.HasPrefix(path, "/") {
 		path = r.URL.RequestURI()
 	}
-	return scheme + from.host + path
+	return scheme + from.host + from.prefix + path
 }
 
 // authenticate asks the Verifier, sets the payload's Proof, and refuses what is

@@ -125,11 +125,12 @@ func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, took ti
 // reportRejection tells the log and the hooks of a request that was not
 // accepted: everything that is not secret.
 func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, authentic *Payload, status int, reason Reason, err error) {
+	ignored, why := ep.guard.ignoredHeaders(r)
 	rejection := Rejection{
 		Err:            &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err},
 		Status:         status,
 		RemoteAddr:     from.addr,
-		IgnoredHeaders: ep.guard.ignoredHeaders(r),
+		IgnoredHeaders: ignored,
 	}
 	rejection.URL, _, _ = strings.Cut(ep.url(r, from), "?")
 	remote := r.RemoteAddr // without a port, that of a Unix socket
@@ -137,8 +138,8 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 		remote = from.addr.String()
 	}
 	attrs := append(ep.identify(status), slog.String("remote", remote), slog.String("url", clip(rejection.URL)), slog.String("error", clip(err.Error())))
-	if len(rejection.IgnoredHeaders) > 0 {
-		attrs = append(attrs, slog.String("ignored_headers", strings.Join(rejection.IgnoredHeaders, ", ")+": not sent by a trusted proxy"))
+	if len(ignored) > 0 {
+		attrs = append(attrs, slog.String("ignored_headers", strings.Join(ignored, ", ")+": "+why))
 	}
 	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
 	if authentic != nil {

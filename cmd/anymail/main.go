@@ -1,6 +1,6 @@
 // Command anymail is the developer's tool: it demonstrates the library, makes
-// secrets, plays ESPs, shows webhooks as they arrive, explains why a captured
-// one is refused, and writes the skeleton of an adapter.
+// secrets, plays ESPs, probes endpoints, shows webhooks as they arrive, explains why
+// a captured one is refused, and writes the skeleton of an adapter.
 package main
 
 import (
@@ -42,7 +42,7 @@ failure. Colours are used on terminals only, and not if NO_COLOR is set.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
 	subcommandsOnly(root)
-	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newInspectCommand())
+	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newProbeCommand(), newInspectCommand())
 	return root
 }
 

@@ -30,24 +30,25 @@ import (
 // smallest and the largest value; 0 in a Config that the file does not set is the
 // library's default.
 type Config struct {
-	Listen         string         `key:"listen"`
-	Path           string         `key:"path"`
-	Admin          string         `key:"admin"`
-	PublicURL      string         `key:"public_url,reload"`
-	TLS            TLS            `key:"tls"`
-	RequireTLS     bool           `key:"require_tls,reload"`
-	TrustedProxies []netip.Prefix `key:"trusted_proxies,reload"`
-	SharedSecrets  []string       `key:"shared_secrets,secret,reload"`
-	RejectStatus   int            `key:"reject_status,reload" range:"400 to 499"`
-	RateLimit      RateLimit      `key:"rate_limit,reload"`
-	Limits         Limits         `key:"limits,reload"`
-	Idempotency    string         `key:"idempotency,secret"`
-	Queue          string         `key:"queue,secret"`
-	Delivery       Delivery       `key:"delivery"`
-	Adapters       []Adapter      `key:"adapters,reload"`
-	Sinks          []Sink         `key:"sinks"`
-	Log            Log            `key:"log"`
-	StopTimeout    time.Duration  `key:"stop_timeout" range:"1s to 1h"`
+	Listen           string         `key:"listen"`
+	Path             string         `key:"path"`
+	Admin            string         `key:"admin"`
+	PublicURL        string         `key:"public_url,reload"`
+	TLS              TLS            `key:"tls"`
+	RequireTLS       bool           `key:"require_tls,reload"`
+	TrustedProxies   []netip.Prefix `key:"trusted_proxies,reload"`
+	ForwardedHeaders []string       `key:"forwarded_headers,reload"`
+	SharedSecrets    []string       `key:"shared_secrets,secret,reload"`
+	RejectStatus     int            `key:"reject_status,reload" range:"400 to 499"`
+	RateLimit        RateLimit      `key:"rate_limit,reload"`
+	Limits           Limits         `key:"limits,reload"`
+	Idempotency      string         `key:"idempotency,secret"`
+	Queue            string         `key:"queue,secret"`
+	Delivery         Delivery       `key:"delivery"`
+	Adapters         []Adapter      `key:"adapters,reload"`
+	Sinks            []Sink         `key:"sinks"`
+	Log              Log            `key:"log"`
+	StopTimeout      time.Duration  `key:"stop_timeout" range:"1s to 1h"`
 
 	// Warnings are about probable mistakes.
 	Warnings []string

@@ -54,6 +54,7 @@ path: /hooks
 public_url: https://example.com/hooks
 require_tls: true
 trusted_proxies: [10.0.0.0/8, 192.0.2.1]
+forwarded_headers: [X-Forwarded-For, X-Forwarded-Prefix]
 shared_secrets_file: `+secrets+`
 reject_status: 404
 rate_limit:
@@ -80,14 +81,15 @@ stop_timeout: 9s
 	require.NoError(t, err)
 	want := &gateway.Config{
 		Listen: ":80", Admin: "off", Path: "/hooks", PublicURL: "https://example.com/hooks", RequireTLS: true,
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
-		SharedSecrets:  []string{sharedSecret, otherSecret},
-		RejectStatus:   404,
-		RateLimit:      gateway.RateLimit{PerAddress: gateway.Rate{PerSecond: 0.5, Burst: 10}, Addresses: 100},
-		Limits:         gateway.Limits{Body: 5_000_000, Fetch: 1 << 20, BodyTime: 10 * time.Second, BodyRate: 1 << 10, MIMEDepth: 3, Reading: 7, InFlight: 9, Memory: 1 << 30},
-		Idempotency:    "sqlite:done.db",
-		Queue:          "postgres://user@db.example.com/mail",
-		Delivery:       gateway.Delivery{Workers: 3, Timeout: 5 * time.Second, MaxAttempts: 7, Retention: time.Hour, DeadLetterRetention: 720 * time.Hour, MaxPending: 5},
+		TrustedProxies:   []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")},
+		ForwardedHeaders: []string{"X-Forwarded-For", "X-Forwarded-Prefix"},
+		SharedSecrets:    []string{sharedSecret, otherSecret},
+		RejectStatus:     404,
+		RateLimit:        gateway.RateLimit{PerAddress: gateway.Rate{PerSecond: 0.5, Burst: 10}, Addresses: 100},
+		Limits:           gateway.Limits{Body: 5_000_000, Fetch: 1 << 20, BodyTime: 10 * time.Second, BodyRate: 1 << 10, MIMEDepth: 3, Reading: 7, InFlight: 9, Memory: 1 << 30},
+		Idempotency:      "sqlite:done.db",
+		Queue:            "postgres://user@db.example.com/mail",
+		Delivery:         gateway.Delivery{Workers: 3, Timeout: 5 * time.Second, MaxAttempts: 7, Retention: time.Hour, DeadLetterRetention: 720 * time.Hour, MaxPending: 5},
 		Adapters: []gateway.Adapter{
 			{
 				ESP: "mailgun", Name: "mailgun-eu", Settings: map[string][]string{"signing_keys": {"first", "0123"}, "api_keys": {key}},

@@ -138,6 +138,9 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	if len(c.SharedSecrets) > 0 {
 		options = append(options, anymail.WithSharedSecret(c.SharedSecrets...))
 	}
+	if len(c.ForwardedHeaders) > 0 {
+		options = append(options, anymail.WithForwardedHeaders(c.ForwardedHeaders...))
+	}
 	if c.RequireTLS {
 		options = append(options, anymail.RequireTLS())
 	}
