@@ -82,11 +82,12 @@ func mapInboundStatus(status int) int {
 // Endpoints returns tracking and inbound. Both accept either kind of webhook.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	endpoint := anymail.Endpoint{
-		Path:         "tracking",
-		Verifier:     a.verifier(),
-		Parser:       anymail.ParserFunc(a.parse),
-		ContentTypes: []string{"application/json"},
-		MapStatus:    mapStatus,
+		Path:          "tracking",
+		Verifier:      a.verifier(),
+		Parser:        anymail.ParserFunc(a.parse),
+		ContentTypes:  []string{"application/json"},
+		MapStatus:     mapStatus,
+		SecretHeaders: []string{a.config.HeaderName},
 	}
 	inbound := endpoint
 	inbound.Path = "inbound"

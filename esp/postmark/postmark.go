@@ -55,21 +55,23 @@ var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusForbidden)
 // Endpoints returns tracking and inbound.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
-		Path:         "tracking",
-		Patience:     patience,
-		Parser:       anymail.ParserFunc(parseTracking),
-		ContentTypes: []string{"application/json"},
-		MapStatus:    mapStatus,
+		Path:          "tracking",
+		Patience:      patience,
+		Parser:        anymail.ParserFunc(parseTracking),
+		ContentTypes:  []string{"application/json"},
+		MapStatus:     mapStatus,
+		SecretHeaders: []string{a.config.HeaderName},
 	}
 	if a.config.HeaderValues != nil {
 		tracking.Verifier = verify.Token{Keys: a.config.HeaderValues, Header: a.config.HeaderName}.Verifier()
 	}
 	return []anymail.Endpoint{tracking, {
-		Path:         "inbound",
-		Patience:     patience,
-		Parser:       anymail.ParserFunc(parseInbound),
-		ContentTypes: []string{"application/json"},
-		MapStatus:    mapStatus,
-		MaxBody:      64 << 20, // 35 MB of message, in base64
+		Path:          "inbound",
+		Patience:      patience,
+		Parser:        anymail.ParserFunc(parseInbound),
+		ContentTypes:  []string{"application/json"},
+		MapStatus:     mapStatus,
+		SecretHeaders: tracking.SecretHeaders,
+		MaxBody:       64 << 20, // 35 MB of message, in base64
 	}}
 }
