@@ -3,6 +3,9 @@
 // Brevo does not sign its webhooks (https://developers.brevo.com/docs/secured-webhooks).
 // A setting at Brevo protects them: a user and password in the URL, a bearer token,
 // or a custom header.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/brevo.md
 package brevo
 
 import (

@@ -3,6 +3,9 @@
 // Postmark does not sign its webhooks (https://postmarkapp.com/developer/webhooks/webhooks-overview).
 // A shared secret in the URL protects them, and outbound webhooks also a custom
 // header that is set at Postmark.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/postmark.md
 package postmark
 
 import (

@@ -3,6 +3,9 @@
 // SparkPost signs nothing. In addition to credentials in the URL, its webhooks can
 // have a token, a custom header, or an OAuth 2.0 access token
 // (https://support.sparkpost.com/docs/tech-resources/webhook-authentication).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/sparkpost.md
 package sparkpost
 
 import (
