@@ -146,6 +146,9 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 	rejection.Received.Header, rejection.Received.Removed = withoutSecrets(r.Header, ep.SecretHeaders)
 	if received != nil {
 		rejection.Received.At, rejection.Received.Body = received.ReceivedAt, received.Body
+		if received.Body == nil {
+			rejection.Received.Body = []byte{} // it was read, and is empty
+		}
 	}
 	if received != nil && received.authentic {
 		payload := *received
