@@ -46,6 +46,9 @@ type Endpoint struct {
 	// MaxBody is the largest body in bytes, unless [WithLimits] says otherwise.
 	// Default: [DefaultMaxBody].
 	MaxBody int64
+	// SecretHeaders names the headers other than Authorization in which the ESP
+	// sends a secret. [Rejection] does not have them.
+	SecretHeaders []string
 	// Challenge answers a request without a shared secret with 401 and
 	// WWW-Authenticate, for an ESP that sends credentials only if challenged.
 	Challenge bool
@@ -151,11 +154,12 @@ type Payload struct {
 	// Limits are the bounds that parsers keep to.
 	Limits Limits
 
-	secret  int    // index of the shared secret that matched, or -1
-	visit   *visit // what counts the memory; nil if no Dispatcher made the payload
-	media   string // what MediaType found
-	form    *Form
-	formErr error
+	authentic bool   // it passed the Verifier, if there is one
+	secret    int    // index of the shared secret that matched, or -1
+	visit     *visit // what counts the memory; nil if no Dispatcher made the payload
+	media     string // what MediaType found
+	form      *Form
+	formErr   error
 }
 
 // MediaType returns the media type of Content-Type, in lower case and without

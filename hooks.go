@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
 )
 
 // Stage is a part of the processing of a request.
@@ -61,9 +65,51 @@ type Rejection struct {
 	// proxy sent the request, or it is not known to set them. See
 	// [WithTrustedProxies] and [WithForwardedHeaders].
 	IgnoredHeaders []string
+	// Challenged reports whether the answer asks for the shared secret, so that
+	// the ESP sends the request again with it: see [Endpoint.Challenge].
+	Challenged bool
 	// Payload is set if the request proved authentic, so that nothing is lost.
-	// Its Header has no Authorization.
+	// Its Header is that of Received.
 	Payload *Payload
+	// Received is the request, whether it proved authentic or not.
+	Received Received
+}
+
+// Received is a request as far as it was received. It proves nothing: any client
+// may have sent it.
+type Received struct {
+	At     time.Time
+	Method string
+	// Header lacks the headers that hold a secret, or may hold one. Removed names
+	// those that the request had, in order.
+	Header  http.Header
+	Removed []string
+	// Body is nil if the request was refused before its body was read. A
+	// compressed body is decompressed.
+	Body []byte
+}
+
+// withoutSecrets returns a copy of h without the headers that hold a secret, and
+// the names of those that it had. They are the ones that an endpoint names, and
+// any whose name says so, such as Proxy-Authorization, Cookie or X-Api-Key.
+func withoutSecrets(h http.Header, secret []string) (kept http.Header, removed []string) {
+	kept = http.Header{}
+	for name, values := range h {
+		if slices.ContainsFunc(secret, func(s string) bool { return strings.EqualFold(s, name) }) || namesSecret(name) {
+			removed = append(removed, name)
+		} else {
+			kept[name] = slices.Clone(values)
+		}
+	}
+	slices.Sort(removed)
+	return kept, removed
+}
+
+func namesSecret(header string) bool {
+	header = strings.ToLower(header)
+	return slices.ContainsFunc([]string{"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"}, func(word string) bool {
+		return strings.Contains(header, word)
+	})
 }
 
 // Hooks observe requests, for metrics and traces. Nil fields are skipped. The

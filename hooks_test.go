@@ -14,6 +14,45 @@ import (
 	"github.com/goanymail/anymail"
 )
 
+// A hook gets a refused request without what holds a secret.
+func TestRejectionReceived(t *testing.T) {
+	now := time.Date(2026, 9, 21, 14, 13, 20, 0, time.UTC)
+	adapter := newAcme("key")
+	adapter.endpoint.SecretHeaders = []string{"x-acme-Ours"}
+	srv := newTestServer(t, adapter, anymail.WithClock(func() time.Time { return now }))
+	wrong := newPost(delivered).sign("other", now)
+	tests := map[string]struct {
+		post    post
+		removed []string
+		body    []byte
+	}{
+		"secrets": {
+			post: wrong.with("X-Acme-Ours", "1").with("Cookie", "2").with("Proxy-Authorization", "3").with("X-Any-Api-Key", "4").
+				with("X-Old-Password", "5").with("X-Client-Secret", "6").with("X-Acme-Token", "7").with("Apikey", "8"),
+			removed: []string{"Apikey", "Authorization", "Cookie", "Proxy-Authorization", "X-Acme-Ours", "X-Acme-Token", "X-Any-Api-Key", "X-Client-Secret", "X-Old-Password"},
+			body:    []byte(delivered),
+		},
+		"an empty body":              {newPost("").sign("other", now), []string{"Authorization"}, []byte{}},
+		"refused before it was read": {wrong.with("Authorization", ""), nil, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, 400, srv.do(t, tt.post).StatusCode)
+			last := srv.rejections[len(srv.rejections)-1]
+			require.Nil(t, last.Payload)
+			got := last.Received
+			require.Equal(t, http.MethodPost, got.Method)
+			require.Equal(t, now, got.At)
+			require.Equal(t, tt.removed, got.Removed)
+			require.Equal(t, tt.body, got.Body)
+			require.Equal(t, tt.post.header.Get("X-Acme-Signature"), got.Header.Get("X-Acme-Signature"))
+			for _, name := range tt.removed {
+				require.NotContains(t, got.Header, name)
+			}
+		})
+	}
+}
+
 // A hook that panics changes neither the response nor the delivery.
 func TestPanickingHooks(t *testing.T) {
 	bug := func() { panic("a bug in the metrics") }

@@ -47,14 +47,14 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if end != nil {
 		defer func() { end(result) }()
 	}
-	var authentic *Payload
+	var received *Payload
 	var reply *Reply
 	processed := result
 	if err == nil {
-		authentic, reply, processed, err = ep.process(ctx, w, r, v)
+		received, reply, processed, err = ep.process(ctx, w, r, v)
 	}
 	processed.Err = err
-	processed.Status = ep.respond(ctx, w, r, v, authentic, reply, processed)
+	processed.Status = ep.respond(ctx, w, r, v, received, reply, processed)
 	result = processed
 	ep.reportSlowness(ctx, r, time.Since(begin))
 }
@@ -86,8 +86,8 @@ func (ep *endpoint) enter(method string) (leave func(), err error) {
 
 // process is a request's way through the stages. Each stage takes what it needs
 // and returns what it made; the first error ends the way and decides the
-// answer. The payload is returned as soon as it proved authentic.
-func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (authentic *Payload, reply *Reply, result RequestResult, err error) {
+// answer. The payload is returned as soon as it was received.
+func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (received *Payload, reply *Reply, result RequestResult, err error) {
 	result = RequestResult{Key: -1, Secret: -1}
 	if r.Method != http.MethodPost {
 		return nil, &Reply{}, result, nil // ESPs probe a URL before they accept it
@@ -113,8 +113,9 @@ func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.
 	completed := false // if anything below fails, panics or ends the goroutine
 	defer func() { err = errors.Join(err, ep.endReplayCheck(ctx, replay, completed)) }()
 	if err != nil {
-		return nil, nil, result, err
+		return payload, nil, result, err
 	}
+	payload.authentic = true
 	if ep.Verifier != nil {
 		result.Key = payload.Proof.Key
 	}

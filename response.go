@@ -39,7 +39,7 @@ func statusOf(kind error, rejectStatus int) int {
 const retryAfterSeconds = 5
 
 // respond writes the answer, and reports to log and hooks. The payload is nil
-// unless it proved authentic.
+// if the body was not read.
 func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit, payload *Payload, reply *Reply, result RequestResult) (status int) {
 	header, err := w.Header(), result.Err
 	if err == nil {
@@ -77,7 +77,7 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	}
 	http.Error(w, http.StatusText(status), status)
-	ep.reportRejection(ctx, r, v.from, payload, status, reason, err)
+	ep.reportRejection(ctx, r, v.from, payload, status, challenged, reason, err)
 	return status
 }
 
@@ -124,13 +124,15 @@ func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, took ti
 
 // reportRejection tells the log and the hooks of a request that was not
 // accepted: everything that is not secret.
-func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, authentic *Payload, status int, reason Reason, err error) {
+func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, received *Payload, status int, challenged bool, reason Reason, err error) {
 	ignored, why := ep.guard.ignoredHeaders(r)
 	rejection := Rejection{
 		Err:            &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err},
 		Status:         status,
 		RemoteAddr:     from.addr,
 		IgnoredHeaders: ignored,
+		Challenged:     challenged,
+		Received:       Received{At: ep.settings.now(), Method: r.Method},
 	}
 	rejection.URL, _, _ = strings.Cut(ep.url(r, from), "?")
 	remote := r.RemoteAddr // without a port, that of a Unix socket
@@ -142,10 +144,16 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 		attrs = append(attrs, slog.String("ignored_headers", strings.Join(ignored, ", ")+": "+why))
 	}
 	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
-	if authentic != nil {
-		payload := *authentic
-		payload.Header = payload.Header.Clone()
-		payload.Header.Del("Authorization")
+	rejection.Received.Header, rejection.Received.Removed = withoutSecrets(r.Header, ep.SecretHeaders)
+	if received != nil {
+		rejection.Received.At, rejection.Received.Body = received.ReceivedAt, received.Body
+		if received.Body == nil {
+			rejection.Received.Body = []byte{} // it was read, and is empty
+		}
+	}
+	if received != nil && received.authentic {
+		payload := *received
+		payload.Header = rejection.Received.Header
 		rejection.Payload = &payload
 	}
 	ep.settings.hooks.rejected(ctx, rejection)

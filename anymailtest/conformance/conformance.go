@@ -158,6 +158,11 @@ func expectRefused(t *testing.T, s *anymailtest.Server, r simulator.Request, sta
 	if key := s.Credential.Config; key != "" && strings.Contains(text, key) {
 		t.Errorf("the error contains the key: %s", text)
 	}
+	for name, values := range rejections[0].Received.Header {
+		if key := s.Credential.Config; key != "" && strings.Contains(strings.Join(values, "\n"), key) {
+			t.Errorf("Rejection.Received has header %s, which holds the key: SecretHeaders must name it", name)
+		}
+	}
 	if rejections[0].Payload != nil && errors.Is(kind, anymail.ErrUnauthenticated) {
 		t.Error("the payload of an unauthenticated request was reported")
 	}

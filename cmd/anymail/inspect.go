@@ -27,10 +27,12 @@ import (
 func newInspectCommand() *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
-		Use:   "inspect ESP [FILE]",
+		Use:   "inspect [ESP] [FILE]",
 		Short: "Find out whether a captured webhook is authentic, why not, and what it contains",
 		Long: `inspect reads one captured request from FILE or standard input: as HTTP text, as a
-curl command, or in a HAR file. It sends the request through the library and
+curl command, in a HAR file, as the JSON of ngrok's agent, webhook.site or AWS
+Lambda, or in a file that the library or the gateway kept. Without an ESP it finds
+out which one the request is from, and says so. It sends the request through the library and
 prints which checks passed. For a failed check it prints what the request offered,
 what was computed with each key, over what, and the probable cause. Then it prints
 the normalized events, each field next to the raw member that has its value. If the
@@ -46,35 +48,39 @@ contains no key and no secret, but signatures that are valid for this request.
 
 The exit status is 0 if the request is authentic and was parsed, 1 if it is not or
 could not be checked, and 2 for a wrong command line.`,
-		Example: `  anymail inspect mailgun request.txt --key @signing-key
+		Example: `  anymail inspect /var/lib/anymail/refused/20260921T141320.000000000Z-mailgun-tracking-signature-mismatch.http
+  anymail inspect mailgun request.txt --key @signing-key
   pbpaste | anymail inspect sendgrid --set verification_keys=MFkw... --at 2026-09-21T14:13:20Z
   anymail inspect mandrill request.har --entry 3 --key key-1 --url https://hooks.example.com/anymail/mandrill/
   anymail inspect amazonses request.txt --set topic_arns=arn:aws:sns:... --fetch
   anymail inspect postmark request.txt --secret anymail:some-long-password --json | jq .verdict`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) < 1 || len(args) > 2 {
-				return cli.Usagef("needs an ESP, and optionally a FILE")
+			if len(args) > 2 {
+				return cli.Usagef("takes an ESP and a FILE, both optional")
 			}
 			return nil
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
-				return espNames(), cobra.ShellCompDirectiveNoFileComp
+				return espNames(), cobra.ShellCompDirectiveDefault
 			}
 			return nil, cobra.ShellCompDirectiveDefault
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec, ok := all.Find(args[0])
-			if !ok {
-				return cli.Usagef("unknown ESP %q; anymail esps lists them", args[0])
+			spec, file, err := splitArgs(args)
+			if err != nil {
+				return err
 			}
 			if o.listSettings {
-				return listSettings(cmd.OutOrStdout(), spec)
+				if spec == nil {
+					return cli.Usagef("--settings needs an ESP")
+				}
+				return listSettings(cmd.OutOrStdout(), *spec)
 			}
 			if cmd.Flags().Changed("endpoint") {
 				o.endpoint = &o.endpointText
 			}
-			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), spec, append(args, "-")[1])
+			return o.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr(), spec, file)
 		},
 	}
 	f := cmd.Flags()
@@ -84,7 +90,7 @@ could not be checked, and 2 for a wrong command line.`,
 	f.StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" that the server requires; may be repeated")
 	f.StringVar(&o.url, "url", "", "`URL` that the ESP calls, if it signs the URL and it is not the captured one")
 	f.StringVar(&o.at, "at", "", "`time` at which the request was received (RFC 3339, seconds since 1970 or \"now\"), if it is not in the capture")
-	f.IntVar(&o.entry, "entry", 0, "`number` of the entry of a HAR file, from 1; the first POST by default")
+	f.IntVar(&o.entry, "entry", 0, "`number` of the entry of a HAR file or a list, from 1; the first POST by default")
 	f.StringVar(&o.files, "files", "", "`directory` of the files that a curl command refers to")
 	f.StringVar(&o.certificate, "cert", "", "`file` with the signing certificate in PEM, instead of fetching it (Amazon SES)")
 	f.BoolVar(&o.fetch, "fetch", false, "fetch what the request refers to: certificates, stored messages, attachments")
@@ -102,6 +108,38 @@ could not be checked, and 2 for a wrong command line.`,
 	})
 	_ = cmd.MarkFlagFilename("cert", "pem", "crt")
 	return cmd
+}
+
+// splitArgs returns the ESP, nil if there is none, and the file.
+func splitArgs(args []string) (*esp.Spec, string, error) {
+	if len(args) == 0 {
+		return nil, "-", nil
+	}
+	spec, ok := all.Find(args[0])
+	switch {
+	case ok:
+		return &spec, append(args, "-")[1], nil
+	case len(args) == 2:
+		return nil, "", cli.Usagef("unknown ESP %q; anymail esps lists them", args[0])
+	}
+	if _, err := os.Stat(args[0]); err != nil && args[0] != "-" {
+		return nil, "", cli.Usagef("%q is neither an ESP (anymail esps lists them) nor a file that can be read", args[0])
+	}
+	return nil, args[0], nil
+}
+
+// detect finds the ESP of a capture and notes how.
+func detect(captured *capture.Request) (esp.Spec, error) {
+	detector, err := inspect.NewDetector(allsim.List())
+	if err != nil {
+		return esp.Spec{}, err
+	}
+	spec, because, err := detector.Detect(captured)
+	if err != nil {
+		return spec, cli.Usagef("%v: name the ESP before the file", err)
+	}
+	captured.Notes = append(captured.Notes, fmt.Sprintf("taken for a request of %s, since %s; to inspect it as another's, name the ESP before the file", spec.Title, because))
+	return spec, nil
 }
 
 // espNames returns the canonical names of all ESPs.
@@ -134,12 +172,23 @@ type inspectOptions struct {
 	listSettings            bool
 }
 
-func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.Writer, spec esp.Spec, file string) error {
-	options, err := o.options(spec)
+func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.Writer, named *esp.Spec, file string) error {
+	if named != nil { // what is wrong with the flags is said before anything is read
+		if _, err := o.options(*named); err != nil {
+			return err
+		}
+	}
+	captured, err := o.read(stdin, info, file)
 	if err != nil {
 		return err
 	}
-	captured, err := o.read(stdin, info, file)
+	spec := esp.Spec{}
+	if named != nil {
+		spec = *named
+	} else if spec, err = detect(captured); err != nil {
+		return err
+	}
+	options, err := o.options(spec)
 	if err != nil {
 		return err
 	}

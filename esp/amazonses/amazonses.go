@@ -4,6 +4,9 @@
 // SNS signs its requests (https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html),
 // but it signs for everyone who has a topic. [Config.TopicARNs] or a shared secret
 // in the URL proves that a topic is the user's.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/amazonses.md
 package amazonses
 
 import (

@@ -3,6 +3,9 @@
 // Brevo does not sign its webhooks (https://developers.brevo.com/docs/secured-webhooks).
 // A setting at Brevo protects them: a user and password in the URL, a bearer token,
 // or a custom header.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/brevo.md
 package brevo
 
 import (
@@ -82,11 +85,12 @@ func mapInboundStatus(status int) int {
 // Endpoints returns tracking and inbound. Both accept either kind of webhook.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	endpoint := anymail.Endpoint{
-		Path:         "tracking",
-		Verifier:     a.verifier(),
-		Parser:       anymail.ParserFunc(a.parse),
-		ContentTypes: []string{"application/json"},
-		MapStatus:    mapStatus,
+		Path:          "tracking",
+		Verifier:      a.verifier(),
+		Parser:        anymail.ParserFunc(a.parse),
+		ContentTypes:  []string{"application/json"},
+		MapStatus:     mapStatus,
+		SecretHeaders: []string{a.config.HeaderName},
 	}
 	inbound := endpoint
 	inbound.Path = "inbound"

@@ -3,6 +3,9 @@
 // MailerSend signs the body of each webhook, and nothing else. Each webhook and each
 // inbound route has its own secret
 // (https://developers.mailersend.com/api/v1/webhooks.html#security).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/mailersend.md
 package mailersend
 
 import (

@@ -4,6 +4,9 @@
 // of it (https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks).
 // So a signature counts once only, and a shared secret in the URL is recommended in
 // addition.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/mailgun.md
 package mailgun
 
 import (

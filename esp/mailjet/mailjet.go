@@ -2,6 +2,9 @@
 //
 // Mailjet does not sign its webhooks; a shared secret in the URL protects them
 // (https://dev.mailjet.com/email/guides/webhooks/).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/mailjet.md
 package mailjet
 
 import "github.com/goanymail/anymail"

@@ -3,6 +3,9 @@
 // Mailtrap signs its webhooks, each with its own secret
 // (https://docs.mailtrap.io/email-api-smtp/advanced/webhooks). For received mail it
 // posts only a notification; the adapter fetches the message.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/mailtrap.md
 package mailtrap
 
 import (

@@ -3,6 +3,9 @@
 // Mandrill posts message events, changes of its lists and received messages in
 // batches, to URLs of the user's choice, and signs the URL and the form fields
 // (https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/mandrill.md
 package mandrill
 
 import (

@@ -3,6 +3,9 @@
 //
 // Postal signs its webhooks and its requests to HTTP endpoints with the
 // installation's RSA key (https://docs.postalserver.io/developer/webhooks).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/postal.md
 package postal
 
 import (

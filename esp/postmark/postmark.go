@@ -3,6 +3,9 @@
 // Postmark does not sign its webhooks (https://postmarkapp.com/developer/webhooks/webhooks-overview).
 // A shared secret in the URL protects them, and outbound webhooks also a custom
 // header that is set at Postmark.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/postmark.md
 package postmark
 
 import (
@@ -55,21 +58,23 @@ var mapStatus = esp.Replace(http.StatusBadRequest, http.StatusForbidden)
 // Endpoints returns tracking and inbound.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
-		Path:         "tracking",
-		Patience:     patience,
-		Parser:       anymail.ParserFunc(parseTracking),
-		ContentTypes: []string{"application/json"},
-		MapStatus:    mapStatus,
+		Path:          "tracking",
+		Patience:      patience,
+		Parser:        anymail.ParserFunc(parseTracking),
+		ContentTypes:  []string{"application/json"},
+		MapStatus:     mapStatus,
+		SecretHeaders: []string{a.config.HeaderName},
 	}
 	if a.config.HeaderValues != nil {
 		tracking.Verifier = verify.Token{Keys: a.config.HeaderValues, Header: a.config.HeaderName}.Verifier()
 	}
 	return []anymail.Endpoint{tracking, {
-		Path:         "inbound",
-		Patience:     patience,
-		Parser:       anymail.ParserFunc(parseInbound),
-		ContentTypes: []string{"application/json"},
-		MapStatus:    mapStatus,
-		MaxBody:      64 << 20, // 35 MB of message, in base64
+		Path:          "inbound",
+		Patience:      patience,
+		Parser:        anymail.ParserFunc(parseInbound),
+		ContentTypes:  []string{"application/json"},
+		MapStatus:     mapStatus,
+		SecretHeaders: tracking.SecretHeaders,
+		MaxBody:       64 << 20, // 35 MB of message, in base64
 	}}
 }

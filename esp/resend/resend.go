@@ -3,6 +3,9 @@
 // Resend sends webhooks through Svix, which signs id, time and body. Each webhook has
 // its own secret (https://resend.com/docs/webhooks/verify-webhooks-requests). For
 // received mail Resend posts only a notification; the adapter fetches the message.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/resend.md
 package resend
 
 import (

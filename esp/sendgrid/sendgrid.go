@@ -5,6 +5,9 @@
 // and Inbound Parse under a security policy
 // (https://www.twilio.com/docs/sendgrid/for-developers/parsing-email/securing-your-parse-webhooks).
 // Both can send an OAuth token in addition.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/sendgrid.md
 package sendgrid
 
 import (

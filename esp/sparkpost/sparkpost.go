@@ -3,6 +3,9 @@
 // SparkPost signs nothing. In addition to credentials in the URL, its webhooks can
 // have a token, a custom header, or an OAuth 2.0 access token
 // (https://support.sparkpost.com/docs/tech-resources/webhook-authentication).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/sparkpost.md
 package sparkpost
 
 import (
@@ -69,21 +72,24 @@ func (*Adapter) ESP() string { return ESP }
 // Endpoints returns tracking, for event webhooks, and inbound, for relay
 // webhooks. Each accepts the other's requests too.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
+	secretHeaders := []string{a.config.Events.HeaderName, a.config.Relay.HeaderName}
 	return []anymail.Endpoint{{
-		Path:         "tracking",
-		Patience:     patience,
-		Verifier:     a.config.Events.verifier(),
-		Handshake:    answerTest,
-		Parser:       anymail.ParserFunc(a.parse),
-		ContentTypes: []string{"application/json"},
+		Path:          "tracking",
+		Patience:      patience,
+		Verifier:      a.config.Events.verifier(),
+		Handshake:     answerTest,
+		SecretHeaders: secretHeaders,
+		Parser:        anymail.ParserFunc(a.parse),
+		ContentTypes:  []string{"application/json"},
 	}, {
-		Path:         "inbound",
-		Patience:     patience,
-		Verifier:     a.config.Relay.verifier(),
-		Handshake:    answerTest,
-		Parser:       anymail.ParserFunc(a.parse),
-		ContentTypes: []string{"application/json"},
-		MaxBody:      64 << 20, // 20 MB of message, in base64 and again as text
+		Path:          "inbound",
+		Patience:      patience,
+		Verifier:      a.config.Relay.verifier(),
+		Handshake:     answerTest,
+		SecretHeaders: secretHeaders,
+		Parser:        anymail.ParserFunc(a.parse),
+		ContentTypes:  []string{"application/json"},
+		MaxBody:       64 << 20, // 20 MB of message, in base64 and again as text
 	}}
 }
 

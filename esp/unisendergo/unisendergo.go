@@ -3,6 +3,9 @@
 //
 // The body of a request has an MD5 over the body and the API key
 // (https://docs.unione.io/en/web-api-ref#callback-format).
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/unisendergo.md
 package unisendergo
 
 import (

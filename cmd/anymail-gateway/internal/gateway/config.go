@@ -21,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/refused"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -42,6 +43,7 @@ type Config struct {
 	RejectStatus     int            `key:"reject_status,reload" range:"400 to 499"`
 	RateLimit        RateLimit      `key:"rate_limit,reload"`
 	Limits           Limits         `key:"limits,reload"`
+	Refused          Refused        `key:"refused"`
 	Idempotency      string         `key:"idempotency,secret"`
 	Queue            string         `key:"queue,secret"`
 	Delivery         Delivery       `key:"delivery"`
@@ -106,6 +108,14 @@ type Limits struct {
 	Reading     int           `key:"reading" range:"1 to 100000"`
 	InFlight    int           `key:"in_flight" range:"1 to 100000"`
 	Memory      Size          `key:"memory" range:"1MiB to 1TiB"`
+}
+
+// Refused is where refused requests are kept: [refused.Options].
+type Refused struct {
+	Dir   string `key:"dir"` // empty for nowhere
+	Files int    `key:"files" range:"1 to 10000"`
+	Bytes Size   `key:"bytes" range:"1 to 64GiB"`
+	Body  Size   `key:"body" range:"1 to 256MiB"`
 }
 
 // Size is a number of bytes.
@@ -179,6 +189,7 @@ func Default() *Config {
 			MaxPending:  durable.DefaultMaxPending,
 		},
 		Limits:      Limits{Reading: anymail.DefaultMaxReading, InFlight: anymail.DefaultMaxInFlight},
+		Refused:     Refused{Files: refused.DefaultFiles, Bytes: refused.DefaultBytes, Body: refused.DefaultBodyBytes},
 		Log:         Log{Format: "text", Level: "info"},
 		StopTimeout: 25 * time.Second,
 	}
@@ -276,6 +287,9 @@ func (c *Config) check(fail fail) {
 	}
 	for _, store := range []struct{ key, text, without string }{{"idempotency", c.Idempotency, "memory"}, {"queue", c.Queue, "none"}} {
 		checkStore(fail, store.key, store.text, store.without)
+	}
+	if c.Refused.Body > c.Refused.Bytes {
+		fail("refused.body", "must not be more than refused.bytes")
 	}
 	c.checkAdapters(fail)
 	c.checkSinks(fail)

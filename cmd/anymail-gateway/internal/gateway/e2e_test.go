@@ -328,6 +328,20 @@ func TestServeVerifiesSignatures(t *testing.T) {
 	}
 }
 
+// A refused request is kept before the gateway ends.
+func TestServeKeepsRefusedRequests(t *testing.T) {
+	dir := t.TempDir()
+	kept := filepath.Join(dir, "refused")
+	e := newESP(t, "mailgun")
+	write(t, dir, "anymail.yaml", "adapters: [{esp: mailgun, settings: {signing_keys: a-key-of-another-account}}]\nrefused: {dir: "+kept+"}\n")
+	p := serve(t, dir)
+	require.Equal(t, 400, e.post(t, p.base, "", simulator.NewParams()))
+	require.NoError(t, p.stop(t))
+	names, err := filepath.Glob(filepath.Join(kept, "*-mailgun-tracking-signature-mismatch.http"))
+	require.NoError(t, err)
+	require.Len(t, names, 1)
+}
+
 // hook is the destination of a webhook sink.
 type hook struct {
 	*httptest.Server

@@ -24,6 +24,7 @@ import (
 	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/refused"
 	"github.com/goanymail/anymail/server"
 )
 
@@ -37,6 +38,7 @@ type Gateway struct {
 	db        *sql.DB // of the store; nil for none
 	queue     *durable.Queue
 	stats     *statsCache
+	refused   *refused.Dir // nil for none
 
 	listener, adminListener net.Listener
 
@@ -81,6 +83,12 @@ func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, 
 		g.stats = &statsCache{queue: g.queue}
 		if err := g.telemetry.watch(g.stats.get); err != nil {
 			return nil, err
+		}
+	}
+	if r := config.Refused; r.Dir != "" {
+		g.refused, err = refused.Open(r.Dir, refused.Options{Files: r.Files, Bytes: int64(r.Bytes), BodyBytes: int64(r.Body), Logger: g.log})
+		if err != nil {
+			return nil, config.fault("refused.dir", err)
 		}
 	}
 	if err := g.apply(config); err != nil {
@@ -149,6 +157,9 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	}
 	if g.telemetry != nil {
 		options = append(options, anymail.WithHooks(g.telemetry.hooks))
+	}
+	if g.refused != nil {
+		options = append(options, g.refused.Option())
 	}
 	if g.queue != nil {
 		options = append(options, anymail.WithQueue(g.queue))
@@ -391,6 +402,9 @@ func (g *Gateway) close(ctx context.Context) error {
 		if l != nil {
 			_ = l.Close() // a server may have closed it
 		}
+	}
+	if g.refused != nil {
+		errs = append(errs, g.refused.Close(ctx))
 	}
 	if g.telemetry != nil {
 		errs = append(errs, g.telemetry.shutdown(ctx))

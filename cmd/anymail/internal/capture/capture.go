@@ -1,5 +1,6 @@
 // Package capture reads one captured HTTP request: as HTTP text, as a curl
-// command, in a HAR file, as an event of AWS Lambda, or as webhook.site exports it.
+// command, in a HAR file, as an event of AWS Lambda, as the agent of ngrok or
+// webhook.site tells it, or in a file of package refused.
 //
 // Captures have gone through editors, terminals and tickets. Read repairs what it
 // can and reports it in Notes: a signature that does not match may be the
@@ -18,6 +19,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/goanymail/anymail/refused"
 )
 
 // MaxBytes is the maximum size of a capture: that of the largest bodies that ESPs
@@ -29,8 +32,8 @@ const maxHeaders = 1000
 
 // Request is a captured request.
 type Request struct {
-	// Form is the form of the capture: "HTTP", "curl", "HAR", "Lambda",
-	// "webhook.site" or "body".
+	// Form is the form of the capture: "HTTP", "curl", "HAR", "Lambda", "ngrok",
+	// "webhook.site", "refused" or "body".
 	Form   string
 	Method string // upper case, never empty
 	// URL is the called URL: absolute if the host is known.
@@ -42,6 +45,9 @@ type Request struct {
 	At time.Time
 	// Changed is true if the body is known to differ from the one that was sent.
 	Changed bool
+	// Found is what the server found that refused the request, if it wrote the
+	// capture.
+	Found *refused.Refusal
 	// Notes tell people what was guessed or repaired. They contain nothing of the
 	// request.
 	Notes []string
@@ -49,7 +55,8 @@ type Request struct {
 
 // Options are how to read a capture.
 type Options struct {
-	// Entry is the number of a HAR entry, from 1; 0 is the first POST.
+	// Entry is the number of an entry of a HAR file, or of a list by ngrok or
+	// webhook.site, from 1; 0 is the first POST.
 	Entry int
 	// Files are the files that a curl command may refer to; nil for none.
 	Files fs.FS
@@ -68,6 +75,9 @@ func Read(b []byte, o Options) (*Request, error) {
 		return nil, ErrTooLong
 	}
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) // a byte order mark, of Windows
+	if found, request, ok := refused.Parse(b); ok {
+		return finish(readRefused(found, request))
+	}
 	start := bytes.TrimLeft(b, " \t\r\n")
 	switch {
 	case len(start) == 0:
@@ -78,7 +88,7 @@ func Read(b []byte, o Options) (*Request, error) {
 		if har, ok := parseHAR(start); ok {
 			return finish(har.request(o.Entry))
 		}
-		if r, ok, err := parseJSON(start); ok {
+		if r, ok, err := parseJSON(start, o.Entry); ok {
 			return finish(r, err)
 		}
 		return finish(&Request{

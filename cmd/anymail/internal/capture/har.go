@@ -18,11 +18,13 @@ import (
 // Source: http://www.softwareishard.com/blog/har-12-spec/
 type har struct {
 	Log *struct {
-		Entries []struct {
-			Started string     `json:"startedDateTime"`
-			Request harRequest `json:"request"`
-		} `json:"entries"`
+		Entries []harEntry `json:"entries"`
 	} `json:"log"`
+}
+
+type harEntry struct {
+	Started string     `json:"startedDateTime"`
+	Request harRequest `json:"request"`
 }
 
 type harRequest struct {
@@ -53,26 +55,33 @@ func parseHAR(b []byte) (*har, bool) {
 	return h, h.Log != nil && h.Log.Entries != nil
 }
 
-// request returns an entry, counted from 1, or the first POST.
+// request returns an entry, as [choose] does.
 func (h *har) request(entry int) (*Request, error) {
-	entries := h.Log.Entries
+	return choose(h.Log.Entries, entry, func(e harEntry) string { return e.Request.Method }, func(e harEntry) (*Request, error) {
+		r, err := e.Request.read()
+		if err == nil {
+			r.At, _ = time.Parse(time.RFC3339, e.Started)
+		}
+		return r, err
+	})
+}
+
+// choose reads an entry of a capture of several requests, counted from 1, or the
+// first POST.
+func choose[E any](entries []E, entry int, method func(E) string, read func(E) (*Request, error)) (*Request, error) {
 	if entry < 0 || entry > len(entries) {
-		return nil, fmt.Errorf("no entry %d in this HAR, which has %d", entry, len(entries))
+		return nil, fmt.Errorf("no entry %d in this capture, which has %d", entry, len(entries))
 	}
 	for i, e := range entries {
-		if entry == i+1 || (entry == 0 && strings.EqualFold(e.Request.Method, http.MethodPost)) {
-			r, err := e.Request.read()
-			if err != nil {
-				return nil, err
-			}
-			r.At, _ = time.Parse(time.RFC3339, e.Started)
-			if len(entries) > 1 {
+		if entry == i+1 || (entry == 0 && strings.EqualFold(method(e), http.MethodPost)) {
+			r, err := read(e)
+			if err == nil && len(entries) > 1 {
 				r.note("entry %d of %d", i+1, len(entries))
 			}
-			return r, nil
+			return r, err
 		}
 	}
-	return nil, fmt.Errorf("no POST among the %d entries of this HAR", len(entries))
+	return nil, fmt.Errorf("no POST among the %d entries of this capture", len(entries))
 }
 
 func (h *harRequest) read() (*Request, error) {

@@ -14,21 +14,46 @@ import (
 	"time"
 )
 
-// parseJSON reads a capture that is a JSON object with the parts of a request:
-// an event of AWS Lambda, or what webhook.site exports. It reports whether b is
-// one; a body of an ESP is not.
-func parseJSON(b []byte) (r *Request, ok bool, err error) {
+// parseJSON reads a capture that is a JSON object with the parts of a request: an
+// event of AWS Lambda, or what webhook.site or the agent of ngrok tells of one
+// request or of several. It reports whether b is one; a body of an ESP is not.
+func parseJSON(b []byte, entry int) (r *Request, ok bool, err error) {
 	var event lambdaEvent
 	if json.Unmarshal(b, &event) == nil && event.Headers != nil && (event.IsBase64 != nil || event.Context != nil) {
 		r, err = event.request()
 		return r, true, err
 	}
 	var site webhookSite
-	if json.Unmarshal(b, &site) == nil && site.Headers != nil && site.Method != "" && site.URL != "" && site.Content != nil {
+	if json.Unmarshal(b, &site) == nil && site.complete() {
 		r, err = site.request()
 		return r, true, err
 	}
+	var agent ngrok
+	if json.Unmarshal(b, &agent) == nil && agent.complete() {
+		r, err = agent.request()
+		return r, true, err
+	}
+	var list struct {
+		Site  []webhookSite `json:"data"`
+		Agent []ngrok       `json:"requests"`
+	}
+	if json.Unmarshal(b, &list) != nil {
+		return nil, false, nil
+	}
+	switch {
+	case all(list.Site, webhookSite.complete):
+		r, err = choose(list.Site, entry, func(s webhookSite) string { return s.Method }, webhookSite.request)
+		return r, true, err
+	case all(list.Agent, ngrok.complete):
+		r, err = choose(list.Agent, entry, func(n ngrok) string { return n.Request.Method }, ngrok.request)
+		return r, true, err
+	}
 	return nil, false, nil
+}
+
+// all reports whether there are elements, all of which have a property.
+func all[E any](list []E, has func(E) bool) bool {
+	return len(list) > 0 && !slices.ContainsFunc(list, func(e E) bool { return !has(e) })
 }
 
 // values is one value or a list of them.
@@ -144,7 +169,11 @@ type webhookSite struct {
 	Created string            `json:"created_at"`
 }
 
-func (s *webhookSite) request() (*Request, error) {
+func (s webhookSite) complete() bool {
+	return s.Headers != nil && s.Method != "" && s.URL != "" && s.Content != nil
+}
+
+func (s webhookSite) request() (*Request, error) {
 	h, err := header(s.Headers)
 	if err != nil {
 		return nil, err
@@ -154,5 +183,32 @@ func (s *webhookSite) request() (*Request, error) {
 	if *s.Content == "" && bytes.HasPrefix(bytes.TrimSpace(s.Form), []byte("{")) && strings.HasPrefix(strings.ToLower(h.Get("Content-Type")), "multipart/") {
 		r.changed("webhook.site keeps the fields of a multipart form and not its bytes")
 	}
+	return r, nil
+}
+
+// ngrok is a request as ngrok's agent tells it at
+// http://127.0.0.1:4040/api/requests/http.
+// Source: https://ngrok.com/docs/agent/api
+type ngrok struct {
+	Start   string `json:"start"`
+	Request struct {
+		Method string  `json:"method"`
+		Raw    *string `json:"raw"` // the bytes of the request in base64
+	} `json:"request"`
+}
+
+func (n ngrok) complete() bool { return n.Request.Method != "" && n.Request.Raw != nil }
+
+func (n ngrok) request() (*Request, error) {
+	raw, err := base64.StdEncoding.DecodeString(*n.Request.Raw)
+	if err != nil {
+		return nil, errors.New("request.raw of this capture by ngrok is not base64")
+	}
+	r, err := readHTTP(raw)
+	if err != nil {
+		return nil, err
+	}
+	r.Form = "ngrok"
+	r.At, _ = time.Parse(time.RFC3339, n.Start)
 	return r, nil
 }

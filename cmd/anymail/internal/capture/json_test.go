@@ -1,6 +1,7 @@
 package capture_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"testing"
 	"time"
@@ -49,6 +50,13 @@ func TestJSONCaptures(t *testing.T) {
 			in:   `{"method":"POST","url":"https://webhook.site/u","headers":{"x-a":["1"],"content-type":["multipart/form-data; boundary=b"]},"content":"","request":{"a":"b"}}`,
 			form: "webhook.site", url: "https://webhook.site/u", header: "X-A", headerWant: "1", changed: true,
 		},
+		"a list by webhook.site": {
+			in: `{"data":[{"method":"GET","url":"https://webhook.site/u","headers":{},"content":""},
+				{"method":"POST","url":"https://webhook.site/u?a=1","headers":{"x-a":["1"]},"content":"[1]","created_at":"2026-11-28 02:38:07"}],"total":2}`,
+			form: "webhook.site", url: "https://webhook.site/u?a=1", body: "[1]", header: "X-A", headerWant: "1", at: at,
+		},
+		"ngrok":           {in: ngrokRequest("POST"), form: "ngrok", url: "https://h.example/a/?b=1", body: "[]\r\n", header: "X-A", headerWant: "1", at: at},
+		"a list by ngrok": {in: `{"uri":"/api/requests/http","requests":[` + ngrokRequest("GET") + `,` + ngrokRequest("POST") + `]}`, form: "ngrok", url: "https://h.example/a/?b=1", body: "[]\r\n", header: "X-A", headerWant: "1", at: at},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := capture.Read([]byte(tt.in), capture.Options{})
@@ -64,11 +72,19 @@ func TestJSONCaptures(t *testing.T) {
 	}
 }
 
+// ngrokRequest is a request as the agent of ngrok tells it.
+func ngrokRequest(method string) string {
+	raw := method + " /a/?b=1 HTTP/1.1\r\nHost: h.example\r\nX-A: 1\r\nContent-Length: 4\r\n\r\n[]\r\n"
+	return `{"uri":"/api/requests/http/1","id":"1","tunnel_name":"t","remote_addr":"192.0.2.1","start":"2026-11-28T03:38:07+01:00","duration":1,
+		"request":{"method":"` + method + `","proto":"HTTP/1.1","headers":{"X-A":["1"]},"uri":"/a/?b=1","raw":"` + base64.StdEncoding.EncodeToString([]byte(raw)) + `"},
+		"response":{"status":"400 Bad Request","status_code":400,"raw":""}}`
+}
+
 // What an ESP posts is a body, even if it has some of these names.
 func TestJSONBodies(t *testing.T) {
 	for _, in := range []string{
 		`{"headers":{"x-a":"1"},"body":"b"}`, `{"headers":[{"name":"x","value":"y"}],"content":"c","method":"m","url":"u"}`,
-		`{"method":"POST","url":"https://example.com","content":"c"}`, `[{"headers":{},"isBase64Encoded":true}]`, `{"isBase64Encoded":true,"body":"YQ=="}`,
+		`{"method":"POST","url":"https://example.com","content":"c"}`, `{"data":[]}`, `{"requests":[{"request":{"method":"POST"}}]}`, `{"data":[{"url":"u"}],"requests":[]}`, `[{"headers":{},"isBase64Encoded":true}]`, `{"isBase64Encoded":true,"body":"YQ=="}`,
 	} {
 		r, err := capture.Read([]byte(in), capture.Options{})
 		require.NoError(t, err)

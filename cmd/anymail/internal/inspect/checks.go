@@ -38,6 +38,9 @@ func checkRequest(_ context.Context, t *tries) *Check {
 }
 
 func checkSecret(_ context.Context, t *tries) *Check {
+	if c := t.foundSecret(); c != nil {
+		return c
+	}
 	user, password, given := (&http.Request{Header: t.request.Header}).BasicAuth()
 	c := &Check{Result: OK, Reason: fmt.Sprintf("of user %q", user)}
 	guard := t.whole.stages[anymail.StageGuard]
@@ -68,14 +71,19 @@ func checkSecret(_ context.Context, t *tries) *Check {
 	c.Comparisons = []Comparison{comparison}
 	switch {
 	case t.request.Header.Get("Authorization") == "":
-		c.Hints = append(c.Hints, "The request has no Authorization header. Is the URL at the ESP https://user:password@...? Does a proxy, or the capture, drop the header?")
+		c.Hints = append(c.Hints, noSecretHint)
 	case !given:
 		c.Hints = append(c.Hints, "The Authorization header has another scheme than Basic: it is a token that the ESP was given.")
 	case sameUser:
-		c.Hints = append(c.Hints, "The user matches, the password does not. Was it changed on one side only? Are special characters in the URL at the ESP escaped (%40 for @)?")
+		c.Hints = append(c.Hints, "The user matches, the password does not. "+wrongSecretHint)
 	}
 	return c
 }
+
+const (
+	noSecretHint    = "The request has no Authorization header. Is the URL at the ESP https://user:password@...? Does a proxy, or the capture, drop the header?"
+	wrongSecretHint = "Was it changed on one side only? Are special characters in the URL at the ESP escaped (%40 for @)?"
+)
 
 // masked shows enough of a secret to tell different ones apart.
 func masked(secret string) string {
@@ -137,7 +145,7 @@ func duration(d time.Duration) string {
 
 // checkPayload reports what the parser makes of the payload.
 func checkPayload(_ context.Context, t *tries) *Check {
-	if t.admitted.stages[anymail.StageGuard] != nil {
+	if t.admitted.stages[anymail.StageGuard] != nil || t.lacksBody() {
 		return nil
 	}
 	o, err := t.parsed, t.parsed.stages[anymail.StageParse]

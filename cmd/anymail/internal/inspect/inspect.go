@@ -50,6 +50,9 @@ func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 	if !at.IsZero() {
 		a.now, a.timed = at, true
 	}
+	if a.lacks("Authorization") {
+		a.Secrets = nil
+	}
 	endpoint, err := a.find(ctx)
 	if err != nil {
 		return nil, err
@@ -68,6 +71,10 @@ func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 			BodyBytes: len(r.Body), ReceivedAt: at, Notes: slices.Concat(r.Notes, endpoint.notes),
 		},
 	}
+	if r.Found != nil {
+		report.Request.Refused = fmt.Sprintf("%d, %s", r.Found.Status, r.Found.Error)
+		report.Request.Removed = r.Found.Removed
+	}
 	if endpoint.needed != "" {
 		report.Status = http.StatusNotFound
 	}
@@ -79,7 +86,7 @@ func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 			report.Checks = append(report.Checks, *finding)
 		}
 	}
-	report.Verdict = verdict(report.Checks, len(o.Secrets) > 0 || !a.endpoint.NeedsSecret)
+	report.Verdict = verdict(report.Checks, len(a.Secrets) > 0 || !a.endpoint.NeedsSecret)
 	if t.admitted.stages[anymail.StageVerify] == nil && a.endpoint.Verifier != nil {
 		report.Covers = covered[o.ESP.Name]
 	}

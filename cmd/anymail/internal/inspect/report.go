@@ -37,7 +37,11 @@ type Request struct {
 	ContentType string    `json:"content_type,omitempty"`
 	BodyBytes   int       `json:"body_bytes"`
 	ReceivedAt  time.Time `json:"received_at,omitzero"` // zero if unknown
-	Notes       []string  `json:"notes,omitempty"`
+	// Refused is what the server answered and found, and Removed the headers that
+	// it removed, if it wrote the capture.
+	Refused string   `json:"refused,omitempty"`
+	Removed []string `json:"removed,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 }
 
 // Verdict is the summary of all checks.
