@@ -8,8 +8,10 @@ for dir in $(go list -m -f '{{.Dir}}'); do
 	echo "== ${dir#"$PWD"}/"
 	(cd "$dir" && go test "$@" ./...) || failed+=("${dir#"$PWD"}/")
 done
-echo "== /bench/"
-(cd bench && GOWORK=off go test "$@" ./...) || failed+=("/bench/")
+for dir in bench deploy; do
+	echo "== /$dir/"
+	(cd $dir && GOWORK=off go test "$@" ./...) || failed+=("/$dir/")
+done
 if ((${#failed[@]})); then
 	echo "failed: ${failed[*]}"
 	exit 1

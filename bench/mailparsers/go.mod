@@ -6,7 +6,7 @@ require (
 	github.com/emersion/go-message v0.18.2
 	github.com/goanymail/anymail v0.0.0
 	github.com/jhillyerd/enmime/v2 v2.3.0
-	golang.org/x/net v0.50.0
+	golang.org/x/net v0.62.0
 )
 
 require (
@@ -28,8 +28,8 @@ require (
 	github.com/pkg/errors v0.9.1 // indirect
 	github.com/realclientip/realclientip-go v1.0.0 // indirect
 	github.com/ssor/bom v0.0.0-20170718123548-6386211fdfcf // indirect
-	golang.org/x/sys v0.41.0 // indirect
-	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 )
 
 replace github.com/goanymail/anymail => ../../

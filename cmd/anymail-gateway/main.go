@@ -43,7 +43,7 @@ configuration, 1 is any other failure.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
 	subcommandsOnly(root)
-	root.AddCommand(newServeCommand(), newCheckCommand(), newDeadCommand())
+	root.AddCommand(newServeCommand(), newCheckCommand(), newHealthCommand(), newDeadCommand())
 	return root
 }
 

@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -39,13 +40,18 @@ func ExitCode(err error) int {
 	return 1
 }
 
-// Version is the version of the main module and of the Go toolchain.
+// version is set by the linker in released programs (deploy/build.sh), which are
+// built from a checkout.
+var version string
+
+// Version is the version of the program, or else of the main module, and of the Go
+// toolchain.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
 	}
-	return info.Main.Version + " " + info.GoVersion
+	return cmp.Or(version, info.Main.Version) + " " + info.GoVersion
 }
 
 // Duration is a positive d in its two largest units, such as 1h15m or 5m30s.
