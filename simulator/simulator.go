@@ -9,6 +9,7 @@ package simulator
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -43,6 +44,9 @@ type Simulator struct {
 	Sign func(r *Request, c Credential, at time.Time) error
 	// Samples holds one or more for every event type that the ESP has.
 	Samples []Sample
+	// Situations names the situation of a sample, by the sample's name, if its
+	// meaning does not tell: see package esp/all/allsim.
+	Situations map[string]string
 	// Batch joins the events of several unsigned requests, made by tracking
 	// samples of one endpoint, into one request. It is nil if the ESP has no
 	// batches.
@@ -136,7 +140,7 @@ func (s *Simulator) Credential(key string) (Credential, error) {
 			return Credential{}, fmt.Errorf("simulator: not a secret such as %s has", s.Title)
 		}
 		return Credential{Config: key, Private: secret}, nil
-	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
 		block, _ := pem.Decode([]byte(key))
 		if block == nil {
 			return Credential{}, fmt.Errorf("simulator: %s signs with a private key: give it in PEM", s.Title)
