@@ -12,6 +12,7 @@ import (
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
@@ -30,6 +31,7 @@ var constructors = map[string]any{
 	"mandrill":    mandrill.New,
 	"postal":      postal.New,
 	"postmark":    postmark.New,
+	"relay":       relay.New,
 	"resend":      resend.New,
 	"sendgrid":    sendgrid.New,
 	"sparkpost":   sparkpost.New,

@@ -42,7 +42,7 @@ func TestSameMailFromEveryESP(t *testing.T) {
 			}
 		}
 	}
-	require.Subset(t, whole, []string{"amazonses", "mailgun", "mailtrap", "mandrill", "postal", "resend", "sendgrid", "sparkpost"})
+	require.Subset(t, whole, []string{"amazonses", "mailgun", "mailtrap", "mandrill", "postal", "relay", "resend", "sendgrid", "sparkpost"})
 }
 
 // handsOver reports whether a sample holds the mail that it is given.

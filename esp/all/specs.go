@@ -13,6 +13,7 @@ import (
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postmark"
+	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
@@ -31,6 +32,7 @@ func Specs() []esp.Spec {
 		mandrill.Spec(),
 		postal.Spec(),
 		postmark.Spec(),
+		relay.Spec(),
 		resend.Spec(),
 		sendgrid.Spec(),
 		sparkpost.Spec(),

@@ -12,6 +12,7 @@ import (
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
 	"github.com/goanymail/anymail/esp/postal/postalsim"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
+	"github.com/goanymail/anymail/esp/relay/relaysim"
 	"github.com/goanymail/anymail/esp/resend/resendsim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
@@ -31,6 +32,7 @@ func List() []*simulator.Simulator {
 		mandrillsim.New(),
 		postalsim.New(),
 		postmarksim.New(),
+		relaysim.New(),
 		resendsim.New(),
 		sendgridsim.New(),
 		sparkpostsim.New(),
