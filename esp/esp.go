@@ -22,6 +22,9 @@ type Spec struct {
 	Name string
 	// Title is what people call the ESP, for example "Amazon SES".
 	Title string
+	// Signature is how the ESP proves that a request is its own, in a few words:
+	// "HMAC-SHA256". It is empty if only a shared secret protects the webhooks.
+	Signature string
 	// Settings are those that New reads. None is required.
 	Settings []Setting
 	// InboundNeeds is the setting without which the adapter has no inbound

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -56,7 +57,7 @@ func (s *Simulator) Credential(key string) (Credential, error) {
 			return Credential{}, fmt.Errorf("simulator: not a secret such as %s has", s.Title)
 		}
 		return Credential{Config: key, Private: secret}, nil
-	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
 		block, _ := pem.Decode([]byte(key))
 		if block == nil {
 			return Credential{}, fmt.Errorf("simulator: %s signs with a private key: give it in PEM", s.Title)
@@ -79,7 +80,7 @@ func (s *Simulator) Credential(key string) (Credential, error) {
 // Key returns what c signs with, as [Simulator.Credential] reads it.
 func (c Credential) Key() (string, error) {
 	switch private := c.Private.(type) {
-	case *ecdsa.PrivateKey, *rsa.PrivateKey:
+	case *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PrivateKey:
 		return privatePEM(private)
 	case tls.Certificate:
 		key, err := privatePEM(private.PrivateKey)

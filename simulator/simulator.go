@@ -36,6 +36,9 @@ type Simulator struct {
 	Sign func(r *Request, c Credential, at time.Time) error
 	// Samples holds one or more for every event type that the ESP has.
 	Samples []Sample
+	// Situations names the situation of a sample, by the sample's name, if its
+	// meaning does not tell: see package esp/all/allsim.
+	Situations map[string]string
 	// Batch joins the events of several unsigned requests, made by tracking
 	// samples of one endpoint, into one request. It is nil if the ESP has no
 	// batches.

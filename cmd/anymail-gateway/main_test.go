@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
@@ -37,7 +39,7 @@ func TestCheck(t *testing.T) {
 	t.Chdir(t.TempDir())
 	out, err := run(t, "check")
 	require.NoError(t, err)
-	require.Equal(t, "ok: 13 adapters, 1 sinks\n", out)
+	require.Equal(t, fmt.Sprintf("ok: %d adapters, 1 sinks\n", len(all.Specs())), out)
 }
 
 func TestVersion(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,13 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
 func newESPsCommand() *cobra.Command {
-	var asJSON, asMarkdown, semantics bool
+	var asJSON, asMarkdown, asTable, semantics bool
 	cmd := &cobra.Command{
 		Use:   "esps",
 		Short: "Print what each ESP's adapter covers, measured by running it",
@@ -25,10 +27,10 @@ func newESPsCommand() *cobra.Command {
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().NFlag() > 1 {
-				return cli.Usagef("--json, --markdown and --semantics exclude each other")
+				return cli.Usagef("--json, --markdown, --table and --semantics exclude each other")
 			}
 			if semantics {
-				return semanticsMarkdown(cmd.OutOrStdout(), allsim.List(), allsim.Situations())
+				return semanticsMarkdown(cmd.OutOrStdout(), allsim.List(), allsim.AllSituations())
 			}
 			var list []simulator.Coverage
 			for _, sim := range allsim.List() {
@@ -45,6 +47,8 @@ func newESPsCommand() *cobra.Command {
 				return encoder.Encode(list)
 			case asMarkdown:
 				return coverageMarkdown(out, list)
+			case asTable:
+				return coverageTable(out, list)
 			default:
 				return coverageText(out, list)
 			}
@@ -52,6 +56,7 @@ func newESPsCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&asMarkdown, "markdown", false, "print docs/coverage.md")
+	cmd.Flags().BoolVar(&asTable, "table", false, "print the README's table of ESPs")
 	cmd.Flags().BoolVar(&semantics, "semantics", false, "print docs/semantics.md")
 	return cmd
 }
@@ -129,8 +134,8 @@ func join[T ~string](list []T) string {
 func coverageMarkdown(out io.Writer, list []simulator.Coverage) error {
 	var b strings.Builder
 	b.WriteString("# What each adapter covers\n\n" +
-		"Made by `go run ./cmd/anymail esps --markdown > docs/coverage.md`: every mark is the\n" +
-		"outcome of running the ESP's samples through its adapter.\n\n## Authenticity and form\n\n")
+		"Made by `go run internal/generate/main.go`: every mark is the outcome of running\n" +
+		"the ESP's samples through its adapter.\n\n## Authenticity and form\n\n")
 	header := []string{"ESP"}
 	for _, row := range coverageRows[2:] {
 		header = append(header, row.title)
@@ -151,16 +156,16 @@ func coverageMarkdown(out io.Writer, list []simulator.Coverage) error {
 	return err
 }
 
-// marks writes a table of values by ESPs.
+// marks writes a table of ESPs by values.
 func marks[T ~string](b *strings.Builder, list []simulator.Coverage, values []T, has func(simulator.Coverage) []T) {
-	header := []string{""}
-	for _, c := range list {
-		header = append(header, c.Title)
+	header := []string{"ESP"}
+	for _, value := range values {
+		header = append(header, string(value))
 	}
 	table(b, header)
-	for _, value := range values {
-		fmt.Fprintf(b, "| %s |", value)
-		for _, c := range list {
+	for _, c := range list {
+		fmt.Fprintf(b, "| %s |", c.Title)
+		for _, value := range values {
 			if slices.Contains(has(c), value) {
 				b.WriteString(" ✓ |")
 			} else {
@@ -169,6 +174,29 @@ func marks[T ~string](b *strings.Builder, list []simulator.Coverage, values []T,
 		}
 		b.WriteString("\n")
 	}
+}
+
+// coverageTable writes the README's table, and how many ESPs there are.
+func coverageTable(out io.Writer, list []simulator.Coverage) error {
+	var b, rows strings.Builder
+	tracking, received := 0, 0
+	for _, c := range list {
+		spec, _ := all.Find(c.ESP)
+		mark := map[bool]string{true: "yes"}
+		if c.Tracking {
+			tracking++
+		}
+		if c.Inbound {
+			received++
+		}
+		fmt.Fprintf(&rows, "| %s | %s | %s | %s | [%s](docs/esps/%s.md) |\n", c.Title, mark[c.Tracking], mark[c.Inbound],
+			cmp.Or(spec.Signature, "none: shared secret"), c.ESP, c.ESP)
+	}
+	fmt.Fprintf(&b, "%d ESPs: %d with tracking, %d with inbound mail.\n\n", len(list), tracking, received)
+	table(&b, []string{"ESP", "tracking", "inbound", "signature", "page"})
+	b.WriteString(rows.String())
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 func table(b *strings.Builder, header []string) {

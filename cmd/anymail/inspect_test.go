@@ -221,7 +221,7 @@ func TestInspectRoundTrip(t *testing.T) {
 	for _, sim := range allsim.List() {
 		t.Run(sim.ESP, func(t *testing.T) {
 			e := newESP(t, sim.ESP)
-			events := []string{"bounced"}
+			events := []string{usualSample(sim).Name}
 			if name := inboundOf(sim); name != "" {
 				events = append(events, name)
 			}

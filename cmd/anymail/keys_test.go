@@ -1,54 +1,47 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
+	"crypto"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/simulator"
 )
 
-// settingFor is the setting for the keys of tracking webhooks.
-var settingFor = map[string]string{
-	"amazonses":  "amazonses.insecure_test_certificates",
-	"mailersend": "mailersend.tracking_secrets", "mailgun": "mailgun.signing_keys", "mailtrap": "mailtrap.tracking_secrets",
-	"mandrill": "mandrill.keys", "postal": "postal.keys", "resend": "resend.tracking_secrets", "sendgrid": "sendgrid.verification_keys",
-	"unisendergo": "unisendergo.api_keys",
+// settingFor returns the setting for the keys of an ESP's signatures: its first one
+// for keys, "" if it has none.
+func settingFor(name string) string {
+	if name == "amazonses" { // its keys are Amazon's, but for tests
+		return "amazonses.insecure_test_certificates"
+	}
+	spec, _ := all.Find(name)
+	i := slices.IndexFunc(spec.Settings, func(s esp.Setting) bool { return s.Kind == esp.KindKeys })
+	if spec.Signature == "" || i < 0 {
+		return ""
+	}
+	return name + "." + spec.Settings[i].Name
 }
 
 // keyFor makes a key as a user has one. It returns "" if the ESP signs nothing.
-func keyFor(t *testing.T, esp string) string {
+func keyFor(t *testing.T, name string) string {
 	t.Helper()
-	var private any
-	var err error
-	switch esp {
-	case "amazonses":
-		key, err := allsim.Find(esp).NewCredential().Key()
-		require.NoError(t, err)
-		return key
-	case "postal":
-		private, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "sendgrid":
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	default:
-		if settingFor[esp] == "" {
-			return ""
-		}
-		return allsim.Find(esp).NewCredential().Config
+	if settingFor(name) == "" {
+		return ""
 	}
+	key, err := allsim.Find(name).NewCredential().Key()
 	require.NoError(t, err)
-	der, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	return key
 }
 
 // publicFor returns the key for the server.
@@ -65,16 +58,19 @@ func publicFor(t *testing.T, esp, key string) string {
 	}
 	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	require.NoError(t, err)
-	var public any
-	switch private := private.(type) {
-	case *rsa.PrivateKey:
-		public = &private.PublicKey
-	case *ecdsa.PrivateKey:
-		public = &private.PublicKey
-	}
-	der, err := x509.MarshalPKIXPublicKey(public)
+	der, err := x509.MarshalPKIXPublicKey(private.(crypto.Signer).Public())
 	require.NoError(t, err)
 	return base64.StdEncoding.EncodeToString(der)
+}
+
+// usualSample is the sample of a bounce, or the first one if the ESP reports none.
+func usualSample(sim *simulator.Simulator) simulator.Sample {
+	for _, sample := range sim.Samples {
+		if slices.Equal(sample.Types, []anymail.EventType{anymail.EventBounced}) {
+			return sample
+		}
+	}
+	return sim.Samples[0]
 }
 
 func getJSON(t *testing.T, url string, v any) {

@@ -1,6 +1,7 @@
 // Command anymail is the developer's tool: it demonstrates the library, makes
 // secrets, plays ESPs, probes endpoints, shows webhooks as they arrive, explains why
-// a captured one is refused, and writes the skeleton of an adapter.
+// a captured one is refused, relays mail from a mail server, and writes the skeleton
+// of an adapter.
 package main
 
 import (
@@ -35,14 +36,15 @@ func newRootCommand() *cobra.Command {
 service providers (ESPs), verifies them and normalizes their events.
 
 Start with "anymail demo". Exit status 2 is a wrong command line, 1 is any other
-failure. Colours are used on terminals only, and not if NO_COLOR is set.`,
+failure; relay has those that mail servers know. Colours are used on terminals
+only, and not if NO_COLOR is set.`,
 		Version:       cli.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.UsageError{Err: err} })
 	subcommandsOnly(root)
-	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newProbeCommand(), newInspectCommand())
+	root.AddCommand(newDemoCommand(), newSecretCommand(), newESPsCommand(), newNewESPCommand(), newListenCommand(), newTriggerCommand(), newProbeCommand(), newInspectCommand(), newRelayCommand())
 	return root
 }
 

@@ -17,7 +17,8 @@ func newNewESPCommand() *cobra.Command {
 		Use:   "new-esp NAME",
 		Short: "Write the skeleton of an adapter, with samples and the conformance test",
 		Long: `new-esp writes a package for a new ESP: the adapter, a simulator of the ESP, and
-the conformance test. It compiles and passes as it is; TODO marks what to change.
+the conformance test. It compiles and passes as it is; TODO marks what to change. In
+the library's repository, it also writes the page.
 CONTRIBUTING.md of the library describes what else makes a good adapter.`,
 		Example: "  anymail new-esp pigeonpost --title 'Pigeon Post' && go test ./pigeonpost/...",
 		Args:    oneArgument("NAME"),
@@ -32,7 +33,11 @@ CONTRIBUTING.md of the library describes what else makes a good adapter.`,
 			for _, file := range files {
 				fmt.Fprintln(cmd.OutOrStdout(), file)
 			}
-			fmt.Fprintln(cmd.ErrOrStderr(), "Next: go mod tidy, go test "+filepath.Join(filepath.Dir(files[0]), "...")+", and then every TODO.")
+			next := "go mod tidy"
+			if strings.HasSuffix(files[len(files)-1], ".md") { // in the library's repository
+				next = "go run internal/generate/main.go"
+			}
+			fmt.Fprintln(cmd.ErrOrStderr(), "Next: "+next+", go test "+filepath.Join(filepath.Dir(files[0]), "...")+", and then every TODO.")
 			return nil
 		},
 	}

@@ -9,58 +9,45 @@ import (
 	"github.com/goanymail/anymail/simulator"
 )
 
-const semanticsIntroduction = `# What happens to a message, at each ESP
-
-Made by ` + "`go run ./cmd/anymail esps --semantics > docs/semantics.md`" + `: every outcome
-is that of running the ESP's sample through its adapter, and a test holds all ESPs
-to one outcome for each situation. A cell names the ESP's event, as the simulator's
-sample does; it is empty if the ESP does not report that situation. An outcome is
-` + "`event_type`, `reject_reason` and `bounce.category`" + `, and whether it is
-` + "`automated`" + `.
+const semanticsIntroduction = "# What happens to a message, at each ESP\n\n" + `Made by ` + "`go run internal/generate/main.go`" + `: every outcome is that of running the
+ESP's sample through its adapter, and a test holds all ESPs to one outcome for each
+situation. The ESPs that report a situation are listed with their events, named as
+the simulator's samples are. An outcome is ` + "`event_type`, `reject_reason` and\n`bounce.category`, and whether it is `automated`" + `.
 
 How the answer of the receiving server explains a bounce is in
 [the ESPs](esps/README.md).
-
 `
 
-// semanticsMarkdown writes a table of situations by ESPs.
-func semanticsMarkdown(out io.Writer, sims []*simulator.Simulator, situations []allsim.Situation) error {
-	var b strings.Builder
-	b.WriteString(semanticsIntroduction)
-	header := []string{"situation", "outcome"}
-	outcomes := map[string]map[string]allsim.Meaning{}
+// semanticsMarkdown writes a section for each situation, with a line for each ESP that
+// reports it.
+func semanticsMarkdown(out io.Writer, sims []*simulator.Simulator, situations allsim.Situations) error {
+	lines := map[string][]string{} // by the situation's name
 	for _, sim := range sims {
-		var err error
-		if outcomes[sim.ESP], err = allsim.Meanings(sim); err != nil {
+		meanings, err := allsim.Meanings(sim)
+		if err != nil {
 			return err
 		}
-		header = append(header, "["+sim.Title+"](esps/"+sim.ESP+".md)")
-	}
-	table(&b, header)
-	var notes []string
-	for _, situation := range situations {
-		cells := []string{situation.Name, "**" + situation.Meaning.String() + "**"}
-		for _, sim := range sims {
-			var events []string
-			for _, sample := range situation.Samples {
-				name, ok := strings.CutPrefix(sample, sim.ESP+"/")
-				if !ok {
-					continue
-				}
-				event := "`" + name + "`"
-				if why, other := situation.Except[sample]; other {
-					notes = append(notes, why)
-					event += fmt.Sprintf(" (%s: see %d)", outcomes[sim.ESP][name], len(notes))
-				}
-				events = append(events, event)
+		events := map[string][]string{}
+		for _, sample := range sim.Samples {
+			m := meanings[sample.Name]
+			situation := situations.Find(sim, sample.Name, m)
+			if situation == nil {
+				continue // an event that the adapter does not know
 			}
-			cells = append(cells, strings.Join(events, ", "))
+			event := "`" + sample.Name + "`"
+			if why, other := situation.Except[sim.ESP+"/"+sample.Name]; other {
+				event += fmt.Sprintf(" (%s: %s)", m, why)
+			}
+			events[situation.Name] = append(events[situation.Name], event)
 		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+		for name, list := range events {
+			lines[name] = append(lines[name], "- ["+sim.Title+"](esps/"+sim.ESP+".md): "+strings.Join(list, ", ")+"\n")
+		}
 	}
-	b.WriteString("\n")
-	for i, note := range notes {
-		fmt.Fprintf(&b, "%d. %s\n", i+1, note)
+	var b strings.Builder
+	b.WriteString(semanticsIntroduction)
+	for _, situation := range situations {
+		fmt.Fprintf(&b, "\n## %s\n\n**%s**\n\n%s", situation.Name, situation.Meaning, strings.Join(lines[situation.Name], ""))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

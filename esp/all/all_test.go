@@ -12,6 +12,7 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/esp/all/allsim"
 )
 
 // Each package of an ESP is in the list, in alphabetical order.
@@ -27,7 +28,7 @@ func TestSpecsAreComplete(t *testing.T) {
 	for _, s := range all.Specs() {
 		names = append(names, s.Name)
 	}
-	require.Equal(t, folders, names)
+	require.Equal(t, folders, names, "run: go run internal/generate/main.go")
 }
 
 // The table of the README has a row for each Spec, and no others.
@@ -41,7 +42,7 @@ func TestREADME(t *testing.T) {
 	for _, s := range all.Specs() {
 		specs = append(specs, []string{s.Title, s.Name, s.Name})
 	}
-	require.Equal(t, specs, rows)
+	require.Equal(t, specs, rows, "run: go run internal/generate/main.go")
 }
 
 func TestFind(t *testing.T) {
@@ -61,6 +62,7 @@ func TestSpecs(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, s.Name, adapter.ESP())
 			require.NotEmpty(t, s.Retries)
+			require.Equal(t, allsim.Find(s.Name).Sign != nil, s.Signature != "", "Signature says whether the ESP signs")
 			for _, ep := range adapter.Endpoints() {
 				require.Equal(t, s.Patience, ep.Patience, ep.Path)
 			}

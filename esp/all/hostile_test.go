@@ -63,6 +63,9 @@ func TestHostileValues(t *testing.T) {
 					}
 				}
 			}
+			if sim.ESP == "relay" {
+				t.Skip("it posts no values, but whole messages")
+			}
 			require.NotEmpty(t, seen)
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -43,7 +42,7 @@ func TestSameMailFromEveryESP(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"amazonses", "mailgun", "mailtrap", "mandrill", "postal", "resend", "sendgrid", "sparkpost"}, slices.Compact(whole))
+	require.Subset(t, whole, []string{"amazonses", "mailgun", "mailtrap", "mandrill", "postal", "relay", "resend", "sendgrid", "sparkpost"})
 }
 
 // handsOver reports whether a sample holds the mail that it is given.

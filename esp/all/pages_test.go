@@ -27,40 +27,9 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
-	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
-	"github.com/goanymail/anymail/esp/brevo"
-	"github.com/goanymail/anymail/esp/mailersend"
-	"github.com/goanymail/anymail/esp/mailgun"
-	"github.com/goanymail/anymail/esp/mailjet"
-	"github.com/goanymail/anymail/esp/mailtrap"
-	"github.com/goanymail/anymail/esp/mandrill"
-	"github.com/goanymail/anymail/esp/postal"
-	"github.com/goanymail/anymail/esp/postmark"
-	"github.com/goanymail/anymail/esp/resend"
-	"github.com/goanymail/anymail/esp/sendgrid"
-	"github.com/goanymail/anymail/esp/sparkpost"
-	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/simulator"
 )
-
-// constructors are the New functions that pages call. Each takes its package's
-// Config.
-var constructors = map[string]any{
-	"amazonses":   amazonses.New,
-	"brevo":       brevo.New,
-	"mailersend":  mailersend.New,
-	"mailgun":     mailgun.New,
-	"mailjet":     mailjet.New,
-	"mailtrap":    mailtrap.New,
-	"mandrill":    mandrill.New,
-	"postal":      postal.New,
-	"postmark":    postmark.New,
-	"resend":      resend.New,
-	"sendgrid":    sendgrid.New,
-	"sparkpost":   sparkpost.New,
-	"unisendergo": unisendergo.New,
-}
 
 // unpinned are the endpoints that accept another signer, but not without the secret:
 // any certificate that SNS serves is Amazon's, and Inbound Parse signs only under a

@@ -10,8 +10,9 @@ import (
 // Spec describes Amazon SES: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Amazon SES",
+		Name:      ESP,
+		Title:     "Amazon SES",
+		Signature: "SNS certificate",
 		Settings: []esp.Setting{
 			{Name: "topic_arns", Kind: esp.KindList, Help: "SNS topics to accept messages from"},
 			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse signature version 1"},

@@ -10,8 +10,9 @@ import (
 // Spec describes MailerSend: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "MailerSend",
+		Name:      ESP,
+		Title:     "MailerSend",
+		Signature: "HMAC-SHA256",
 		Settings: []esp.Setting{
 			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks"},
 			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "secrets of inbound routes"},

@@ -8,8 +8,9 @@ import (
 // Spec describes Mailgun: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Mailgun",
+		Name:      ESP,
+		Title:     "Mailgun",
+		Signature: "HMAC-SHA256",
 		Settings: []esp.Setting{
 			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "HTTP webhook signing keys"},
 			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "private API key to get stored messages"},

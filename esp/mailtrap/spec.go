@@ -8,8 +8,9 @@ import (
 // Spec describes Mailtrap: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Mailtrap",
+		Name:      ESP,
+		Title:     "Mailtrap",
+		Signature: "HMAC-SHA256",
 		Settings: []esp.Setting{
 			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of sending webhooks"},
 			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of inbound webhooks"},

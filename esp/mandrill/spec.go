@@ -8,8 +8,9 @@ import (
 // Spec describes Mandrill: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Mandrill",
+		Name:      ESP,
+		Title:     "Mandrill",
+		Signature: "HMAC-SHA1",
 		Settings: []esp.Setting{
 			{Name: "keys", Kind: esp.KindKeys, Secret: true, Help: "keys of webhooks and inbound routes"},
 			{Name: "urls", Kind: esp.KindList, Help: "URLs exactly as entered at Mandrill, if the server sees others"},

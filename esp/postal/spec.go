@@ -10,8 +10,9 @@ import (
 // Spec describes Postal: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Postal",
+		Name:      ESP,
+		Title:     "Postal",
+		Signature: "RSA",
 		Settings: []esp.Setting{
 			{Name: "keys", Kind: esp.KindKeys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
 			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse SHA-1 signatures"},

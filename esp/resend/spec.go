@@ -10,8 +10,9 @@ import (
 // Spec describes Resend: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Resend",
+		Name:      ESP,
+		Title:     "Resend",
+		Signature: "Standard Webhooks",
 		Settings: []esp.Setting{
 			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for tracking, whsec_..."},
 			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for inbound"},

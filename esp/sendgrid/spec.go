@@ -8,8 +8,9 @@ import (
 // Spec describes SendGrid: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "SendGrid",
+		Name:      ESP,
+		Title:     "SendGrid",
+		Signature: "ECDSA P-256",
 		Settings: []esp.Setting{
 			{Name: "verification_keys", Kind: esp.KindKeys, Help: "public keys of signed event webhooks"},
 			{Name: "inbound_keys", Kind: esp.KindKeys, Help: "public keys of security policies of Inbound Parse"},

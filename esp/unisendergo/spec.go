@@ -10,8 +10,9 @@ import (
 // Spec describes Unisender Go: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Unisender Go",
+		Name:      ESP,
+		Title:     "Unisender Go",
+		Signature: "MD5 with the API key",
 		Settings: []esp.Setting{
 			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API keys of the user or project whose webhook it is"},
 			{Name: "message_id_from", Help: "metadata value to use as the message id"},

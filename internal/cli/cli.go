@@ -28,12 +28,26 @@ func Usagef(format string, args ...any) error {
 	return UsageError{fmt.Errorf(format, args...)}
 }
 
-// ExitCode is 0 for nil, 2 for a [UsageError], and 1 for all other errors.
+// StatusError is an error with an exit status of its own.
+type StatusError struct {
+	Status int
+	Err    error
+}
+
+func (e StatusError) Error() string { return e.Err.Error() }
+
+func (e StatusError) Unwrap() error { return e.Err }
+
+// ExitCode is 0 for nil, the status of a [StatusError], 2 for a [UsageError], and 1 for
+// all other errors.
 func ExitCode(err error) int {
 	var usage UsageError
+	var status StatusError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &status):
+		return status.Status
 	case errors.As(err, &usage):
 		return 2
 	}

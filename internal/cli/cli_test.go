@@ -13,9 +13,10 @@ import (
 
 func TestExitCode(t *testing.T) {
 	for want, err := range map[int]error{
-		0: nil,
-		1: errors.New("failed"),
-		2: fmt.Errorf("serve: %w", cli.Usagef("no such file")),
+		0:  nil,
+		1:  errors.New("failed"),
+		2:  fmt.Errorf("serve: %w", cli.Usagef("no such file")),
+		75: fmt.Errorf("relay: %w", cli.StatusError{Status: 75, Err: cli.ErrReported}),
 	} {
 		if got := cli.ExitCode(err); got != want {
 			t.Errorf("%v: exit status %d, want %d", err, got, want)

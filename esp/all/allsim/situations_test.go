@@ -1,8 +1,6 @@
 package allsim_test
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,35 +11,30 @@ import (
 
 // A situation has the same meaning at every ESP that reports it.
 func TestSituations(t *testing.T) {
-	meanings := map[string]map[string]allsim.Meaning{}
+	situations := allsim.AllSituations()
+	excepted := map[string]bool{}
 	for _, sim := range allsim.List() {
-		var err error
-		meanings[sim.ESP], err = allsim.Meanings(sim)
+		meanings, err := allsim.Meanings(sim)
 		require.NoError(t, err)
-	}
-	var known []allsim.Meaning
-	for _, situation := range allsim.Situations() {
-		known = append(known, situation.Meaning)
-		t.Run(situation.Name, func(t *testing.T) {
-			for _, name := range situation.Samples {
-				esp, sample, _ := strings.Cut(name, "/")
-				got, ok := meanings[esp][sample]
-				require.True(t, ok, "there is no sample %q", name)
-				if _, other := situation.Except[name]; other {
-					require.False(t, got.Like(situation.Meaning), "%s is no exception", name)
-				} else {
-					require.True(t, got.Like(situation.Meaning), "%s is %s, but should be %s", name, got, situation.Meaning)
-				}
+		for sample := range sim.Situations {
+			require.Contains(t, meanings, sample, "%s names a situation of a sample that it does not have", sim.ESP)
+		}
+		for sample, m := range meanings {
+			name := sim.ESP + "/" + sample
+			situation := situations.Find(sim, sample, m)
+			if situation == nil {
+				require.Empty(t, sim.Situations[sample], "%s: there is no such situation", name)
+				require.Equal(t, anymail.EventUnknown, m.Type, "%s is %s, which no situation is: write down which one it is", name, m)
+				continue
 			}
-			for name := range situation.Except {
-				require.Contains(t, situation.Samples, name)
-			}
-		})
+			_, other := situation.Except[name]
+			require.Equal(t, other, !m.Like(situation.Meaning), "%s is %s; %q is %s", name, m, situation.Name, situation.Meaning)
+			excepted[name] = other
+		}
 	}
-	for esp, samples := range meanings {
-		for sample, got := range samples {
-			require.True(t, got.Type == anymail.EventUnknown || slices.ContainsFunc(known, got.Like),
-				"%s/%s is %s, which no situation is: write down which one it is", esp, sample, got)
+	for _, situation := range situations {
+		for name := range situation.Except {
+			require.True(t, excepted[name], "%s is no exception", name)
 		}
 	}
 }

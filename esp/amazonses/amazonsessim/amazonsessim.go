@@ -46,6 +46,11 @@ func (a *AWS) Simulator() *simulator.Simulator {
 			}
 			return amazonses.New(config)
 		},
+		Situations: map[string]string{
+			"Bounce Transient AttachmentRejected": "Attachment refused, or taken for a virus",
+			"Reject":                              "Not sent: by the ESP's own policy, or for a virus",
+			"Rendering Failure":                   "Template error",
+		},
 		Samples: append(a.samples(notification), a.confirmation("SubscriptionConfirmation"), a.confirmation("UnsubscribeConfirmation")),
 	}
 }

@@ -28,6 +28,10 @@ func New() *simulator.Simulator {
 			return brevo.New(brevo.Config{APIKeys: anymail.Keys("xkeysib-demo"), Client: api.Client()})
 		},
 		Client: api.Client(),
+		Situations: map[string]string{
+			"error":         "Template error",
+			"invalid_email": "Not sent: the address cannot be one",
+		},
 		Samples: []simulator.Sample{
 			tracking("request", anymail.EventQueued, "", nil),
 			tracking("sent", anymail.EventSent, "", nil),

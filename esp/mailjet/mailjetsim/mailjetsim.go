@@ -27,6 +27,10 @@ func New() *simulator.Simulator {
 		NewAdapter: func(...simulator.Credential) (anymail.Adapter, error) {
 			return mailjet.New(mailjet.Config{})
 		},
+		Situations: map[string]string{
+			"blocked-error-in-template-language": "Template error",
+			"blocked-bad-or-empty-template":      "Template error",
+		},
 		Samples: []simulator.Sample{
 			single("sent", sent, anymail.EventDelivered, ""),
 			single("open", visit("open"), anymail.EventOpened, ""),

@@ -34,6 +34,9 @@ func New() *simulator.Simulator {
 			return postal.New(postal.Config{Keys: simulator.Keys(trusted)})
 		},
 		Sign: sign,
+		Situations: map[string]string{
+			"MessageDeliveryFailed-spam": "Not sent: the ESP takes the content for spam",
+		},
 		Samples: []simulator.Sample{
 			delivery("MessageSent", "Sent", "", "Message for {} accepted by 192.0.2.25 (mx.example.com)", "250 2.0.0 OK 1790000000 x1", anymail.EventDelivered, ""),
 			delivery("MessageDelayed", "SoftFail", "", "Temporary SMTP delivery error when sending to 192.0.2.25 (mx.example.com)", "451 4.7.1 try later", anymail.EventDeferred, ""),

@@ -21,6 +21,10 @@ func New() *simulator.Simulator {
 		NewAdapter: func(...simulator.Credential) (anymail.Adapter, error) {
 			return postmark.New(postmark.Config{})
 		},
+		Situations: map[string]string{
+			"VirusNotification":       "Attachment refused, or taken for a virus",
+			"TemplateRenderingFailed": "Template error",
+		},
 		Samples: []simulator.Sample{
 			tracking("Delivery", "delivery.json", anymail.EventDelivered, ""),
 			tracking("Open", "open.json", anymail.EventOpened, ""),

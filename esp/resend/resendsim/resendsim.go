@@ -39,6 +39,9 @@ func New() *simulator.Simulator {
 		},
 		Client: api.Client(),
 		Sign:   sign,
+		Situations: map[string]string{
+			"email.bounced-attachment": "Attachment refused, or taken for a virus",
+		},
 		Samples: []simulator.Sample{
 			email("email.scheduled", anymail.EventQueued, "", nil),
 			email("email.sent", anymail.EventSent, "", fields{"broadcast_id": "b0000000-0000-4000-8000-000000000001"}),

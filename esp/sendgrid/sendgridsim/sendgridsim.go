@@ -35,6 +35,9 @@ func New() *simulator.Simulator {
 		Sign:      sign,
 		Batch:     simulator.JoinArrays,
 		Malformed: malformed,
+		Situations: map[string]string{
+			"dropped-spam-content": "Not sent: the ESP takes the content for spam",
+		},
 		Samples: []simulator.Sample{
 			event("processed", anymail.EventQueued, "", object{"pool": object{"name": "main", "id": 7}}),
 			event("deferred", anymail.EventDeferred, "", object{"response": "451 4.7.1 try again later", "attempt": "3", "domain": "example.com"}),

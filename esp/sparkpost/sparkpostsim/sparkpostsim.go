@@ -21,6 +21,12 @@ func New() *simulator.Simulator {
 		NewAdapter: func(...simulator.Credential) (anymail.Adapter, error) {
 			return sparkpost.New(sparkpost.Config{})
 		},
+		Situations: map[string]string{
+			"bounce-53":            "Attachment refused, or taken for a virus",
+			"bounce-25":            "Not sent: by the ESP's own policy, or for a virus",
+			"generation_rejection": "Not sent: by the ESP's own policy, or for a virus",
+			"generation_failure":   "Template error",
+		},
 		Samples: []simulator.Sample{
 			sample("injection", sent("message_event", "injection", object{"recv_method": "rest", "msg_size": "1337"}), anymail.EventQueued, ""),
 			sample("delivery", delivery, anymail.EventDelivered, ""),

@@ -61,7 +61,10 @@ func New() *simulator.Simulator {
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			return unisendergo.New(unisendergo.Config{APIKeys: simulator.Keys(trusted)})
 		},
-		Sign:    sign,
+		Sign: sign,
+		Situations: map[string]string{
+			"hard_bounced-err_spam_skipped": "Not sent: the ESP takes the content for spam",
+		},
 		Samples: samples,
 		Batch:   batch,
 		Malformed: func(p simulator.Params) simulator.Request {

@@ -36,6 +36,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -773,7 +774,7 @@ func TestCheckCommand(t *testing.T) {
 	dir := t.TempDir()
 	code, out, info := run(t, dir, "check")
 	require.Zero(t, code, info)
-	require.Equal(t, "ok: 13 adapters, 1 sinks\n", out)
+	require.Equal(t, fmt.Sprintf("ok: %d adapters, 1 sinks\n", len(all.Specs())), out)
 
 	write(t, dir, "anymail.yaml", "listn: :1\n")
 	code, _, info = run(t, dir, "check")

@@ -61,7 +61,7 @@ func newTelemetry(ctx context.Context) (*telemetry, error) {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
 	t.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about),
-		// 13 ESPs with 16 types and 16 buckets would make thousands of series
+		// Every ESP, with 16 types and 16 buckets, would make thousands of series
 		// for each sink.
 		sdkmetric.WithView(sdkmetric.NewView(
 			sdkmetric.Instrument{Name: "anymail.receiver.duration"},

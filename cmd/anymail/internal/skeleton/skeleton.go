@@ -22,8 +22,9 @@ var templates embed.FS
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]{0,39}$`)
 
 // Write writes a package called name, with its simulator and its test, into a new
-// directory of that name below dir, which must be in a Go module. It returns the
-// files that it wrote.
+// directory of that name below dir, which must be in a Go module. If there is a folder
+// docs/esps next to dir, as in the library's repository, it also writes the page. It
+// returns the files that it wrote.
 func Write(dir, name, title string) (files []string, err error) {
 	if !validName.MatchString(name) {
 		return nil, fmt.Errorf("%q: a name has lower case letters and digits, and begins with a letter", name)
@@ -45,12 +46,16 @@ func Write(dir, name, title string) (files []string, err error) {
 	if err := os.MkdirAll(filepath.Join(target, name+"sim"), 0o755); err != nil { //nolint:gosec // source code
 		return nil, err
 	}
-	for _, f := range []struct{ source, file string }{
+	sources := []struct{ source, file string }{
 		{"adapter.go.tmpl", name + ".go"},
 		{"adapter_test.go.tmpl", name + "_test.go"},
 		{"spec.go.tmpl", "spec.go"},
 		{"simulator.go.tmpl", name + "sim/" + name + "sim.go"},
-	} {
+	}
+	if _, err := os.Stat(filepath.Join(target, "../../docs/esps")); err == nil {
+		sources = append(sources, struct{ source, file string }{"page.md.tmpl", "../../docs/esps/" + name + ".md"})
+	}
+	for _, f := range sources {
 		var b bytes.Buffer
 		t := template.Must(template.ParseFS(templates, f.source))
 		if err := t.Execute(&b, map[string]string{"Name": name, "Title": title, "Import": importPath}); err != nil {

@@ -35,6 +35,14 @@ func TestWrite(t *testing.T) {
 
 	_, err = skeleton.Write(dir, "pigeonpost", "Pigeon Post")
 	require.ErrorContains(t, err, "already exists")
+
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "docs", "esps"), 0o750))
+	files, err = skeleton.Write(filepath.Join(dir, "esp"), "dove", "Dove Post")
+	require.NoError(t, err)
+	require.Len(t, files, 5)
+	page, err := os.ReadFile(filepath.Join(dir, "docs", "esps", "dove.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), "# Dove Post\n")
 	for _, name := range []string{"", "Pigeon", "pigeon-post", "../x", "1st"} {
 		_, err = skeleton.Write(dir, name, "x")
 		require.ErrorContains(t, err, "a name has", name)
