@@ -32,6 +32,9 @@ const (
 	contested, leniency = 5 * time.Second, 250 * time.Millisecond
 	// memoryWait is how long a request waits for memory.
 	memoryWait = 15 * time.Second
+	// overloadPause is how long an answer to what found no room waits, so that its
+	// client cannot try again at once.
+	overloadPause = time.Second
 	// maxInflating is how many large bodies wait to be decompressed.
 	maxInflating = 16
 )

@@ -78,6 +78,7 @@ func (b *bubble) Close() error   { close(b.accept); return nil }
 func (b *bubble) Addr() net.Addr { return &net.TCPAddr{} }
 
 func (b *bubble) refused(reason anymail.Reason) int {
+	time.Sleep(1100 * time.Millisecond) // such an answer waits for a second
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -53,10 +53,17 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		received, reply, processed, err = ep.process(ctx, w, r, v)
 	}
+	overloaded := isOverload(err)
+	if overloaded {
+		received = nil // its memory is no longer counted
+		time.Sleep(overloadPause)
+	}
 	processed.Err = err
 	processed.Status = ep.respond(ctx, w, r, v, received, reply, processed)
 	result = processed
-	ep.reportSlowness(ctx, r, time.Since(begin))
+	if !overloaded {
+		ep.reportSlowness(ctx, r, time.Since(begin))
+	}
 }
 
 var (
@@ -66,6 +73,10 @@ var (
 	errShutdown    = Because(ErrUnavailable, "shutting down", nil)
 	errContentType = Because(ErrUnsupportedMedia, "repeated content type", nil)
 )
+
+func isOverload(err error) bool {
+	return errors.Is(err, errBusy) || errors.Is(err, errMemory) || errors.Is(err, errInflating) || errors.Is(err, errSlowBody)
+}
 
 // enter counts a request as present until leave is called. It returns an error if
 // the method is not the endpoint's, or if the Dispatcher is shutting down.
