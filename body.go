@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -93,7 +94,10 @@ func (a *arriving) Read(b []byte) (int, error) {
 func readAll(r io.Reader, expect, most int64, grow func(size int64) error) ([]byte, error) {
 	buf := make([]byte, 0, min(max(expect, 511)+1, smallBody))
 	for {
-		n, err := r.Read(buf[len(buf):cap(buf)])
+		if len(buf) > smallBody {
+			runtime.Gosched() // a request of a few microseconds goes first
+		}
+		n, err := r.Read(buf[len(buf):min(cap(buf), len(buf)+64<<10)])
 		buf = buf[:len(buf)+n]
 		switch {
 		case int64(len(buf)) > most:
