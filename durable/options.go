@@ -23,6 +23,8 @@ const (
 	DefaultRetention = 72 * time.Hour
 	// DefaultMaxPending is how many jobs may wait.
 	DefaultMaxPending = 1_000_000
+	// DefaultMaxRepeats is how many jobs of one receiver a crash may repeat.
+	DefaultMaxRepeats = 50
 	// DefaultInlineLimit is the largest event in bytes that its jobs hold.
 	DefaultInlineLimit = 16 << 10
 	// DefaultPollCooldown is the shortest time between two fetches of jobs.
@@ -42,6 +44,7 @@ type settings struct {
 	retention     time.Duration
 	deadRetention time.Duration
 	maxPending    int
+	maxRepeats    int
 	inlineLimit   int
 	pollCooldown  time.Duration
 	pollInterval  time.Duration
@@ -66,6 +69,7 @@ func newSettings(options []Option) (settings, error) {
 		retention:     DefaultRetention,
 		deadRetention: -1,
 		maxPending:    DefaultMaxPending,
+		maxRepeats:    DefaultMaxRepeats,
 		inlineLimit:   DefaultInlineLimit,
 		pollCooldown:  DefaultPollCooldown,
 		pollInterval:  DefaultPollInterval,
@@ -163,6 +167,24 @@ func WithMaxPending(n int) Option {
 	return func(s *settings) {
 		s.check(n >= 1, "WithMaxPending", "must be at least 1")
 		s.maxPending = n
+	}
+}
+
+// WithMaxRepeats sets how many jobs of one receiver run again after this process
+// is killed: 1 to 100000, [DefaultMaxRepeats] by default. They are the jobs that
+// were running and those that were done but not yet stored as done. A worker whose
+// job would exceed the number waits until that job is stored.
+//
+// As many jobs as [WithWorkers] can be running, so a smaller number means that
+// number: each worker stores its job before it takes the next. A larger number lets
+// workers go on meanwhile, which is faster if PostgreSQL answers slowly. On SQLite
+// each worker always stores its job first.
+//
+// A job whose receiver works in [Tx] leaves no effects that are repeated.
+func WithMaxRepeats(n int) Option {
+	return func(s *settings) {
+		s.check(n >= 1 && n <= 100_000, "WithMaxRepeats", "must be between 1 and 100000")
+		s.maxRepeats = n
 	}
 }
 

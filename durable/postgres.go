@@ -59,7 +59,7 @@ func OpenPostgres(ctx context.Context, dsn string, signals *anymail.Signals, opt
 		return nil, fmt.Errorf("durable: postgres: %w", err)
 	}
 	q := &Queue{settings: s, signals: signals, db: stdlib.OpenDBFromPool(pool),
-		txDB: stdlib.OpenDBFromPool(txPool), txPool: txPool, complete: completePostgres, clock: clockPostgres}
+		txDB: stdlib.OpenDBFromPool(txPool), txPool: txPool, complete: completePostgres, ahead: s.maxRepeats - s.workers, clock: clockPostgres}
 	q.close = func() {
 		_, _ = q.db.Close(), q.txDB.Close()
 		pool.Close()

@@ -38,7 +38,8 @@ type Queue struct {
 	db       *sql.DB       // the same database through database/sql
 	txDB     *sql.DB       // receivers' transactions
 	txPool   *pgxpool.Pool // receivers' transactions through pgx; nil on SQLite
-	complete string        // the statement that completes an attempt in a transaction
+	complete completion    // completes attempts, in a transaction or not
+	ahead    int           // see completions
 	clock    databaseClock
 	close    func()
 
@@ -46,6 +47,9 @@ type Queue struct {
 	closed        bool
 	stopFollow    context.CancelFunc // ends follow; nil while stopped
 	followStopped chan struct{}
+
+	completions     *completions
+	stopCompletions func()
 }
 
 var _ anymail.RunningQueue = (*Queue)(nil)
@@ -176,7 +180,9 @@ func (q *Queue) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("durable: start: %w", err)
 	}
+	q.stopCompletions = q.completions.start(context.WithoutCancel(ctx))
 	if err := q.client.Start(ctx); err != nil {
+		q.stopCompletions()
 		return fmt.Errorf("durable: start: %w", err)
 	}
 	ctx, q.stopFollow = context.WithCancel(ctx)
@@ -264,6 +270,7 @@ func (q *Queue) stop(ctx context.Context) error {
 			err = errors.Join(err, fmt.Errorf("durable: receivers did not end: %w", hard))
 		}
 	}
+	q.stopCompletions() // River has stored all of them
 	return err
 }
 

@@ -70,6 +70,7 @@ func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx
 		return err
 	}
 	q.client = c
+	q.completions = newCompletions(q.db, q.complete, q.ahead, s.logger)
 	q.insert = func(ctx context.Context, jobs []river.InsertManyParams, contents []content) (int, error) {
 		tx, err := in.begin(ctx)
 		if err != nil {

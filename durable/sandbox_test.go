@@ -74,6 +74,7 @@ type sandbox struct {
 	Kind, DSN, File string
 	Ballast         int  // bytes in each row in addition to the key
 	Hold            bool // receivers block before they do anything
+	MaxRepeats      int
 
 	begun   chan struct{} // if not nil, receivers send to it when they begin
 	release chan struct{} // and wait until this is closed
@@ -115,6 +116,7 @@ func (w sandbox) open(tb testing.TB, options ...durable.Option) *durable.Queue {
 	})
 	return database{kind: w.Kind, dsn: w.DSN}.open(tb, signals, append([]durable.Option{
 		durable.WithTimeout(10 * time.Second), durable.Quick(11 * time.Second), durable.WithBackoff(soon),
+		durable.WithMaxRepeats(max(1, w.MaxRepeats)),
 	}, options...)...)
 }
 

@@ -69,12 +69,18 @@ func PgxTx(ctx context.Context) (pgx.Tx, error) {
 // transaction is the transaction of one job, if its receiver asks for it.
 type transaction struct {
 	q       *Queue
-	job     int64
-	attempt int
+	attempt attempt
 	mu      sync.Mutex
 	ended   bool
 	sql     *sql.Tx
 	pgx     pgx.Tx
+}
+
+// begun reports whether the receiver asked for the transaction.
+func (t *transaction) begun() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.sql != nil || t.pgx != nil
 }
 
 type transactionKey struct{}
@@ -96,11 +102,12 @@ func (t *transaction) commit(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
+	statement, args := t.q.complete(t.attempt)
 	var completed int64
 	var commit func() error
 	switch {
 	case t.sql != nil:
-		result, err := t.sql.ExecContext(ctx, t.q.complete, t.job, t.attempt)
+		result, err := t.sql.ExecContext(ctx, statement, args...)
 		if err == nil {
 			completed, err = result.RowsAffected()
 		}
@@ -109,7 +116,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		}
 		commit = t.sql.Commit
 	case t.pgx != nil:
-		result, err := t.pgx.Exec(ctx, t.q.complete, t.job, t.attempt)
+		result, err := t.pgx.Exec(ctx, statement, args...)
 		if err != nil {
 			return fmt.Errorf("durable: completion: %w", err)
 		}
@@ -130,15 +137,6 @@ func (t *transaction) commit(ctx context.Context) error {
 // errSuperseded means that the worker was presumed dead, and that the job's next
 // attempt has begun or has done the work, which must not be done twice.
 var errSuperseded = errors.New("durable: another worker has the job")
-
-// The completion of one attempt, as in [river.JobCompleteTx], with two
-// differences: it works in either kind of transaction, and it completes only the
-// attempt that the receiver was called for. JobCompleteTx accepts a job that is
-// already completed, and so would commit the work of both attempts.
-const (
-	completePostgres = `UPDATE river_job SET state = 'completed', finalized_at = now() WHERE id = $1 AND attempt = $2 AND state = 'running'`
-	completeSQLite   = `UPDATE river_job SET state = 'completed', finalized_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE id = $1 AND attempt = $2 AND state = 'running'`
-)
 
 // rollback rolls back, unless the transaction was committed.
 func (t *transaction) rollback(ctx context.Context) {

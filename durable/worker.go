@@ -29,7 +29,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	if err != nil {
 		return attemptError{err}
 	}
-	t := &transaction{q: w.q, job: job.ID, attempt: job.Attempt}
+	t := &transaction{q: w.q, attempt: attempt{job.ID, job.Attempt}}
 	defer t.rollback(ctx)
 	ctx, end := w.callHooks(context.WithValue(ctx, transactionKey{}, t), job.Args.Receiver, ev)
 	err = w.call(ctx, job.Args.Receiver, ev)
@@ -42,6 +42,9 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	var panicked *anymail.PanicError
 	switch {
 	case err == nil:
+		if t.begun() || w.q.completions.store(ctx, job.Args.Receiver, t.attempt) {
+			return storedError{}
+		}
 		return nil
 	case errors.Is(err, anymail.ErrUnavailable) && !errors.Is(err, anymail.ErrReceiver):
 		return river.JobSnooze(snoozeTime) // not connected in this process, or no longer
