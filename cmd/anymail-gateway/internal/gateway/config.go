@@ -129,6 +129,7 @@ type Delivery struct {
 	Retention           time.Duration `key:"retention" range:"1m to 87600h"`
 	DeadLetterRetention time.Duration `key:"dead_letter_retention" range:"0 or 1m to 87600h"`
 	MaxPending          int           `key:"max_pending" range:"1 to 1099511627776"`
+	MaxRepeats          int           `key:"max_repeats" range:"1 to 100000"`
 }
 
 // Adapter is one account at an ESP.
@@ -187,6 +188,7 @@ func Default() *Config {
 			MaxAttempts: durable.DefaultMaxAttempts,
 			Retention:   durable.DefaultRetention,
 			MaxPending:  durable.DefaultMaxPending,
+			MaxRepeats:  durable.DefaultMaxRepeats,
 		},
 		Limits:      Limits{Reading: anymail.DefaultMaxReading, InFlight: anymail.DefaultMaxInFlight},
 		Refused:     Refused{Files: refused.DefaultFiles, Bytes: refused.DefaultBytes, Body: refused.DefaultBodyBytes},

@@ -64,7 +64,7 @@ rate_limit:
 limits: {body: 5MB, fetch: 1MiB, body_time: 10s, body_rate: 1KiB, mime_depth: 3, reading: 7, in_flight: 9, memory: 1GiB}
 idempotency: sqlite:done.db
 queue: postgres://user@db.example.com/mail
-delivery: {workers: 3, timeout: 5s, max_attempts: 7, retention: 1h, dead_letter_retention: 720h, max_pending: 5}
+delivery: {workers: 3, timeout: 5s, max_attempts: 7, retention: 1h, dead_letter_retention: 720h, max_pending: 5, max_repeats: 9}
 adapters:
   - esp: mailgun
     name: mailgun-eu
@@ -90,7 +90,7 @@ stop_timeout: 9s
 		Limits:           gateway.Limits{Body: 5_000_000, Fetch: 1 << 20, BodyTime: 10 * time.Second, BodyRate: 1 << 10, MIMEDepth: 3, Reading: 7, InFlight: 9, Memory: 1 << 30},
 		Idempotency:      "sqlite:done.db",
 		Queue:            "postgres://user@db.example.com/mail",
-		Delivery:         gateway.Delivery{Workers: 3, Timeout: 5 * time.Second, MaxAttempts: 7, Retention: time.Hour, DeadLetterRetention: 720 * time.Hour, MaxPending: 5},
+		Delivery:         gateway.Delivery{Workers: 3, Timeout: 5 * time.Second, MaxAttempts: 7, Retention: time.Hour, DeadLetterRetention: 720 * time.Hour, MaxPending: 5, MaxRepeats: 9},
 		Adapters: []gateway.Adapter{
 			{
 				ESP: "mailgun", Name: "mailgun-eu", Settings: map[string][]string{"signing_keys": {"first", "0123"}, "api_keys": {key}},

@@ -74,6 +74,7 @@ func (d Delivery) options(logger *slog.Logger, hooks anymail.Hooks) []durable.Op
 		durable.WithMaxAttempts(d.MaxAttempts),
 		durable.WithRetention(d.Retention),
 		durable.WithMaxPending(d.MaxPending),
+		durable.WithMaxRepeats(d.MaxRepeats),
 	}
 	if d.DeadLetterRetention > 0 {
 		options = append(options, durable.WithDeadLetterRetention(d.DeadLetterRetention))
