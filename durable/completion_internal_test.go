@@ -37,5 +37,6 @@ func TestStoreEndsWithItsContext(t *testing.T) {
 		require.NoError(t, rows.Scan(&id))
 		done = append(done, id)
 	}
+	require.NoError(t, rows.Err())
 	require.Equal(t, []int{1, 2, 4}, done, "another attempt of job 3 is running")
 }

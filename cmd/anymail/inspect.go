@@ -182,7 +182,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 	if err != nil {
 		return err
 	}
-	spec := esp.Spec{}
+	var spec esp.Spec
 	if named != nil {
 		spec = *named
 	} else if spec, err = detect(captured); err != nil {

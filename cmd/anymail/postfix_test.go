@@ -90,7 +90,7 @@ anymail unix - n n - 10 pipe
 	write("config/master.cf", master, 0o644)
 
 	control := func(command string) ([]byte, error) {
-		return exec.Command(program, "-c", filepath.Join(dir, "config"), command).CombinedOutput() //nolint:gosec,noctx // of the environment; stop runs after the test
+		return exec.Command(program, "-c", filepath.Join(dir, "config"), command).CombinedOutput()
 	}
 	out, err = control("start")
 	t.Cleanup(func() {

@@ -37,6 +37,8 @@ func TestFloodsReachTheVerifiers(t *testing.T) {
 			continue // no floods
 		case a.name == "large-bodies":
 			continue // as largest-bodies, but smaller
+		case strings.HasPrefix(a.name, "header-"):
+			continue // net/http refuses them
 		}
 		t.Run(a.name, func(t *testing.T) {
 			enough := endpoints
