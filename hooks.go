@@ -171,6 +171,10 @@ func (hs hookList) receiver(ctx context.Context, receiver string, ev Event) (con
 	})
 }
 
+func (hs hookList) wantRejections() bool {
+	return slices.ContainsFunc(hs.all, func(h Hooks) bool { return h.Rejected != nil })
+}
+
 func (hs hookList) rejected(ctx context.Context, r Rejection) {
 	for i := range hs.all {
 		if hs.all[i].Rejected != nil {

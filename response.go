@@ -144,6 +144,9 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 		attrs = append(attrs, slog.String("ignored_headers", strings.Join(ignored, ", ")+": "+why))
 	}
 	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
+	if !ep.settings.hooks.wantRejections() {
+		return // a copy of the headers would cost more than the rest of a refusal
+	}
 	rejection.Received.Header, rejection.Received.Removed = withoutSecrets(r.Header, ep.SecretHeaders)
 	if received != nil {
 		rejection.Received.At, rejection.Received.Body = received.ReceivedAt, received.Body

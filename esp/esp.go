@@ -104,7 +104,7 @@ func (s Spec) named(err error) error {
 var fieldName = regexp.MustCompile(`\b[A-Z]\w*`)
 
 // settingOf returns the setting that a field is filled from, or "": ".APIKeys" is
-// api_keys, ".Events.Tokens" is events_tokens.
+// api_keys, ".Events.Tokens" is tracking_tokens.
 func (s Spec) settingOf(field string) string {
 	field = strings.ToLower(strings.ReplaceAll(field, ".", ""))
 	for _, setting := range s.Settings {

@@ -143,7 +143,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"trigger"}, {"trigger", "postmark"}, {"trigger", "nobody", "sent"}, {"trigger", "postmark", "exploded"}, {"demo", "--no-such-flag"},
 		{"inspects"}, {"demo", "x"}, {"esps", "x"}, {"listen", "x"}, {"esps", "--json", "--table"},
-		{"inspect"}, {"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.verification_keys=x"},
+		{"inspect"}, {"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.tracking_signing_keys=x"},
 		{"inspect", "mailgun", "--set", "wrong=x", "../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
 		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},
 		{"inspect", "mailgun", "--files", "no-such-directory"},
@@ -180,10 +180,10 @@ func TestCompletion(t *testing.T) {
 	out, _, err = run(t, "__complete", "inspect", "mandrill", "--set", "")
 	require.NoError(t, err)
 	require.Contains(t, out, "keys=\t")
-	require.NotContains(t, out, "verification_keys")
+	require.NotContains(t, out, "tracking_signing_keys")
 	out, _, err = run(t, "__complete", "listen", "--set", "")
 	require.NoError(t, err)
-	require.Contains(t, out, "sendgrid.verification_keys=\t")
+	require.Contains(t, out, "sendgrid.tracking_signing_keys=\t")
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		_, _, err := run(t, "completion", shell)
 		require.NoError(t, err)
@@ -340,7 +340,7 @@ func TestListenWithAPIKey(t *testing.T) {
 	}
 	require.Equal(t, []string{"mailtrap", "resend"}, lacks())
 	require.Equal(t, []string{"mailtrap"}, lacks("resend.api_keys=re_1"))
-	require.Empty(t, lacks("resend.api_keys=re_1", "mailtrap.api_tokens=t1"))
+	require.Empty(t, lacks("resend.api_keys=re_1", "mailtrap.api_keys=t1"))
 }
 
 func TestTriggerTLS(t *testing.T) {

@@ -50,7 +50,7 @@ The exit status is 0 if the request is authentic and was parsed, 1 if it is not 
 could not be checked, and 2 for a wrong command line.`,
 		Example: `  anymail inspect /var/lib/anymail/refused/20260921T141320.000000000Z-mailgun-tracking-signature-mismatch.http
   anymail inspect mailgun request.txt --key @signing-key
-  pbpaste | anymail inspect sendgrid --set verification_keys=MFkw... --at 2026-09-21T14:13:20Z
+  pbpaste | anymail inspect sendgrid --set tracking_signing_keys=MFkw... --at 2026-09-21T14:13:20Z
   anymail inspect mandrill request.har --entry 3 --key key-1 --url https://hooks.example.com/anymail/mandrill/
   anymail inspect amazonses request.txt --set topic_arns=arn:aws:sns:... --fetch
   anymail inspect postmark request.txt --secret anymail:some-long-password --json | jq .verdict`,

@@ -134,8 +134,8 @@ func TestSettingsReachTheAdapter(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrConfig)
 	require.ErrorContains(t, err, "mailgun.signing_key: is not a setting of Mailgun, which has signing_keys")
 	require.NotContains(t, err.Error(), "a-secret")
-	require.ErrorIs(t, adapter("sparkpost", map[string][]string{"relay_header_name": {"X-Hook"}}), anymail.ErrConfig, "it needs values")
-	require.NoError(t, adapter("sparkpost", map[string][]string{"events_header_name": {"X-Hook"}, "events_header_values": {"older", "newer"}, "initial_opens": {"true"}}))
+	require.ErrorIs(t, adapter("sparkpost", map[string][]string{"inbound_header_name": {"X-Hook"}}), anymail.ErrConfig, "it needs values")
+	require.NoError(t, adapter("sparkpost", map[string][]string{"tracking_header_name": {"X-Hook"}, "tracking_header_values": {"older", "newer"}, "initial_opens": {"true"}}))
 	require.ErrorIs(t, adapter("postal", map[string][]string{"require_sha256": {"perhaps"}}), anymail.ErrConfig)
 	require.ErrorIs(t, adapter("postmark", map[string][]string{"header_name": {"A", "B"}, "header_values": {"x"}}), anymail.ErrConfig)
 }

@@ -26,11 +26,11 @@ const ESP = "mailersend"
 // Config configures the adapter. Its zero value works if the Dispatcher has a
 // shared secret, but then nothing checks the signatures.
 type Config struct {
-	// TrackingSecrets are the signing secrets of webhooks, as MailerSend shows
+	// TrackingSigningKeys are the signing secrets of webhooks, as MailerSend shows
 	// them. Any of them is accepted.
-	TrackingSecrets anymail.KeySource
-	// InboundSecrets are the secrets of inbound routes, which have their own.
-	InboundSecrets anymail.KeySource
+	TrackingSigningKeys anymail.KeySource
+	// InboundSigningKeys are the secrets of inbound routes, which have their own.
+	InboundSigningKeys anymail.KeySource
 }
 
 // Adapter is the adapter for one MailerSend account.
@@ -42,8 +42,8 @@ type Adapter struct {
 // white space around it, or is the one that MailerSend publishes.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "mailersend.Config.TrackingSecrets", checkSecret),
-		verify.CheckKeys(config.InboundSecrets, "mailersend.Config.InboundSecrets", checkSecret),
+		verify.CheckKeys(config.TrackingSigningKeys, "mailersend.Config.TrackingSigningKeys", checkSecret),
+		verify.CheckKeys(config.InboundSigningKeys, "mailersend.Config.InboundSigningKeys", checkSecret),
 	); err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	tracking := anymail.Endpoint{
 		Path:         "tracking",
 		Patience:     patience,
-		Verifier:     verifier(a.config.TrackingSecrets),
+		Verifier:     verifier(a.config.TrackingSigningKeys),
 		Parser:       anymail.ParserFunc(parse),
 		ContentTypes: []string{"application/json"},
 		MapStatus:    mapStatus,
@@ -72,7 +72,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}
 	inbound := tracking
 	inbound.Path = "inbound"
-	inbound.Verifier = verifier(a.config.InboundSecrets)
+	inbound.Verifier = verifier(a.config.InboundSigningKeys)
 	inbound.MaxBody = 80 << 20 // 25 MB of message, as received and again in parts
 	return []anymail.Endpoint{tracking, inbound}
 }

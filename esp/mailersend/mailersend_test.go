@@ -252,7 +252,7 @@ const (
 
 func TestSignature(t *testing.T) {
 	sim := mailersendsim.New()
-	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("ms_next_secret", "ms_demo_secret"), InboundSecrets: anymail.Keys("ms_inbound_secret")})
+	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSigningKeys: anymail.Keys("ms_next_secret", "ms_demo_secret"), InboundSigningKeys: anymail.Keys("ms_inbound_secret")})
 	tests := []struct {
 		name, endpoint, body, signature string
 		status, events                  int
@@ -283,7 +283,7 @@ func TestSignature(t *testing.T) {
 // MailerSend saves no webhook without a 2xx to its test, and pauses one that
 // fails often, so what comes twice is answered twice and run once.
 func TestTwice(t *testing.T) {
-	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("ms_demo_secret")}))
+	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSigningKeys: anymail.Keys("ms_demo_secret")}))
 	for body, signature := range map[string]string{testBody: testSignature, eventBody: eventSignature} {
 		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
 		r.Header.Set("Signature", signature)
@@ -298,7 +298,7 @@ func TestTwice(t *testing.T) {
 // The test comes before there is a secret.
 func TestBeforeTheSecret(t *testing.T) {
 	secrets := anymail.NewKeyRing()
-	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: secrets}))
+	s := anymailtest.NewServerFor(t, mailersendsim.New(), esptest.New(t, mailersend.New, mailersend.Config{TrackingSigningKeys: secrets}))
 	post := func(body, signature string) int {
 		r := s.Address(t, simulator.JSON("tracking", []byte(body)))
 		r.Header.Set("Signature", signature)
@@ -340,12 +340,12 @@ func TestPublishedSecret(t *testing.T) {
 		}
 	}
 	for _, config := range []mailersend.Config{
-		{TrackingSecrets: anymail.Keys("own", publishedSecret)},
-		{InboundSecrets: anymail.Keys(publishedSecret)},
-		{TrackingSecrets: anymail.Keys("")},
-		{TrackingSecrets: anymail.Keys("own\n")},
-		{InboundSecrets: anymail.Keys("own", " own")},
-		{InboundSecrets: anymail.Keys(publishedSecret + "\r\n")},
+		{TrackingSigningKeys: anymail.Keys("own", publishedSecret)},
+		{InboundSigningKeys: anymail.Keys(publishedSecret)},
+		{TrackingSigningKeys: anymail.Keys("")},
+		{TrackingSigningKeys: anymail.Keys("own\n")},
+		{InboundSigningKeys: anymail.Keys("own", " own")},
+		{InboundSigningKeys: anymail.Keys(publishedSecret + "\r\n")},
 	} {
 		_, err := mailersend.New(config)
 		require.ErrorIs(t, err, anymail.ErrConfig)
@@ -500,7 +500,7 @@ func TestPublishedSecretLeavesNoTrace(t *testing.T) {
 		return status
 	}
 	store := &storeOf{IdempotencyStore: anymail.NewMemoryStore(0)}
-	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSecrets: anymail.Keys("own")})
+	adapter := esptest.New(t, mailersend.New, mailersend.Config{TrackingSigningKeys: anymail.Keys("own")})
 	s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithIdempotencyStore(store), anymail.WithRateLimit(anymail.RateLimit{Failures: anymail.Rate{PerSecond: 0.001, Burst: 3}}))
 	for i := range 3 {
 		require.Equal(t, http.StatusOK, post(s, publishedSecret, fmt.Sprintf(`{"type":"webhook.test","n":%d}`, i)))
@@ -525,8 +525,8 @@ func Example() {
 		return
 	}
 	adapter, err := mailersend.New(mailersend.Config{
-		TrackingSecrets: anymail.Keys("the webhook's signing secret"),
-		InboundSecrets:  anymail.Keys("the inbound route's secret"),
+		TrackingSigningKeys: anymail.Keys("the webhook's signing secret"),
+		InboundSigningKeys:  anymail.Keys("the inbound route's secret"),
 	})
 	if err != nil {
 		fmt.Println(err)

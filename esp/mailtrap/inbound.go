@@ -61,7 +61,7 @@ type fetcher struct {
 }
 
 func (a *Adapter) fetcher(ctx context.Context, p *anymail.Payload) (*fetcher, error) {
-	token, err := fetch.Key(ctx, a.config.APITokens)
+	token, err := fetch.Key(ctx, a.config.APIKeys)
 	if err != nil {
 		return nil, err
 	}

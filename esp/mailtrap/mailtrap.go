@@ -24,15 +24,15 @@ const ESP = "mailtrap"
 // Config configures the adapter. Its zero value works for tracking if the
 // Dispatcher has a shared secret.
 type Config struct {
-	// TrackingSecrets are the signing secrets of sending webhooks, as Mailtrap
+	// TrackingSigningKeys are the signing secrets of sending webhooks, as Mailtrap
 	// shows them when a webhook is created. Any of them is accepted.
-	TrackingSecrets anymail.KeySource
-	// InboundSecrets are the signing secrets of inbound webhooks. Each webhook
+	TrackingSigningKeys anymail.KeySource
+	// InboundSigningKeys are the signing secrets of inbound webhooks. Each webhook
 	// has its own.
-	InboundSecrets anymail.KeySource
-	// APITokens are API tokens, the first of which fetches received messages.
+	InboundSigningKeys anymail.KeySource
+	// APIKeys are API tokens, the first of which fetches received messages.
 	// Without one there is no inbound endpoint.
-	APITokens anymail.KeySource
+	APIKeys anymail.KeySource
 	// Client fetches received messages. It has a timeout of 30 seconds if nil.
 	Client *http.Client
 	// FileHosts are the names of further hosts that the API may refer to for
@@ -48,15 +48,15 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty, or if
-// InboundSecrets is set without APITokens.
+// InboundSigningKeys is set without APIKeys.
 func New(config Config) (*Adapter, error) {
-	if config.InboundSecrets != nil && config.APITokens == nil {
-		return nil, anymail.Misconfigured("mailtrap.Config.APITokens", "inbound needs a token to fetch messages")
+	if config.InboundSigningKeys != nil && config.APIKeys == nil {
+		return nil, anymail.Misconfigured("mailtrap.Config.APIKeys", "inbound needs a token to fetch messages")
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "mailtrap.Config.TrackingSecrets", nil),
-		verify.CheckKeys(config.InboundSecrets, "mailtrap.Config.InboundSecrets", nil),
-		verify.CheckKeys(config.APITokens, "mailtrap.Config.APITokens", nil),
+		verify.CheckKeys(config.TrackingSigningKeys, "mailtrap.Config.TrackingSigningKeys", nil),
+		verify.CheckKeys(config.InboundSigningKeys, "mailtrap.Config.InboundSigningKeys", nil),
+		verify.CheckKeys(config.APIKeys, "mailtrap.Config.APIKeys", nil),
 	); err != nil {
 		return nil, err
 	}
@@ -70,9 +70,9 @@ func (*Adapter) ESP() string { return ESP }
 // Endpoints returns tracking, and inbound if there is an API token. Each accepts the
 // other's requests too: a setting at Mailtrap decides which webhook posts where.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
-	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSecrets)}
-	if a.config.APITokens != nil {
-		endpoints = append(endpoints, a.endpoint("inbound", a.config.InboundSecrets))
+	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSigningKeys)}
+	if a.config.APIKeys != nil {
+		endpoints = append(endpoints, a.endpoint("inbound", a.config.InboundSigningKeys))
 	}
 	return endpoints
 }

@@ -122,7 +122,7 @@ func TestTracking(t *testing.T) {
 			event: `{"event":"inbound.message_received","event_id":"e-7","timestamp":1790000000000,"inbox_id":250,"message_id":"1870000000000000001","from":"Ada <ada@example.com>"}`,
 			want: anymail.TrackingEvent{
 				Common:      anymail.Common{Type: anymail.EventUnknown, ID: "e-7", Timestamp: at},
-				Description: "a received message, which cannot be fetched without APITokens",
+				Description: "a received message, which cannot be fetched without APIKeys",
 			},
 		},
 	}
@@ -271,7 +271,7 @@ func TestVectors(t *testing.T) {
 		`{"event":"open","timestamp":1790000060,"sending_stream":"bulk","message_id":"m1","email":"ada@example.com","event_id":"e2","ip":"192.0.2.10","sending_domain_name":"example.org"}` + "\n" +
 			`{"event":"click","timestamp":1790000061,"sending_stream":"bulk","message_id":"m1","email":"ada@example.com","event_id":"e3","ip":"192.0.2.10","url":"https://example.org/a","sending_domain_name":"example.org"}` + "\n": "ca8dbcb23fd4d8f743192abd0aeab8cd7a230c9f3db54bd12bdc69937b2d3e24",
 	} {
-		v := esptest.New(t, mailtrap.New, mailtrap.Config{TrackingSecrets: anymail.Keys("another", secret)}).Endpoints()[0].Verifier
+		v := esptest.New(t, mailtrap.New, mailtrap.Config{TrackingSigningKeys: anymail.Keys("another", secret)}).Endpoints()[0].Verifier
 		for _, given := range []string{signature, strings.ToUpper(signature)} {
 			p := &anymail.Payload{Body: []byte(body), Header: http.Header{"Mailtrap-Signature": {given}}}
 			proof, err := v.Verify(context.Background(), p)
@@ -287,7 +287,7 @@ func TestVectors(t *testing.T) {
 // A webhook's secret is its own: that of one endpoint is not valid at the other.
 func TestSecretsAreSeparate(t *testing.T) {
 	adapter := esptest.New(t, mailtrap.New, mailtrap.Config{
-		TrackingSecrets: anymail.Keys("tracking-secret"), InboundSecrets: anymail.Keys("inbound-secret"), APITokens: anymail.Keys("token"),
+		TrackingSigningKeys: anymail.Keys("tracking-secret"), InboundSigningKeys: anymail.Keys("inbound-secret"), APIKeys: anymail.Keys("token"),
 	})
 	for i, secret := range []string{"tracking-secret", "inbound-secret"} {
 		r := simulator.JSON("", []byte(`{"events":[]}`))
@@ -300,7 +300,7 @@ func TestSecretsAreSeparate(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	_, err := mailtrap.New(mailtrap.Config{InboundSecrets: anymail.Keys("secret")})
+	_, err := mailtrap.New(mailtrap.Config{InboundSigningKeys: anymail.Keys("secret")})
 	require.ErrorIs(t, err, anymail.ErrConfig, "nothing to fetch with")
 	endpoints := esptest.New(t, mailtrap.New, mailtrap.Config{}).Endpoints()
 	require.Len(t, endpoints, 1)
@@ -338,7 +338,7 @@ func (a *api) RoundTrip(r *http.Request) (*http.Response, error) {
 func (a *api) adapter(t testing.TB) *mailtrap.Adapter {
 	t.Helper()
 	return esptest.New(t, mailtrap.New, mailtrap.Config{
-		APITokens: anymail.Keys("the-token", "an-older-token"), Client: &http.Client{Transport: a}, FileHosts: []string{"files.example.com"},
+		APIKeys: anymail.Keys("the-token", "an-older-token"), Client: &http.Client{Transport: a}, FileHosts: []string{"files.example.com"},
 	})
 }
 
@@ -625,9 +625,9 @@ func Example() {
 		return
 	}
 	adapter, err := mailtrap.New(mailtrap.Config{
-		TrackingSecrets: anymail.Keys("signing secret of the sending webhook"),
-		InboundSecrets:  anymail.Keys("signing secret of the inbound webhook"),
-		APITokens:       anymail.Keys("API token"),
+		TrackingSigningKeys: anymail.Keys("signing secret of the sending webhook"),
+		InboundSigningKeys:  anymail.Keys("signing secret of the inbound webhook"),
+		APIKeys:             anymail.Keys("API token"),
 	})
 	if err != nil {
 		fmt.Println(err)

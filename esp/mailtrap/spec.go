@@ -12,15 +12,15 @@ func Spec() esp.Spec {
 		Title:     "Mailtrap",
 		Signature: "HMAC-SHA256",
 		Settings: []esp.Setting{
-			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of sending webhooks"},
-			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of inbound webhooks"},
-			{Name: "api_tokens", Kind: esp.KindKeys, Secret: true, Help: "API token to fetch received messages"},
+			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of sending webhooks"},
+			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of inbound webhooks"},
+			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API token to fetch received messages"},
 			{Name: "file_hosts", Kind: esp.KindList, Help: "further hosts that the API may refer to for contents of messages"},
 		},
-		InboundNeeds: "api_tokens",
+		InboundNeeds: "api_keys",
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{
-				TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets"), APITokens: v.Keys("api_tokens"),
+				TrackingSigningKeys: v.Keys("tracking_signing_keys"), InboundSigningKeys: v.Keys("inbound_signing_keys"), APIKeys: v.Keys("api_keys"),
 				FileHosts: v.List("file_hosts"), Client: v.Client,
 			})
 		},

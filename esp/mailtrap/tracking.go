@@ -132,14 +132,14 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 			// Each time that the user presses the button is an event.
 			ev.Key = anymail.EventKey(ESP, "test", p.ReceivedAt.UTC().Format(time.RFC3339Nano), string(ev.Raw))
 		case !isNotification(e.Event):
-		case a.config.APITokens == nil:
+		case a.config.APIKeys == nil:
 			ev.MessageID = "" // it is not a sent message
-			ev.Description = "a received message, which cannot be fetched without APITokens"
+			ev.Description = "a received message, which cannot be fetched without APIKeys"
 		default:
 			received[ev] = notification{*e, ev.Raw}
 		}
 	})
-	if a.config.APITokens != nil {
+	if a.config.APIKeys != nil {
 		a.salvage(events, received)
 	}
 	if len(received) > 0 {

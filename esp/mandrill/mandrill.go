@@ -28,10 +28,10 @@ const ESP = "mandrill"
 // Config configures the adapter. Its zero value works if the Dispatcher has a
 // shared secret.
 type Config struct {
-	// Keys are the keys of the webhooks and of the inbound routes, as Mandrill
+	// SigningKeys are the keys of the webhooks and of the inbound routes, as Mandrill
 	// shows them: each URL has its own. With an empty source the adapter accepts
 	// only the test that Mandrill makes before it shows the key.
-	Keys anymail.KeySource
+	SigningKeys anymail.KeySource
 	// URLs are the webhooks' URLs exactly as entered at Mandrill, which signs
 	// them. They are needed only if the server does not see that URL: the URL of
 	// the request (see [anymail.WithPublicURL] and [anymail.WithTrustedProxies])
@@ -47,7 +47,7 @@ type Adapter struct {
 // New returns an adapter. It returns [anymail.ErrConfig] if a key is empty, or if a
 // URL is not an absolute http or https URL.
 func New(config Config) (*Adapter, error) {
-	if err := verify.CheckKeys(config.Keys, "mandrill.Config.Keys", nil); err != nil {
+	if err := verify.CheckKeys(config.SigningKeys, "mandrill.Config.SigningKeys", nil); err != nil {
 		return nil, err
 	}
 	for i, entered := range config.URLs {
@@ -72,7 +72,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		RepeatsSignature: true,     // the signature covers no time
 		MaxBody:          64 << 20, // 25 MB of message, as received and again in parts, in base64
 	}
-	if a.config.Keys != nil {
+	if a.config.SigningKeys != nil {
 		all.Verifier = a.verifier()
 	}
 	tracking, inbound := all, all
@@ -91,7 +91,7 @@ const (
 // verifier checks HMAC-SHA1 over one of the URLs and the form. The test key
 // counts only for an empty batch, and proves nothing.
 func (a *Adapter) verifier() anymail.Verifier {
-	keyed := verify.HMAC{Keys: a.config.Keys, Hash: sha1.New, Layout: a.claims}.Verifier()
+	keyed := verify.HMAC{Keys: a.config.SigningKeys, Hash: sha1.New, Layout: a.claims}.Verifier()
 	test := verify.HMAC{Keys: anymail.Keys(testKey), Hash: sha1.New, Layout: a.claims}.Verifier()
 	return anymail.VerifierFunc(func(ctx context.Context, p *anymail.Payload) (anymail.Proof, error) {
 		proof, err := keyed.Verify(ctx, p)

@@ -491,8 +491,8 @@ func TestSignature(t *testing.T) {
 		test      bool // by the key that Mandrill publishes
 	}{
 		{name: "plain", fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE=", authentic: true},
-		{name: "the second key", config: mandrill.Config{Keys: anymail.Keys("another", key)}, fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE=", authentic: true},
-		{name: "another key", config: mandrill.Config{Keys: anymail.Keys("another")}, fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE="},
+		{name: "the second key", config: mandrill.Config{SigningKeys: anymail.Keys("another", key)}, fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE=", authentic: true},
+		{name: "another key", config: mandrill.Config{SigningKeys: anymail.Keys("another")}, fields: events, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE="},
 		{name: "further fields", fields: url.Values{"zone": {"x y"}, "a": {"é"}, "mandrill_events": {send}}, signature: "tzlEfWh/74X/g1SNUxdkeoJ8qmA=", authentic: true},
 		{name: "further fields that were not signed", fields: url.Values{"a": {"é"}, "mandrill_events": {send}}, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE="},
 		{name: "repeated field", fields: url.Values{"mandrill_events": {send, ""}}, signature: "KT85yN9+eFQaJEOWoyLNonvBvrE="},
@@ -507,16 +507,16 @@ func TestSignature(t *testing.T) {
 		},
 		{name: "no events, own key", fields: test, signature: "Cw0mzT7XRvvhvKCEKCzdDiSUKXs=", authentic: true},
 		{name: "no events, the test's key", fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true, test: true},
-		{name: "no events, the test's key, before there is another", config: mandrill.Config{Keys: anymail.Keys()}, fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true, test: true},
+		{name: "no events, the test's key, before there is another", config: mandrill.Config{SigningKeys: anymail.Keys()}, fields: test, signature: "kp3A9imd7U0DztLSKNpA+q0KXGc=", authentic: true, test: true},
 		{name: "the test's key proves no event", fields: events, signature: "asz03CzAlCLML8pf5ilKbirde4s="},
-		{name: "the test's key proves no event, before there is another", config: mandrill.Config{Keys: anymail.Keys()}, fields: events, signature: "asz03CzAlCLML8pf5ilKbirde4s="},
+		{name: "the test's key proves no event, before there is another", config: mandrill.Config{SigningKeys: anymail.Keys()}, fields: events, signature: "asz03CzAlCLML8pf5ilKbirde4s="},
 		{name: "unsigned", fields: events},
 		{name: "unsigned test", fields: test},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if tt.config.Keys == nil {
-				tt.config.Keys = anymail.Keys(key)
+			if tt.config.SigningKeys == nil {
+				tt.config.SigningKeys = anymail.Keys(key)
 			}
 			adapter, err := mandrill.New(tt.config)
 			require.NoError(t, err)
@@ -544,7 +544,7 @@ func TestSignature(t *testing.T) {
 
 // A body that is not a form cannot be verified, and is not reported as authentic.
 func TestSignatureOfNoForm(t *testing.T) {
-	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.Keys("key")})
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{SigningKeys: anymail.Keys("key")})
 	for _, contentType := range []string{"", "application/json", "application/x-www-form-urlencoded"} {
 		header := http.Header{"Content-Type": {contentType}, "X-Mandrill-Signature": {"KT85yN9+eFQaJEOWoyLNonvBvrE="}}
 		_, err := adapter.Endpoints()[0].Verifier.Verify(t.Context(), &anymail.Payload{Header: header, Body: []byte("%zz")})
@@ -554,7 +554,7 @@ func TestSignatureOfNoForm(t *testing.T) {
 
 func TestSignatureKeysOutOfReach(t *testing.T) {
 	down := errors.New("down")
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.KeyFunc(func(context.Context) ([]string, error) { return nil, down })})
+	adapter, err := mandrill.New(mandrill.Config{SigningKeys: anymail.KeyFunc(func(context.Context) ([]string, error) { return nil, down })})
 	require.NoError(t, err)
 	r := post("[{}]")
 	r.Header.Set("X-Mandrill-Signature", "KT85yN9+eFQaJEOWoyLNonvBvrE=")
@@ -567,7 +567,7 @@ func TestSignatureKeysOutOfReach(t *testing.T) {
 // by a batch of no events, whenever the user saves the webhook.
 func TestURLCheck(t *testing.T) {
 	sim := mandrillsim.New()
-	adapter := esptest.New(t, mandrill.New, mandrill.Config{Keys: anymail.NewKeyRing()})
+	adapter := esptest.New(t, mandrill.New, mandrill.Config{SigningKeys: anymail.NewKeyRing()})
 	s := anymailtest.NewServerFor(t, sim, adapter)
 	s.Credential = simulator.Credential{Config: "test-webhook"}
 	test, _ := sim.Sample("test")
@@ -630,7 +630,7 @@ func TestConfig(t *testing.T) {
 		require.ErrorIs(t, err, anymail.ErrConfig, entered)
 		require.False(t, entered != "" && strings.Contains(err.Error(), entered), "the error holds a URL, which may hold a password")
 	}
-	_, err := mandrill.New(mandrill.Config{Keys: anymail.Keys("key", "")})
+	_, err := mandrill.New(mandrill.Config{SigningKeys: anymail.Keys("key", "")})
 	require.ErrorIs(t, err, anymail.ErrConfig)
 }
 
@@ -638,7 +638,7 @@ func FuzzEvents(f *testing.F) { anymailtest.FuzzParser(f, mandrillsim.New(), "")
 
 // Whoever has no key cannot make anything but the test of a URL.
 func FuzzSignature(f *testing.F) {
-	adapter, err := mandrill.New(mandrill.Config{Keys: anymail.Keys(mandrillsim.New().NewCredential().Config)})
+	adapter, err := mandrill.New(mandrill.Config{SigningKeys: anymail.Keys(mandrillsim.New().NewCredential().Config)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -668,7 +668,7 @@ func Example() {
 		return
 	}
 	keys := anymail.NewKeyRing() // accepts Mandrill's test of the URL and nothing else
-	adapter, err := mandrill.New(mandrill.Config{Keys: keys})
+	adapter, err := mandrill.New(mandrill.Config{SigningKeys: keys})
 	if err != nil {
 		fmt.Println(err)
 		return

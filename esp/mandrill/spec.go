@@ -12,11 +12,11 @@ func Spec() esp.Spec {
 		Title:     "Mandrill",
 		Signature: "HMAC-SHA1",
 		Settings: []esp.Setting{
-			{Name: "keys", Kind: esp.KindKeys, Secret: true, Help: "keys of webhooks and inbound routes"},
+			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "keys of webhooks and inbound routes"},
 			{Name: "urls", Kind: esp.KindList, Help: "URLs exactly as entered at Mandrill, if the server sees others"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
-			return New(Config{Keys: v.Keys("keys"), URLs: v.List("urls")})
+			return New(Config{SigningKeys: v.Keys("signing_keys"), URLs: v.List("urls")})
 		},
 		// Mandrill documents no time.
 		Patience: 0,

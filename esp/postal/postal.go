@@ -25,11 +25,11 @@ const ESP = "postal"
 // Config configures the adapter. Its zero value works if the Dispatcher has a
 // shared secret, but then nothing checks the signature.
 type Config struct {
-	// Keys are the installation's public key, in any of the forms in which
+	// SigningKeys are the installation's public key, in any of the forms in which
 	// Postal shows it: what "postal default-dkim-record" prints, or only its p=
 	// value; PEM; or the content of https://your.postal/.well-known/jwks.json.
 	// Any of several keys is accepted. It is not the DKIM key of a domain.
-	Keys anymail.KeySource
+	SigningKeys anymail.KeySource
 	// RequireSHA256 refuses the SHA-1 signatures that Postal before version
 	// 3.2 makes. If a request has both, only SHA-256 counts in any case.
 	RequireSHA256 bool
@@ -43,10 +43,10 @@ type Adapter struct {
 // New returns an adapter. It returns [anymail.ErrConfig] if one of the keys that the
 // source has now is not a public RSA key.
 func New(config Config) (*Adapter, error) {
-	if config.Keys != nil {
-		if texts, err := config.Keys.Keys(context.Background()); err == nil {
+	if config.SigningKeys != nil {
+		if texts, err := config.SigningKeys.Keys(context.Background()); err == nil {
 			if _, err := parseKeys(texts); err != nil {
-				return nil, anymail.Misconfigured("postal.Config.Keys", "%w", err)
+				return nil, anymail.Misconfigured("postal.Config.SigningKeys", "%w", err)
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		// Postal bounce a message that was received.
 		RepeatsSignature: true,
 	}
-	if a.config.Keys != nil {
+	if a.config.SigningKeys != nil {
 		tracking.Verifier = a.verifier()
 	}
 	inbound := tracking
@@ -86,7 +86,7 @@ const signature256 = "X-Postal-Signature-256"
 // verifier checks the SHA-256 signature if there is one, and otherwise the older
 // one.
 func (a *Adapter) verifier() anymail.Verifier {
-	keys := keySource(a.config.Keys)
+	keys := keySource(a.config.SigningKeys)
 	current := verify.PublicKey{Keys: keys, Signatures: verify.Base64Header(signature256)}.Verifier()
 	if a.config.RequireSHA256 {
 		return current

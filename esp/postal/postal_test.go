@@ -435,7 +435,7 @@ func TestSignatures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := verify(t, postal.Config{Keys: keys, RequireSHA256: tt.strict}, map[string][]string{
+			err := verify(t, postal.Config{SigningKeys: keys, RequireSHA256: tt.strict}, map[string][]string{
 				"X-Postal-Signature": tt.sha1, "X-Postal-Signature-256": tt.s256, "X-Postal-Signature-KID": {"any"},
 			})
 			if tt.ok {
@@ -475,9 +475,9 @@ func TestKeyForms(t *testing.T) {
 		"JWKS during a rotation":   ` {"keys":[{"kty":"EC","crv":"P-256"},` + jwk(&other.PublicKey) + `,` + jwk(key) + `]}`,
 	} {
 		header := map[string][]string{"X-Postal-Signature-256": {vectorSHA256}}
-		require.NoError(t, verify(t, postal.Config{Keys: anymail.Keys(text)}, header), name)
-		require.NoError(t, verify(t, postal.Config{Keys: anymail.Keys(jwk(&other.PublicKey), text)}, header), name)
-		require.ErrorIs(t, verify(t, postal.Config{Keys: anymail.Keys(jwk(&other.PublicKey))}, header), anymail.ErrUnauthenticated, name)
+		require.NoError(t, verify(t, postal.Config{SigningKeys: anymail.Keys(text)}, header), name)
+		require.NoError(t, verify(t, postal.Config{SigningKeys: anymail.Keys(jwk(&other.PublicKey), text)}, header), name)
+		require.ErrorIs(t, verify(t, postal.Config{SigningKeys: anymail.Keys(jwk(&other.PublicKey))}, header), anymail.ErrUnauthenticated, name)
 	}
 
 	private := encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(other))
@@ -494,7 +494,7 @@ func TestKeyForms(t *testing.T) {
 		"no JSON":          `{"keys"`,
 		"an Ed25519 key":   "p=" + base64.StdEncoding.EncodeToString(make([]byte, 32)),
 	} {
-		_, err := postal.New(postal.Config{Keys: anymail.Keys(vectorKey, text)})
+		_, err := postal.New(postal.Config{SigningKeys: anymail.Keys(vectorKey, text)})
 		require.ErrorIs(t, err, anymail.ErrConfig, name)
 		require.Contains(t, err.Error(), "key 2", name)
 		require.NotContains(t, err.Error(), "MII", name)
@@ -504,7 +504,7 @@ func TestKeyForms(t *testing.T) {
 // A source may be filled later, and may change.
 func TestKeyRing(t *testing.T) {
 	ring := new(anymail.KeyRing)
-	v := esptest.New(t, postal.New, postal.Config{Keys: ring}).Endpoints()[0].Verifier
+	v := esptest.New(t, postal.New, postal.Config{SigningKeys: ring}).Endpoints()[0].Verifier
 	p := &anymail.Payload{Body: []byte(vectorBody), Header: http.Header{"X-Postal-Signature-256": {vectorSHA256}}}
 	_, err := v.Verify(context.Background(), p)
 	require.ErrorIs(t, err, anymail.ErrUnauthenticated)
@@ -555,7 +555,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`)
 	f.Add("-----BEGIN PUBLIC KEY-----\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		adapter, err := postal.New(postal.Config{Keys: anymail.Keys(text)})
+		adapter, err := postal.New(postal.Config{SigningKeys: anymail.Keys(text)})
 		if err != nil {
 			require.ErrorIs(t, err, anymail.ErrConfig)
 			return
@@ -573,7 +573,7 @@ func Example() {
 		return
 	}
 	// What "postal default-dkim-record" prints.
-	adapter, err := postal.New(postal.Config{Keys: anymail.Keys("v=DKIM1; t=s; h=sha256; p=" + vectorKey + ";")})
+	adapter, err := postal.New(postal.Config{SigningKeys: anymail.Keys("v=DKIM1; t=s; h=sha256; p=" + vectorKey + ";")})
 	if err != nil {
 		fmt.Println(err)
 		return

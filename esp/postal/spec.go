@@ -14,11 +14,11 @@ func Spec() esp.Spec {
 		Title:     "Postal",
 		Signature: "RSA",
 		Settings: []esp.Setting{
-			{Name: "keys", Kind: esp.KindKeys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
+			{Name: "signing_keys", Kind: esp.KindKeys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
 			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse SHA-1 signatures"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
-			return New(Config{Keys: v.Keys("keys"), RequireSHA256: v.Bool("require_sha256")})
+			return New(Config{SigningKeys: v.Keys("signing_keys"), RequireSHA256: v.Bool("require_sha256")})
 		},
 		Patience: patience,
 		// https://github.com/postalserver/postal/blob/main/app/senders/http_sender.rb

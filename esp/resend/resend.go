@@ -25,12 +25,12 @@ const ESP = "resend"
 // Config configures the adapter. Its zero value works for tracking if the Dispatcher
 // has a shared secret, but then nothing checks the signatures.
 type Config struct {
-	// TrackingSecrets are the signing secrets ("whsec_...") of webhooks that
+	// TrackingSigningKeys are the signing secrets ("whsec_...") of webhooks that
 	// post to the tracking endpoint. Any of them is accepted.
-	TrackingSecrets anymail.KeySource
-	// InboundSecrets are the signing secrets of webhooks that post to the
+	TrackingSigningKeys anymail.KeySource
+	// InboundSigningKeys are the signing secrets of webhooks that post to the
 	// inbound endpoint. Each webhook has its own.
-	InboundSecrets anymail.KeySource
+	InboundSigningKeys anymail.KeySource
 	// APIKeys are API keys ("re_...", with full access), the first of which
 	// fetches received messages. Without one there is no inbound endpoint.
 	APIKeys anymail.KeySource
@@ -49,14 +49,14 @@ type Adapter struct {
 }
 
 // New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty or not
-// base64, or if InboundSecrets is set without APIKeys.
+// base64, or if InboundSigningKeys is set without APIKeys.
 func New(config Config) (*Adapter, error) {
-	if config.InboundSecrets != nil && config.APIKeys == nil {
+	if config.InboundSigningKeys != nil && config.APIKeys == nil {
 		return nil, anymail.Misconfigured("resend.Config.APIKeys", "inbound needs a key to fetch messages")
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "resend.Config.TrackingSecrets", checkSecret),
-		verify.CheckKeys(config.InboundSecrets, "resend.Config.InboundSecrets", checkSecret),
+		verify.CheckKeys(config.TrackingSigningKeys, "resend.Config.TrackingSigningKeys", checkSecret),
+		verify.CheckKeys(config.InboundSigningKeys, "resend.Config.InboundSigningKeys", checkSecret),
 		verify.CheckKeys(config.APIKeys, "resend.Config.APIKeys", nil),
 	); err != nil {
 		return nil, err
@@ -78,9 +78,9 @@ func (*Adapter) ESP() string { return ESP }
 // Endpoints returns tracking, and inbound if there is an API key. Each accepts the
 // other's requests too, since one webhook at Resend may post both.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
-	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSecrets)}
+	endpoints := []anymail.Endpoint{a.endpoint("tracking", a.config.TrackingSigningKeys)}
 	if a.config.APIKeys != nil {
-		endpoints = append(endpoints, a.endpoint("inbound", a.config.InboundSecrets))
+		endpoints = append(endpoints, a.endpoint("inbound", a.config.InboundSigningKeys))
 	}
 	return endpoints
 }

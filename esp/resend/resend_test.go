@@ -280,7 +280,7 @@ func TestSignature(t *testing.T) {
 		{"unsigned", map[string]string{"svix-id": "msg_demo1", "svix-timestamp": "1790000000"}, signedAt, 400},
 	}
 	sim := resendsim.New()
-	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys("whsec_bmV4dC1zZWNyZXQ=", vectorSecret)})
+	adapter := esptest.New(t, resend.New, resend.Config{TrackingSigningKeys: anymail.Keys("whsec_bmV4dC1zZWNyZXQ=", vectorSecret)})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := anymailtest.NewServerFor(t, sim, adapter, anymail.WithClock(func() time.Time { return tt.now }))
@@ -302,7 +302,7 @@ func TestSignature(t *testing.T) {
 // The id counts in the headers that are signed only: next to them any client could
 // write another one, to have an event done again.
 func TestIDIsSigned(t *testing.T) {
-	adapter := esptest.New(t, resend.New, resend.Config{TrackingSecrets: anymail.Keys(vectorSecret)})
+	adapter := esptest.New(t, resend.New, resend.Config{TrackingSigningKeys: anymail.Keys(vectorSecret)})
 	s := anymailtest.NewServerFor(t, resendsim.New(), adapter, anymail.WithClock(func() time.Time { return time.Unix(1790000000, 0) }))
 	r := s.Address(t, simulator.JSON("tracking", []byte(vectorBody)))
 	r.Header.Set("webhook-id", "msg_demo1")
@@ -645,11 +645,11 @@ func TestEnvelope(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	for name, config := range map[string]resend.Config{
-		"inbound without a key":  {InboundSecrets: anymail.Keys(vectorSecret)},
-		"secret that is no key":  {TrackingSecrets: anymail.Keys("whsec_***")},
-		"secret without a key":   {TrackingSecrets: anymail.Keys("whsec_")},
-		"empty secret":           {TrackingSecrets: anymail.Keys("")},
-		"inbound secret, no key": {InboundSecrets: anymail.Keys("***"), APIKeys: anymail.Keys("re_1")},
+		"inbound without a key":  {InboundSigningKeys: anymail.Keys(vectorSecret)},
+		"secret that is no key":  {TrackingSigningKeys: anymail.Keys("whsec_***")},
+		"secret without a key":   {TrackingSigningKeys: anymail.Keys("whsec_")},
+		"empty secret":           {TrackingSigningKeys: anymail.Keys("")},
+		"inbound secret, no key": {InboundSigningKeys: anymail.Keys("***"), APIKeys: anymail.Keys("re_1")},
 		"empty API key":          {APIKeys: anymail.Keys("")},
 	} {
 		_, err := resend.New(config)
@@ -677,9 +677,9 @@ func Example() {
 		return
 	}
 	adapter, err := resend.New(resend.Config{
-		TrackingSecrets: anymail.Keys("whsec_ZGVtby1yZXNlbmQtc2lnbmluZy1rZXkh"),
-		InboundSecrets:  anymail.Keys("whsec_YW5vdGhlci1zaWduaW5nLXNlY3JldA=="),
-		APIKeys:         anymail.Keys("re_123"),
+		TrackingSigningKeys: anymail.Keys("whsec_ZGVtby1yZXNlbmQtc2lnbmluZy1rZXkh"),
+		InboundSigningKeys:  anymail.Keys("whsec_YW5vdGhlci1zaWduaW5nLXNlY3JldA=="),
+		APIKeys:             anymail.Keys("re_123"),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -14,15 +14,15 @@ func Spec() esp.Spec {
 		Title:     "Resend",
 		Signature: "Standard Webhooks",
 		Settings: []esp.Setting{
-			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for tracking, whsec_..."},
-			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for inbound"},
+			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for tracking, whsec_..."},
+			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks for inbound"},
 			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API key to fetch received messages"},
 			{Name: "file_hosts", Kind: esp.KindList, Help: "further hosts that the API may refer to for contents of messages"},
 		},
 		InboundNeeds: "api_keys",
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{
-				TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets"), APIKeys: v.Keys("api_keys"),
+				TrackingSigningKeys: v.Keys("tracking_signing_keys"), InboundSigningKeys: v.Keys("inbound_signing_keys"), APIKeys: v.Keys("api_keys"),
 				FileHosts: v.List("file_hosts"), Client: v.Client,
 			})
 		},

@@ -27,20 +27,20 @@ const ESP = "sendgrid"
 // Config configures the adapter. Its zero value works if the Dispatcher has a
 // shared secret, but then nothing checks signatures.
 type Config struct {
-	// VerificationKeys are the public keys of signed event webhooks, as
+	// TrackingSigningKeys are the public keys of signed event webhooks, as
 	// SendGrid shows them (base64 DER) or in PEM.
-	VerificationKeys anymail.KeySource
-	// CheckToken, if set, checks the OAuth access token of event webhooks. A
+	TrackingSigningKeys anymail.KeySource
+	// TrackingTokenCheck, if set, checks the OAuth access token of event webhooks. A
 	// request needs it in addition to the signature if there are keys.
 	// The token and the shared secret use the same header, so an endpoint has
 	// one or the other: give [anymail.WithoutSharedSecret] to Register if the
 	// Dispatcher has a secret.
-	CheckToken verify.TokenCheck
+	TrackingTokenCheck verify.TokenCheck
 
-	// InboundKeys and InboundCheckToken are the same for Inbound Parse. The
+	// InboundSigningKeys and InboundTokenCheck are the same for Inbound Parse. The
 	// security policy of the parse setting has the key.
-	InboundKeys       anymail.KeySource
-	InboundCheckToken verify.TokenCheck
+	InboundSigningKeys anymail.KeySource
+	InboundTokenCheck  verify.TokenCheck
 
 	// MessageIDFrom is the name of a custom argument that is used as the message
 	// id of an event that has it. Otherwise the id is the one that the send API
@@ -59,8 +59,8 @@ type Adapter struct {
 // for ECDSA.
 func New(config Config) (*Adapter, error) {
 	err := errors.Join(
-		verify.CheckKeys(config.VerificationKeys, "sendgrid.Config.VerificationKeys", checkKey),
-		verify.CheckKeys(config.InboundKeys, "sendgrid.Config.InboundKeys", checkKey),
+		verify.CheckKeys(config.TrackingSigningKeys, "sendgrid.Config.TrackingSigningKeys", checkKey),
+		verify.CheckKeys(config.InboundSigningKeys, "sendgrid.Config.InboundSigningKeys", checkKey),
 	)
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ const (
 func (a *Adapter) Endpoints() []anymail.Endpoint {
 	return []anymail.Endpoint{{
 		Path:         "tracking",
-		Verifier:     verifier(a.config.VerificationKeys, a.config.CheckToken),
+		Verifier:     verifier(a.config.TrackingSigningKeys, a.config.TrackingTokenCheck),
 		Parser:       anymail.ParserFunc(a.parseTracking),
 		ContentTypes: []string{"application/json"},
 		Window:       trackingWindow,
@@ -104,7 +104,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		RepeatsSignature: true,
 	}, {
 		Path:         "inbound",
-		Verifier:     verifier(a.config.InboundKeys, a.config.InboundCheckToken),
+		Verifier:     verifier(a.config.InboundSigningKeys, a.config.InboundTokenCheck),
 		Parser:       anymail.ParserFunc(parseInbound),
 		ContentTypes: []string{"multipart/form-data", "application/x-www-form-urlencoded"},
 		Window:       inboundWindow,

@@ -95,7 +95,7 @@ func TestSignature(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, endpoint := range []string{"tracking", "inbound"} {
-				config := sendgrid.Config{VerificationKeys: anymail.Keys(tt.keys...), InboundKeys: anymail.Keys(tt.keys...)}
+				config := sendgrid.Config{TrackingSigningKeys: anymail.Keys(tt.keys...), InboundSigningKeys: anymail.Keys(tt.keys...)}
 				proof, err := verifyWith(t, config, endpoint, tt.header, tt.body)
 				if tt.key < 0 {
 					require.ErrorIs(t, err, anymail.ErrUnauthenticated)
@@ -120,9 +120,9 @@ func TestNew(t *testing.T) {
 	der, err := x509.MarshalPKIXPublicKey(edKey)
 	require.NoError(t, err)
 	for name, key := range map[string]string{"empty": "", "no key": "SG.api-key", "other kind": base64.StdEncoding.EncodeToString(der)} {
-		_, err := sendgrid.New(sendgrid.Config{VerificationKeys: anymail.Keys(key)})
+		_, err := sendgrid.New(sendgrid.Config{TrackingSigningKeys: anymail.Keys(key)})
 		require.ErrorIs(t, err, anymail.ErrConfig, name)
-		_, err = sendgrid.New(sendgrid.Config{InboundKeys: anymail.Keys(publicKey, key)})
+		_, err = sendgrid.New(sendgrid.Config{InboundSigningKeys: anymail.Keys(publicKey, key)})
 		require.ErrorIs(t, err, anymail.ErrConfig, name)
 		if key != "" {
 			require.NotContains(t, err.Error(), key)
@@ -133,9 +133,9 @@ func TestNew(t *testing.T) {
 // A key pair of each kind protects its own endpoint alone.
 func TestEndpointsHaveTheirOwnKeys(t *testing.T) {
 	for _, endpoint := range []string{"tracking", "inbound"} {
-		config := sendgrid.Config{VerificationKeys: anymail.Keys(publicKey)}
+		config := sendgrid.Config{TrackingSigningKeys: anymail.Keys(publicKey)}
 		if endpoint == "inbound" {
-			config = sendgrid.Config{InboundKeys: anymail.Keys(publicKey)}
+			config = sendgrid.Config{InboundSigningKeys: anymail.Keys(publicKey)}
 		}
 		adapter := esptest.New(t, sendgrid.New, config)
 		for _, ep := range adapter.Endpoints() {
@@ -163,7 +163,7 @@ func TestBearerToken(t *testing.T) {
 		return header
 	}
 	bySignature := signed(timestamp, signature)
-	token, both := sendgrid.Config{CheckToken: check}, sendgrid.Config{CheckToken: check, VerificationKeys: anymail.Keys(publicKey)}
+	token, both := sendgrid.Config{TrackingTokenCheck: check}, sendgrid.Config{TrackingTokenCheck: check, TrackingSigningKeys: anymail.Keys(publicKey)}
 	tests := []struct {
 		name   string
 		config sendgrid.Config
@@ -187,11 +187,11 @@ func TestBearerToken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, endpoint := range []string{"tracking", "inbound"} {
 				config := tt.config
-				config.InboundCheckToken, config.InboundKeys = config.CheckToken, config.VerificationKeys
+				config.InboundTokenCheck, config.InboundSigningKeys = config.TrackingTokenCheck, config.TrackingSigningKeys
 				proof, err := verifyWith(t, config, endpoint, tt.header, signedBody)
 				if tt.want == nil {
 					require.NoError(t, err)
-					require.Equal(t, config.VerificationKeys != nil, proof.Fingerprint != nil, "the signature is taken once")
+					require.Equal(t, config.TrackingSigningKeys != nil, proof.Fingerprint != nil, "the signature is taken once")
 					continue
 				}
 				require.ErrorIs(t, err, tt.want)
@@ -950,7 +950,7 @@ func FuzzVerifier(f *testing.F) {
 	credential := sendgridsim.New().NewCredential()
 	key := credential.Private.(*ecdsa.PrivateKey)
 	require.NotNil(f, key)
-	adapter, err := sendgrid.New(sendgrid.Config{VerificationKeys: anymail.Keys(credential.Config)})
+	adapter, err := sendgrid.New(sendgrid.Config{TrackingSigningKeys: anymail.Keys(credential.Config)})
 	require.NoError(f, err)
 	verifier := adapter.Endpoints()[0].Verifier
 	f.Add(timestamp, signature, []byte(signedBody))
@@ -969,7 +969,7 @@ func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, sendgridsim.New(), "i
 func Example() {
 	adapter, err := sendgrid.New(sendgrid.Config{
 		// The Verification Key that SendGrid shows in the webhook's settings.
-		VerificationKeys: anymail.Keys("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEh1PyWco9tHTu94ftMJNTNyMCUTn1mL+kXgF3ijd72Lzq+RRbLf2jRrYkbTCe48fgsCAP3SrGrLf3ejcATatGxw=="),
+		TrackingSigningKeys: anymail.Keys("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEh1PyWco9tHTu94ftMJNTNyMCUTn1mL+kXgF3ijd72Lzq+RRbLf2jRrYkbTCe48fgsCAP3SrGrLf3ejcATatGxw=="),
 	})
 	if err != nil {
 		fmt.Println(err)

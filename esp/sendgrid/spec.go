@@ -12,13 +12,13 @@ func Spec() esp.Spec {
 		Title:     "SendGrid",
 		Signature: "ECDSA P-256",
 		Settings: []esp.Setting{
-			{Name: "verification_keys", Kind: esp.KindKeys, Help: "public keys of signed event webhooks"},
-			{Name: "inbound_keys", Kind: esp.KindKeys, Help: "public keys of security policies of Inbound Parse"},
+			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Help: "public keys of signed event webhooks"},
+			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Help: "public keys of security policies of Inbound Parse"},
 			{Name: "message_id_from", Help: "custom argument to use as the message id"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
 			return New(Config{
-				VerificationKeys: v.Keys("verification_keys"), InboundKeys: v.Keys("inbound_keys"), MessageIDFrom: v.Text("message_id_from"),
+				TrackingSigningKeys: v.Keys("tracking_signing_keys"), InboundSigningKeys: v.Keys("inbound_signing_keys"), MessageIDFrom: v.Text("message_id_from"),
 			})
 		},
 		// SendGrid documents no time.

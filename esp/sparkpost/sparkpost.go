@@ -21,8 +21,8 @@ const ESP = "sparkpost"
 // Config configures the adapter. Its zero value works if the Dispatcher has a
 // shared secret.
 type Config struct {
-	// Events and Relay are how event webhooks and relay webhooks authenticate.
-	Events, Relay Auth
+	// Tracking and Inbound are how event webhooks and relay webhooks authenticate.
+	Tracking, Inbound Auth
 	// InitialOpens makes initial_open and amp_initial_open events
 	// [anymail.EventOpened]. By default they are [anymail.EventUnknown],
 	// because most messages have an open event too.
@@ -58,8 +58,8 @@ type Adapter struct {
 // HeaderValues is set without the other.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		config.Events.check("sparkpost.Config.Events"),
-		config.Relay.check("sparkpost.Config.Relay"),
+		config.Tracking.check("sparkpost.Config.Tracking"),
+		config.Inbound.check("sparkpost.Config.Inbound"),
 	); err != nil {
 		return nil, err
 	}
@@ -72,11 +72,11 @@ func (*Adapter) ESP() string { return ESP }
 // Endpoints returns tracking, for event webhooks, and inbound, for relay
 // webhooks. Each accepts the other's requests too.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
-	secretHeaders := []string{a.config.Events.HeaderName, a.config.Relay.HeaderName}
+	secretHeaders := []string{a.config.Tracking.HeaderName, a.config.Inbound.HeaderName}
 	return []anymail.Endpoint{{
 		Path:          "tracking",
 		Patience:      patience,
-		Verifier:      a.config.Events.verifier(),
+		Verifier:      a.config.Tracking.verifier(),
 		Handshake:     answerTest,
 		SecretHeaders: secretHeaders,
 		Parser:        anymail.ParserFunc(a.parse),
@@ -84,7 +84,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 	}, {
 		Path:          "inbound",
 		Patience:      patience,
-		Verifier:      a.config.Relay.verifier(),
+		Verifier:      a.config.Inbound.verifier(),
 		Handshake:     answerTest,
 		SecretHeaders: secretHeaders,
 		Parser:        anymail.ParserFunc(a.parse),

@@ -446,7 +446,7 @@ func TestAuth(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for i, config := range []sparkpost.Config{{Events: tt.auth}, {Relay: tt.auth}} {
+			for i, config := range []sparkpost.Config{{Tracking: tt.auth}, {Inbound: tt.auth}} {
 				adapter, err := sparkpost.New(config)
 				require.NoError(t, err)
 				endpoints := adapter.Endpoints()
@@ -470,7 +470,7 @@ func TestConfig(t *testing.T) {
 		"white space in a name": {HeaderName: "X-Api-Key ", HeaderValues: anymail.Keys("a")},
 		"a colon in a name":     {HeaderName: "X-Api-Key:", HeaderValues: anymail.Keys("a")},
 	} {
-		_, err := sparkpost.New(sparkpost.Config{Relay: auth})
+		_, err := sparkpost.New(sparkpost.Config{Inbound: auth})
 		require.ErrorIs(t, err, anymail.ErrConfig, name)
 	}
 }
@@ -478,8 +478,8 @@ func TestConfig(t *testing.T) {
 // OAuth 2.0 has no room for a shared secret.
 func TestBearerInsteadOfSecret(t *testing.T) {
 	adapter, err := sparkpost.New(sparkpost.Config{
-		Events: sparkpost.Auth{BearerTokens: anymail.Keys("access-token")},
-		Relay:  sparkpost.Auth{Tokens: anymail.Keys("token")},
+		Tracking: sparkpost.Auth{BearerTokens: anymail.Keys("access-token")},
+		Inbound:  sparkpost.Auth{Tokens: anymail.Keys("token")},
 	})
 	require.NoError(t, err)
 	sim := sparkpostsim.New()

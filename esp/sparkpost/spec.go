@@ -13,18 +13,18 @@ func Spec() esp.Spec {
 		Name:  ESP,
 		Title: "SparkPost",
 		Settings: []esp.Setting{
-			{Name: "events_tokens", Kind: esp.KindKeys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of event webhooks"},
-			{Name: "events_header_name", Help: "custom header of event webhooks"},
-			{Name: "events_header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},
-			{Name: "events_bearer_tokens", Kind: esp.KindKeys, Secret: true, Help: "OAuth 2.0 access tokens of event webhooks"},
-			{Name: "relay_tokens", Kind: esp.KindKeys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of relay webhooks"},
-			{Name: "relay_header_name", Help: "custom header of relay webhooks"},
-			{Name: "relay_header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},
-			{Name: "relay_bearer_tokens", Kind: esp.KindKeys, Secret: true, Help: "OAuth 2.0 access tokens of relay webhooks"},
+			{Name: "tracking_tokens", Kind: esp.KindKeys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of event webhooks"},
+			{Name: "tracking_header_name", Help: "custom header of event webhooks"},
+			{Name: "tracking_header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},
+			{Name: "tracking_bearer_tokens", Kind: esp.KindKeys, Secret: true, Help: "OAuth 2.0 access tokens of event webhooks"},
+			{Name: "inbound_tokens", Kind: esp.KindKeys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of relay webhooks"},
+			{Name: "inbound_header_name", Help: "custom header of relay webhooks"},
+			{Name: "inbound_header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},
+			{Name: "inbound_bearer_tokens", Kind: esp.KindKeys, Secret: true, Help: "OAuth 2.0 access tokens of relay webhooks"},
 			{Name: "initial_opens", Kind: esp.KindBool, Help: "count initial_open and amp_initial_open as opens"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
-			return New(Config{Events: auth(v, "events"), Relay: auth(v, "relay"), InitialOpens: v.Bool("initial_opens")})
+			return New(Config{Tracking: auth(v, "tracking"), Inbound: auth(v, "inbound"), InitialOpens: v.Bool("initial_opens")})
 		},
 		Patience: patience,
 		// https://support.sparkpost.com/docs/tech-resources/webhook-data-streams

@@ -29,7 +29,7 @@ func New() *simulator.Simulator {
 		NewCredential: func() simulator.Credential { return simulator.Credential{Config: rand.Text()} },
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			keys := simulator.Keys(trusted)
-			return mailersend.New(mailersend.Config{TrackingSecrets: keys, InboundSecrets: keys})
+			return mailersend.New(mailersend.Config{TrackingSigningKeys: keys, InboundSigningKeys: keys})
 		},
 		Sign: func(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 			r.Header.Set("Signature", sign(c.Config, r.Body))

@@ -33,8 +33,8 @@ func New() *simulator.Simulator {
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			secrets := simulator.Keys(trusted)
 			return mailtrap.New(mailtrap.Config{
-				TrackingSecrets: secrets, InboundSecrets: secrets,
-				APITokens: anymail.Keys("sim-api-token"), Client: api.Client(),
+				TrackingSigningKeys: secrets, InboundSigningKeys: secrets,
+				APIKeys: anymail.Keys("sim-api-token"), Client: api.Client(),
 			})
 		},
 		Client: api.Client(),

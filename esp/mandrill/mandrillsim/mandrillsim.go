@@ -29,7 +29,7 @@ func New() *simulator.Simulator {
 			return simulator.Credential{Config: rand.Text()[:22]}
 		},
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
-			return mandrill.New(mandrill.Config{Keys: simulator.Keys(trusted)})
+			return mandrill.New(mandrill.Config{SigningKeys: simulator.Keys(trusted)})
 		},
 		Sign: sign,
 		Samples: []simulator.Sample{

@@ -31,7 +31,7 @@ func New() *simulator.Simulator {
 		Title:         "Postal",
 		NewCredential: newCredentials(),
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
-			return postal.New(postal.Config{Keys: simulator.Keys(trusted)})
+			return postal.New(postal.Config{SigningKeys: simulator.Keys(trusted)})
 		},
 		Sign: sign,
 		Situations: map[string]string{

@@ -35,7 +35,7 @@ func New() *simulator.Simulator {
 		},
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			keys := simulator.Keys(trusted)
-			return resend.New(resend.Config{TrackingSecrets: keys, InboundSecrets: keys, APIKeys: anymail.Keys("re_demo"), Client: api.Client()})
+			return resend.New(resend.Config{TrackingSigningKeys: keys, InboundSigningKeys: keys, APIKeys: anymail.Keys("re_demo"), Client: api.Client()})
 		},
 		Client: api.Client(),
 		Sign:   sign,

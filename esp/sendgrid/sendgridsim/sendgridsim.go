@@ -30,7 +30,7 @@ func New() *simulator.Simulator {
 		NewCredential: newCredential,
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			keys := simulator.Keys(trusted)
-			return sendgrid.New(sendgrid.Config{VerificationKeys: keys, InboundKeys: keys})
+			return sendgrid.New(sendgrid.Config{TrackingSigningKeys: keys, InboundSigningKeys: keys})
 		},
 		Sign:      sign,
 		Batch:     simulator.JoinArrays,

@@ -308,7 +308,7 @@ func TestServeVerifiesSignatures(t *testing.T) {
 	dir := t.TempDir()
 	config := "adapters:\n"
 	var esps []esp
-	for name, setting := range map[string]string{"mailgun": "signing_keys", "sendgrid": "verification_keys", "resend": "tracking_secrets"} {
+	for name, setting := range map[string]string{"mailgun": "signing_keys", "sendgrid": "tracking_signing_keys", "resend": "tracking_signing_keys"} {
 		e := newESP(t, name)
 		esps = append(esps, e)
 		file := write(t, dir, name, e.credential.Config+"\n")

@@ -156,10 +156,10 @@ func TestFetched(t *testing.T) {
 func TestKeySettings(t *testing.T) {
 	for esp, want := range map[string]map[string]string{
 		"mailgun":   {"tracking": "signing_keys", "inbound": "signing_keys"},
-		"resend":    {"tracking": "tracking_secrets", "inbound": "inbound_secrets"},
-		"mailtrap":  {"tracking": "tracking_secrets", "inbound": "inbound_secrets"},
-		"sendgrid":  {"tracking": "verification_keys", "inbound": "inbound_keys"},
-		"sparkpost": {"tracking": "events_tokens", "inbound": "relay_tokens"},
+		"resend":    {"tracking": "tracking_signing_keys", "inbound": "inbound_signing_keys"},
+		"mailtrap":  {"tracking": "tracking_signing_keys", "inbound": "inbound_signing_keys"},
+		"sendgrid":  {"tracking": "tracking_signing_keys", "inbound": "inbound_signing_keys"},
+		"sparkpost": {"tracking": "tracking_tokens", "inbound": "inbound_tokens"},
 		"mandrill":  {"": "keys"},
 		"postmark":  {"tracking": ""},
 		"amazonses": {"tracking": ""},
