@@ -52,7 +52,7 @@ func New() *simulator.Simulator {
 }
 
 func sample(name string, request func(simulator.Params) simulator.Request) simulator.Sample {
-	return simulator.Sample{Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Make: request}
+	return simulator.Sample{Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true, Make: request}
 }
 
 func message(p simulator.Params, header http.Header) simulator.Request {
