@@ -6,6 +6,9 @@
 // The body is the message (message/rfc822). The envelope is in X-Envelope-From and
 // X-Envelope-To, or in the query. Requests prove authentic by the Dispatcher's
 // shared secret, as those of Action Mailbox do, by a signature ([Sign]), or by both.
+//
+// Setup, mapping and limits:
+// https://github.com/goanymail/anymail/blob/main/docs/esps/relay.md
 package relay
 
 import (

@@ -59,7 +59,7 @@ var mutations = []mutation{
 	{pkg: "esp", test: "TestPublishedAddresses", file: "esp/resend/addresses.go", edits: []string{`2600:1f24:64:8000::/52`, `2600:1f24:64::/40`}},
 
 	// mail that is relayed
-	{pkg: "esp/relay", test: "TestSignature", file: "esp/relay/relay.go", edits: []string{`strings.Join(header.Values(name), ", ")`, `header.Get(name)`}},
+	{pkg: "esp/relay", test: "TestSignature", file: "esp/relay/relay.go", edits: []string{`strings.Join(header.Values(name), ", ")`, `strings.Clone(header.Get(name))`}},
 	{pkg: "esp/relay", test: "TestSignature", file: "esp/relay/relay.go", edits: []string{`[]string{HeaderTimestamp, HeaderFrom, HeaderTo}`, `[]string{HeaderTimestamp, HeaderFrom}`}},
 	{pkg: "esp/relay", test: "TestSignedEnvelope", file: "esp/relay/inbound.go", edits: []string{`if p.Proof.Fingerprint == nil {`, `if true {`}},
 	{pkg: "esp/relay", test: "TestEnvelopeOfTheSender", file: "esp/relay/inbound.go", edits: []string{`server := inbound.ServerHeaders(m.Headers)`, `server := m.Headers`}},
@@ -68,7 +68,7 @@ var mutations = []mutation{
 	{pkg: "cmd/anymail", test: "TestRelayMisconfigured", file: "cmd/anymail/relay.go", edits: []string{`case u.User != nil:`, `case false:`}},
 	{pkg: "cmd/anymail", test: "TestRelayMisconfigured", file: "cmd/anymail/relay.go", edits: []string{`case u.Scheme == "http" && !o.allowHTTP`, `case false && !o.allowHTTP`}},
 	{pkg: "cmd/anymail", test: "TestRelayMisconfigured", file: "cmd/anymail/relay.go", edits: []string{`	if !ok {
-		return "", misconfigured`, `	if false {
+		return "", misconfigured`, `	if !ok && false {
 		return "", misconfigured`}},
 
 	// shared secret

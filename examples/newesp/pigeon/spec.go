@@ -10,8 +10,9 @@ import (
 // Spec describes Pigeon.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Pigeon",
+		Name:      ESP,
+		Title:     "Pigeon",
+		Signature: "HMAC-SHA256",
 		Settings: []esp.Setting{
 			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing keys of webhooks"},
 		},
