@@ -72,7 +72,7 @@ func TestSpecs(t *testing.T) {
 				require.NoError(t, err)
 			}
 			_, receives := allsim.Find(s.Name).SampleOf(anymail.EventInbound)
-			require.Equal(t, receives, hasInbound(adapter))
+			require.Equal(t, receives, hasInbound(adapter), "an inbound endpoint is for an ESP that receives mail")
 			require.GreaterOrEqual(t, s.Patience, time.Duration(0))
 			names := map[string]bool{}
 			for _, setting := range s.Settings {

@@ -5,9 +5,12 @@ package all_test
 import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/postal"
@@ -24,9 +27,12 @@ import (
 var constructors = map[string]any{
 	"amazonses":   amazonses.New,
 	"brevo":       brevo.New,
+	"customerio":  customerio.New,
+	"lettermint":  lettermint.New,
 	"mailersend":  mailersend.New,
 	"mailgun":     mailgun.New,
 	"mailjet":     mailjet.New,
+	"mailpace":    mailpace.New,
 	"mailtrap":    mailtrap.New,
 	"mandrill":    mandrill.New,
 	"postal":      postal.New,

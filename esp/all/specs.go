@@ -6,9 +6,12 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/postal"
@@ -25,9 +28,12 @@ func Specs() []esp.Spec {
 	return []esp.Spec{
 		amazonses.Spec(),
 		brevo.Spec(),
+		customerio.Spec(),
+		lettermint.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),
+		mailpace.Spec(),
 		mailtrap.Spec(),
 		mandrill.Spec(),
 		postal.Spec(),

@@ -5,9 +5,12 @@ package allsim
 import (
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
+	"github.com/goanymail/anymail/esp/customerio/customeriosim"
+	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
+	"github.com/goanymail/anymail/esp/mailpace/mailpacesim"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
 	"github.com/goanymail/anymail/esp/postal/postalsim"
@@ -25,9 +28,12 @@ func List() []*simulator.Simulator {
 	return []*simulator.Simulator{
 		amazonsessim.New(),
 		brevosim.New(),
+		customeriosim.New(),
+		lettermintsim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
+		mailpacesim.New(),
 		mailtrapsim.New(),
 		mandrillsim.New(),
 		postalsim.New(),
