@@ -370,6 +370,9 @@ func (a *AWS) inbound(post post) []simulator.Sample {
 	return []simulator.Sample{
 		content("Received SNS base64", "BASE64", base64.StdEncoding.EncodeToString),
 		content("Received SNS UTF-8", "UTF8", func(mime []byte) string { return string(mime) }),
+		sample("Received Mail Manager headers", anymail.EventInbound, func(_ simulator.Params, action, _ object) {
+			action["type"], action["encoding"], action["payloadType"] = "SNS", "UTF-8", "HEADERS"
+		}),
 		stored("Received S3", anymail.EventInbound, true),
 		stored("Received S3, deleted", anymail.EventInboundFailed, false),
 		sample("Received Lambda", anymail.EventInbound, func(_ simulator.Params, action, _ object) {
