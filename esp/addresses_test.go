@@ -8,6 +8,7 @@ import (
 
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/resend"
@@ -30,6 +31,8 @@ func TestPublishedAddresses(t *testing.T) {
 	}{
 		{"brevo", brevo.Addresses(), 2, "1.179.127.255", "1.179.128.0"},
 		{"brevo", brevo.Addresses(), 2, "172.246.240.1", "172.246.239.255"},
+		{"customerio", customerio.Addresses(), 22, "104.198.177.219", "104.198.177.220"},
+		{"customerio", customerio.Addresses(), 22, "34.10.127.179", "34.10.127.178"},
 		{"mailtrap", mailtrap.Addresses(), 2, "45.158.83.129", "45.158.84.0"},
 		{"mailtrap", mailtrap.Addresses(), 2, "5.181.200.1", "5.181.201.1"},
 		{"postmark", postmark.Addresses(), 4, "50.31.156.77", "50.31.156.78"},

@@ -5,6 +5,7 @@ package all_test
 import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -24,6 +25,7 @@ import (
 var constructors = map[string]any{
 	"amazonses":   amazonses.New,
 	"brevo":       brevo.New,
+	"customerio":  customerio.New,
 	"mailersend":  mailersend.New,
 	"mailgun":     mailgun.New,
 	"mailjet":     mailjet.New,
