@@ -93,24 +93,9 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 			ev.RejectReason = wire.Suppression(ev.Description)
 		}
 	case anymail.EventOpened:
-		ev.Automated = automated(d.Proxied, d.Prefetched)
+		ev.Automated = wire.AnyOf(d.Proxied, d.Prefetched)
 	case anymail.EventClicked:
 		ev.ClickURL = string(d.Href)
-		ev.Automated = automated(d.Machine)
+		ev.Automated = wire.AnyOf(d.Machine)
 	}
-}
-
-// automated returns Yes if one of the flags is set, No if none of those that are given
-// is.
-func automated(flags ...wire.Text) anymail.Tri {
-	result := anymail.Unsaid
-	for _, flag := range flags {
-		switch flag {
-		case "true":
-			return anymail.Yes
-		case "false":
-			result = anymail.No
-		}
-	}
-	return result
 }
