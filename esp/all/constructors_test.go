@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/postal"
@@ -29,6 +30,7 @@ var constructors = map[string]any{
 	"mailersend":  mailersend.New,
 	"mailgun":     mailgun.New,
 	"mailjet":     mailjet.New,
+	"mailpace":    mailpace.New,
 	"mailtrap":    mailtrap.New,
 	"mandrill":    mandrill.New,
 	"postal":      postal.New,

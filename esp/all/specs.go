@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
 	"github.com/goanymail/anymail/esp/postal"
@@ -30,6 +31,7 @@ func Specs() []esp.Spec {
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),
+		mailpace.Spec(),
 		mailtrap.Spec(),
 		mandrill.Spec(),
 		postal.Spec(),

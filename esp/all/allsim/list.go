@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
+	"github.com/goanymail/anymail/esp/mailpace/mailpacesim"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
 	"github.com/goanymail/anymail/esp/postal/postalsim"
@@ -30,6 +31,7 @@ func List() []*simulator.Simulator {
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
+		mailpacesim.New(),
 		mailtrapsim.New(),
 		mandrillsim.New(),
 		postalsim.New(),
