@@ -6,6 +6,7 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -27,6 +28,7 @@ var constructors = map[string]any{
 	"amazonses":   amazonses.New,
 	"brevo":       brevo.New,
 	"customerio":  customerio.New,
+	"lettermint":  lettermint.New,
 	"mailersend":  mailersend.New,
 	"mailgun":     mailgun.New,
 	"mailjet":     mailjet.New,

@@ -7,6 +7,7 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -28,6 +29,7 @@ func Specs() []esp.Spec {
 		amazonses.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),
+		lettermint.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),

@@ -6,6 +6,7 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
+	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
@@ -28,6 +29,7 @@ func List() []*simulator.Simulator {
 		amazonsessim.New(),
 		brevosim.New(),
 		customeriosim.New(),
+		lettermintsim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),

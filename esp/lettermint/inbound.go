@@ -1,0 +1,130 @@
+package lettermint
+
+import (
+	"cmp"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
+)
+
+const inboundType = "message.inbound"
+
+// received is the webhook of an inbound route.
+// https://docs.lettermint.co/platform/webhooks/events
+type received struct {
+	ID        wire.Text    `json:"id"`
+	Timestamp wire.RFC3339 `json:"timestamp"`
+	CreatedAt wire.RFC3339 `json:"created_at"` // in place of timestamp, until 2025
+	Data      message      `json:"data"`
+}
+
+type message struct {
+	MessageID   string                `json:"message_id"`
+	From        mailboxes             `json:"from"`
+	To          mailboxes             `json:"to"`
+	CC          mailboxes             `json:"cc"`
+	ReplyTo     mailboxes             `json:"reply_to"`
+	Recipient   wire.Text             `json:"recipient"`
+	Envelope    wire.Object[envelope] `json:"envelope"`
+	Subject     string                `json:"subject"`
+	Date        string                `json:"date"`
+	Body        wire.Object[body]     `json:"body"`
+	Headers     wire.Headers          `json:"headers"`
+	Attachments []attachment          `json:"attachments"`
+	IsSpam      wire.Text             `json:"is_spam"`
+	SpamScore   wire.Number           `json:"spam_score"`
+}
+
+// envelope is that of the SMTP dialogue. Its members are not documented.
+type envelope struct {
+	From mailboxes `json:"from"`
+	To   mailboxes `json:"to"`
+}
+
+type body struct {
+	Text string `json:"text"`
+	HTML string `json:"html"`
+}
+
+type attachment struct {
+	Filename    string         `json:"filename"`
+	ContentType string         `json:"content_type"`
+	ContentID   string         `json:"content_id"`
+	Content     inbound.Base64 `json:"content"`
+}
+
+// mailboxes is a list of mailboxes or one of them, each an object or a text.
+type mailboxes []anymail.Address
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (m *mailboxes) UnmarshalJSON(b []byte) error {
+	*m = nil
+	switch b[0] {
+	case '[':
+		var list []mailboxes
+		err := wire.Unmarshal(b, &list)
+		for _, one := range list {
+			*m = append(*m, one...)
+		}
+		return err
+	case '{':
+		if address := wire.StringMember(b, "email"); address != "" {
+			*m = mailboxes{{Name: wire.StringMember(b, "name"), Address: address}}
+		}
+		return nil
+	}
+	var text wire.Text
+	err := wire.Unmarshal(b, &text)
+	*m = inbound.Addresses(string(text))
+	return err
+}
+
+func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
+	var w received
+	data := wire.Member(p.Body, "data")
+	if err := wire.Unmarshal(p.Body, &w); err != nil {
+		w = received{}
+		if !wire.Salvage(p.Body, &w) {
+			return nil, anymail.Malformed("inbound message", err)
+		}
+		w.Data = message{}
+		wire.Salvage(data, &w.Data)
+		ev.Type = anymail.EventInboundFailed
+	}
+	ev.ID = string(w.ID)
+	ev.Timestamp = cmp.Or(w.Timestamp.Time, w.CreatedAt.Time)
+	w.Data.fill(&ev.Message)
+	inbound.OpenTNEF(&ev.Message, p.Limits)
+	if inbound.IsEmpty(&ev.Message) {
+		ev.Type = anymail.EventInboundFailed
+	}
+	if ev.ID == "" && ev.Type == anymail.EventInboundFailed {
+		ev.Key = anymail.EventKey(ESP, string(p.Body))
+	}
+	return []anymail.Event{ev}, nil
+}
+
+func (d *message) fill(m *anymail.InboundMessage) {
+	envelope := &d.Envelope.Value
+	if len(envelope.From) > 0 {
+		m.EnvelopeSender = envelope.From[0].Address
+	}
+	recipients := []string{string(d.Recipient)}
+	for _, recipient := range envelope.To {
+		recipients = append(recipients, recipient.Address)
+	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
+
+	m.From, m.To, m.CC, m.ReplyTo = d.From, d.To, d.CC, d.ReplyTo
+	m.Subject = d.Subject
+	m.Date = inbound.Date(d.Date)
+	m.Text, m.HTML = d.Body.Value.Text, d.Body.Value.HTML
+	for _, a := range d.Attachments {
+		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Filename, a.ContentType, "", a.ContentID, a.Content))
+	}
+	m.SpamDetected, m.SpamScore = wire.AnyOf(d.IsSpam), d.SpamScore.Pointer()
+	inbound.SetHeaders(m, d.Headers.Message())
+	m.MessageID = cmp.Or(m.MessageID, wire.TrimID(d.MessageID))
+}
