@@ -3,6 +3,7 @@
 package all_test
 
 import (
+	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
@@ -25,6 +26,7 @@ import (
 // constructors are the New functions that pages call. Each takes its package's
 // Config.
 var constructors = map[string]any{
+	"ahasend":     ahasend.New,
 	"amazonses":   amazonses.New,
 	"brevo":       brevo.New,
 	"customerio":  customerio.New,

@@ -4,6 +4,7 @@ package all
 
 import (
 	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
@@ -26,6 +27,7 @@ import (
 // Specs returns the Specs of all ESPs, in alphabetical order of their names.
 func Specs() []esp.Spec {
 	return []esp.Spec{
+		ahasend.Spec(),
 		amazonses.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),

@@ -24,11 +24,11 @@ const ESP = "lettermint"
 // Config configures the adapter. Its zero value works if the Dispatcher has a shared
 // secret, but then nothing checks the signatures.
 type Config struct {
-	// TrackingSecrets are the signing secrets ("whsec_...") of webhooks of outbound
+	// TrackingSigningKeys are the signing secrets ("whsec_...") of webhooks of outbound
 	// routes. Any of them is accepted.
-	TrackingSecrets anymail.KeySource
-	// InboundSecrets are the signing secrets of webhooks of inbound routes.
-	InboundSecrets anymail.KeySource
+	TrackingSigningKeys anymail.KeySource
+	// InboundSigningKeys are the signing secrets of webhooks of inbound routes.
+	InboundSigningKeys anymail.KeySource
 }
 
 // Adapter is the adapter for one Lettermint team.
@@ -40,8 +40,8 @@ type Adapter struct {
 // white space around it.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSecrets, "lettermint.Config.TrackingSecrets", nil),
-		verify.CheckKeys(config.InboundSecrets, "lettermint.Config.InboundSecrets", nil),
+		verify.CheckKeys(config.TrackingSigningKeys, "lettermint.Config.TrackingSigningKeys", nil),
+		verify.CheckKeys(config.InboundSigningKeys, "lettermint.Config.InboundSigningKeys", nil),
 	); err != nil {
 		return nil, err
 	}
@@ -53,8 +53,8 @@ func (*Adapter) ESP() string { return ESP }
 
 // Endpoints returns tracking and inbound. Each accepts the other's requests too.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
-	tracking := endpoint("tracking", a.config.TrackingSecrets)
-	inbound := endpoint("inbound", a.config.InboundSecrets)
+	tracking := endpoint("tracking", a.config.TrackingSigningKeys)
+	inbound := endpoint("inbound", a.config.InboundSigningKeys)
 	inbound.MaxBody = 50 << 20 // as in Lettermint's SDKs
 	return []anymail.Endpoint{tracking, inbound}
 }

@@ -172,7 +172,7 @@ func TestSignature(t *testing.T) {
 		{name: "scheme of 2025", signature: "sha256=" + vectorMAC, delivery: "1790000000"},
 		{name: "another body", signature: "t=1790000000,v1=" + vectorMAC, body: strings.Replace(vectorBody, "m1", "m2", 1)},
 	}
-	adapter := esptest.New(t, lettermint.New, lettermint.Config{TrackingSecrets: anymail.Keys("whsec_next", "whsec_demo"), InboundSecrets: anymail.Keys("whsec_other")})
+	adapter := esptest.New(t, lettermint.New, lettermint.Config{TrackingSigningKeys: anymail.Keys("whsec_next", "whsec_demo"), InboundSigningKeys: anymail.Keys("whsec_other")})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := &anymail.Payload{Header: http.Header{"X-Lettermint-Signature": {tt.signature}}, Body: []byte(vectorBody)}
@@ -197,7 +197,7 @@ func TestSignature(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	esptest.Misconfigured(t, lettermint.New, map[string]lettermint.Config{
-		"empty": {TrackingSecrets: anymail.Keys("")}, "line end": {InboundSecrets: anymail.Keys("whsec_a\n")},
+		"empty": {TrackingSigningKeys: anymail.Keys("")}, "line end": {InboundSigningKeys: anymail.Keys("whsec_a\n")},
 	})
 }
 
@@ -218,7 +218,7 @@ func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, lettermintsim.New(), 
 func FuzzSignature(f *testing.F) {
 	f.Add("t=1790000000,v1="+vectorMAC, "1790000000")
 	f.Add("t=,v1=,t", "")
-	adapter := esptest.New(f, lettermint.New, lettermint.Config{TrackingSecrets: anymail.Keys("another secret")})
+	adapter := esptest.New(f, lettermint.New, lettermint.Config{TrackingSigningKeys: anymail.Keys("another secret")})
 	f.Fuzz(func(t *testing.T, signature, delivery string) {
 		_, err := adapter.Endpoints()[0].Verifier.Verify(t.Context(), &anymail.Payload{
 			Header: http.Header{"X-Lettermint-Signature": {signature}, "X-Lettermint-Delivery": {delivery}}, Body: []byte(vectorBody),

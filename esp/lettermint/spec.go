@@ -12,11 +12,11 @@ func Spec() esp.Spec {
 		Title:     "Lettermint",
 		Signature: "HMAC-SHA256",
 		Settings: []esp.Setting{
-			{Name: "tracking_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks of outbound routes"},
-			{Name: "inbound_secrets", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks of inbound routes"},
+			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks of outbound routes"},
+			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks of inbound routes"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
-			return New(Config{TrackingSecrets: v.Keys("tracking_secrets"), InboundSecrets: v.Keys("inbound_secrets")})
+			return New(Config{TrackingSigningKeys: v.Keys("tracking_signing_keys"), InboundSigningKeys: v.Keys("inbound_signing_keys")})
 		},
 		// Lettermint documents no time.
 		Patience: 0,

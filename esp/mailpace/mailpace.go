@@ -24,12 +24,12 @@ const ESP = "mailpace"
 // Config configures the adapter. Its zero value works if the Dispatcher has a shared
 // secret.
 type Config struct {
-	// TrackingKeys are the public keys of the domains whose webhooks post to the
+	// TrackingSigningKeys are the public keys of the domains whose webhooks post to the
 	// tracking endpoint, as MailPace shows them: base64. Any of them is accepted.
-	TrackingKeys anymail.KeySource
-	// InboundKeys are the public keys of the domains whose received mail is posted
+	TrackingSigningKeys anymail.KeySource
+	// InboundSigningKeys are the public keys of the domains whose received mail is posted
 	// to the inbound endpoint. Without them the endpoint needs a shared secret.
-	InboundKeys anymail.KeySource
+	InboundSigningKeys anymail.KeySource
 }
 
 // Adapter is the adapter for one MailPace organization.
@@ -41,8 +41,8 @@ type Adapter struct {
 // key.
 func New(config Config) (*Adapter, error) {
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingKeys, "mailpace.Config.TrackingKeys", checkKey),
-		verify.CheckKeys(config.InboundKeys, "mailpace.Config.InboundKeys", checkKey),
+		verify.CheckKeys(config.TrackingSigningKeys, "mailpace.Config.TrackingSigningKeys", checkKey),
+		verify.CheckKeys(config.InboundSigningKeys, "mailpace.Config.InboundSigningKeys", checkKey),
 	); err != nil {
 		return nil, err
 	}
@@ -65,8 +65,8 @@ func (*Adapter) ESP() string { return ESP }
 
 // Endpoints returns tracking and inbound. Each accepts the other's requests too.
 func (a *Adapter) Endpoints() []anymail.Endpoint {
-	tracking := endpoint("tracking", a.config.TrackingKeys)
-	inbound := endpoint("inbound", a.config.InboundKeys)
+	tracking := endpoint("tracking", a.config.TrackingSigningKeys)
+	inbound := endpoint("inbound", a.config.InboundSigningKeys)
 	inbound.MaxBody = 80 << 20 // the message as it was received, and again in parts
 	return []anymail.Endpoint{tracking, inbound}
 }

@@ -132,7 +132,7 @@ const (
 )
 
 func TestSignature(t *testing.T) {
-	for i, key := range []mailpace.Config{{TrackingKeys: anymail.Keys(vectorKey)}, {InboundKeys: anymail.Keys(vectorKey)}} {
+	for i, key := range []mailpace.Config{{TrackingSigningKeys: anymail.Keys(vectorKey)}, {InboundSigningKeys: anymail.Keys(vectorKey)}} {
 		verifier := esptest.New(t, mailpace.New, key).Endpoints()[i].Verifier
 		for body, ok := range map[string]bool{vectorBody: true, vectorBody + " ": false} {
 			_, err := verifier.Verify(t.Context(), &anymail.Payload{Header: http.Header{"X-Mailpace-Signature": {vectorSignature}}, Body: []byte(body)})
@@ -147,9 +147,9 @@ func TestConfig(t *testing.T) {
 	der, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
 	require.NoError(t, err)
 	esptest.Misconfigured(t, mailpace.New, map[string]mailpace.Config{
-		"empty":         {TrackingKeys: anymail.Keys("")},
-		"not a key":     {InboundKeys: anymail.Keys("secret")},
-		"key for ECDSA": {TrackingKeys: anymail.Keys(base64.StdEncoding.EncodeToString(der))},
+		"empty":         {TrackingSigningKeys: anymail.Keys("")},
+		"not a key":     {InboundSigningKeys: anymail.Keys("secret")},
+		"key for ECDSA": {TrackingSigningKeys: anymail.Keys(base64.StdEncoding.EncodeToString(der))},
 	})
 }
 

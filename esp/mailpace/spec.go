@@ -12,11 +12,11 @@ func Spec() esp.Spec {
 		Title:     "MailPace",
 		Signature: "Ed25519",
 		Settings: []esp.Setting{
-			{Name: "tracking_keys", Kind: esp.KindKeys, Help: "public keys of domains, for tracking"},
-			{Name: "inbound_keys", Kind: esp.KindKeys, Help: "public keys of domains, for inbound"},
+			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Help: "public keys of domains, for tracking"},
+			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Help: "public keys of domains, for inbound"},
 		},
 		New: func(v esp.Values) (anymail.Adapter, error) {
-			return New(Config{TrackingKeys: v.Keys("tracking_keys"), InboundKeys: v.Keys("inbound_keys")})
+			return New(Config{TrackingSigningKeys: v.Keys("tracking_signing_keys"), InboundSigningKeys: v.Keys("inbound_signing_keys")})
 		},
 		// MailPace documents no time.
 		Patience: 0,

@@ -3,6 +3,7 @@
 package allsim
 
 import (
+	"github.com/goanymail/anymail/esp/ahasend/ahasendsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
@@ -26,6 +27,7 @@ import (
 // List returns a new simulator of every ESP, in alphabetical order.
 func List() []*simulator.Simulator {
 	return []*simulator.Simulator{
+		ahasendsim.New(),
 		amazonsessim.New(),
 		brevosim.New(),
 		customeriosim.New(),

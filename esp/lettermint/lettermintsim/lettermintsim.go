@@ -27,7 +27,7 @@ func New() *simulator.Simulator {
 		NewCredential: func() simulator.Credential { return simulator.Credential{Config: "whsec_" + rand.Text()} },
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			keys := simulator.Keys(trusted)
-			return lettermint.New(lettermint.Config{TrackingSecrets: keys, InboundSecrets: keys})
+			return lettermint.New(lettermint.Config{TrackingSigningKeys: keys, InboundSigningKeys: keys})
 		},
 		Sign: func(r *simulator.Request, c simulator.Credential, at time.Time) error {
 			seconds := strconv.FormatInt(at.Unix(), 10)

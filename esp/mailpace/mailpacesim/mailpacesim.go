@@ -25,7 +25,7 @@ func New() *simulator.Simulator {
 		},
 		NewAdapter: func(trusted ...simulator.Credential) (anymail.Adapter, error) {
 			keys := simulator.Keys(trusted)
-			return mailpace.New(mailpace.Config{TrackingKeys: keys, InboundKeys: keys})
+			return mailpace.New(mailpace.Config{TrackingSigningKeys: keys, InboundSigningKeys: keys})
 		},
 		Sign: func(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 			private, ok := c.Private.(ed25519.PrivateKey)
