@@ -83,10 +83,9 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 
 // identify returns the attributes that tell which endpoint a log line is about.
 func (ep *endpoint) identify(status int) []slog.Attr {
-	return []slog.Attr{
+	return append(make([]slog.Attr, 0, 10), // with room for what the callers add
 		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
-		slog.Int("status", status),
-	}
+		slog.Int("status", status))
 }
 
 // reportAccepted logs what became of a request that was answered with success. A
@@ -126,26 +125,29 @@ func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, took ti
 // accepted: everything that is not secret.
 func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, received *Payload, status int, challenged bool, reason Reason, err error) {
 	ignored, why := ep.guard.ignoredHeaders(r)
+	url, _, _ := strings.Cut(ep.url(r, from), "?")
+	if ep.settings.logger.Enabled(ctx, slog.LevelWarn) {
+		remote := r.RemoteAddr // without a port, that of a Unix socket
+		if from.addr.IsValid() {
+			remote = from.addr.String()
+		}
+		attrs := append(ep.identify(status), slog.String("remote", remote), slog.String("url", clip(url)), slog.String("error", clip(err.Error())))
+		if len(ignored) > 0 {
+			attrs = append(attrs, slog.String("ignored_headers", strings.Join(ignored, ", ")+": "+why))
+		}
+		ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
+	}
+	if !ep.settings.hooks.wantRejections() {
+		return // a copy of the headers would cost more than the rest of a refusal
+	}
 	rejection := Rejection{
 		Err:            &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err},
 		Status:         status,
+		URL:            url,
 		RemoteAddr:     from.addr,
 		IgnoredHeaders: ignored,
 		Challenged:     challenged,
 		Received:       Received{At: ep.settings.now(), Method: r.Method},
-	}
-	rejection.URL, _, _ = strings.Cut(ep.url(r, from), "?")
-	remote := r.RemoteAddr // without a port, that of a Unix socket
-	if from.addr.IsValid() {
-		remote = from.addr.String()
-	}
-	attrs := append(ep.identify(status), slog.String("remote", remote), slog.String("url", clip(rejection.URL)), slog.String("error", clip(err.Error())))
-	if len(ignored) > 0 {
-		attrs = append(attrs, slog.String("ignored_headers", strings.Join(ignored, ", ")+": "+why))
-	}
-	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
-	if !ep.settings.hooks.wantRejections() {
-		return // a copy of the headers would cost more than the rest of a refusal
 	}
 	rejection.Received.Header, rejection.Received.Removed = withoutSecrets(r.Header, ep.SecretHeaders)
 	if received != nil {

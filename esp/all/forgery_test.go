@@ -15,7 +15,7 @@ import (
 )
 
 // For every ESP that signs, to refuse a forgery allocates less than to take the
-// original does, if both have the shared secret.
+// original does, if both have the shared secret. The line in the log comes on top.
 func TestForgeriesAllocateLess(t *testing.T) {
 	for _, sim := range allsim.List() {
 		if sim.NewCredential == nil {
