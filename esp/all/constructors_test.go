@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/esp/resend"
+	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
@@ -33,6 +34,7 @@ var constructors = map[string]any{
 	"postmark":    postmark.New,
 	"relay":       relay.New,
 	"resend":      resend.New,
+	"scaleway":    scaleway.New,
 	"sendgrid":    sendgrid.New,
 	"sparkpost":   sparkpost.New,
 	"unisendergo": unisendergo.New,

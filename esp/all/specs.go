@@ -15,6 +15,7 @@ import (
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/esp/resend"
+	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
@@ -34,6 +35,7 @@ func Specs() []esp.Spec {
 		postmark.Spec(),
 		relay.Spec(),
 		resend.Spec(),
+		scaleway.Spec(),
 		sendgrid.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),

@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/esp/relay/relaysim"
 	"github.com/goanymail/anymail/esp/resend/resendsim"
+	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
@@ -34,6 +35,7 @@ func List() []*simulator.Simulator {
 		postmarksim.New(),
 		relaysim.New(),
 		resendsim.New(),
+		scalewaysim.New(),
 		sendgridsim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
