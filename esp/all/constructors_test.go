@@ -5,6 +5,8 @@ package all_test
 import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/loops"
+	"github.com/goanymail/anymail/esp/mailchannels"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -23,19 +25,21 @@ import (
 // constructors are the New functions that pages call. Each takes its package's
 // Config.
 var constructors = map[string]any{
-	"amazonses":   amazonses.New,
-	"brevo":       brevo.New,
-	"mailersend":  mailersend.New,
-	"mailgun":     mailgun.New,
-	"mailjet":     mailjet.New,
-	"mailtrap":    mailtrap.New,
-	"mandrill":    mandrill.New,
-	"postal":      postal.New,
-	"postmark":    postmark.New,
-	"relay":       relay.New,
-	"resend":      resend.New,
-	"scaleway":    scaleway.New,
-	"sendgrid":    sendgrid.New,
-	"sparkpost":   sparkpost.New,
-	"unisendergo": unisendergo.New,
+	"amazonses":    amazonses.New,
+	"brevo":        brevo.New,
+	"loops":        loops.New,
+	"mailchannels": mailchannels.New,
+	"mailersend":   mailersend.New,
+	"mailgun":      mailgun.New,
+	"mailjet":      mailjet.New,
+	"mailtrap":     mailtrap.New,
+	"mandrill":     mandrill.New,
+	"postal":       postal.New,
+	"postmark":     postmark.New,
+	"relay":        relay.New,
+	"resend":       resend.New,
+	"scaleway":     scaleway.New,
+	"sendgrid":     sendgrid.New,
+	"sparkpost":    sparkpost.New,
+	"unisendergo":  unisendergo.New,
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/loops"
+	"github.com/goanymail/anymail/esp/mailchannels"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -26,6 +28,8 @@ func Specs() []esp.Spec {
 	return []esp.Spec{
 		amazonses.Spec(),
 		brevo.Spec(),
+		loops.Spec(),
+		mailchannels.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),

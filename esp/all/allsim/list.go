@@ -5,6 +5,8 @@ package allsim
 import (
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
+	"github.com/goanymail/anymail/esp/loops/loopssim"
+	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
@@ -26,6 +28,8 @@ func List() []*simulator.Simulator {
 	return []*simulator.Simulator{
 		amazonsessim.New(),
 		brevosim.New(),
+		loopssim.New(),
+		mailchannelssim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
