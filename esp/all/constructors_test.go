@@ -8,6 +8,8 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/lettermint"
+	"github.com/goanymail/anymail/esp/loops"
+	"github.com/goanymail/anymail/esp/mailchannels"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -18,6 +20,7 @@ import (
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/esp/resend"
+	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
@@ -26,22 +29,25 @@ import (
 // constructors are the New functions that pages call. Each takes its package's
 // Config.
 var constructors = map[string]any{
-	"ahasend":     ahasend.New,
-	"amazonses":   amazonses.New,
-	"brevo":       brevo.New,
-	"customerio":  customerio.New,
-	"lettermint":  lettermint.New,
-	"mailersend":  mailersend.New,
-	"mailgun":     mailgun.New,
-	"mailjet":     mailjet.New,
-	"mailpace":    mailpace.New,
-	"mailtrap":    mailtrap.New,
-	"mandrill":    mandrill.New,
-	"postal":      postal.New,
-	"postmark":    postmark.New,
-	"relay":       relay.New,
-	"resend":      resend.New,
-	"sendgrid":    sendgrid.New,
-	"sparkpost":   sparkpost.New,
-	"unisendergo": unisendergo.New,
+	"ahasend":      ahasend.New,
+	"amazonses":    amazonses.New,
+	"brevo":        brevo.New,
+	"customerio":   customerio.New,
+	"lettermint":   lettermint.New,
+	"loops":        loops.New,
+	"mailchannels": mailchannels.New,
+	"mailersend":   mailersend.New,
+	"mailgun":      mailgun.New,
+	"mailjet":      mailjet.New,
+	"mailpace":     mailpace.New,
+	"mailtrap":     mailtrap.New,
+	"mandrill":     mandrill.New,
+	"postal":       postal.New,
+	"postmark":     postmark.New,
+	"relay":        relay.New,
+	"resend":       resend.New,
+	"scaleway":     scaleway.New,
+	"sendgrid":     sendgrid.New,
+	"sparkpost":    sparkpost.New,
+	"unisendergo":  unisendergo.New,
 }

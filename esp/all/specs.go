@@ -9,6 +9,8 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/lettermint"
+	"github.com/goanymail/anymail/esp/loops"
+	"github.com/goanymail/anymail/esp/mailchannels"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -19,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/esp/resend"
+	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
@@ -32,6 +35,8 @@ func Specs() []esp.Spec {
 		brevo.Spec(),
 		customerio.Spec(),
 		lettermint.Spec(),
+		loops.Spec(),
+		mailchannels.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),
@@ -42,6 +47,7 @@ func Specs() []esp.Spec {
 		postmark.Spec(),
 		relay.Spec(),
 		resend.Spec(),
+		scaleway.Spec(),
 		sendgrid.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),

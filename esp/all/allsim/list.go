@@ -8,6 +8,8 @@ import (
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
+	"github.com/goanymail/anymail/esp/loops/loopssim"
+	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
@@ -18,6 +20,7 @@ import (
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/esp/relay/relaysim"
 	"github.com/goanymail/anymail/esp/resend/resendsim"
+	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
@@ -32,6 +35,8 @@ func List() []*simulator.Simulator {
 		brevosim.New(),
 		customeriosim.New(),
 		lettermintsim.New(),
+		loopssim.New(),
+		mailchannelssim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
@@ -42,6 +47,7 @@ func List() []*simulator.Simulator {
 		postmarksim.New(),
 		relaysim.New(),
 		resendsim.New(),
+		scalewaysim.New(),
 		sendgridsim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
