@@ -3,6 +3,7 @@
 package all_test
 
 import (
+	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/mailersend"
@@ -22,6 +23,7 @@ import (
 // constructors are the New functions that pages call. Each takes its package's
 // Config.
 var constructors = map[string]any{
+	"agentmail":   agentmail.New,
 	"amazonses":   amazonses.New,
 	"brevo":       brevo.New,
 	"mailersend":  mailersend.New,

@@ -4,6 +4,7 @@ package all
 
 import (
 	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/mailersend"
@@ -23,6 +24,7 @@ import (
 // Specs returns the Specs of all ESPs, in alphabetical order of their names.
 func Specs() []esp.Spec {
 	return []esp.Spec{
+		agentmail.Spec(),
 		amazonses.Spec(),
 		brevo.Spec(),
 		mailersend.Spec(),

@@ -3,6 +3,7 @@
 package allsim
 
 import (
+	"github.com/goanymail/anymail/esp/agentmail/agentmailsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
@@ -23,6 +24,7 @@ import (
 // List returns a new simulator of every ESP, in alphabetical order.
 func List() []*simulator.Simulator {
 	return []*simulator.Simulator{
+		agentmailsim.New(),
 		amazonsessim.New(),
 		brevosim.New(),
 		mailersendsim.New(),
