@@ -5,6 +5,7 @@ package all_test
 import (
 	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
@@ -25,6 +26,7 @@ import (
 var constructors = map[string]any{
 	"agentmail":   agentmail.New,
 	"amazonses":   amazonses.New,
+	"bird":        bird.New,
 	"brevo":       brevo.New,
 	"mailersend":  mailersend.New,
 	"mailgun":     mailgun.New,

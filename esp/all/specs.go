@@ -6,6 +6,7 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
@@ -26,6 +27,7 @@ func Specs() []esp.Spec {
 	return []esp.Spec{
 		agentmail.Spec(),
 		amazonses.Spec(),
+		bird.Spec(),
 		brevo.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),

@@ -5,6 +5,7 @@ package allsim
 import (
 	"github.com/goanymail/anymail/esp/agentmail/agentmailsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
@@ -26,6 +27,7 @@ func List() []*simulator.Simulator {
 	return []*simulator.Simulator{
 		agentmailsim.New(),
 		amazonsessim.New(),
+		birdsim.New(),
 		brevosim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
