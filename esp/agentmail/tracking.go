@@ -104,9 +104,6 @@ func tracking(raw []byte) []anymail.Event {
 			ev.Description = strings.TrimSpace(string(d.Type + " " + d.SubType))
 		case anymail.EventRejected:
 			ev.Description = string(d.Reason)
-			if strings.Contains(strings.ToLower(ev.Description), "invalid") {
-				ev.RejectReason = anymail.RejectInvalid
-			}
 		}
 		to = d.Recipients
 	})

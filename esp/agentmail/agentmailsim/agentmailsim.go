@@ -53,7 +53,6 @@ func New() *simulator.Simulator {
 			bounced("listed", anymail.RejectBlocked, "Permanent", "OnAccountSuppressionList", anymail.EventRejected),
 			sent("message.complained", "complaint", anymail.RejectSpam, fields{"type": "abuse", "sub_type": ""}, anymail.EventComplained),
 			sent("message.rejected", "reject", anymail.RejectOther, fields{"recipients": nil, "reason": "Bad content"}, anymail.EventRejected),
-			sent("message.rejected-invalid", "reject", anymail.RejectInvalid, fields{"recipients": nil, "reason": "Invalid address"}, anymail.EventRejected),
 			sent("message.teleported", "delivery", "", nil, anymail.EventUnknown),
 			domainVerified(),
 			received(api, "message.received", true, true),
