@@ -64,6 +64,15 @@ func DecodeWebhookSecret(secret string) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
 }
 
+// CheckWebhookSecret is for [CheckKeys], if all keys are secrets of Standard
+// Webhooks. It refuses a secret that is empty or not base64.
+func CheckWebhookSecret(secret string) error {
+	if key, err := DecodeWebhookSecret(secret); err != nil || len(key) == 0 {
+		return errors.New(`must be "whsec_" and base64`)
+	}
+	return nil
+}
+
 // readVersions reads the list of signatures, each with its version.
 func readVersions(p *anymail.Payload, name string, c *claim) error {
 	value, err := HeaderValue(p, name)

@@ -3,8 +3,10 @@
 package all_test
 
 import (
+	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/lettermint"
@@ -29,8 +31,10 @@ import (
 // constructors are the New functions that pages call. Each takes its package's
 // Config.
 var constructors = map[string]any{
+	"agentmail":    agentmail.New,
 	"ahasend":      ahasend.New,
 	"amazonses":    amazonses.New,
+	"bird":         bird.New,
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,
 	"lettermint":   lettermint.New,

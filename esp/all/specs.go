@@ -4,8 +4,10 @@ package all
 
 import (
 	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/lettermint"
@@ -30,8 +32,10 @@ import (
 // Specs returns the Specs of all ESPs, in alphabetical order of their names.
 func Specs() []esp.Spec {
 	return []esp.Spec{
+		agentmail.Spec(),
 		ahasend.Spec(),
 		amazonses.Spec(),
+		bird.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),
 		lettermint.Spec(),

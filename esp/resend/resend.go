@@ -55,21 +55,14 @@ func New(config Config) (*Adapter, error) {
 		return nil, anymail.Misconfigured("resend.Config.APIKeys", "inbound needs a key to fetch messages")
 	}
 	if err := errors.Join(
-		verify.CheckKeys(config.TrackingSigningKeys, "resend.Config.TrackingSigningKeys", checkSecret),
-		verify.CheckKeys(config.InboundSigningKeys, "resend.Config.InboundSigningKeys", checkSecret),
+		verify.CheckKeys(config.TrackingSigningKeys, "resend.Config.TrackingSigningKeys", verify.CheckWebhookSecret),
+		verify.CheckKeys(config.InboundSigningKeys, "resend.Config.InboundSigningKeys", verify.CheckWebhookSecret),
 		verify.CheckKeys(config.APIKeys, "resend.Config.APIKeys", nil),
 	); err != nil {
 		return nil, err
 	}
 	hosts := append([]string{apiHost, ".resend.com"}, config.FileHosts...)
 	return &Adapter{config, fetch.Getter{Client: config.Client, Hosts: hosts}}, nil
-}
-
-func checkSecret(secret string) error {
-	if key, err := verify.DecodeWebhookSecret(secret); err != nil || len(key) == 0 {
-		return errors.New(`must be "whsec_" and base64`)
-	}
-	return nil
 }
 
 // ESP returns "resend".

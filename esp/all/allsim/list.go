@@ -3,8 +3,10 @@
 package allsim
 
 import (
+	"github.com/goanymail/anymail/esp/agentmail/agentmailsim"
 	"github.com/goanymail/anymail/esp/ahasend/ahasendsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
@@ -30,8 +32,10 @@ import (
 // List returns a new simulator of every ESP, in alphabetical order.
 func List() []*simulator.Simulator {
 	return []*simulator.Simulator{
+		agentmailsim.New(),
 		ahasendsim.New(),
 		amazonsessim.New(),
+		birdsim.New(),
 		brevosim.New(),
 		customeriosim.New(),
 		lettermintsim.New(),
