@@ -233,7 +233,7 @@ func TestTriggerAndListen(t *testing.T) {
 			args = append(args, "--secret", options.secrets[0])
 			out, info, err = run(t, args...)
 			require.NoError(t, err, "%s%s", out, info)
-			require.Regexp(t, `^\S.* to `+regexp.QuoteMeta(server.URL)+`/anymail/`+sim.ESP+`/(tracking/)?: 200 OK in `, out)
+			require.Regexp(t, `^\S.* to `+regexp.QuoteMeta(server.URL)+`/anymail/`+sim.ESP+`/(`+sample.Endpoint+`/)?: 200 OK in `, out)
 			require.NotContains(t, out, "correct-horse")
 
 			records := struct {
