@@ -143,7 +143,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"trigger"}, {"trigger", "postmark"}, {"trigger", "nobody", "sent"}, {"trigger", "postmark", "exploded"}, {"demo", "--no-such-flag"},
 		{"inspects"}, {"demo", "x"}, {"esps", "x"}, {"listen", "x"}, {"esps", "--json", "--table"},
-		{"inspect"}, {"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.tracking_signing_keys=x"},
+		{"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.tracking_signing_keys=x"},
 		{"inspect", "mailgun", "--set", "wrong=x", "../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
 		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},
 		{"inspect", "mailgun", "--files", "no-such-directory"},
@@ -233,7 +233,7 @@ func TestTriggerAndListen(t *testing.T) {
 			args = append(args, "--secret", options.secrets[0])
 			out, info, err = run(t, args...)
 			require.NoError(t, err, "%s%s", out, info)
-			require.Regexp(t, `^\S.* to `+regexp.QuoteMeta(server.URL)+`/anymail/`+sim.ESP+`/(tracking/)?: 200 OK in `, out)
+			require.Regexp(t, `^\S.* to `+regexp.QuoteMeta(server.URL)+`/anymail/`+sim.ESP+`/(`+sample.Endpoint+`/)?: 200 OK in `, out)
 			require.NotContains(t, out, "correct-horse")
 
 			records := struct {
