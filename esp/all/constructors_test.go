@@ -7,6 +7,7 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
@@ -26,22 +27,23 @@ import (
 // constructors are the New functions that pages call. Each takes its package's
 // Config.
 var constructors = map[string]any{
-	"ahasend":     ahasend.New,
-	"amazonses":   amazonses.New,
-	"brevo":       brevo.New,
-	"customerio":  customerio.New,
-	"lettermint":  lettermint.New,
-	"mailersend":  mailersend.New,
-	"mailgun":     mailgun.New,
-	"mailjet":     mailjet.New,
-	"mailpace":    mailpace.New,
-	"mailtrap":    mailtrap.New,
-	"mandrill":    mandrill.New,
-	"postal":      postal.New,
-	"postmark":    postmark.New,
-	"relay":       relay.New,
-	"resend":      resend.New,
-	"sendgrid":    sendgrid.New,
-	"sparkpost":   sparkpost.New,
-	"unisendergo": unisendergo.New,
+	"ahasend":      ahasend.New,
+	"amazonses":    amazonses.New,
+	"brevo":        brevo.New,
+	"customerio":   customerio.New,
+	"forwardemail": forwardemail.New,
+	"lettermint":   lettermint.New,
+	"mailersend":   mailersend.New,
+	"mailgun":      mailgun.New,
+	"mailjet":      mailjet.New,
+	"mailpace":     mailpace.New,
+	"mailtrap":     mailtrap.New,
+	"mandrill":     mandrill.New,
+	"postal":       postal.New,
+	"postmark":     postmark.New,
+	"relay":        relay.New,
+	"resend":       resend.New,
+	"sendgrid":     sendgrid.New,
+	"sparkpost":    sparkpost.New,
+	"unisendergo":  unisendergo.New,
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
@@ -31,6 +32,7 @@ func Specs() []esp.Spec {
 		amazonses.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),
+		forwardemail.Spec(),
 		lettermint.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),

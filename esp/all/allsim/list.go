@@ -7,6 +7,7 @@ import (
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
+	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
@@ -31,6 +32,7 @@ func List() []*simulator.Simulator {
 		amazonsessim.New(),
 		brevosim.New(),
 		customeriosim.New(),
+		forwardemailsim.New(),
 		lettermintsim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
