@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -37,6 +38,7 @@ var constructors = map[string]any{
 	"bird":         bird.New,
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,
+	"forwardemail": forwardemail.New,
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,

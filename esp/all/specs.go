@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -38,6 +39,7 @@ func Specs() []esp.Spec {
 		bird.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),
+		forwardemail.Spec(),
 		lettermint.Spec(),
 		loops.Spec(),
 		mailchannels.Spec(),

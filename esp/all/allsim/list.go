@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
+	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
@@ -38,6 +39,7 @@ func List() []*simulator.Simulator {
 		birdsim.New(),
 		brevosim.New(),
 		customeriosim.New(),
+		forwardemailsim.New(),
 		lettermintsim.New(),
 		loopssim.New(),
 		mailchannelssim.New(),

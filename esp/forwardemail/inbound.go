@@ -1,0 +1,167 @@
+package forwardemail
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/inbound/rawmime"
+	"github.com/goanymail/anymail/wire"
+)
+
+// message is a received message as it was received, and in parts as the parser
+// mailparser of Node.js makes them.
+// https://forwardemail.net/en/faq#do-you-support-webhooks
+type message struct {
+	Raw         text                    `json:"raw"`        // not with ?raw=false in the URL
+	Recipients  wire.Strings            `json:"recipients"` // all that share the URL
+	Session     wire.Object[session]    `json:"session"`
+	Headers     text                    `json:"headers"` // the block as it was received
+	MessageID   text                    `json:"messageId"`
+	Subject     text                    `json:"subject"`
+	Text        text                    `json:"text"`
+	HTML        text                    `json:"html"`
+	Attachments []attachment            `json:"attachments"` // not with ?attachments=false
+	SPF         wire.Object[result]     `json:"spf"`
+	DKIM        wire.Object[signatures] `json:"dkim"`
+	DMARC       wire.Object[result]     `json:"dmarc"`
+}
+
+type session struct {
+	Recipient   wire.Text    `json:"recipient"`
+	Sender      wire.Text    `json:"sender"`
+	ArrivalDate wire.RFC3339 `json:"arrivalDate"`
+}
+
+type attachment struct {
+	Filename    text    `json:"filename"`
+	ContentType text    `json:"contentType"`
+	Disposition text    `json:"contentDisposition"`
+	ContentID   text    `json:"cid"`
+	Content     content `json:"content"`
+}
+
+// result and signatures are results of mailauth.
+// https://github.com/postalsys/mailauth
+type result struct {
+	Status struct {
+		Result text `json:"result"`
+	} `json:"status"`
+}
+
+type signatures struct {
+	Results []result `json:"results"`
+}
+
+// text is a string. If there is none, mailparser writes false.
+type text string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(b []byte) error {
+	*t = ""
+	if b[0] != '"' {
+		return nil
+	}
+	return wire.Unmarshal(b, (*string)(t))
+}
+
+// content is a Buffer of Node.js as JSON: {"type":"Buffer","data":[104,105]}.
+type content []byte
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (c *content) UnmarshalJSON(b []byte) error {
+	*c = nil
+	list := bytes.TrimSpace(wire.Member(b, "data"))
+	if len(list) < 2 || list[0] != '[' {
+		return nil
+	}
+	list = bytes.TrimSpace(list[1 : len(list)-1])
+	if len(list) == 0 {
+		return nil
+	}
+	decoded := make(content, 0, 1+bytes.Count(list, []byte(",")))
+	for number := range bytes.SplitSeq(list, []byte(",")) {
+		n, err := strconv.ParseUint(string(bytes.TrimSpace(number)), 10, 8)
+		if err != nil {
+			return errors.New("not a list of bytes")
+		}
+		decoded = append(decoded, byte(n))
+	}
+	*c = decoded
+	return nil
+}
+
+func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
+	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
+	var w message
+	if err := wire.Unmarshal(p.Body, &w); err != nil {
+		w = message{}
+		if !wire.Salvage(p.Body, &w) {
+			return nil, anymail.Malformed("inbound message", err)
+		}
+		ev.Type = anymail.EventInboundFailed
+	}
+	m := &ev.Message
+	if w.Raw != "" {
+		*m = rawmime.Parse([]byte(w.Raw), p.Limits)
+		if strings.Contains(string(w.Raw), "\ufffd") {
+			// A JSON string cannot hold text in a charset other than UTF-8.
+			m.Text, m.HTML = cmp.Or(string(w.Text), m.Text), cmp.Or(string(w.HTML), m.HTML)
+		}
+	} else {
+		w.fill(m)
+		inbound.OpenTNEF(m, p.Limits)
+	}
+	if inbound.IsEmpty(m) {
+		ev.Type = anymail.EventInboundFailed
+	}
+	w.envelope(ev)
+	if ev.Type == anymail.EventInboundFailed {
+		ev.Key = anymail.EventKey(ESP, string(p.Body))
+	}
+	return []anymail.Event{ev}, nil
+}
+
+// fill makes the message from its parts.
+func (w *message) fill(m *anymail.InboundMessage) {
+	m.MessageID = wire.TrimID(string(w.MessageID))
+	m.Subject = string(w.Subject)
+	m.Text, m.HTML = string(w.Text), string(w.HTML)
+	for _, a := range w.Attachments {
+		m.Attachments = append(m.Attachments,
+			inbound.NewAttachment(string(a.Filename), string(a.ContentType), string(a.Disposition), string(a.ContentID), a.Content))
+	}
+	inbound.SetHeaders(m, inbound.ParseHeaders([]byte(w.Headers)))
+}
+
+// envelope sets what Forward Email says about the message.
+func (w *message) envelope(ev *anymail.InboundEvent) {
+	m, s := &ev.Message, &w.Session.Value
+	ev.Timestamp = s.ArrivalDate.Time
+	m.EnvelopeSender = string(s.Sender)
+	recipients := w.Recipients
+	if len(recipients) == 0 {
+		recipients = wire.Strings{string(s.Recipient)}
+	}
+	inbound.SetEnvelopeRecipients(m, recipients...)
+	m.Authentication = anymail.Authentication{SPF: w.SPF.Value.word(), DKIM: w.DKIM.Value.word(), DMARC: w.DMARC.Value.word()}
+}
+
+func (r *result) word() string { return string(r.Status.Result) }
+
+// word returns "pass" if one signature passes, else the first result.
+func (s *signatures) word() string {
+	var first string
+	for i := range s.Results {
+		word := s.Results[i].word()
+		if word == "pass" {
+			return word
+		}
+		first = cmp.Or(first, word)
+	}
+	return first
+}
