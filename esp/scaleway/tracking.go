@@ -3,6 +3,7 @@ package scaleway
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/verify/sns"
@@ -37,7 +38,7 @@ var types = map[wire.Text]wire.Outcome{
 	"email_dropped":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard},
 	"email_bounced":           {Type: anymail.EventBounced, Reason: anymail.RejectBounced, Category: anymail.BounceHard}, // in samples for Terraform
 	"email_mailbox_not_found": {Type: anymail.EventBounced, Reason: anymail.RejectInvalid, Category: anymail.BounceHard},
-	"email_spam":              {Type: anymail.EventRejected, Reason: anymail.RejectSpam},
+	"email_spam":              {Type: anymail.EventRejected, Reason: anymail.RejectBlocked}, // the content, not the recipient
 	"email_blocklisted":       {Type: anymail.EventRejected, Reason: anymail.RejectBounced},
 }
 
@@ -51,9 +52,12 @@ func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 		return nil, err
 	}
 	elements, err := wire.Split([]byte(m.Message), p.Limits)
-	if err != nil { // another publisher's text: nothing may be lost of it
+	switch {
+	case errors.Is(err, anymail.ErrMalformed): // another publisher's text: nothing may be lost of it
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: anymail.EventUnknown, ID: m.MessageID, Timestamp: m.Time(), Raw: p.Body}}
 		return []anymail.Event{ev}, nil
+	case err != nil:
+		return nil, err
 	}
 	return wire.AtLeastOne(wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {
 		fill(w, ev)

@@ -42,6 +42,9 @@ func New() *simulator.Simulator {
 		Sign: func(r *simulator.Request, c simulator.Credential, at time.Time) error {
 			return snssim.Sign(r, c, at, scaleway.Service, "1")
 		},
+		Situations: map[string]string{
+			"email_spam": "Not sent: the ESP takes the content for spam",
+		},
 		Samples: []simulator.Sample{
 			email("email_queued", "email_queued", anymail.EventQueued, "", nil),
 			email("email_delivered", "email_delivered", anymail.EventDelivered, "", answer(250, "2.0.0 Ok")),
@@ -49,7 +52,7 @@ func New() *simulator.Simulator {
 			email("email_dropped", "email_dropped", anymail.EventBounced, anymail.RejectBounced, answer(554, "5.2.1 mailbox disabled")),
 			email("email_bounced", "email_bounced", anymail.EventBounced, anymail.RejectBounced, answer(554, "5.2.1 mailbox disabled")),
 			email("email_mailbox_not_found", "email_mailbox_not_found", anymail.EventBounced, anymail.RejectInvalid, answer(550, "5.1.1 no such user")),
-			email("email_spam", "email_spam", anymail.EventRejected, anymail.RejectSpam, nil),
+			email("email_spam", "email_spam", anymail.EventRejected, anymail.RejectBlocked, nil),
 			email("email_spam-refused", "email_spam", anymail.EventBounced, anymail.RejectSpam, answer(550, "5.7.1 looks like spam")),
 			email("email_blocklisted", "email_blocklisted", anymail.EventRejected, anymail.RejectBounced, fields{"blocklist_type": "mailbox_full", "blocklist_reason": "the mailbox was full"}),
 			email("email_blocklisted-invalid", "email_blocklisted", anymail.EventRejected, anymail.RejectInvalid, fields{"blocklist_type": "mailbox_not_found", "blocklist_reason": "the mailbox did not exist"}),
