@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -87,7 +86,7 @@ func beHonest(ctx context.Context, p pipe) error {
 // refer to nothing that a server had to fetch.
 func newSenders(secret string) []sender {
 	var senders []sender
-	for _, sim := range allsim.List() {
+	for _, sim := range simulators() {
 		s := sender{sim: sim, secret: secret}
 		if sim.NewCredential != nil {
 			s.credential = sim.NewCredential()

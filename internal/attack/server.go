@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/esp/amazonses"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/server"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -87,7 +89,7 @@ func newDispatcher(keys keys, options ...anymail.Option) (*anymail.Dispatcher, e
 	if err != nil {
 		return nil, err
 	}
-	for _, sim := range allsim.List() {
+	for _, sim := range simulators() {
 		adapter, err := keys.adapter(sim)
 		if err != nil {
 			return nil, err
@@ -106,6 +108,12 @@ func newDispatcher(keys keys, options ...anymail.Option) (*anymail.Dispatcher, e
 		d.Tracking.Connect("tracking", func(context.Context, *anymail.TrackingEvent) error { return nil }),
 		d.Inbound.Connect("inbound", func(context.Context, *anymail.InboundEvent) error { return nil }),
 	)
+}
+
+// simulators returns those of all ESPs but Scaleway: it signs as Amazon SNS does,
+// with certificates that its own simulator serves, to its own process alone.
+func simulators() []*simulator.Simulator {
+	return slices.DeleteFunc(allsim.List(), func(sim *simulator.Simulator) bool { return sim.ESP == scaleway.ESP })
 }
 
 // adapter returns the adapter of an ESP.
