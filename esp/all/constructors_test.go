@@ -27,6 +27,7 @@ import (
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
+	"github.com/goanymail/anymail/esp/usesend"
 )
 
 // constructors are the New functions that pages call. Each takes its package's
@@ -56,4 +57,5 @@ var constructors = map[string]any{
 	"sendgrid":     sendgrid.New,
 	"sparkpost":    sparkpost.New,
 	"unisendergo":  unisendergo.New,
+	"usesend":      usesend.New,
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
+	"github.com/goanymail/anymail/esp/usesend"
 )
 
 // Specs returns the Specs of all ESPs, in alphabetical order of their names.
@@ -57,5 +58,6 @@ func Specs() []esp.Spec {
 		sendgrid.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),
+		usesend.Spec(),
 	}
 }

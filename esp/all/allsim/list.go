@@ -27,6 +27,7 @@ import (
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
+	"github.com/goanymail/anymail/esp/usesend/usesendsim"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -57,5 +58,6 @@ func List() []*simulator.Simulator {
 		sendgridsim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
+		usesendsim.New(),
 	}
 }
