@@ -57,14 +57,18 @@ func TestPost(t *testing.T) {
 				require.Equal(t, http.StatusOK, answer.Code, "%s: %s", typ, answer.Body)
 				require.Equal(t, typ, recorder.Take()[0].Base().Type)
 			}
-			require.Contains(t, posted, anymail.EventBounced)
+			usual, ok := sim.SampleOf(anymail.EventBounced)
+			if !ok { // it reports no bounces
+				usual = sim.Samples[0]
+			}
+			typ := usual.Types[0]
 
 			w.Secret = "webhook:Another-long-password"
-			require.NotEqual(t, http.StatusOK, anymailtest.Post(t, handler, w, anymail.EventBounced).Code, "another secret")
+			require.NotEqual(t, http.StatusOK, anymailtest.Post(t, handler, w, typ).Code, "another secret")
 			w.Secret = anymailtest.SharedSecret
-			if sim.NewCredential != nil && sim.Signs("tracking") {
+			if sim.NewCredential != nil && sim.Signs(usual.Endpoint) {
 				w.Credential = sim.NewCredential()
-				require.NotEqual(t, http.StatusOK, anymailtest.Post(t, handler, w, anymail.EventBounced).Code, "another key")
+				require.NotEqual(t, http.StatusOK, anymailtest.Post(t, handler, w, typ).Code, "another key")
 			}
 			require.Empty(t, recorder.Events())
 		})
