@@ -25,7 +25,7 @@ type Detector struct {
 
 // Detect finds the ESP of a request: the one that the server found, or that the URL
 // names, or else the one with the most headers and members that no other ESP
-// sends. None of this proves anything. Because says what it was recognized by. The
+// sends, or the only one that sends all of them. None of this proves anything. Because says what it was recognized by. The
 // error is [ErrUndetected].
 func (d *Detector) Detect(r *capture.Request) (spec esp.Spec, because string, err error) {
 	if r.Found != nil {
@@ -36,10 +36,22 @@ func (d *Detector) Detect(r *capture.Request) (spec esp.Spec, because string, er
 	if spec, ok := namedBy(r.URL); ok {
 		return spec, "the URL names it", nil
 	}
-	score := map[string]int{}
-	for feature := range features(r.Header, r.Body) {
-		if esps := d.senders[feature]; len(esps) == 1 {
+	score, sends := map[string]int{}, map[string]int{}
+	sent := features(r.Header, r.Body)
+	for feature := range sent {
+		esps := d.senders[feature]
+		for _, name := range esps {
+			sends[name]++
+		}
+		if len(esps) == 1 {
 			score[esps[0]]++
+		}
+	}
+	if len(score) == 0 { // nothing is unique; perhaps all of it together is
+		for name, n := range sends {
+			if n == len(sent) {
+				score[name] = n
+			}
 		}
 	}
 	var best []string

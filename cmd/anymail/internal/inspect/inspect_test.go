@@ -160,7 +160,7 @@ func TestKeySettings(t *testing.T) {
 		"mailtrap":  {"tracking": "tracking_signing_keys", "inbound": "inbound_signing_keys"},
 		"sendgrid":  {"tracking": "tracking_signing_keys", "inbound": "inbound_signing_keys"},
 		"sparkpost": {"tracking": "tracking_tokens", "inbound": "inbound_tokens"},
-		"mandrill":  {"": "keys"},
+		"mandrill":  {"": "signing_keys"},
 		"postmark":  {"tracking": ""},
 		"amazonses": {"tracking": ""},
 	} {
