@@ -289,10 +289,13 @@ func TestServeInAnEmptyDirectory(t *testing.T) {
 	require.Contains(t, said, strings.Replace(p.base, "://", "://"+secret[1]+"@", 1)+"/mailgun/tracking/\n")
 	n := 0
 	for _, sim := range allsim.List() {
-		e := newESP(t, sim.ESP)
-		if e.ESP == "amazonses" {
-			continue // its signature needs a certificate from Amazon
+		switch sim.ESP {
+		case "amazonses", "scaleway":
+			continue // the signature needs a certificate from the ESP
+		case "relay":
+			continue // it reports no events
 		}
+		e := newESP(t, sim.ESP)
 		require.Equal(t, 400, e.post(t, p.base, "anymail:0123456789abcdefghij", simulator.NewParams()), e.ESP)
 		require.Equal(t, 200, e.post(t, p.base, secret[1], simulator.NewParams()), e.ESP)
 		n++
