@@ -7,7 +7,6 @@
 package loops
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/goanymail/anymail"
@@ -32,17 +31,10 @@ type Adapter struct{ config Config }
 // New returns an adapter. It returns [anymail.ErrConfig] if a secret is empty or not
 // base64.
 func New(config Config) (*Adapter, error) {
-	if err := verify.CheckKeys(config.SigningKeys, "loops.Config.SigningKeys", checkSecret); err != nil {
+	if err := verify.CheckKeys(config.SigningKeys, "loops.Config.SigningKeys", verify.CheckWebhookSecret); err != nil {
 		return nil, err
 	}
 	return &Adapter{config}, nil
-}
-
-func checkSecret(secret string) error {
-	if key, err := verify.DecodeWebhookSecret(secret); err != nil || len(key) == 0 {
-		return errors.New(`must be "whsec_" and base64`)
-	}
-	return nil
 }
 
 // ESP returns "loops".
