@@ -111,20 +111,14 @@ func tracking(raw []byte) []anymail.Event {
 	if !ok || len(to) == 0 {
 		return events
 	}
-	events = nil
-	seen := map[string]bool{}
-	for _, mailbox := range to {
-		recipient := mailbox
+	for i, mailbox := range to {
 		if list := inbound.Addresses(mailbox); len(list) > 0 {
-			recipient = list[0].Address
+			to[i] = list[0].Address
 		}
-		if seen[recipient] {
-			continue
-		}
-		seen[recipient] = true
-		its := *first
-		its.Recipient = recipient
-		events = append(events, &its)
+	}
+	events = nil
+	for _, its := range wire.PerRecipient(first, to) {
+		events = append(events, its)
 	}
 	return events
 }

@@ -56,22 +56,18 @@ func parseTracking(p *anymail.Payload) ([]anymail.Event, error) {
 		if !ok {
 			continue // there are no others
 		}
-		recipients := inbound.Addresses(ev.Recipient)
-		if len(recipients) == 0 {
-			recipients = []anymail.Address{{Address: ev.Recipient}}
+		var recipients []string
+		for _, recipient := range inbound.Addresses(ev.Recipient) {
+			recipients = append(recipients, recipient.Address)
 		}
-		seen := map[string]bool{}
-		for _, recipient := range recipients {
-			if seen[recipient.Address] {
-				continue
-			}
-			seen[recipient.Address] = true
-			its := *ev
-			its.Recipient = recipient.Address
+		if recipients == nil {
+			recipients = []string{ev.Recipient}
+		}
+		for _, its := range wire.PerRecipient(ev, recipients) {
 			if its.Key != "" {
 				its.Key = anymail.EventKey(ESP, its.Key, its.Recipient)
 			}
-			all = append(all, &its)
+			all = append(all, its)
 		}
 	}
 	return all, wire.AtMost(p.Limits, len(all))
