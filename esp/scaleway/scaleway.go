@@ -18,6 +18,7 @@ import (
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/verify/sns"
+	"github.com/goanymail/anymail/wire"
 )
 
 // ESP is the canonical name of the adapter.
@@ -134,6 +135,9 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 
 // handshake answers the messages about subscriptions.
 func (a *Adapter) handshake(ctx context.Context, p *anymail.Payload) (*anymail.Reply, error) {
+	if wire.StringMember(p.Body, "Type") == sns.Notification {
+		return nil, nil // without reading all of it
+	}
 	m, err := sns.Parse(p.Body)
 	if err != nil {
 		return nil, nil //nolint:nilerr // the parser reports it
