@@ -124,9 +124,14 @@ func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, took ti
 // reportRejection tells the log and the hooks of a request that was not
 // accepted: everything that is not secret.
 func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, received *Payload, status int, challenged bool, reason Reason, err error) {
+	logged := ep.settings.logger.Enabled(ctx, slog.LevelWarn)
+	wanted := ep.settings.hooks.wantRejections()
+	if !logged && !wanted {
+		return
+	}
 	ignored, why := ep.guard.ignoredHeaders(r)
 	url, _, _ := strings.Cut(ep.url(r, from), "?")
-	if ep.settings.logger.Enabled(ctx, slog.LevelWarn) {
+	if logged {
 		remote := r.RemoteAddr // without a port, that of a Unix socket
 		if from.addr.IsValid() {
 			remote = from.addr.String()
@@ -137,7 +142,7 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 		}
 		ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
 	}
-	if !ep.settings.hooks.wantRejections() {
+	if !wanted {
 		return // a copy of the headers would cost more than the rest of a refusal
 	}
 	rejection := Rejection{
