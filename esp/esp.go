@@ -29,7 +29,7 @@ type Spec struct {
 	Settings []Setting
 	// InboundNeeds is the setting without which the adapter has no inbound
 	// endpoint, because it could not fetch received messages. It is empty if
-	// there is none, or if the ESP receives no mail.
+	// inbound needs no setting, or if the ESP receives no mail.
 	InboundNeeds string
 	// New makes the adapter of values that were checked. Programs call
 	// [Spec.Adapter], which checks them.

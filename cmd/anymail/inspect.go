@@ -110,7 +110,7 @@ could not be checked, and 2 for a wrong command line.`,
 	return cmd
 }
 
-// splitArgs returns the ESP, nil if there is none, and the file.
+// splitArgs returns the ESP, or nil if no argument names one, and the file.
 func splitArgs(args []string) (*esp.Spec, string, error) {
 	if len(args) == 0 {
 		return nil, "-", nil

@@ -318,8 +318,8 @@ func (r *pageReader) texts(expression ast.Expr) []string {
 	return texts
 }
 
-// text returns a text. The simulator has another bucket than the page. What is not a
-// literal is the user's key.
+// text returns a text. The simulator has another bucket than the page. An expression
+// that is not a literal stands for the user's key.
 func (r *pageReader) text(expression ast.Expr) string {
 	literal, ok := expression.(*ast.BasicLit)
 	if !ok {

@@ -57,7 +57,7 @@ type signatures struct {
 	Results []result `json:"results"`
 }
 
-// text is a string. If there is none, mailparser writes false.
+// text is a string. For a missing one, mailparser writes false.
 type text string
 
 // UnmarshalJSON implements [json.Unmarshaler].

@@ -660,7 +660,7 @@ func TestInboundFailed(t *testing.T) {
 	}
 }
 
-// What is not recognized is an unknown event, or is refused.
+// An unrecognized payload becomes an unknown event, or is refused.
 func TestUnrecognized(t *testing.T) {
 	adapter := esptest.New(t, mailgun.New, mailgun.Config{})
 	for body, want := range map[string]int{

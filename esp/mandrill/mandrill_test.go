@@ -444,7 +444,7 @@ func TestInboundFailed(t *testing.T) {
 	}
 }
 
-// What is not recognized is an unknown event, or is refused; an empty batch is
+// An unrecognized payload becomes an unknown event, or is refused; an empty batch is
 // Mandrill's test.
 func TestUnrecognized(t *testing.T) {
 	adapter := esptest.New(t, mandrill.New, mandrill.Config{})

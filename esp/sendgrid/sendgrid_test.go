@@ -882,7 +882,7 @@ func TestInboundFailed(t *testing.T) {
 	}
 }
 
-// What is not recognized is an unknown event, or is refused.
+// An unrecognized payload becomes an unknown event, or is refused.
 func TestUnrecognized(t *testing.T) {
 	adapter := esptest.New(t, sendgrid.New, sendgrid.Config{})
 	for body, want := range map[string]int{

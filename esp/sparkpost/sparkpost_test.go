@@ -301,7 +301,7 @@ func TestURLCheck(t *testing.T) {
 	}
 }
 
-// What is not recognized is an unknown event.
+// An unrecognized payload becomes an unknown event.
 func TestUnrecognized(t *testing.T) {
 	for body, want := range map[string]int{
 		`{}`: 1, `{"hello":"world"}`: 1, `[{"type":"delivery"}]`: 1, `[null,7]`: 2, `[{"msys":{"new_event":{"type":"levitated"}}}]`: 1,

@@ -80,7 +80,7 @@ func Meanings(sim *simulator.Simulator) (map[string]Meaning, error) {
 	return meanings, nil
 }
 
-// Find returns the situation of a simulator's sample, nil if there is none: the one
+// Find returns the situation of a simulator's sample, or nil if it has none: the one
 // that the simulator names, or else the first one that has the sample's meaning.
 func (list Situations) Find(sim *simulator.Simulator, sample string, m Meaning) *Situation {
 	if name, ok := sim.Situations[sample]; ok {

@@ -111,7 +111,7 @@ func snsRequest(p simulator.Params, endpoint string, m map[string]string) simula
 
 // api is the URL of SNS in the region of the topic.
 func api(p simulator.Params) string {
-	service, _ := sns.AWS(p.Topic) // sign refuses what is not a topic
+	service, _ := sns.AWS(p.Topic) // sign refuses any other topic
 	return "https://" + service.APIHost + "/"
 }
 

@@ -239,7 +239,7 @@ func unescaped(b []byte, slashes bool) []byte {
 }
 
 // unicodeEscape returns the character of \uXXXX, or of a pair of them, and the
-// length of the escape; 0 if there is none or JSON needs it.
+// length of the escape. The length is 0 without an escape, or if JSON needs it.
 func unicodeEscape(b []byte) (rune, int) {
 	unit := func(b []byte) (rune, bool) {
 		var r rune

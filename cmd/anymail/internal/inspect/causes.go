@@ -48,7 +48,7 @@ func (t *tries) causes() (hints []string) {
 	return append(hints, otherwise)
 }
 
-// tried lists what was tried without success, and what was not.
+// tried lists the variants that do not match either, and those that it cannot try.
 func (t *tries) tried(bodies []body) string {
 	what := []string{"other line ends at the end of the body and in it"}
 	missing := "values or members that were changed"
