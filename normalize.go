@@ -280,6 +280,9 @@ func keyOf(ev Event, c *Common) string {
 		if c.ID != "" {
 			return EventKey(c.ESP, c.ID, string(c.Type), m.EnvelopeRecipient)
 		}
+		if c.Type == EventInboundFailed { // there may be nothing of the message
+			return EventKey(c.ESP, string(c.Raw), string(c.Type), m.EnvelopeRecipient)
+		}
 		return EventKey(c.ESP, string(sumMessage(m)), string(c.Type), m.EnvelopeRecipient)
 	}
 	return EventKey(c.ESP, string(c.Raw))

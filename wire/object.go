@@ -10,7 +10,8 @@ import (
 )
 
 // Object is a T that an ESP may also send as [], "" or null if there is none, as
-// programs in PHP do. Anything but a JSON object is the zero T.
+// programs in PHP do. Anything but a JSON object is the zero T. Of an object that does
+// not decode, it keeps the members that do, as [Salvage] does, and returns the error.
 type Object[T any] struct{ Value T }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -19,7 +20,12 @@ func (o *Object[T]) UnmarshalJSON(b []byte) error {
 	if b[0] != '{' {
 		return nil
 	}
-	return jsonscan.Decode(b, &o.Value)
+	err := jsonscan.Decode(b, &o.Value)
+	if err != nil {
+		*o = Object[T]{}
+		Salvage(b, &o.Value)
+	}
+	return err
 }
 
 // Metadata is a JSON object that an ESP may also send as a string that holds

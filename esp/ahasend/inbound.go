@@ -14,8 +14,8 @@ var inboundTypes = map[string]bool{"message.routing": true, "route.message": tru
 // received is the webhook of an inbound route.
 // https://ahasend.com/docs/integrations/routing
 type received struct {
-	Timestamp wire.RFC3339 `json:"timestamp"`
-	Data      message      `json:"data"`
+	Timestamp wire.RFC3339         `json:"timestamp"`
+	Data      wire.Object[message] `json:"data"`
 }
 
 type message struct {
@@ -45,27 +45,11 @@ type attachment struct {
 }
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, ID: p.Header.Get(idHeader), Raw: p.Body}}
-	var w received
-	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		w = received{}
-		if !wire.Salvage(p.Body, &w) {
-			return nil, anymail.Malformed("inbound message", err)
-		}
-		w.Data = message{}
-		wire.Salvage(wire.Member(p.Body, "data"), &w.Data)
-		ev.Type = anymail.EventInboundFailed
-	}
-	ev.Timestamp = w.Timestamp.Time
-	w.Data.fill(&ev.Message)
-	inbound.OpenTNEF(&ev.Message, p.Limits)
-	if inbound.IsEmpty(&ev.Message) {
-		ev.Type = anymail.EventInboundFailed
-	}
-	if ev.ID == "" && ev.Type == anymail.EventInboundFailed {
-		ev.Key = anymail.EventKey(ESP, string(p.Body))
-	}
-	return []anymail.Event{ev}, nil
+	return inbound.Parse(p, func(w *received, ev *anymail.InboundEvent) {
+		ev.ID = p.Header.Get(idHeader)
+		ev.Timestamp = w.Timestamp.Time
+		w.Data.Value.fill(&ev.Message)
+	})
 }
 
 func (d *message) fill(m *anymail.InboundMessage) {

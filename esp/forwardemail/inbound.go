@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
@@ -96,34 +95,14 @@ func (c *content) UnmarshalJSON(b []byte) error {
 }
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
-	var w message
-	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		w = message{}
-		if !wire.Salvage(p.Body, &w) {
-			return nil, anymail.Malformed("inbound message", err)
+	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
+		if w.Raw != "" {
+			ev.Message = rawmime.ParseText(string(w.Raw), string(w.Text), string(w.HTML), p.Limits)
+		} else {
+			w.fill(&ev.Message)
 		}
-		ev.Type = anymail.EventInboundFailed
-	}
-	m := &ev.Message
-	if w.Raw != "" {
-		*m = rawmime.Parse([]byte(w.Raw), p.Limits)
-		if strings.Contains(string(w.Raw), "\ufffd") {
-			// A JSON string cannot hold text in a charset other than UTF-8.
-			m.Text, m.HTML = cmp.Or(string(w.Text), m.Text), cmp.Or(string(w.HTML), m.HTML)
-		}
-	} else {
-		w.fill(m)
-		inbound.OpenTNEF(m, p.Limits)
-	}
-	if inbound.IsEmpty(m) {
-		ev.Type = anymail.EventInboundFailed
-	}
-	w.envelope(ev)
-	if ev.Type == anymail.EventInboundFailed {
-		ev.Key = anymail.EventKey(ESP, string(p.Body))
-	}
-	return []anymail.Event{ev}, nil
+		w.envelope(ev)
+	})
 }
 
 // fill makes the message from its parts.

@@ -13,10 +13,10 @@ const inboundType = "message.inbound"
 // received is the webhook of an inbound route.
 // https://docs.lettermint.co/platform/webhooks/events
 type received struct {
-	ID        wire.Text    `json:"id"`
-	Timestamp wire.RFC3339 `json:"timestamp"`
-	CreatedAt wire.RFC3339 `json:"created_at"` // in place of timestamp, until 2025
-	Data      message      `json:"data"`
+	ID        wire.Text            `json:"id"`
+	Timestamp wire.RFC3339         `json:"timestamp"`
+	CreatedAt wire.RFC3339         `json:"created_at"` // in place of timestamp, until 2025
+	Data      wire.Object[message] `json:"data"`
 }
 
 type message struct {
@@ -81,29 +81,11 @@ func (m *mailboxes) UnmarshalJSON(b []byte) error {
 }
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
-	var w received
-	data := wire.Member(p.Body, "data")
-	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		w = received{}
-		if !wire.Salvage(p.Body, &w) {
-			return nil, anymail.Malformed("inbound message", err)
-		}
-		w.Data = message{}
-		wire.Salvage(data, &w.Data)
-		ev.Type = anymail.EventInboundFailed
-	}
-	ev.ID = string(w.ID)
-	ev.Timestamp = cmp.Or(w.Timestamp.Time, w.CreatedAt.Time)
-	w.Data.fill(&ev.Message)
-	inbound.OpenTNEF(&ev.Message, p.Limits)
-	if inbound.IsEmpty(&ev.Message) {
-		ev.Type = anymail.EventInboundFailed
-	}
-	if ev.ID == "" && ev.Type == anymail.EventInboundFailed {
-		ev.Key = anymail.EventKey(ESP, string(p.Body))
-	}
-	return []anymail.Event{ev}, nil
+	return inbound.Parse(p, func(w *received, ev *anymail.InboundEvent) {
+		ev.ID = string(w.ID)
+		ev.Timestamp = cmp.Or(w.Timestamp.Time, w.CreatedAt.Time)
+		w.Data.Value.fill(&ev.Message)
+	})
 }
 
 func (d *message) fill(m *anymail.InboundMessage) {

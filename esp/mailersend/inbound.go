@@ -2,7 +2,6 @@ package mailersend
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
@@ -16,8 +15,8 @@ const inboundType = "inbound.message"
 // and the same in parts.
 // https://developers.mailersend.com/api/v1/inbound.html
 type received struct {
-	CreatedAt wire.RFC3339 `json:"created_at"`
-	Data      content      `json:"data"`
+	CreatedAt wire.RFC3339         `json:"created_at"`
+	Data      wire.Object[content] `json:"data"`
 }
 
 type content struct {
@@ -78,46 +77,26 @@ func addresses(list ...mailbox) []anymail.Address {
 var spfResults = map[string]string{"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
-	var w received
-	data := wire.Member(p.Body, "data")
-	if err := wire.Unmarshal(p.Body, &w); err != nil || len(data) == 0 || data[0] != '{' {
-		w = received{}
-		if !wire.Salvage(p.Body, &w) {
-			return nil, anymail.Malformed("inbound message", err)
+	return inbound.Parse(p, func(w *received, ev *anymail.InboundEvent) {
+		d, m := &w.Data.Value, &ev.Message
+		ev.ID = string(d.ID)
+		ev.Timestamp = cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time)
+		if d.Raw != "" {
+			*m = rawmime.ParseText(d.Raw, d.Text, d.HTML, p.Limits)
+		} else {
+			d.fill(m)
 		}
-		w.Data = content{}
-		wire.Salvage(data, &w.Data)
-		ev.Type = anymail.EventInboundFailed
-	}
-	d := &w.Data
-	ev.ID = string(d.ID)
-	ev.Timestamp = cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time)
-	if ev.ID == "" && ev.Type == anymail.EventInboundFailed {
-		ev.Key = anymail.EventKey(ESP, string(p.Body))
-	}
-	m := &ev.Message
-	if d.Raw != "" {
-		*m = rawmime.Parse([]byte(d.Raw), p.Limits)
-		if strings.Contains(d.Raw, "\ufffd") {
-			// A JSON string cannot hold text in a charset other than UTF-8.
-			m.Text, m.HTML = cmp.Or(d.Text, m.Text), cmp.Or(d.HTML, m.HTML)
+		m.EnvelopeSender = d.Sender.Value.Email
+		recipients := make([]string, len(d.Recipients.Value.RcptTo))
+		for i, recipient := range d.Recipients.Value.RcptTo {
+			recipients[i] = recipient.Email
 		}
-	} else {
-		d.fill(m)
-		inbound.OpenTNEF(m, p.Limits)
-	}
-	m.EnvelopeSender = d.Sender.Value.Email
-	recipients := make([]string, len(d.Recipients.Value.RcptTo))
-	for i, recipient := range d.Recipients.Value.RcptTo {
-		recipients[i] = recipient.Email
-	}
-	inbound.SetEnvelopeRecipients(m, recipients...)
-	m.Authentication.SPF = spfResults[d.SPF.Value.Code]
-	if d.DKIM == "true" {
-		m.Authentication.DKIM = "pass" // false is not a failure: properly signed messages had it
-	}
-	return []anymail.Event{ev}, nil
+		inbound.SetEnvelopeRecipients(m, recipients...)
+		m.Authentication.SPF = spfResults[d.SPF.Value.Code]
+		if d.DKIM == "true" {
+			m.Authentication.DKIM = "pass" // false is not a failure: properly signed messages had it
+		}
+	})
 }
 
 // fill makes the message from the parts that MailerSend parsed.

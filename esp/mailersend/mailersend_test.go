@@ -431,7 +431,7 @@ func TestSPF(t *testing.T) {
 
 func TestInboundWithoutNearlyEverything(t *testing.T) {
 	got := parse(t, "inbound", `{"type":"inbound.message","data":{"id":"im1","recipients":[],"from":null,"sender":[],"headers":[],"attachments":null}}`)[0]
-	anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInbound, ID: "im1"}}, got)
+	anymailtest.Equal(t, &anymail.InboundEvent{Common: anymail.Common{ESP: mailersend.ESP, Type: anymail.EventInboundFailed, ID: "im1"}}, got)
 }
 
 // A message that cannot be read is reported, with what can be read of it.

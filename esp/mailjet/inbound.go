@@ -59,7 +59,6 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	inbound.OpenTNEF(m, p.Limits)
 	if ev.Type == anymail.EventInboundFailed || inbound.IsEmpty(m) {
 		ev.Type = anymail.EventInboundFailed
-		ev.Key = anymail.EventKey(ESP, "failed", string(p.Body)) // there is no message to make it of
 	}
 	return []anymail.Event{ev}, nil
 }

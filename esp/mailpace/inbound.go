@@ -38,33 +38,13 @@ type attachment struct {
 }
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
-	ev := &anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInbound, Raw: p.Body}}
-	var w message
-	if err := wire.Unmarshal(p.Body, &w); err != nil {
-		w = message{}
-		if !wire.Salvage(p.Body, &w) {
-			return nil, anymail.Malformed("inbound message", err)
+	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
+		if w.Raw != "" {
+			ev.Message = rawmime.ParseText(w.Raw, w.Text, w.HTML, p.Limits)
+		} else {
+			w.fill(&ev.Message)
 		}
-		ev.Type = anymail.EventInboundFailed
-	}
-	m := &ev.Message
-	if w.Raw != "" {
-		*m = rawmime.Parse([]byte(w.Raw), p.Limits)
-		if strings.Contains(w.Raw, "\ufffd") {
-			// A JSON string cannot hold text in a charset other than UTF-8.
-			m.Text, m.HTML = cmp.Or(w.Text, m.Text), cmp.Or(w.HTML, m.HTML)
-		}
-	} else {
-		w.fill(m)
-		inbound.OpenTNEF(m, p.Limits)
-	}
-	if inbound.IsEmpty(m) {
-		ev.Type = anymail.EventInboundFailed
-	}
-	if ev.Type == anymail.EventInboundFailed {
-		ev.Key = anymail.EventKey(ESP, string(p.Body))
-	}
-	return []anymail.Event{ev}, nil
+	})
 }
 
 // fill makes the message from the parts that MailPace parsed.

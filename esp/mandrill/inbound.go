@@ -137,7 +137,6 @@ func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
 	w.Msg.Value.fill(&ev.Message, limits)
 	if err != nil || inbound.IsEmpty(&ev.Message) {
 		ev.Type = anymail.EventInboundFailed
-		ev.Key = anymail.EventKey(ESP, "failed", string(base.Raw)) // there is no message to make it of
 	}
 	return ev
 }

@@ -68,11 +68,8 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 	}
 	ev.ID = w.MessageID
 	w.fill(&ev.Message, p.Limits)
-	switch {
-	case ev.ID == checkID:
+	if ev.ID == checkID {
 		ev.Key = testKey(p, ev.Raw) // each time that the user presses the button is an event
-	case ev.ID == "" && ev.Type == anymail.EventInboundFailed:
-		ev.Key = anymail.EventKey(ESP, string(p.Body))
 	}
 	return []anymail.Event{ev}, nil
 }

@@ -47,7 +47,6 @@ func received(c classed, limits anymail.Limits) anymail.Event {
 	}
 	if err != nil || inbound.IsEmpty(&ev.Message) {
 		ev.Type = anymail.EventInboundFailed
-		ev.Key = anymail.EventKey(ESP, "failed", string(c.raw)) // there is no message to make it of
 	}
 	ev.Message.EnvelopeSender = string(w.Sender)
 	inbound.SetEnvelopeRecipients(&ev.Message, string(w.Recipient))

@@ -55,6 +55,17 @@ func Parse(raw []byte, limits anymail.Limits) anymail.InboundMessage {
 	return m
 }
 
+// ParseText parses a message whose source an ESP gives as the text of a JSON string.
+// Such a text cannot hold bytes of a charset other than UTF-8. If it has lost some,
+// text and html, which the ESP decoded, replace the bodies unless they are empty.
+func ParseText(source, text, html string, limits anymail.Limits) anymail.InboundMessage {
+	m := Parse([]byte(source), limits)
+	if strings.Contains(source, "\ufffd") {
+		m.Text, m.HTML = cmp.Or(text, m.Text), cmp.Or(html, m.HTML)
+	}
+	return m
+}
+
 // contents sorts the parts of a message.
 type contents struct {
 	parts        []leaf
