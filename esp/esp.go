@@ -25,6 +25,9 @@ type Spec struct {
 	// Signature is how the ESP proves that a request is its own, in a few words:
 	// "HMAC-SHA256". It is empty if only a shared secret protects the webhooks.
 	Signature string
+	// Confirmed reports that the format is known from live traffic. Otherwise it is
+	// known from documentation or source code alone, and the page says so.
+	Confirmed bool
 	// Settings are those that New reads. None is required.
 	Settings []Setting
 	// InboundNeeds is the setting without which the adapter has no inbound

@@ -60,6 +60,10 @@ type Sample struct {
 	Name string
 	// Endpoint is the path of the adapter's endpoint that receives the request.
 	Endpoint string
+	// Events returns the events that the request becomes, in order and whole: all
+	// but ESP, Key and Raw. A ping becomes none. What an event has is a matter of the
+	// ESP's documentation, not of the adapter.
+	Events func(Params) []anymail.Event
 	// Types are the types of the request's events, in order. A ping has none.
 	Types []anymail.EventType
 	// Reason is the reject reason of the first event.

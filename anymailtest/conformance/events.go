@@ -36,6 +36,12 @@ func testEvents(t *testing.T, sim *simulator.Simulator) {
 		if diff := cmp.Diff(sample.Types, types, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("event types (-want +got):\n%s", diff)
 		}
+		if sample.Events != nil {
+			whole := append(anymailtest.EventOptions(), cmpopts.IgnoreFields(anymail.Common{}, "ESP", "Key", "Raw"))
+			if diff := cmp.Diff(sample.Events(p), events, whole...); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		}
 		for i, ev := range events {
 			base := ev.Base()
 			if base.ESP != sim.ESP {

@@ -85,6 +85,7 @@ var coverageRows = []struct {
 	{"signature", signature},
 	{"key rotation", rotation},
 	{"replay protection", replay},
+	{"confirmed", confirmed},
 }
 
 func signature(c simulator.Coverage) string {
@@ -114,6 +115,13 @@ func replay(c simulator.Coverage) string {
 		parts = append(parts, "signature taken once")
 	}
 	return strings.Join(append(parts, "event keys"), ", ")
+}
+
+func confirmed(c simulator.Coverage) string {
+	if spec, _ := all.Find(c.ESP); !spec.Confirmed {
+		return "not against a live account"
+	}
+	return "yes"
 }
 
 func yesNo(b bool) string {

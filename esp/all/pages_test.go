@@ -89,6 +89,7 @@ func TestPageSettings(t *testing.T) {
 	for _, spec := range all.Specs() {
 		t.Run(spec.Name, func(t *testing.T) {
 			page := readPage(t, filepath.Join("../../docs/esps", spec.Name+".md"))
+			require.Equal(t, !spec.Confirmed, strings.Contains(page, "\nNot confirmed against a live account."), "the page differs from Spec.Confirmed")
 			config := reflect.TypeOf(constructors[spec.Name]).In(0)
 			var got []esp.Setting
 			for _, cells := range table(section(t, page, "Set up"), "setting") {

@@ -13,6 +13,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Amazon SES",
 		Signature: "SNS certificate",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "topic_arns", Kind: esp.KindList, Help: "SNS topics to accept messages from"},
 			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse signature version 1"},

@@ -8,8 +8,9 @@ import (
 // Spec describes Brevo: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Brevo",
+		Name:      ESP,
+		Title:     "Brevo",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "bearer_tokens", Kind: esp.KindKeys, Secret: true, Help: "tokens of webhooks made with auth of type bearer"},
 			{Name: "header_name", Help: "custom header of webhooks"},

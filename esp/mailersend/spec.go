@@ -13,6 +13,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "MailerSend",
 		Signature: "HMAC-SHA256",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of webhooks"},
 			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "secrets of inbound routes"},

@@ -11,6 +11,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Mailgun",
 		Signature: "HMAC-SHA256",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "HTTP webhook signing keys"},
 			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "private API key to get stored messages"},

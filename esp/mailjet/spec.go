@@ -8,8 +8,9 @@ import (
 // Spec describes Mailjet: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Mailjet",
+		Name:      ESP,
+		Title:     "Mailjet",
+		Confirmed: true,
 		New: func(_ esp.Values) (anymail.Adapter, error) {
 			return New(Config{})
 		},

@@ -11,6 +11,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Mailtrap",
 		Signature: "HMAC-SHA256",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of sending webhooks"},
 			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing secrets of inbound webhooks"},

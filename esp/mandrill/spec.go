@@ -11,6 +11,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Mandrill",
 		Signature: "HMAC-SHA1",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "keys of webhooks and inbound routes"},
 			{Name: "urls", Kind: esp.KindList, Help: "URLs exactly as entered at Mandrill, if the server sees others"},

@@ -13,6 +13,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Postal",
 		Signature: "RSA",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "signing_keys", Kind: esp.KindKeys, Help: "the installation's public key, as default-dkim-record prints it or in PEM"},
 			{Name: "require_sha256", Kind: esp.KindBool, Help: "refuse SHA-1 signatures"},

@@ -10,8 +10,9 @@ import (
 // Spec describes Postmark: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "Postmark",
+		Name:      ESP,
+		Title:     "Postmark",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "header_name", Help: "custom header of outbound webhooks"},
 			{Name: "header_values", Kind: esp.KindKeys, Secret: true, Help: "values of that header"},

@@ -13,6 +13,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Raw mail relay",
 		Signature: "HMAC-SHA256 (`anymail relay`)",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "keys that anymail relay signs with"},
 		},

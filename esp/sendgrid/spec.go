@@ -11,6 +11,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "SendGrid",
 		Signature: "ECDSA P-256",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "tracking_signing_keys", Kind: esp.KindKeys, Help: "public keys of signed event webhooks"},
 			{Name: "inbound_signing_keys", Kind: esp.KindKeys, Help: "public keys of security policies of Inbound Parse"},

@@ -10,8 +10,9 @@ import (
 // Spec describes SparkPost: its settings, and how it waits and retries.
 func Spec() esp.Spec {
 	return esp.Spec{
-		Name:  ESP,
-		Title: "SparkPost",
+		Name:      ESP,
+		Title:     "SparkPost",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "tracking_tokens", Kind: esp.KindKeys, Secret: true, Help: "values of X-MessageSystems-Webhook-Token of event webhooks"},
 			{Name: "tracking_header_name", Help: "custom header of event webhooks"},

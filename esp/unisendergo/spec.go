@@ -13,6 +13,7 @@ func Spec() esp.Spec {
 		Name:      ESP,
 		Title:     "Unisender Go",
 		Signature: "MD5 with the API key",
+		Confirmed: true,
 		Settings: []esp.Setting{
 			{Name: "api_keys", Kind: esp.KindKeys, Secret: true, Help: "API keys of the user or project whose webhook it is"},
 			{Name: "message_id_from", Help: "metadata value to use as the message id"},

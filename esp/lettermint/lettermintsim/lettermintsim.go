@@ -41,31 +41,49 @@ func New() *simulator.Simulator {
 		Samples: []simulator.Sample{
 			tracking("message.created", anymail.EventQueued, "", fields{"recipient": nil, "to": []string{"ada@example.com"}, "cc": []string{}, "bcc": []string{}}),
 			tracking("message.sent", anymail.EventSent, "", nil),
-			tracking("message.delivered", anymail.EventDelivered, "", answer(250, "2.0.0", "accepted")),
-			tracking("message.soft_bounced", anymail.EventDeferred, "", answer(452, "4.2.2", "mailbox full")),
-			tracking("message.hard_bounced", anymail.EventBounced, anymail.RejectBounced, answer(554, "5.0.0", "refused")),
-			tracking("message.hard_bounced-invalid", anymail.EventBounced, anymail.RejectInvalid, answer(550, "5.1.1", "no such user")),
-			tracking("message.hard_bounced-policy", anymail.EventBounced, anymail.RejectBlocked, answer(550, "5.7.1", "not welcome here")),
-			tracking("message.failed", anymail.EventFailed, anymail.RejectOther, fields{"reason": "the message could not be rendered"}),
-			tracking("message.suppressed", anymail.EventRejected, anymail.RejectBlocked, fields{"reason": "manual"}),
-			tracking("message.suppressed-complaint", anymail.EventRejected, anymail.RejectSpam, fields{"reason": "spam_complaint"}),
-			tracking("message.suppressed-bounce", anymail.EventRejected, anymail.RejectBounced, fields{"reason": "hard_bounce"}),
-			tracking("message.suppressed-unsubscribe", anymail.EventRejected, anymail.RejectUnsubscribed, fields{"reason": "unsubscribe"}),
-			tracking("message.policy_rejected", anymail.EventRejected, anymail.RejectBlocked, fields{"recipient": nil, "reason": "spam", "score": 17.5, "spam_symbols": []fields{}}),
+			tracking("message.delivered", anymail.EventDelivered, "", answer(250, "2.0.0", "accepted"), answered(anymail.Bounce{}, "accepted")),
+			tracking("message.soft_bounced", anymail.EventDeferred, "", answer(452, "4.2.2", "mailbox full"),
+				answered(anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 452, EnhancedCode: "4.2.2"}, "mailbox full")),
+			tracking("message.hard_bounced", anymail.EventBounced, anymail.RejectBounced, answer(554, "5.0.0", "refused"),
+				answered(anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 554, EnhancedCode: "5.0.0"}, "refused")),
+			tracking("message.hard_bounced-invalid", anymail.EventBounced, anymail.RejectInvalid, answer(550, "5.1.1", "no such user"),
+				answered(anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}, "no such user")),
+			tracking("message.hard_bounced-policy", anymail.EventBounced, anymail.RejectBlocked, answer(550, "5.7.1", "not welcome here"),
+				answered(anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"}, "not welcome here")),
+			tracking("message.failed", anymail.EventFailed, anymail.RejectOther, fields{"reason": "the message could not be rendered"}, simulator.Described("the message could not be rendered")),
+			tracking("message.suppressed", anymail.EventRejected, anymail.RejectBlocked, fields{"reason": "manual"}, simulator.Described("manual")),
+			tracking("message.suppressed-complaint", anymail.EventRejected, anymail.RejectSpam, fields{"reason": "spam_complaint"}, simulator.Described("spam_complaint")),
+			tracking("message.suppressed-bounce", anymail.EventRejected, anymail.RejectBounced, fields{"reason": "hard_bounce"}, simulator.Described("hard_bounce")),
+			tracking("message.suppressed-unsubscribe", anymail.EventRejected, anymail.RejectUnsubscribed, fields{"reason": "unsubscribe"}, simulator.Described("unsubscribe")),
+			tracking("message.policy_rejected", anymail.EventRejected, anymail.RejectBlocked, fields{"recipient": nil, "reason": "spam", "score": 17.5, "spam_symbols": []fields{}},
+				simulator.Described("spam"), func(ev *anymail.TrackingEvent) { ev.Recipient = "" }),
 			tracking("message.spam_complaint", anymail.EventComplained, anymail.RejectSpam, nil),
 			tracking("message.unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, fields{"unsubscribed_at": "{time}"}),
 			tracking("message.auto_replied", anymail.EventAutoresponded, "", nil),
-			tracking("message.opened", anymail.EventOpened, "", visit(false, "opened_at")),
-			tracking("message.opened-machine", anymail.EventOpened, "", visit(true, "opened_at")),
-			tracking("message.clicked", anymail.EventClicked, "", visit(false, "clicked_at")),
+			tracking("message.opened", anymail.EventOpened, "", visit(false, "opened_at"), simulator.Visited(agent, "", anymail.No)),
+			tracking("message.opened-machine", anymail.EventOpened, "", visit(true, "opened_at"), simulator.Visited(agent, "", anymail.Yes)),
+			tracking("message.clicked", anymail.EventClicked, "", visit(false, "clicked_at"), simulator.Visited(agent, link, anymail.No)),
 			tracking("webhook.test", anymail.EventUnknown, "", nil),
 			tracking("message.teleported", anymail.EventUnknown, "", nil),
 			{
 				Name: "message.inbound", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true,
+				Events: func(p simulator.Params) []anymail.Event {
+					return p.ReceivedInParts(func(ev *anymail.InboundEvent) {
+						m, score := &ev.Message, 0.3
+						m.SpamDetected, m.SpamScore = anymail.No, &score
+						m.EnvelopeSender, m.EnvelopeRecipient = p.Sender, "help@in.example.org"
+						m.EnvelopeRecipients = []string{"help@in.example.org"}
+					})
+				},
 				Make: func(p simulator.Params) simulator.Request { return post("inbound", "message.inbound", p, received(p)) },
 			},
 			{
 				Name: "message.inbound-empty", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInboundFailed},
+				Events: func(p simulator.Params) []anymail.Event {
+					return []anymail.Event{&anymail.InboundEvent{
+						Common: anymail.Common{Type: anymail.EventInboundFailed, ID: p.EventID, Timestamp: p.Time},
+					}}
+				},
 				Make: func(p simulator.Params) simulator.Request {
 					return post("inbound", "message.inbound", p, fields{"route": "in"})
 				},
@@ -73,6 +91,11 @@ func New() *simulator.Simulator {
 		},
 	}
 }
+
+const (
+	link  = "https://shop.example.org/orders/1701?from=mail"
+	agent = "Mozilla/5.0 (X11; Linux x86_64)"
+)
 
 type fields map[string]any
 
@@ -84,10 +107,11 @@ func post(endpoint, event string, p simulator.Params, data fields) simulator.Req
 }
 
 // tracking is an event of a sent message. The value "{time}" is its time.
-func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
+func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	event, _, _ := strings.Cut(name, "-")
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event { return p.Event(typ, reason, changes...) },
 		Make: func(p simulator.Params) simulator.Request {
 			data := fields{"message_id": p.MessageID, "recipient": p.Recipient, "subject": p.Subject, "tag": p.Tag, "metadata": p.Metadata}
 			maps.Copy(data, more)
@@ -105,13 +129,17 @@ func answer(code int, enhanced, text string) fields {
 	return fields{"response": fields{"status_code": code, "enhanced_status_code": enhanced, "content": text}}
 }
 
+func answered(bounce anymail.Bounce, text string) func(*anymail.TrackingEvent) {
+	return func(ev *anymail.TrackingEvent) { ev.Bounce, ev.MTAResponse, ev.Description = bounce, text, text }
+}
+
 func visit(machine bool, at string) fields {
 	f := fields{
-		at: "{time}", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+		at: "{time}", "user_agent": agent,
 		"bot": fields{"detected": machine, "machine": machine, "probability": 0.1, "proxy_type": nil, "reason_codes": []string{}, "counts_for_metrics": !machine},
 	}
 	if at == "clicked_at" {
-		f["destination_url"] = "https://shop.example.org/orders/1701?from=mail"
+		f["destination_url"] = link
 	}
 	return f
 }
