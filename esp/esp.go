@@ -45,6 +45,17 @@ type Spec struct {
 	Retries string
 }
 
+// Find returns the Spec with that canonical name, and whether there is one. A name may
+// be spelled with underscores: "amazon_ses".
+func Find(specs []Spec, name string) (Spec, bool) {
+	name = strings.ReplaceAll(name, "_", "")
+	i := slices.IndexFunc(specs, func(s Spec) bool { return s.Name == name })
+	if i < 0 {
+		return Spec{}, false
+	}
+	return specs[i], true
+}
+
 // Setting is one value, or list of values, that an adapter is configured with.
 type Setting struct {
 	// Name is in snake case, for example "signing_keys".

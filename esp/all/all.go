@@ -2,21 +2,7 @@
 // A program that is written imports the ESP packages that it needs.
 package all
 
-import (
-	"slices"
-	"strings"
+import "github.com/goanymail/anymail/esp"
 
-	"github.com/goanymail/anymail/esp"
-)
-
-// Find returns the Spec of the ESP with that canonical name, and whether there
-// is one. A name may be spelled with underscores: "amazon_ses".
-func Find(name string) (esp.Spec, bool) {
-	name = strings.ReplaceAll(name, "_", "")
-	specs := Specs()
-	i := slices.IndexFunc(specs, func(s esp.Spec) bool { return s.Name == name })
-	if i < 0 {
-		return esp.Spec{}, false
-	}
-	return specs[i], true
-}
+// Find is [esp.Find] among the Specs.
+func Find(name string) (esp.Spec, bool) { return esp.Find(Specs(), name) }

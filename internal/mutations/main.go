@@ -63,11 +63,11 @@ var mutations = []mutation{
 	{pkg: "esp/relay", test: "TestSignature", file: "esp/relay/relay.go", edits: []string{`[]string{HeaderTimestamp, HeaderFrom, HeaderTo}`, `[]string{HeaderTimestamp, HeaderFrom}`}},
 	{pkg: "esp/relay", test: "TestSignedEnvelope", file: "esp/relay/inbound.go", edits: []string{`if p.Proof.Fingerprint == nil {`, `if true {`}},
 	{pkg: "esp/relay", test: "TestEnvelopeOfTheSender", file: "esp/relay/inbound.go", edits: []string{`server := inbound.ServerHeaders(m.Headers)`, `server := m.Headers`}},
-	{pkg: "cmd/anymail", test: "TestRelayAnswers", file: "cmd/anymail/relay.go", edits: []string{`return http.ErrUseLastResponse // a redirected`, `return nil // a redirected`}},
-	{pkg: "cmd/anymail", test: "TestRelayAnswers", file: "cmd/anymail/relay.go", edits: []string{`	exTempFail = 75`, `	exTempFail = 69`}},
-	{pkg: "cmd/anymail", test: "TestRelayMisconfigured", file: "cmd/anymail/relay.go", edits: []string{`case u.User != nil:`, `case false:`}},
-	{pkg: "cmd/anymail", test: "TestRelayMisconfigured", file: "cmd/anymail/relay.go", edits: []string{`case u.Scheme == "http" && !o.allowHTTP`, `case false && !o.allowHTTP`}},
-	{pkg: "cmd/anymail", test: "TestRelayMisconfigured", file: "cmd/anymail/relay.go", edits: []string{`	if !ok {
+	{pkg: "cmd/anymail/command", test: "TestRelayAnswers", file: "cmd/anymail/command/relay.go", edits: []string{`return http.ErrUseLastResponse // a redirected`, `return nil // a redirected`}},
+	{pkg: "cmd/anymail/command", test: "TestRelayAnswers", file: "cmd/anymail/command/relay.go", edits: []string{`	exTempFail = 75`, `	exTempFail = 69`}},
+	{pkg: "cmd/anymail/command", test: "TestRelayMisconfigured", file: "cmd/anymail/command/relay.go", edits: []string{`case u.User != nil:`, `case false:`}},
+	{pkg: "cmd/anymail/command", test: "TestRelayMisconfigured", file: "cmd/anymail/command/relay.go", edits: []string{`case u.Scheme == "http" && !o.allowHTTP`, `case false && !o.allowHTTP`}},
+	{pkg: "cmd/anymail/command", test: "TestRelayMisconfigured", file: "cmd/anymail/command/relay.go", edits: []string{`	if !ok {
 		return "", misconfigured`, `	if !ok && false {
 		return "", misconfigured`}},
 

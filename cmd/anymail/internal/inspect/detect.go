@@ -11,7 +11,6 @@ import (
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -20,6 +19,7 @@ var ErrUndetected = errors.New("cannot tell which ESP the request is from")
 
 // Detector knows what the requests of each ESP have.
 type Detector struct {
+	specs   []esp.Spec
 	senders map[string][]string // which ESPs send a feature
 }
 
@@ -29,11 +29,11 @@ type Detector struct {
 // error is [ErrUndetected].
 func (d *Detector) Detect(r *capture.Request) (spec esp.Spec, because string, err error) {
 	if r.Found != nil {
-		if spec, ok := all.Find(r.Found.ESP); ok {
+		if spec, ok := esp.Find(d.specs, r.Found.ESP); ok {
 			return spec, "the server says so that refused it", nil
 		}
 	}
-	if spec, ok := namedBy(r.URL); ok {
+	if spec, ok := d.namedBy(r.URL); ok {
 		return spec, "the URL names it", nil
 	}
 	score, sends := map[string]int{}, map[string]int{}
@@ -67,7 +67,7 @@ func (d *Detector) Detect(r *capture.Request) (spec esp.Spec, because string, er
 	case 0:
 		return spec, "", ErrUndetected
 	case 1:
-		spec, _ = all.Find(best[0])
+		spec, _ = esp.Find(d.specs, best[0])
 		return spec, "no other sends such headers and members", nil
 	}
 	slices.Sort(best)
@@ -76,22 +76,22 @@ func (d *Detector) Detect(r *capture.Request) (spec esp.Spec, because string, er
 
 // namedBy returns the ESP that is named in the path of a URL, the last one if there
 // are several.
-func namedBy(called string) (esp.Spec, bool) {
+func (d *Detector) namedBy(called string) (esp.Spec, bool) {
 	u, err := url.Parse(called)
 	if err != nil {
 		return esp.Spec{}, false
 	}
 	for _, segment := range slices.Backward(strings.Split(u.Path, "/")) {
-		if spec, ok := all.Find(strings.ToLower(segment)); ok {
+		if spec, ok := esp.Find(d.specs, strings.ToLower(segment)); ok {
 			return spec, true
 		}
 	}
 	return esp.Spec{}, false
 }
 
-// NewDetector learns from the samples of simulators.
-func NewDetector(sims []*simulator.Simulator) (*Detector, error) {
-	d := &Detector{map[string][]string{}}
+// NewDetector learns from the samples of the ESPs' simulators.
+func NewDetector(specs []esp.Spec, sims []*simulator.Simulator) (*Detector, error) {
+	d := &Detector{specs, map[string][]string{}}
 	for _, sim := range sims {
 		var credential simulator.Credential
 		if sim.NewCredential != nil {

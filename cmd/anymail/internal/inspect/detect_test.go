@@ -8,6 +8,7 @@ import (
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -15,7 +16,7 @@ import (
 // Every event of every ESP is recognized without the URL.
 func TestDetect(t *testing.T) {
 	sims := allsim.List()
-	detector, err := inspect.NewDetector(sims)
+	detector, err := inspect.NewDetector(all.Specs(), sims)
 	require.NoError(t, err)
 	for _, sim := range sims {
 		t.Run(sim.ESP, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -16,12 +16,11 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 )
 
-func newListenCommand() *cobra.Command {
+func newListenCommand(c catalog) *cobra.Command {
 	var o listenOptions
 	cmd := &cobra.Command{
 		Use:   "listen",
@@ -36,12 +35,12 @@ this machine only, unless --listen names another address.`,
   anymail listen --secret anymail:some-long-password --set mailgun.signing_keys=key-1
   anymail trigger mailgun delivered --to http://127.0.0.1:8025/anymail`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return listen(cmd.Context(), cmd.ErrOrStderr(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listen(cmd.Context(), cmd.ErrOrStderr(), o) },
 	}
 	cmd.Flags().StringVar(&o.address, "listen", "127.0.0.1:8025", "`address` to listen on")
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
-	_ = cmd.RegisterFlagCompletionFunc("set", completeSettings(""))
+	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
 	cmd.Flags().IntVar(&o.keep, "keep", 1000, "`number` of requests to keep")
 	return cmd
 }
@@ -52,8 +51,8 @@ type listenOptions struct {
 	keep              int
 }
 
-func listen(ctx context.Context, info io.Writer, o listenOptions) error {
-	handler, err := newListenHandler(o)
+func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) error {
+	handler, err := c.newListenHandler(o)
 	if err != nil {
 		return err
 	}
@@ -61,11 +60,11 @@ func listen(ctx context.Context, info io.Writer, o listenOptions) error {
 	if err != nil {
 		return err
 	}
-	settings, err := parseSettings(o.settings, "")
+	settings, err := c.parseSettings(o.settings, "")
 	if err != nil {
 		return err
 	}
-	for _, spec := range all.Specs() {
+	for _, spec := range c.specs {
 		if lacksInbound(spec, settings) {
 			fmt.Fprintf(info, "%s: %v\n", spec.Name, needsKey(spec))
 		}
@@ -84,8 +83,8 @@ func listen(ctx context.Context, info io.Writer, o listenOptions) error {
 }
 
 // newListenHandler returns the handler of everything that listen serves.
-func newListenHandler(o listenOptions) (http.Handler, error) {
-	settings, err := parseSettings(o.settings, "")
+func (c catalog) newListenHandler(o listenOptions) (http.Handler, error) {
+	settings, err := c.parseSettings(o.settings, "")
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +102,7 @@ func newListenHandler(o listenOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
 	}
-	for _, spec := range all.Specs() {
+	for _, spec := range c.specs {
 		adapter, err := spec.Adapter(esp.Values{Settings: settings[spec.Name]})
 		if err == nil {
 			if len(o.secrets) == 0 && settings[spec.Name] == nil {
@@ -162,9 +161,9 @@ func (k keyless) Endpoints() []anymail.Endpoint {
 }
 
 // completeSettings completes ESP.NAME=, or NAME= for one ESP.
-func completeSettings(only string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+func (c catalog) completeSettings(only string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return func(*cobra.Command, []string, string) (words []string, _ cobra.ShellCompDirective) {
-		for _, spec := range all.Specs() {
+		for _, spec := range c.specs {
 			prefix := spec.Name + "."
 			switch only {
 			case "":
@@ -183,7 +182,7 @@ func completeSettings(only string) func(*cobra.Command, []string, string) ([]str
 
 // parseSettings reads ESP.NAME=VALUE; a repeated setting has several values. For
 // one ESP, NAME=VALUE is enough.
-func parseSettings(texts []string, only string) (map[string]map[string][]string, error) {
+func (c catalog) parseSettings(texts []string, only string) (map[string]map[string][]string, error) {
 	settings := map[string]map[string][]string{}
 	var errs []error
 	for _, text := range texts {
@@ -192,7 +191,7 @@ func parseSettings(texts []string, only string) (map[string]map[string][]string,
 		if only != "" && !dotted {
 			name, setting, dotted = only, key, true
 		}
-		spec, known := all.Find(name)
+		spec, known := c.find(name)
 		switch {
 		case !ok || !dotted:
 			errs = append(errs, cli.Usagef("--set: must be ESP.NAME=VALUE, for example mailgun.signing_keys=..."))

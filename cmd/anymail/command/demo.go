@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -15,13 +15,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func newDemoCommand() *cobra.Command {
+func newDemoCommand(c catalog) *cobra.Command {
 	var once, asJSON bool
 	var address string
 	cmd := &cobra.Command{
@@ -35,7 +34,7 @@ normalized event. It then serves and prints until it is interrupted.`,
   anymail demo --once --json | jq 'select(.event_type == "bounced")'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), address, once, asJSON)
+			return c.demo(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), address, once, asJSON)
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the samples")
@@ -44,7 +43,7 @@ normalized event. It then serves and prints until it is interrupted.`,
 	return cmd
 }
 
-func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON bool) error {
+func (c catalog) demo(ctx context.Context, out, info io.Writer, address string, once, asJSON bool) error {
 	fmt.Fprintln(info, "making keys for all ESPs")
 	secret := cli.NewSecret()
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(slog.New(slog.NewTextHandler(info, &slog.HandlerOptions{Level: slog.LevelError}))))
@@ -55,7 +54,7 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 	if err := printer.connect(&d.Signals); err != nil {
 		return err
 	}
-	webhooks, err := register(d, secret)
+	webhooks, err := c.register(d, secret)
 	if err != nil {
 		return err
 	}
@@ -88,9 +87,9 @@ func demo(ctx context.Context, out, info io.Writer, address string, once, asJSON
 
 // register registers the adapters of all ESPs, each with a new credential, and
 // returns their webhooks.
-func register(d *anymail.Dispatcher, secret string) ([]simulator.Webhook, error) {
+func (c catalog) register(d *anymail.Dispatcher, secret string) ([]simulator.Webhook, error) {
 	var webhooks []simulator.Webhook
-	for _, sim := range allsim.List() {
+	for _, sim := range c.simulators() {
 		adapter, credential, err := sim.NewAccount()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", sim.ESP, err)

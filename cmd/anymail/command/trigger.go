@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -18,12 +18,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func newTriggerCommand() *cobra.Command {
+func newTriggerCommand(c catalog) *cobra.Command {
 	o := triggerOptions{params: simulator.NewParams()}
 	var eml, keyFile, newKey, caFile string
 	var list, insecure bool
@@ -55,10 +54,10 @@ With --count it is a load generator: each request has an event of its own.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: completeTrigger,
+		ValidArgsFunction: c.completeTrigger,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			out, info := cmd.OutOrStdout(), cmd.ErrOrStderr()
-			sim := allsim.Find(strings.ReplaceAll(args[0], "_", ""))
+			sim := c.simulator(args[0])
 			switch {
 			case sim == nil:
 				return cli.Usagef("unknown ESP %q; anymail esps lists them", args[0])
@@ -132,15 +131,15 @@ type triggerOptions struct {
 	client          *http.Client
 }
 
-func completeTrigger(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+func (c catalog) completeTrigger(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var words []string
 	switch len(args) {
 	case 0:
-		for _, sim := range allsim.List() {
+		for _, sim := range c.simulators() {
 			words = append(words, sim.ESP)
 		}
 	case 1:
-		if sim := allsim.Find(args[0]); sim != nil {
+		if sim := c.simulator(args[0]); sim != nil {
 			words = sampleWords(sim)
 		}
 	}

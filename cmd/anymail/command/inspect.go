@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -19,13 +19,11 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/esp/all"
-	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-func newInspectCommand() *cobra.Command {
-	var o inspectOptions
+func newInspectCommand(c catalog) *cobra.Command {
+	o := inspectOptions{catalog: c}
 	cmd := &cobra.Command{
 		Use:   "inspect [ESP] [FILE]",
 		Short: "Find out whether a captured webhook is authentic, why not, and what it contains",
@@ -62,12 +60,12 @@ could not be checked, and 2 for a wrong command line.`,
 		},
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
-				return espNames(), cobra.ShellCompDirectiveDefault
+				return c.espNames(), cobra.ShellCompDirectiveDefault
 			}
 			return nil, cobra.ShellCompDirectiveDefault
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			spec, file, err := splitArgs(args)
+			spec, file, err := c.splitArgs(args)
 			if err != nil {
 				return err
 			}
@@ -100,22 +98,22 @@ could not be checked, and 2 for a wrong command line.`,
 	_ = cmd.RegisterFlagCompletionFunc("endpoint", cobra.FixedCompletions([]string{"tracking", "inbound"}, cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.MarkFlagDirname("files")
 	_ = cmd.RegisterFlagCompletionFunc("set", func(cmd *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-		spec, ok := all.Find(append(args, "")[0])
+		spec, ok := c.find(append(args, "")[0])
 		if !ok {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return completeSettings(spec.Name)(cmd, args, word)
+		return c.completeSettings(spec.Name)(cmd, args, word)
 	})
 	_ = cmd.MarkFlagFilename("cert", "pem", "crt")
 	return cmd
 }
 
 // splitArgs returns the ESP, or nil if no argument names one, and the file.
-func splitArgs(args []string) (*esp.Spec, string, error) {
+func (c catalog) splitArgs(args []string) (*esp.Spec, string, error) {
 	if len(args) == 0 {
 		return nil, "-", nil
 	}
-	spec, ok := all.Find(args[0])
+	spec, ok := c.find(args[0])
 	switch {
 	case ok:
 		return &spec, append(args, "-")[1], nil
@@ -129,8 +127,8 @@ func splitArgs(args []string) (*esp.Spec, string, error) {
 }
 
 // detect finds the ESP of a capture and notes how.
-func detect(captured *capture.Request) (esp.Spec, error) {
-	detector, err := inspect.NewDetector(allsim.List())
+func (c catalog) detect(captured *capture.Request) (esp.Spec, error) {
+	detector, err := inspect.NewDetector(c.specs, c.simulators())
 	if err != nil {
 		return esp.Spec{}, err
 	}
@@ -143,9 +141,9 @@ func detect(captured *capture.Request) (esp.Spec, error) {
 }
 
 // espNames returns the canonical names of all ESPs.
-func espNames() []string {
+func (c catalog) espNames() []string {
 	var names []string
-	for _, spec := range all.Specs() {
+	for _, spec := range c.specs {
 		names = append(names, spec.Name)
 	}
 	return names
@@ -170,6 +168,8 @@ type inspectOptions struct {
 	files, certificate      string
 	fetch, verbose, asJSON  bool
 	listSettings            bool
+
+	catalog catalog
 }
 
 func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.Writer, named *esp.Spec, file string) error {
@@ -185,7 +185,7 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 	var spec esp.Spec
 	if named != nil {
 		spec = *named
-	} else if spec, err = detect(captured); err != nil {
+	} else if spec, err = o.catalog.detect(captured); err != nil {
 		return err
 	}
 	options, err := o.options(spec)
@@ -212,13 +212,13 @@ func (o *inspectOptions) run(ctx context.Context, stdin io.Reader, out, info io.
 // options reads the flags.
 func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 	options := inspect.Options{
-		ESP: spec, Simulator: allsim.Find(spec.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
+		ESP: spec, Simulator: o.catalog.simulator(spec.Name), Endpoint: o.endpoint, Secrets: o.secrets, URL: o.url, Fetch: o.fetch,
 		Events: shownEvents,
 	}
 	if o.verbose {
 		options.Events = 0
 	}
-	settings, err := parseSettings(o.settings, spec.Name)
+	settings, err := o.catalog.parseSettings(o.settings, spec.Name)
 	if err != nil {
 		return options, err
 	}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -574,7 +574,7 @@ var sinceNow = regexp.MustCompile(`(UTC, )[^,;]* (ago|from now)`)
 
 // The manual shows the real output.
 func TestInspectManual(t *testing.T) {
-	manual, err := os.ReadFile("../../docs/inspect.md")
+	manual, err := os.ReadFile("../../../docs/inspect.md")
 	require.NoError(t, err)
 	n := 0
 	for _, block := range strings.Split(string(manual), "```text\n$ anymail inspect ")[1:] {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-func newSecretCommand() *cobra.Command {
+func newSecretCommand(c catalog) *cobra.Command {
 	var base, user string
 	cmd := &cobra.Command{
 		Use:   "secret [ESP...]",
@@ -20,7 +20,7 @@ WithSharedSecret accepts, with the URLs to register at the ESPs. It stores the
 secret nowhere.`,
 		Example: `  anymail secret --url https://hooks.example.com/anymail postmark sendgrid`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return espNames(), cobra.ShellCompDirectiveNoFileComp
+			return c.espNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			u, err := url.Parse(base)

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"cmp"
@@ -11,13 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
 
-func newESPsCommand() *cobra.Command {
+func newESPsCommand(c catalog) *cobra.Command {
 	var asJSON, asMarkdown, asTable, semantics bool
 	cmd := &cobra.Command{
 		Use:   "esps",
@@ -30,15 +30,16 @@ func newESPsCommand() *cobra.Command {
 				return cli.Usagef("--json, --markdown, --table and --semantics exclude each other")
 			}
 			if semantics {
-				return semanticsMarkdown(cmd.OutOrStdout(), allsim.List(), allsim.AllSituations())
+				return semanticsMarkdown(cmd.OutOrStdout(), c.simulators(), allsim.AllSituations())
 			}
-			var list []simulator.Coverage
-			for _, sim := range allsim.List() {
-				c, err := simulator.Cover(sim)
+			var list []covered
+			for _, sim := range c.simulators() {
+				coverage, err := simulator.Cover(sim)
 				if err != nil {
 					return err
 				}
-				list = append(list, c)
+				spec, _ := c.find(sim.ESP)
+				list = append(list, covered{coverage, spec})
 			}
 			switch out := cmd.OutOrStdout(); {
 			case asJSON:
@@ -61,7 +62,12 @@ func newESPsCommand() *cobra.Command {
 	return cmd
 }
 
-func coverageText(out io.Writer, list []simulator.Coverage) error {
+type covered struct {
+	simulator.Coverage
+	spec esp.Spec
+}
+
+func coverageText(out io.Writer, list []covered) error {
 	for i, c := range list {
 		if i > 0 {
 			fmt.Fprintln(out)
@@ -76,19 +82,19 @@ func coverageText(out io.Writer, list []simulator.Coverage) error {
 
 var coverageRows = []struct {
 	title string
-	value func(simulator.Coverage) string
+	value func(covered) string
 }{
-	{"events", func(c simulator.Coverage) string { return join(c.EventTypes) }},
-	{"reject reasons", func(c simulator.Coverage) string { return join(c.RejectReasons) }},
-	{"inbound", func(c simulator.Coverage) string { return yesNo(c.Inbound) }},
-	{"batches", func(c simulator.Coverage) string { return yesNo(c.Batch) }},
+	{"events", func(c covered) string { return join(c.EventTypes) }},
+	{"reject reasons", func(c covered) string { return join(c.RejectReasons) }},
+	{"inbound", func(c covered) string { return yesNo(c.Inbound) }},
+	{"batches", func(c covered) string { return yesNo(c.Batch) }},
 	{"signature", signature},
 	{"key rotation", rotation},
 	{"replay protection", replay},
 	{"confirmed", confirmed},
 }
 
-func signature(c simulator.Coverage) string {
+func signature(c covered) string {
 	if len(c.Signed) == 0 {
 		return "none: needs a shared secret"
 	}
@@ -99,14 +105,14 @@ func signature(c simulator.Coverage) string {
 	return strings.Join(endpoints, " ")
 }
 
-func rotation(c simulator.Coverage) string {
+func rotation(c covered) string {
 	if c.Rotation {
 		return "shared secret and keys"
 	}
 	return "shared secret"
 }
 
-func replay(c simulator.Coverage) string {
+func replay(c covered) string {
 	var parts []string
 	if c.SignedTime {
 		parts = append(parts, "window of "+cli.Duration(c.Window))
@@ -117,8 +123,8 @@ func replay(c simulator.Coverage) string {
 	return strings.Join(append(parts, "event keys"), ", ")
 }
 
-func confirmed(c simulator.Coverage) string {
-	if spec, _ := all.Find(c.ESP); !spec.Confirmed {
+func confirmed(c covered) string {
+	if !c.spec.Confirmed {
 		return "not against a live account"
 	}
 	return "yes"
@@ -139,7 +145,7 @@ func join[T ~string](list []T) string {
 	return strings.Join(parts, " ")
 }
 
-func coverageMarkdown(out io.Writer, list []simulator.Coverage) error {
+func coverageMarkdown(out io.Writer, list []covered) error {
 	var b strings.Builder
 	b.WriteString("# What each adapter covers\n\n" +
 		"Made by `go run internal/generate/main.go`: every mark is the outcome of running\n" +
@@ -157,15 +163,15 @@ func coverageMarkdown(out io.Writer, list []simulator.Coverage) error {
 		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
 	}
 	b.WriteString("\n## Event types\n\n")
-	marks(&b, list, anymail.EventTypes(), func(c simulator.Coverage) []anymail.EventType { return c.EventTypes })
+	marks(&b, list, anymail.EventTypes(), func(c covered) []anymail.EventType { return c.EventTypes })
 	b.WriteString("\n## Reject reasons\n\n")
-	marks(&b, list, anymail.RejectReasons(), func(c simulator.Coverage) []anymail.RejectReason { return c.RejectReasons })
+	marks(&b, list, anymail.RejectReasons(), func(c covered) []anymail.RejectReason { return c.RejectReasons })
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
 // marks writes a table of ESPs by values.
-func marks[T ~string](b *strings.Builder, list []simulator.Coverage, values []T, has func(simulator.Coverage) []T) {
+func marks[T ~string](b *strings.Builder, list []covered, values []T, has func(covered) []T) {
 	header := []string{"ESP"}
 	for _, value := range values {
 		header = append(header, string(value))
@@ -185,11 +191,10 @@ func marks[T ~string](b *strings.Builder, list []simulator.Coverage, values []T,
 }
 
 // coverageTable writes the README's table, and how many ESPs there are.
-func coverageTable(out io.Writer, list []simulator.Coverage) error {
+func coverageTable(out io.Writer, list []covered) error {
 	var b, rows strings.Builder
 	tracking, received := 0, 0
 	for _, c := range list {
-		spec, _ := all.Find(c.ESP)
 		mark := map[bool]string{true: "yes"}
 		if c.Tracking {
 			tracking++
@@ -198,7 +203,7 @@ func coverageTable(out io.Writer, list []simulator.Coverage) error {
 			received++
 		}
 		fmt.Fprintf(&rows, "| %s | %s | %s | %s | [%s](docs/esps/%s.md) |\n", c.Title, mark[c.Tracking], mark[c.Inbound],
-			cmp.Or(spec.Signature, "none: shared secret"), c.ESP, c.ESP)
+			cmp.Or(c.spec.Signature, "none: shared secret"), c.ESP, c.ESP)
 	}
 	fmt.Fprintf(&b, "%d ESPs: %d with tracking, %d with inbound mail.\n\n", len(list), tracking, received)
 	table(&b, []string{"ESP", "tracking", "inbound", "signature", "page"})

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"bytes"
@@ -132,7 +132,7 @@ func TestESPs(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "postmark (Postmark)")
 	for flag, file := range map[string]string{"--markdown": "docs/coverage.md", "--semantics": "docs/semantics.md"} {
-		docs, err := os.ReadFile("../../" + file)
+		docs, err := os.ReadFile("../../../" + file)
 		require.NoError(t, err)
 		out, _, err = run(t, "esps", flag)
 		require.NoError(t, err)
@@ -145,11 +145,11 @@ func TestUsage(t *testing.T) {
 		{"trigger"}, {"trigger", "postmark"}, {"trigger", "nobody", "sent"}, {"trigger", "postmark", "exploded"}, {"demo", "--no-such-flag"},
 		{"inspects"}, {"demo", "x"}, {"esps", "x"}, {"listen", "x"}, {"esps", "--json", "--table"},
 		{"inspect", "nobody"}, {"inspect", "mailgun", "no-such-file"}, {"inspect", "mailgun", "-", "x"}, {"inspect", "mailgun", "--set", "sendgrid.tracking_signing_keys=x"},
-		{"inspect", "mailgun", "--set", "wrong=x", "../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
+		{"inspect", "mailgun", "--set", "wrong=x", "../../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
 		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},
 		{"inspect", "mailgun", "--files", "no-such-directory"},
 		{"new-esp"}, {"listen", "--set", "x"}, {"listen", "--set", "nobody.keys=1"}, {"listen", "--set", "mailgun.wrong=1"}, {"listen", "--secret", "weak"},
-		{"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../go.mod"},
+		{"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../../go.mod"},
 		{"trigger", "postmark", "bounced", "--to", "localhost:8080/anymail"}, {"trigger", "postmark", "bounced", "--count", "0"}, {"trigger", "postmark", "--new-key", "key"},
 		{"trigger", "amazonses", "bounced", "--key", "not PEM"},
 	} {
@@ -221,7 +221,7 @@ func TestTriggerAndListen(t *testing.T) {
 				args = append(args, "--key", key)
 				options.settings = []string{settingFor(sim.ESP) + "=" + publicFor(t, sim.ESP, key)}
 			}
-			handler, err := newListenHandler(options)
+			handler, err := newCatalog().newListenHandler(options)
 			require.NoError(t, err)
 			server := httptest.NewServer(handler)
 			defer server.Close()
@@ -255,7 +255,7 @@ func TestTriggerAndListen(t *testing.T) {
 }
 
 func TestTriggerLoad(t *testing.T) {
-	handler, err := newListenHandler(listenOptions{keep: 1000})
+	handler, err := newCatalog().newListenHandler(listenOptions{keep: 1000})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	defer server.Close()
@@ -296,7 +296,7 @@ func TestTriggerOwnMessage(t *testing.T) {
 				options.secrets = []string{"anymail:correct-horse-battery"}
 				args = append(args, "--key", "@"+key, "--secret", options.secrets[0], "--topic", "arn:aws:sns:us-east-1:111122223333:shop")
 			}
-			handler, err := newListenHandler(options)
+			handler, err := newCatalog().newListenHandler(options)
 			require.NoError(t, err)
 			server := httptest.NewServer(handler)
 			defer server.Close()
@@ -334,14 +334,14 @@ var fetchAll = []string{"bird", "mailtrap", "resend"}
 // With the key, the inbound endpoint is the adapter's own.
 func TestListenWithAPIKey(t *testing.T) {
 	lacks := func(settings ...string) (esps []string) {
-		parsed, err := parseSettings(settings, "")
+		parsed, err := newCatalog().parseSettings(settings, "")
 		require.NoError(t, err)
 		for _, spec := range all.Specs() {
 			if lacksInbound(spec, parsed) {
 				esps = append(esps, spec.Name)
 			}
 		}
-		_, err = newListenHandler(listenOptions{settings: settings})
+		_, err = newCatalog().newListenHandler(listenOptions{settings: settings})
 		require.NoError(t, err)
 		return esps
 	}
@@ -351,7 +351,7 @@ func TestListenWithAPIKey(t *testing.T) {
 }
 
 func TestTriggerTLS(t *testing.T) {
-	handler, err := newListenHandler(listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}})
+	handler, err := newCatalog().newListenHandler(listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}})
 	require.NoError(t, err)
 	server := httptest.NewTLSServer(handler)
 	defer server.Close()
