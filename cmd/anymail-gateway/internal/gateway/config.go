@@ -59,7 +59,8 @@ type Config struct {
 	// the first one.
 	WantsSecret bool
 
-	at func(key string) string // the place of a key in the file or the environment
+	specs []esp.Spec              // the ESPs that adapters may name
+	at    func(key string) string // the place of a key in the file or the environment
 }
 
 // fault is an error about a key, with its place.
@@ -173,9 +174,10 @@ type Log struct {
 	Level  string `key:"level"`
 }
 
-// Default returns the default configuration.
-func Default() *Config {
+// Default returns the default configuration, with the ESPs of the library and more.
+func Default(more ...esp.Spec) *Config {
 	return &Config{
+		specs:        append(all.Specs(), more...),
 		Listen:       "127.0.0.1:8026",
 		Path:         "/anymail",
 		Admin:        "127.0.0.1:8027",
@@ -203,9 +205,9 @@ const DefaultFile = "anymail.yaml"
 // Load reads the file, if any, then the environment ("NAME=value" texts), which
 // overrides it, and checks what needs no network. The error joins all mistakes;
 // each part names the key.
-func Load(file string, environ []string) (*Config, error) {
-	config := Default()
-	d := newDecoder(environ)
+func Load(file string, environ []string, more ...esp.Spec) (*Config, error) {
+	config := Default(more...)
+	d := newDecoder(environ, config.specs)
 	if file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -235,7 +237,7 @@ func (c *Config) complete() {
 		}
 	}
 	if c.Adapters == nil {
-		for _, spec := range all.Specs() {
+		for _, spec := range c.specs {
 			c.Adapters = append(c.Adapters, Adapter{ESP: spec.Name})
 		}
 		c.WantsSecret = len(c.SharedSecrets) == 0
@@ -311,13 +313,13 @@ func (c *Config) checkAdapters(fail fail) {
 	for i, a := range c.Adapters {
 		key := fmt.Sprintf("adapters[%d]", i)
 		checkSecrets(fail, key+".shared_secrets", a.SharedSecrets)
-		spec, known := all.Find(a.ESP)
+		spec, known := esp.Find(c.specs, a.ESP)
 		if a.ESP == "" {
 			fail(key+".esp", "is missing")
 			continue
 		}
 		if !known {
-			fail(key+".esp", "unknown ESP %q; known are %s", a.ESP, strings.Join(espNames(), ", "))
+			fail(key+".esp", "unknown ESP %q; known are %s", a.ESP, strings.Join(c.espNames(), ", "))
 			continue
 		}
 		route := strings.ReplaceAll(a.Name, "_", "")
@@ -382,8 +384,8 @@ func (c *Config) checkSinks(fail fail) {
 		}
 		names[s.Name] = i
 		for _, name := range s.ESPs {
-			if _, known := all.Find(name); !known {
-				fail(key+".esps", "unknown ESP %q; known are %s", name, strings.Join(espNames(), ", "))
+			if _, known := esp.Find(c.specs, name); !known {
+				fail(key+".esps", "unknown ESP %q; known are %s", name, strings.Join(c.espNames(), ", "))
 			}
 		}
 		for _, name := range s.Types {
@@ -499,9 +501,9 @@ func checkSecrets(fail fail, key string, secrets []string) {
 	}
 }
 
-func espNames() []string {
+func (c *Config) espNames() []string {
 	var names []string
-	for _, spec := range all.Specs() {
+	for _, spec := range c.specs {
 		names = append(names, spec.Name)
 	}
 	return names

@@ -20,7 +20,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/internal/setting"
 )
 
@@ -28,6 +27,7 @@ import (
 // never quotes a value, which could be a secret.
 type decoder struct {
 	environ  []string
+	specs    []esp.Spec
 	source   string            // the current file; empty for the environment
 	esp      string            // of the current adapter
 	where    map[string]string // key to "anymail.yaml:7" or the variable's name
@@ -36,8 +36,8 @@ type decoder struct {
 	warnings []string
 }
 
-func newDecoder(environ []string) *decoder {
-	return &decoder{environ: environ, where: map[string]string{}}
+func newDecoder(environ []string, specs []esp.Spec) *decoder {
+	return &decoder{environ: environ, specs: specs, where: map[string]string{}}
 }
 
 func (d *decoder) fail(key, format string, args ...any) {
@@ -485,7 +485,7 @@ func (d *decoder) settings(key string, node *yaml.Node) map[string][]string {
 
 // truth returns the value of a setting that is true or false as a text.
 func (d *decoder) truth(name string, node *yaml.Node) *yaml.Node {
-	spec, _ := all.Find(d.esp)
+	spec, _ := esp.Find(d.specs, d.esp)
 	if s, _ := spec.Find(name); s.Kind == esp.KindBool && node.Kind == yaml.ScalarNode && node.ShortTag() == "!!bool" {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: node.Value}
 	}

@@ -23,7 +23,6 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/refused"
 	"github.com/goanymail/anymail/server"
 )
@@ -173,7 +172,7 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	}
 	var errs []error
 	for i, a := range c.Adapters {
-		adapter, err := a.adapter()
+		adapter, err := c.adapter(a)
 		if err == nil {
 			err = d.Register(a.Name, adapter, a.options()...)
 		}
@@ -184,8 +183,8 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	return d, errors.Join(errs...)
 }
 
-func (a *Adapter) adapter() (anymail.Adapter, error) {
-	spec, ok := all.Find(a.ESP)
+func (c *Config) adapter(a Adapter) (anymail.Adapter, error) {
+	spec, ok := esp.Find(c.specs, a.ESP)
 	if !ok {
 		return nil, fmt.Errorf("%w: unknown ESP %q", anymail.ErrConfig, a.ESP)
 	}
@@ -261,7 +260,7 @@ func (g *Gateway) URLs() []string {
 	}
 	var urls []string
 	for _, a := range g.config.Adapters {
-		adapter, err := a.adapter()
+		adapter, err := g.config.adapter(a)
 		u, parseErr := url.Parse(base)
 		if err != nil || parseErr != nil {
 			continue

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -17,11 +17,12 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
 	"github.com/goanymail/anymail/durable"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-func newDeadCommand() *cobra.Command {
-	var source deadLetters
+func newDeadCommand(more []esp.Spec) *cobra.Command {
+	source := deadLetters{config: configFile{more: more}}
 	cmd := &cobra.Command{
 		Use:   "dead",
 		Short: "List, show, retry and delete the events that could not be delivered",
@@ -34,7 +35,7 @@ it delivers retried events immediately.`,
   anymail-gateway dead retry --all --receiver webhook`,
 	}
 	cmd.PersistentFlags().StringVar(&source.queue, "queue", "", "the `queue`: sqlite:FILE or postgres://...")
-	addConfigFlag(cmd, &source.config)
+	source.config.addFlag(cmd)
 	subcommandsOnly(cmd)
 	cmd.AddCommand(source.list(), source.show(), source.retry(), source.delete())
 	return cmd
@@ -42,14 +43,15 @@ it delivers retried events immediately.`,
 
 // deadLetters holds the flags of all subcommands.
 type deadLetters struct {
-	queue, config string
+	queue  string
+	config configFile
 }
 
 // open opens the queue without processing it.
 func (d *deadLetters) open(ctx context.Context) (*durable.Queue, error) {
 	text := d.queue
 	if text == "" {
-		config, err := loadConfig(d.config)
+		config, err := d.config.load()
 		if err != nil {
 			return nil, cli.UsageError{Err: err}
 		}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -12,11 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-func newHealthCommand() *cobra.Command {
-	var file string
+func newHealthCommand(more []esp.Spec) *cobra.Command {
+	file := configFile{more: more}
 	var ready bool
 	cmd := &cobra.Command{
 		Use:   "health",
@@ -28,7 +29,7 @@ five seconds. It is for images that have no HTTP client.`,
   anymail-gateway health --ready -c /etc/anymail.yaml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := loadConfig(file)
+			config, err := file.load()
 			if err != nil {
 				return cli.UsageError{Err: fmt.Errorf("configuration:\n%w", err)}
 			}
@@ -49,7 +50,7 @@ five seconds. It is for images that have no HTTP client.`,
 		},
 	}
 	cmd.Flags().BoolVar(&ready, "ready", false, "query readiness: also the queue, the store and the sinks")
-	addConfigFlag(cmd, &file)
+	file.addFlag(cmd)
 	return cmd
 }
 

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -14,11 +14,12 @@ import (
 	"go.opentelemetry.io/otel"
 
 	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-func newServeCommand() *cobra.Command {
-	var file string
+func newServeCommand(more []esp.Spec) *cobra.Command {
+	file := configFile{more: more}
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Receive webhooks and hand their events on",
@@ -39,20 +40,19 @@ secrets, keys and adapters.`,
   ANYMAIL_QUEUE=sqlite:events.db anymail-gateway serve | jq .event_type`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := loadChecked(file)
+			config, err := file.loadChecked()
 			if err != nil {
 				return err
 			}
-			load := func() (*gateway.Config, error) { return loadConfig(file) }
-			return serve(cmd.Context(), config, load, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return serve(cmd.Context(), config, file.load, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	addConfigFlag(cmd, &file)
+	file.addFlag(cmd)
 	return cmd
 }
 
-func newCheckCommand() *cobra.Command {
-	var file string
+func newCheckCommand(more []esp.Spec) *cobra.Command {
+	file := configFile{more: more}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration without connecting to anything",
@@ -61,7 +61,7 @@ that is wrong with it, and connects to nothing.`,
 		Example: "  anymail-gateway check -c /etc/anymail.yaml",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			config, err := loadChecked(file)
+			config, err := file.loadChecked()
 			if err != nil {
 				return err
 			}
@@ -72,13 +72,19 @@ that is wrong with it, and connects to nothing.`,
 			return nil
 		},
 	}
-	addConfigFlag(cmd, &file)
+	file.addFlag(cmd)
 	return cmd
 }
 
+// configFile is the configuration file that a command reads.
+type configFile struct {
+	name string     // empty for the default file, if it exists
+	more []esp.Spec // the ESPs that it may name, in addition to the library's
+}
+
 // loadChecked loads the configuration and builds what needs no network.
-func loadChecked(file string) (*gateway.Config, error) {
-	config, err := loadConfig(file)
+func (c *configFile) loadChecked() (*gateway.Config, error) {
+	config, err := c.load()
 	if err == nil {
 		err = gateway.Check(config)
 	}
@@ -88,9 +94,9 @@ func loadChecked(file string) (*gateway.Config, error) {
 	return config, nil
 }
 
-// loadConfig loads the named file, or the default file if it exists, and makes
-// a shared secret if the configuration needs one.
-func loadConfig(file string) (*gateway.Config, error) {
+// load loads the configuration, and makes a shared secret if it needs one.
+func (c *configFile) load() (*gateway.Config, error) {
+	file := c.name
 	if file == "" {
 		if _, err := os.Stat(gateway.DefaultFile); err == nil {
 			file = gateway.DefaultFile
@@ -98,7 +104,7 @@ func loadConfig(file string) (*gateway.Config, error) {
 			return nil, err
 		}
 	}
-	config, err := gateway.Load(file, os.Environ())
+	config, err := gateway.Load(file, os.Environ(), c.more...)
 	if err == nil && config.WantsSecret {
 		config.SharedSecrets = []string{cli.NewSecret()}
 	}

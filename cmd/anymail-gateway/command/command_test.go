@@ -1,14 +1,18 @@
-package main
+package command
 
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
@@ -65,4 +69,26 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	check(newRootCommand())
+}
+
+// A configuration may name an ESP that the program adds.
+func TestMoreESPs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("anymail.yaml", []byte("adapters: [{esp: pigeon, settings: {signing_keys: key-1}}]"), 0o600))
+	_, err := run(t, "check")
+	require.ErrorContains(t, err, `unknown ESP "pigeon"`)
+
+	pigeon := esp.Spec{
+		Name: "pigeon", Title: "Pigeon",
+		Settings: []esp.Setting{{Name: "signing_keys", Kind: esp.KindKeys, Secret: true, Help: "signing keys of webhooks"}},
+		New: func(v esp.Values) (anymail.Adapter, error) {
+			return mailgun.New(mailgun.Config{SigningKeys: v.Keys("signing_keys")})
+		},
+	}
+	cmd := newRootCommand(pigeon)
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetArgs([]string{"check"})
+	require.NoError(t, cmd.ExecuteContext(t.Context()))
+	require.Equal(t, "ok: 1 adapters, 1 sinks\n", out.String())
 }
