@@ -34,6 +34,9 @@ type Simulator struct {
 	// everything but the meaning of the request. It is nil if the ESP signs
 	// nothing.
 	Sign func(r *Request, c Credential, at time.Time) error
+	// Vectors are signed requests that neither this simulator nor the adapter made.
+	// They keep the two from sharing a mistake.
+	Vectors []Vector
 	// Samples holds one or more for every event type that the ESP has.
 	Samples []Sample
 	// Situations names the situation of a sample, by the sample's name, if its
@@ -51,6 +54,17 @@ type Simulator struct {
 	UnsignedEndpoints []string
 	// BodyUnsigned reports that signatures do not cover the body.
 	BodyUnsigned bool
+}
+
+// Vector is a request with a genuine signature.
+type Vector struct {
+	// Source is where it is from: a page of the ESP, or the program that signed it.
+	Source string
+	// Credential is what the user configures.
+	Credential string
+	// At is the signed time. It is zero if none is signed.
+	At      time.Time
+	Request Request
 }
 
 // Sample makes one kind of request.

@@ -4,6 +4,7 @@
 //
 //	simulator   the simulator itself: sample names, an unknown event, answers
 //	samples     every sample is accepted
+//	times       times depend neither on the local zone nor on the time of receipt
 //	events      every sample becomes the events that it promises; their time, raw
 //	            and JSON form are right; each has the fields of its type only
 //	keys        a redelivered event keeps its key, any other event has another
@@ -13,6 +14,7 @@
 //	malformed   malformed events are delivered as unknown; malformed and oversized
 //	            bodies are refused; nothing is lost of a body that is not recognized
 //	mutations   no mutation of a sample verifies or makes the adapter panic
+//	vectors     signatures that the ESP published, or that another program made, verify
 //	signatures  forged, replayed and stale requests are refused; every key of a
 //	            rotation is accepted
 package conformance
@@ -32,34 +34,45 @@ import (
 // if one of them is refused, because everything else would fail for the same
 // reason.
 //
-// An adapter that reads a time without a zone as local time fails only if the
-// local zone is not UTC. Run the suite with TZ=Asia/Kathmandu, for example.
+// Run sets time.Local for a moment, so no other test may run at the same time.
 func Run(t *testing.T, sim *simulator.Simulator) {
 	t.Helper()
-	run := func(name string, test func(*testing.T, *simulator.Simulator)) bool {
-		return t.Run(name, func(t *testing.T) { test(t, sim) })
+	for _, g := range groups {
+		if g.signed && sim.NewCredential == nil {
+			continue
+		}
+		if ok := t.Run(g.name, func(t *testing.T) { g.test(t, sim) }); !ok && g.name == "samples" {
+			return
+		}
 	}
-	run("simulator", testSimulator)
-	if !run("samples", testSamples) {
-		return
-	}
-	run("events", testEvents)
-	run("keys", testKeys)
-	run("batch", testBatch)
-	run("failing receiver", testFailingReceiver)
-	run("shared secret", testSharedSecret)
-	run("open endpoint", testOpenEndpoint)
-	run("malformed batch", testMalformedBatch)
-	run("malformed body", testMalformedBody)
-	run("unrecognized", testUnrecognized)
-	run("too large", testTooLarge)
-	run("mutations", testMutations)
-	if sim.NewCredential != nil {
-		run("forged", testForged)
-		run("rotation", testRotation)
-		run("replay", testReplay)
-		run("stale", testStale)
-	}
+}
+
+// groups are the tests of the suite, in order.
+var groups = []struct {
+	name   string
+	test   func(*testing.T, *simulator.Simulator)
+	signed bool // of signatures only
+}{
+	{"simulator", testSimulator, false},
+	{"samples", testSamples, false},
+	{"times", testTimes, false},
+	{"events", testEvents, false},
+	{"keys", testKeys, false},
+	{"batch", testBatch, false},
+	{"failing receiver", testFailingReceiver, false},
+	{"shared secret", testSharedSecret, false},
+	{"open endpoint", testOpenEndpoint, false},
+	{"malformed batch", testMalformedBatch, false},
+	{"malformed body", testMalformedBody, false},
+	{"unrecognized", testUnrecognized, false},
+	{"too large", testTooLarge, false},
+	{"mutations", testMutations, false},
+	{"vectors", testVectors, true},
+	{"forged", testForged, true},
+	{"headers", testHeaders, true},
+	{"rotation", testRotation, true},
+	{"replay", testReplay, true},
+	{"stale", testStale, true},
 }
 
 // A check tests one sample on a server of its own.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
@@ -13,6 +14,7 @@ import (
 // key, and the redelivery runs no receiver.
 func testKeys(t *testing.T, sim *simulator.Simulator) {
 	seen := map[string]string{}
+	adapter, _ := newAccount(t, sim)
 	message, events := simulator.NewParams(), map[string]anymail.EventType{}
 	for _, sample := range sim.Samples {
 		p := simulator.NewParams()
@@ -47,6 +49,12 @@ func testKeys(t *testing.T, sim *simulator.Simulator) {
 			}
 			events[key] = typ
 		}
+		// The same happens to the message again, an hour later.
+		again := of
+		again.EventID, again.Number, again.Time = p.EventID, p.Number, of.Time.Add(time.Hour)
+		if key := firstKey(adapter, sample.Make(of)); key != "" && key == firstKey(adapter, sample.Make(again)) {
+			t.Errorf("%s: when it happens to the message again, the event has the same key", sample.Name)
+		}
 		// The server that already has the event accepts it again, or refuses
 		// the identical signature, but runs no receiver.
 		status, _ := first.Post(t, first.Prepare(t, sample, p))
@@ -54,4 +62,17 @@ func testKeys(t *testing.T, sim *simulator.Simulator) {
 			t.Errorf("%s: redelivered, answered %d and ran %d events", sample.Name, status, len(events))
 		}
 	}
+}
+
+// firstKey returns the key of a request's first event, or "" if that happens to a
+// message once at most.
+func firstKey(adapter anymail.Adapter, r simulator.Request) string {
+	events, err := simulator.Parse(adapter, r)
+	if err == nil && len(events) > 0 {
+		switch events[0].Base().Type {
+		case anymail.EventOpened, anymail.EventClicked, anymail.EventDeferred:
+			return events[0].Base().Key
+		}
+	}
+	return ""
 }

@@ -41,9 +41,12 @@ func testSimulator(t *testing.T, sim *simulator.Simulator) {
 // testSamples: the adapter authenticates and reads every sample.
 func testSamples(t *testing.T, sim *simulator.Simulator) {
 	for _, sample := range sim.Samples {
-		s := anymailtest.NewServer(t, sim)
-		if status, _ := s.Post(t, s.Prepare(t, sample, simulator.NewParams())); status != http.StatusOK {
-			t.Errorf("sample %q: answered %d: %s", sample.Name, status, s.Rejections)
+		adapter, credential := newAccount(t, sim)
+		s := anymailtest.NewServerFor(t, sim, adapter)
+		s.Credential = credential
+		request := s.Prepare(t, sample, simulator.NewParams())
+		if status, _ := s.Post(t, request); status != http.StatusOK {
+			t.Errorf("sample %q: answered %d: %s%s", sample.Name, status, s.Rejections, compared(endpoint(t, adapter, sample.Endpoint).Verifier, request.Payload(sim.ESP)))
 		}
 	}
 	if t.Failed() {

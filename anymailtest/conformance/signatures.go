@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,55 @@ func testForged(t *testing.T, sim *simulator.Simulator) {
 			empty := s.Prepare(t, sample, simulator.NewParams())
 			empty.Body = nil
 			refused("empty body", empty)
+		}
+	})
+}
+
+// testHeaders: a header that a signature needs is refused if it is missing, if
+// something follows its value, and if another value comes before or after it. If it is
+// not needed, leaving it out does not weaken the proof.
+func testHeaders(t *testing.T, sim *simulator.Simulator) {
+	forSigned(t, sim, func(t *testing.T, _ *anymailtest.Server, sample simulator.Sample) {
+		adapter, credential := newAccount(t, sim)
+		ep := endpoint(t, adapter, sample.Endpoint)
+		unsigned := sample.Make(simulator.NewParams())
+		unsigned.URL = "https://hooks.example.com/anymail/" + sim.ESP + "/" + unsigned.Endpoint + "/"
+		signed := unsigned
+		signed.Header = unsigned.Header.Clone()
+		if err := sim.SignNow(&signed, credential); err != nil {
+			t.Fatal(err)
+		}
+		verify := func(name string, values ...string) (anymail.Proof, error) {
+			r := signed
+			r.Header = signed.Header.Clone()
+			delete(r.Header, name)
+			for _, value := range values {
+				r.Header.Add(name, value)
+			}
+			p := r.Payload(sim.ESP)
+			p.SecretProved = true
+			return ep.Verifier.Verify(context.Background(), p)
+		}
+		for name, values := range signed.Header {
+			if slices.Equal(values, unsigned.Header[name]) {
+				continue
+			}
+			good := values[0]
+			if proof, err := verify(name); err == nil {
+				if whole, err := verify(name, values...); err != nil || whole.SignedAt.IsZero() != proof.SignedAt.IsZero() || (whole.Fingerprint == nil) != (proof.Fingerprint == nil) {
+					t.Errorf("without the header %s, the request proves less and is accepted", name)
+				}
+				continue // not needed
+			}
+			for what, values := range map[string][]string{
+				"with something after its value": {good + "0x"},
+				"with another value before it":   {"0", good},
+				"with another value after it":    {good, "0"},
+			} {
+				if _, err := verify(name, values...); err == nil {
+					t.Errorf("the header %s is accepted %s", name, what)
+				}
+			}
 		}
 	})
 }
@@ -97,10 +147,13 @@ func testReplay(t *testing.T, sim *simulator.Simulator) {
 	})
 }
 
+// longestWindow is longer than any ESP retries with one signature.
+const longestWindow = 8 * 24 * time.Hour
+
 // testStale: a request signed long ago, or long in the future, is refused.
 func testStale(t *testing.T, sim *simulator.Simulator) {
 	forSigned(t, sim, func(t *testing.T, _ *anymailtest.Server, sample simulator.Sample) {
-		for _, off := range []time.Duration{-100 * 24 * time.Hour, 100 * 24 * time.Hour} {
+		for _, off := range []time.Duration{-longestWindow, longestWindow} {
 			s, request, proof := prove(t, sim, sample, time.Now().Add(off))
 			if proof.SignedAt.IsZero() {
 				t.Skip("the ESP signs no time")

@@ -39,7 +39,7 @@ func New() *simulator.Simulator {
 		},
 		Situations: map[string]string{"message.policy_rejected": "Not sent: the ESP takes the content for spam"},
 		Samples: []simulator.Sample{
-			tracking("message.created", anymail.EventQueued, "", fields{"recipient": nil, "to": []string{"ada@example.com"}, "cc": []string{}, "bcc": []string{}}),
+			tracking("message.created", anymail.EventQueued, "", fields{"recipient": nil, "to": "{recipients}", "cc": []string{}, "bcc": []string{}}),
 			tracking("message.sent", anymail.EventSent, "", nil),
 			tracking("message.delivered", anymail.EventDelivered, "", answer(250, "2.0.0", "accepted"), answered(anymail.Bounce{}, "accepted")),
 			tracking("message.soft_bounced", anymail.EventDeferred, "", answer(452, "4.2.2", "mailbox full"),
@@ -106,7 +106,8 @@ func post(endpoint, event string, p simulator.Params, data fields) simulator.Req
 	}))
 }
 
-// tracking is an event of a sent message. The value "{time}" is its time.
+// tracking is an event of a sent message. The values "{time}" and "{recipients}" stand
+// for those of the parameters.
 func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	event, _, _ := strings.Cut(name, "-")
 	return simulator.Sample{
@@ -116,8 +117,11 @@ func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, m
 			data := fields{"message_id": p.MessageID, "recipient": p.Recipient, "subject": p.Subject, "tag": p.Tag, "metadata": p.Metadata}
 			maps.Copy(data, more)
 			for member, value := range data {
-				if value == "{time}" {
+				switch value {
+				case "{time}":
 					data[member] = p.Time.Format(time.RFC3339Nano)
+				case "{recipients}":
+					data[member] = []string{p.Recipient}
 				}
 			}
 			return post("tracking", event, p, data)
