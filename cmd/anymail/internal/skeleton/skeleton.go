@@ -6,11 +6,14 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"go/format"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/template"
 	"unicode"
@@ -21,11 +24,29 @@ var templates embed.FS
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9]{0,39}$`)
 
+// scheme is how an ESP signs its requests.
+type scheme struct {
+	Help      string // what the user configures
+	Signature string // in the Spec
+	Check     string // the function that checks a configured key
+}
+
+var schemes = map[string]scheme{
+	"hmac":             {"signing keys", "HMAC-SHA256", "nil"},
+	"standardwebhooks": {"signing secrets", "Standard Webhooks", "verify.CheckWebhookSecret"},
+}
+
+// Schemes returns the names of the schemes that a skeleton may have.
+func Schemes() []string { return slices.Sorted(maps.Keys(schemes)) }
+
 // Write writes a package called name, with its simulator and its test, into a new
-// directory of that name below dir, which must be in a Go module. If there is a folder
-// docs/esps next to dir, as in the library's repository, it also writes the page. It
-// returns the files that it wrote.
-func Write(dir, name, title string) (files []string, err error) {
+// directory of that name below dir, which must be in a Go module. The scheme is one of
+// [Schemes]. If there is a folder docs/esps next to dir, as in the library's repository,
+// it also writes the page. It returns the files that it wrote.
+func Write(dir, name, title, kind string) (files []string, err error) {
+	if _, ok := schemes[kind]; !ok {
+		return nil, fmt.Errorf("%q: a scheme is one of %s", kind, strings.Join(Schemes(), ", "))
+	}
 	if !validName.MatchString(name) {
 		return nil, fmt.Errorf("%q: a name has lower case letters and digits, and begins with a letter", name)
 	}
@@ -48,6 +69,8 @@ func Write(dir, name, title string) (files []string, err error) {
 	}
 	sources := []struct{ source, file string }{
 		{"adapter.go.tmpl", name + ".go"},
+		{"tracking.go.tmpl", "tracking.go"},
+		{"inbound.go.tmpl", "inbound.go"},
 		{"adapter_test.go.tmpl", name + "_test.go"},
 		{"spec.go.tmpl", "spec.go"},
 		{"simulator.go.tmpl", name + "sim/" + name + "sim.go"},
@@ -58,8 +81,20 @@ func Write(dir, name, title string) (files []string, err error) {
 	for _, f := range sources {
 		var b bytes.Buffer
 		t := template.Must(template.ParseFS(templates, f.source))
-		if err := t.Execute(&b, map[string]string{"Name": name, "Title": title, "Import": importPath}); err != nil {
+		data := struct {
+			Name, Title, Import, Kind string
+			scheme
+		}{name, title, importPath, kind, schemes[kind]}
+		if err := t.Execute(&b, data); err != nil {
 			return nil, err
+		}
+		if strings.HasSuffix(f.file, ".go") {
+			formatted, err := format.Source(b.Bytes())
+			if err != nil {
+				return nil, err
+			}
+			b.Reset()
+			b.Write(formatted)
 		}
 		file := filepath.Join(target, filepath.FromSlash(f.file))
 		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil { //nolint:gosec // source code
