@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -30,17 +31,26 @@ func New() *simulator.Simulator {
 		Sign: sign,
 		Samples: []simulator.Sample{
 			sample("processed", "processed", anymail.EventSent, "", nil),
-			sample("delivered", "delivered", anymail.EventDelivered, "", fields{"status": "250"}),
-			sample("soft-bounced", "soft-bounced", anymail.EventDeferred, "", fields{"status": "421", "reason": "4.7.0 try again later"}),
-			sample("hard-bounced", "hard-bounced", anymail.EventBounced, anymail.RejectBounced, fields{"status": "554", "reason": "5.2.1 mailbox disabled"}),
-			sample("hard-bounced, no such user", "hard-bounced", anymail.EventBounced, anymail.RejectInvalid, fields{"status": "550", "reason": "5.1.1 no such user"}),
-			sample("hard-bounced, policy", "hard-bounced", anymail.EventBounced, anymail.RejectBlocked, fields{"status": "554", "reason": "5.7.1 not welcome here"}),
-			sample("dropped", "dropped", anymail.EventRejected, anymail.RejectBlocked, fields{"reason": "recipient is suppressed"}),
-			sample("dropped, unsubscribed", "dropped", anymail.EventRejected, anymail.RejectUnsubscribed, fields{"reason": "recipient has unsubscribed"}),
+			sample("delivered", "delivered", anymail.EventDelivered, "", fields{"status": "250"}, simulator.Answered("250", anymail.Bounce{})),
+			forTwo("delivered, two recipients", "delivered", anymail.EventDelivered),
+			sample("soft-bounced", "soft-bounced", anymail.EventDeferred, "",
+				fields{"status": "421", "reason": "4.7.0 try again later"}, simulator.Described("4.7.0 try again later"),
+				simulator.Answered("421 4.7.0 try again later", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 421, EnhancedCode: "4.7.0"})),
+			sample("hard-bounced", "hard-bounced", anymail.EventBounced, anymail.RejectBounced,
+				fields{"status": "554", "reason": "5.2.1 mailbox disabled"}, simulator.Described("5.2.1 mailbox disabled"),
+				simulator.Answered("554 5.2.1 mailbox disabled", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 554, EnhancedCode: "5.2.1"})),
+			sample("hard-bounced, no such user", "hard-bounced", anymail.EventBounced, anymail.RejectInvalid,
+				fields{"status": "550", "reason": "5.1.1 no such user"}, simulator.Described("5.1.1 no such user"),
+				simulator.Answered("550 5.1.1 no such user", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"})),
+			sample("hard-bounced, policy", "hard-bounced", anymail.EventBounced, anymail.RejectBlocked,
+				fields{"status": "554", "reason": "5.7.1 not welcome here"}, simulator.Described("5.7.1 not welcome here"),
+				simulator.Answered("554 5.7.1 not welcome here", anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"})),
+			sample("dropped", "dropped", anymail.EventRejected, anymail.RejectBlocked, fields{"reason": "recipient is suppressed"}, simulator.Described("recipient is suppressed")),
+			sample("dropped, unsubscribed", "dropped", anymail.EventRejected, anymail.RejectUnsubscribed, fields{"reason": "recipient has unsubscribed"}, simulator.Described("recipient has unsubscribed")),
 			sample("complained", "complained", anymail.EventComplained, anymail.RejectSpam, nil),
 			sample("unsubscribed", "unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, nil),
-			sample("open", "open", anymail.EventOpened, "", reader),
-			sample("click", "click", anymail.EventClicked, "", clicked),
+			sample("open", "open", anymail.EventOpened, "", reader, read, simulator.Visited(agent, "", anymail.Unsaid)),
+			sample("click", "click", anymail.EventClicked, "", clicked, read, simulator.Visited(agent, link, anymail.Unsaid)),
 			sample("test", "test", anymail.EventUnknown, "", fields{"email": "test@mailchannels.com"}),
 		},
 		Batch: simulator.JoinArrays,
@@ -52,10 +62,17 @@ func New() *simulator.Simulator {
 
 type fields map[string]any
 
-var (
-	reader  = fields{"user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "ip": "192.0.2.77"}
-	clicked = fields{"user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "ip": "192.0.2.77", "url": "https://shop.example.org/orders/1701?from=mail"}
+const (
+	agent = "Mozilla/5.0 (X11; Linux x86_64)"
+	link  = "https://shop.example.org/orders/1701?from=mail"
 )
+
+var (
+	reader  = fields{"user_agent": agent, "ip": "192.0.2.77"}
+	clicked = fields{"user_agent": agent, "ip": "192.0.2.77", "url": link}
+)
+
+func read(ev *anymail.TrackingEvent) { ev.IP = netip.MustParseAddr("192.0.2.77") }
 
 func body(event string, more fields) func(simulator.Params) fields {
 	return func(p simulator.Params) fields {
@@ -68,10 +85,30 @@ func body(event string, more fields) func(simulator.Params) fields {
 	}
 }
 
-func sample(name, event string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
+func sample(name, event string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID, p.Metadata = "", nil // MailChannels has none
+			return p.Event(typ, reason, changes...)
+		},
 		Make: func(p simulator.Params) simulator.Request { return post(body(event, more)(p)) },
+	}
+}
+
+// forTwo is one element about two recipients.
+func forTwo(name, event string, typ anymail.EventType) simulator.Sample {
+	one := sample(name, event, typ, "", nil)
+	bob := func(p simulator.Params) simulator.Params {
+		p.Recipient = "bob@example.com"
+		return p
+	}
+	return simulator.Sample{
+		Name: name, Endpoint: one.Endpoint, Types: []anymail.EventType{typ, typ},
+		Events: func(p simulator.Params) []anymail.Event { return append(one.Events(p), one.Events(bob(p))...) },
+		Make: func(p simulator.Params) simulator.Request {
+			return post(body(event, fields{"recipients": []string{p.Recipient, bob(p).Recipient}})(p))
+		},
 	}
 }
 
