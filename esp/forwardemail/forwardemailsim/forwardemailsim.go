@@ -32,21 +32,27 @@ func New() *simulator.Simulator {
 		},
 		Situations: map[string]string{"reject, virus": "Attachment refused, or taken for a virus"},
 		Samples: []simulator.Sample{
-			bounce("reject, recipient", "550 5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid),
-			bounce("reject, block", "554 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("reject, policy", "550 5.7.26 not authenticated", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("reject, virus", "552 5.7.0 infected", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("reject, spam", "554 5.7.1 rejected", anymail.EventBounced, anymail.RejectSpam),
-			bounce("reject, capacity", "552 5.2.2 over quota", anymail.EventBounced, anymail.RejectBounced),
-			bounce("reject, network", "", anymail.EventBounced, anymail.RejectTimedOut),
-			bounce("reject, other", "550 5.0.0 refused", anymail.EventBounced, anymail.RejectBounced),
-			bounce("reject, dns", "", anymail.EventBounced, anymail.RejectBounced),
-			bounce("defer, other", "451 4.3.0 later", anymail.EventDeferred, ""),
-			bounce("slowdown, other", "421 4.7.0 too fast", anymail.EventDeferred, ""),
-			bounce("teleport, other", "550 5.0.0 teleported", anymail.EventUnknown, ""),
-			received("message", anymail.EventInbound, whole),
-			received("message-parts", anymail.EventInbound, parts),
-			received("message-empty", anymail.EventInboundFailed, func(simulator.Params) fields { return fields{"attachments": []any{}} }),
+			bounce("reject, recipient", "550 5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}),
+			bounce("reject, block", "554 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+			bounce("reject, policy", "550 5.7.26 not authenticated", anymail.EventBounced, anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.26"}),
+			bounce("reject, virus", "552 5.7.0 infected", anymail.EventBounced, anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 552, EnhancedCode: "5.7.0"}),
+			bounce("reject, spam", "554 5.7.1 rejected", anymail.EventBounced, anymail.RejectSpam, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+			bounce("reject, capacity", "552 5.2.2 over quota", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.2.2"}),
+			bounce("reject, network", "", anymail.EventBounced, anymail.RejectTimedOut, anymail.Bounce{Category: anymail.BounceSoft}),
+			bounce("reject, other", "550 5.0.0 refused", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.0.0"}),
+			bounce("reject, dns", "", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceUndetermined}),
+			bounce("defer, other", "451 4.3.0 later", anymail.EventDeferred, "", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.3.0"}),
+			bounce("slowdown, other", "421 4.7.0 too fast", anymail.EventDeferred, "", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 421, EnhancedCode: "4.7.0"}),
+			bounce("teleport, other", "550 5.0.0 teleported", anymail.EventUnknown, "", anymail.Bounce{SMTPCode: 550, EnhancedCode: "5.0.0"}),
+			received("message", anymail.EventInbound, whole, simulator.Params.Received),
+			received("message-parts", anymail.EventInbound, parts, simulator.Params.ReceivedInParts),
+			received("message-empty", anymail.EventInboundFailed, func(simulator.Params) fields { return fields{"attachments": []any{}} },
+				func(p simulator.Params, changes ...func(*anymail.InboundEvent)) []anymail.Event {
+					failed := func(ev *anymail.InboundEvent) {
+						ev.Type, ev.Message = anymail.EventInboundFailed, anymail.InboundMessage{}
+					}
+					return p.Received(append([]func(*anymail.InboundEvent){failed}, changes...)...)
+				}),
 		},
 	}
 }
@@ -54,10 +60,15 @@ func New() *simulator.Simulator {
 type fields map[string]any
 
 // bounce is named after its action and category.
-func bounce(name, response string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
+func bounce(name, response string, typ anymail.EventType, reason anymail.RejectReason, meaning anymail.Bounce) simulator.Sample {
 	action, category, _ := strings.Cut(name, ", ")
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID, p.Metadata = "", map[string]string{"X-Order": "1701"}
+			return p.Event(typ, reason, simulator.Described("Refused: "+category), simulator.Answered(response, meaning),
+				func(ev *anymail.TrackingEvent) { ev.Tags = nil })
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			details := fields{"action": action, "message": "Refused: " + category, "category": category}
 			body := fields{
@@ -76,15 +87,29 @@ func bounce(name, response string, typ anymail.EventType, reason anymail.RejectR
 
 const milliseconds = "2006-01-02T15:04:05.000Z"
 
-func received(name string, typ anymail.EventType, more func(simulator.Params) fields) simulator.Sample {
+// received is a received message that more describes, and the event that event makes
+// of it.
+func received(
+	name string, typ anymail.EventType, more func(simulator.Params) fields,
+	event func(simulator.Params, ...func(*anymail.InboundEvent)) []anymail.Event,
+) simulator.Sample {
+	recipients := []string{"help@in.example.org", "desk@in.example.org"}
 	return simulator.Sample{
 		Name: name, Endpoint: "inbound", Types: []anymail.EventType{typ}, TakesMIME: typ == anymail.EventInbound,
+		Events: func(p simulator.Params) []anymail.Event {
+			return event(p, func(ev *anymail.InboundEvent) {
+				ev.ID = ""
+				m := &ev.Message
+				m.EnvelopeSender, m.EnvelopeRecipient, m.EnvelopeRecipients = p.Sender, recipients[0], recipients
+				m.Authentication = anymail.Authentication{SPF: "softfail", DKIM: "pass", DMARC: "fail"}
+			})
+		},
 		Make: func(p simulator.Params) simulator.Request {
-			passed := fields{"status": fields{"result": "pass"}}
+			found := func(result string) fields { return fields{"status": fields{"result": result}} }
 			body := fields{
-				"recipients": []string{"help@in.example.org"}, "spf": passed, "dmarc": passed, "dkim": fields{"results": []fields{passed}},
+				"recipients": recipients, "spf": found("softfail"), "dmarc": found("fail"), "dkim": fields{"results": []fields{found("neutral"), found("pass")}},
 				"session": fields{
-					"recipient": "help@in.example.org", "sender": "ada@example.com", "remoteAddress": "192.0.2.7", "remotePort": 51234, "mta": "mx1.forwardemail.net",
+					"recipient": recipients[0], "sender": p.Sender, "remoteAddress": "192.0.2.7", "remotePort": 51234, "mta": "mx1.forwardemail.net",
 					"clientHostname": "mx.example.com", "hostNameAppearsAs": "mx.example.com", "arrivalDate": p.Time.Format(milliseconds), "arrivalTime": p.Time.UnixMilli(),
 				},
 			}
