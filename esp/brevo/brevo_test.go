@@ -132,7 +132,7 @@ func TestTracking(t *testing.T) {
 				"ts_sent":1789999200,"ts_event":1790000000,"ts":1790003600,"URL":"https://example.com/c"}`,
 			want: anymail.TrackingEvent{
 				Common:    anymail.Common{Type: anymail.EventClicked, Timestamp: at},
-				Recipient: "ada@example.com", ClickURL: "https://example.com/c",
+				Recipient: "ada@example.com", ClickURL: "https://example.com/c", Tags: []string{"Autumn"},
 			},
 		},
 		{

@@ -30,6 +30,7 @@ type event struct {
 	URL       string        `json:"URL"` // the link of a marketing event
 	UserAgent string        `json:"user_agent"`
 	Campaign  wire.Text     `json:"camp_id"`
+	Name      wire.Text     `json:"campaign name"` // of a marketing event
 	Key       wire.Text     `json:"key"`
 	Lists     wire.Strings  `json:"list_id"`
 }
@@ -115,10 +116,16 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 }
 
 // tags returns the tags. Without a "tags" array, "tag" is a JSON array in a
-// string, one tag, or the name of the template.
+// string, one tag, or the name of the template. A message of a campaign without tags
+// has the campaign's name.
 func tags(w *event) []string {
-	if len(w.Tags) > 0 || w.Tag == "" {
+	switch {
+	case len(w.Tags) > 0:
 		return w.Tags
+	case w.Tag == "" && w.Name != "":
+		return []string{string(w.Name)}
+	case w.Tag == "":
+		return nil
 	}
 	var list wire.Strings
 	if w.Tag[0] == '[' && wire.Unmarshal([]byte(w.Tag), &list) == nil {
