@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -47,42 +48,56 @@ func New() *simulator.Simulator {
 		},
 		Samples: []simulator.Sample{
 			tracking("delivery", anymail.EventDelivered, "", nil),
-			tracking("open", anymail.EventOpened, "", visit),
-			tracking("click", anymail.EventClicked, "", visit, object{"url": "https://shop.example.org/orders/1701?from=mail"}),
-			tracking("unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, visit),
+			tracking("open", anymail.EventOpened, "", visit, visited),
+			tracking("click", anymail.EventClicked, "", object{"ip": address, "user_agent": agent, "url": link}, visited, func(ev *anymail.TrackingEvent) { ev.ClickURL = link }),
+			tracking("unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, visit, visited),
 			tracking("spam", anymail.EventComplained, anymail.RejectSpam, nil),
-			bounce("soft bounce", "greylisting", 451, "4.7.1 try again", anymail.EventDeferred, ""),
-			bounce("soft bounce", "overquota", 452, "4.2.2 mailbox full", anymail.EventDeferred, ""),
-			bounce("bounce", "badrecipient", 550, "5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid),
-			bounce("bounce", "verifyfail", 550, "sender verify failed", anymail.EventBounced, anymail.RejectBounced),
-			bounce("bounce", "transientfail", 451, "local error", anymail.EventBounced, anymail.RejectBounced),
-			bounce("bounce", "dnsFail", 450, "no such host", anymail.EventBounced, anymail.RejectBounced),
-			bounce("bounce", "serverfail", 554, "transaction failed", anymail.EventBounced, anymail.RejectBounced),
-			bounce("bounce", "generalfail", 554, "general failure", anymail.EventBounced, anymail.RejectBounced),
-			bounce("bounce", "badsender", 550, "sender rejected", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("bounce", "block", 550, "5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("bounce", "relayfail", 550, "relaying denied", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("bounce", "content", 554, "content refused", anymail.EventBounced, anymail.RejectSpam),
-			bounce("bounce", "spam_gmail", 421, "4.7.28 unusual rate", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("bounce", "overquota", 552, "5.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced),
-			bounce("bounce", "serverpolicy", 550, "[CS01] 5.7.1 not from there", anymail.EventBounced, anymail.RejectBlocked),
-			bounce("bounce", "spam", 554, "5.7.1 spam", anymail.EventBounced, anymail.RejectSpam),
-			bounce("bounce", "timeout", 421, "4.4.2 no answer", anymail.EventBounced, anymail.RejectTimedOut),
-			bounce("bounce", "other", 554, "no reason given", anymail.EventBounced, anymail.RejectBounced),
-			tracking("suspension", anymail.EventDeferred, "", object{"reason": "Daily sending limit reached."}),
+			bounce("soft bounce", "greylisting", 451, "4.7.1 try again", anymail.EventDeferred, "", anymail.BounceSoft, "4.7.1"),
+			bounce("soft bounce", "overquota", 452, "4.2.2 mailbox full", anymail.EventDeferred, "", anymail.BounceSoft, "4.2.2"),
+			bounce("bounce", "badrecipient", 550, "5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid, anymail.BounceHard, "5.1.1"),
+			bounce("bounce", "verifyfail", 550, "sender verify failed", anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined, ""),
+			bounce("bounce", "transientfail", 451, "local error", anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft, ""),
+			bounce("bounce", "dnsFail", 450, "no such host", anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft, ""),
+			bounce("bounce", "serverfail", 554, "transaction failed", anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft, ""),
+			bounce("bounce", "generalfail", 554, "general failure", anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined, ""),
+			bounce("bounce", "badsender", 550, "sender rejected", anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock, ""),
+			bounce("bounce", "block", 550, "5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock, "5.7.1"),
+			bounce("bounce", "relayfail", 550, "relaying denied", anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock, ""),
+			bounce("bounce", "content", 554, "content refused", anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock, ""),
+			bounce("bounce", "spam_gmail", 421, "4.7.28 unusual rate", anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock, "4.7.28"),
+			bounce("bounce", "overquota", 552, "5.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced, anymail.BounceSoft, "5.2.2"),
+			bounce("bounce", "serverpolicy", 550, "[CS01] 5.7.1 not from there", anymail.EventBounced, anymail.RejectBlocked, anymail.BounceBlock, "5.7.1"),
+			bounce("bounce", "spam", 554, "5.7.1 spam", anymail.EventBounced, anymail.RejectSpam, anymail.BounceBlock, "5.7.1"),
+			bounce("bounce", "timeout", 421, "4.4.2 no answer", anymail.EventBounced, anymail.RejectTimedOut, anymail.BounceSoft, "4.4.2"),
+			bounce("bounce", "other", 554, "no reason given", anymail.EventBounced, anymail.RejectBounced, anymail.BounceUndetermined, ""),
+			tracking("suspension", anymail.EventDeferred, "", object{"reason": "Daily sending limit reached."},
+				simulator.Described("Daily sending limit reached."), simulator.Answered("", anymail.Bounce{Category: anymail.BounceSoft})),
 			reject("unsubscription", anymail.RejectUnsubscribed),
 			reject("hard bounce", anymail.RejectBounced),
 			reject("spam complaint", anymail.RejectSpam),
 			reject("manual import", anymail.RejectBlocked),
 			tracking("teleported", anymail.EventUnknown, "", nil),
-			sample("activity_log.user.updated", "tracking", activity, anymail.EventUnknown),
-			{Name: "json-lines", Endpoint: "tracking", Make: lines, Types: []anymail.EventType{anymail.EventDelivered, anymail.EventOpened}},
-			fetched("", received(api, true), anymail.EventInbound, true),
-			fetched("-parsed", received(api, false), anymail.EventInbound, false),
-			fetched("-deleted", notification, anymail.EventInboundFailed, false),
+			sample("activity_log.user.updated", "tracking", activity, func(p simulator.Params) []anymail.Event {
+				return []anymail.Event{&anymail.TrackingEvent{
+					Common: anymail.Common{Type: anymail.EventUnknown, Timestamp: p.Time}, Description: "updated the user profile",
+				}}
+			}, anymail.EventUnknown),
+			{
+				Name: "json-lines", Endpoint: "tracking", Make: lines, Types: []anymail.EventType{anymail.EventDelivered, anymail.EventOpened},
+				Events: func(p simulator.Params) []anymail.Event {
+					first := p.Event(anymail.EventDelivered, "")
+					p.EventID += "-2"
+					return append(first, p.Event(anymail.EventOpened, "", visited)...)
+				},
+			},
+			fetched("", received(api, true), anymail.EventInbound, true, func(simulator.Params, *anymail.InboundMessage) {}),
+			fetched("-parsed", received(api, false), anymail.EventInbound, false, parsed),
+			fetched("-deleted", notification, anymail.EventInboundFailed, false, func(p simulator.Params, m *anymail.InboundMessage) {
+				*m = anymail.InboundMessage{From: []anymail.Address{{Name: "Ada Lovelace", Address: p.Sender}}}
+			}),
 			sample("inbound-test", "inbound", func(p simulator.Params) object {
 				return object{"event": "inbound_message_received", "timestamp": p.Time.UnixMilli(), "inbound_inbox_id": 1, "message_id": "1", "from": p.Sender}
-			}),
+			}, func(simulator.Params) []anymail.Event { return nil }),
 		},
 		Batch: batch,
 		Malformed: func(p simulator.Params) simulator.Request {
@@ -96,7 +111,17 @@ func New() *simulator.Simulator {
 
 type object = map[string]any
 
-var visit = object{"ip": "192.0.2.77", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)"}
+const (
+	address = "192.0.2.77"
+	agent   = "Mozilla/5.0 (X11; Linux x86_64)"
+	link    = "https://shop.example.org/orders/1701?from=mail"
+)
+
+var visit = object{"ip": address, "user_agent": agent}
+
+func visited(ev *anymail.TrackingEvent) {
+	ev.IP, ev.UserAgent = netip.MustParseAddr(address), agent
+}
 
 // event is an event about a sent message.
 func event(p simulator.Params, name string, more ...object) object {
@@ -110,38 +135,49 @@ func event(p simulator.Params, name string, more ...object) object {
 	return e
 }
 
-func sample(name, endpoint string, make func(simulator.Params) object, types ...anymail.EventType) simulator.Sample {
+func sample(
+	name, endpoint string, make func(simulator.Params) object, events func(simulator.Params) []anymail.Event, types ...anymail.EventType,
+) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: endpoint, Types: types,
-		Make: func(p simulator.Params) simulator.Request {
-			if make == nil {
-				return post(endpoint)
-			}
-			return post(endpoint, simulator.MustJSON(make(p)))
-		},
+		Name: name, Endpoint: endpoint, Types: types, Events: events,
+		Make: func(p simulator.Params) simulator.Request { return post(endpoint, simulator.MustJSON(make(p))) },
 	}
 }
 
-func fetched(variant string, make func(simulator.Params) object, typ anymail.EventType, takesMIME bool) simulator.Sample {
-	s := sample("inbound.message_received"+variant, "inbound", make, typ)
+// fetched is a received message. Change makes the message of the parameters what
+// Mailtrap has of it.
+func fetched(
+	variant string, make func(simulator.Params) object, typ anymail.EventType, takesMIME bool, change func(simulator.Params, *anymail.InboundMessage),
+) simulator.Sample {
+	s := sample("inbound.message_received"+variant, "inbound", make, func(p simulator.Params) []anymail.Event {
+		return p.Received(func(ev *anymail.InboundEvent) {
+			ev.Type, ev.Message.EnvelopeSender = typ, p.Sender
+			change(p, &ev.Message)
+		})
+	}, typ)
 	s.TakesMIME, s.Fetched = takesMIME, true
 	return s
 }
 
-func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more ...object) simulator.Sample {
-	s := sample(name, "tracking", func(p simulator.Params) object { return event(p, name, more...) }, typ)
+func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more object, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
+	s := sample(name, "tracking", func(p simulator.Params) object { return event(p, name, more) },
+		func(p simulator.Params) []anymail.Event { return p.Event(typ, reason, changes...) }, typ)
 	s.Reason = reason
 	return s
 }
 
-func bounce(name, category string, code int, response string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
-	s := tracking(name, typ, reason, object{"bounce_category": category, "response_code": code, "response": response})
+func bounce(
+	name, category string, code int, response string, typ anymail.EventType, reason anymail.RejectReason, kind anymail.BounceCategory, enhanced string,
+) simulator.Sample {
+	s := tracking(name, typ, reason, object{"bounce_category": category, "response_code": code, "response": response},
+		simulator.Described(category), simulator.Answered(response, anymail.Bounce{Category: kind, SMTPCode: code, EnhancedCode: enhanced}))
 	s.Name += "-" + category
 	return s
 }
 
 func reject(why string, reason anymail.RejectReason) simulator.Sample {
-	s := tracking("reject", anymail.EventRejected, reason, object{"reason": "Recipient in suppression list. Reason: " + why})
+	text := "Recipient in suppression list. Reason: " + why
+	s := tracking("reject", anymail.EventRejected, reason, object{"reason": text}, simulator.Described(text))
 	s.Name += "-" + why
 	return s
 }
@@ -171,10 +207,10 @@ func received(api *simulator.API, raw bool) func(simulator.Params) object {
 		at := p.Time.Format("2006-01-02T15:04:05.000Z07:00")
 		m := object{
 			"id": p.Number, "inbox_id": 250, "from": "Ada Lovelace <" + p.Sender + ">", "to": []string{"help-1a2b3c4d@inbound.mailtrap.io"},
-			"cc": []string{}, "bcc": []string{}, "reply_to": nil, "subject": p.Subject, "message_id": "<" + p.EventID + "@example.com>",
+			"cc": []string{"Grace <grace@example.com>"}, "bcc": []string{"log@inbound.mailtrap.io"}, "reply_to": "desk@example.com", "subject": p.Subject, "message_id": "<" + p.EventID + "@example.com>",
 			"in_reply_to": "<" + p.MessageID + "@example.org>", "references": []string{"<" + p.MessageID + "@example.org>"},
 			"headers": object{"mime-version": "1.0", "return-path": "<" + p.Sender + ">"},
-			"size":    len(p.MIME), "html_size": 0, "text_size": 5, "received_at": at, "html_body": nil, "text_body": "Where is it?",
+			"size":    len(p.MIME), "html_size": 0, "text_size": 5, "received_at": at, "html_body": "<p>Where is it?</p>", "text_body": "Where is it?",
 			"attachments": []object{{
 				"attachment_id": "att-1", "size": 6, "filename": "notes.txt", "content_type": "text/plain", "content_disposition": "attachment",
 				"content_id": nil, "download_url": bucket + "att-1/" + p.EventID + "?X-Amz-Signature=00", "download_url_expires_at": at,
@@ -192,11 +228,22 @@ func received(api *simulator.API, raw bool) func(simulator.Params) object {
 	}
 }
 
+// parsed is the message that the API has without its raw form.
+func parsed(p simulator.Params, m *anymail.InboundMessage) {
+	id := p.MessageID + "@example.org"
+	*m = anymail.InboundMessage{
+		EnvelopeSender: p.Sender, From: []anymail.Address{{Name: "Ada Lovelace", Address: p.Sender}}, To: []anymail.Address{{Address: "help-1a2b3c4d@inbound.mailtrap.io"}},
+		CC: []anymail.Address{{Name: "Grace", Address: "grace@example.com"}}, BCC: []anymail.Address{{Address: "log@inbound.mailtrap.io"}},
+		ReplyTo: []anymail.Address{{Address: "desk@example.com"}}, Subject: p.Subject,
+		MessageID: p.EventID + "@example.com", InReplyTo: id, References: []string{id},
+		Headers: anymail.Headers{{Name: "mime-version", Value: "1.0"}, {Name: "return-path", Value: "<" + p.Sender + ">"}},
+		Text:    "Where is it?", HTML: "<p>Where is it?</p>",
+		Attachments: []anymail.Attachment{{Filename: "notes.txt", ContentType: "text/plain", Disposition: "attachment", Size: 6, Content: []byte("a note")}},
+	}
+}
+
 // post is Mailtrap's JSON format.
 func post(endpoint string, events ...json.RawMessage) simulator.Request {
-	if events == nil {
-		events = []json.RawMessage{}
-	}
 	return simulator.JSON(endpoint, simulator.MustJSON(object{"events": events}))
 }
 
