@@ -50,7 +50,7 @@ func handsOver(t *testing.T, sim *simulator.Simulator, sample simulator.Sample) 
 	p := simulator.NewParams()
 	p.MIME = []byte("Subject: told apart\r\n\r\nby its text\r\n")
 	message := send(t, anymailtest.NewServer(t, sim), sample, p)
-	return sameLines(message.RawMIME, p.MIME)
+	return endsIn(message.RawMIME, p.MIME)
 }
 
 func sameMails(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, mails map[string][]byte) {
@@ -62,10 +62,10 @@ func sameMails(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, 
 		p := simulator.NewParams()
 		p.MIME = raw
 		got := send(t, server, sample, p)
-		if !utf8.Valid(raw) && !sameLines(got.RawMIME, raw) {
+		if !utf8.Valid(raw) && !endsIn(got.RawMIME, raw) {
 			continue // the ESP puts it into a JSON string, which cannot hold it
 		}
-		require.True(t, sameLines(got.RawMIME, raw), name)
+		require.True(t, endsIn(got.RawMIME, raw), name)
 		want := rawmime.Parse(got.RawMIME, anymail.Limits{})
 		if diff := cmp.Diff(want, got, ignored, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -73,9 +73,10 @@ func sameMails(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, 
 	}
 }
 
-// sameLines leaves the ESP its line ends.
-func sameLines(a, b []byte) bool {
-	return bytes.Equal(bytes.ReplaceAll(a, []byte("\r\n"), []byte("\n")), bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")))
+// endsIn reports whether a message that an ESP passed on is that mail. The ESP may write
+// header fields on top of it and end its lines differently.
+func endsIn(message, mail []byte) bool {
+	return bytes.HasSuffix(bytes.ReplaceAll(message, []byte("\r\n"), []byte("\n")), bytes.ReplaceAll(mail, []byte("\r\n"), []byte("\n")))
 }
 
 func send(t *testing.T, server *anymailtest.Server, sample simulator.Sample, p simulator.Params) anymail.InboundMessage {
