@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"mime"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -42,46 +43,62 @@ func New() *simulator.Simulator {
 		Sign:         sign,
 		BodyUnsigned: true,
 		Samples: []simulator.Sample{
-			event("accepted", anymail.EventQueued, "", object{"method": "HTTP", "user-variables": []any{}}),
+			event("accepted", anymail.EventQueued, "", object{"method": "HTTP", "user-variables": []any{}}, func(ev *anymail.TrackingEvent) { ev.Metadata = nil }),
 			event("rejected", anymail.EventRejected, anymail.RejectOther, object{
 				"recipient": nil, "reject": object{"reason": "Sandbox domains are for tests", "description": "Recipient not authorized"},
-			}),
-			event("delivered", anymail.EventDelivered, "", status(250, "2.0.0", "OK")),
-			failed("bounce", "permanent", anymail.EventBounced, anymail.RejectInvalid, status(550, "5.1.1", "5.1.1 no such user")),
-			failed("bounce-full", "permanent", anymail.EventBounced, anymail.RejectBounced, status(552, "5.2.2", "5.2.2 mailbox full")),
-			failed("delayed-bounce", "permanent", anymail.EventBounced, anymail.RejectBounced, object{"flags": object{"is-delayed-bounce": true}}),
-			failed("blacklisted", "permanent", anymail.EventBounced, anymail.RejectBlocked, status(550, "5.7.1", "5.7.1 listed")),
-			failed("espblock", "permanent", anymail.EventBounced, anymail.RejectBlocked, status(550, "5.7.1", "5.7.1 listed")),
-			failed("old", "permanent", anymail.EventBounced, anymail.RejectTimedOut, status(602, "", "")),
-			failed("generic", "permanent", anymail.EventBounced, anymail.RejectBounced, status(554, "", "554 transaction failed")),
-			failed("suppress-bounce", "permanent", anymail.EventRejected, anymail.RejectBounced, status(605, "", "")),
+			}, simulator.Described("Recipient not authorized")),
+			event("delivered", anymail.EventDelivered, "", status(250, "2.0.0", "OK"), simulator.Answered("OK", anymail.Bounce{})),
+			failed("bounce", "permanent", anymail.EventBounced, anymail.RejectInvalid, status(550, "5.1.1", "5.1.1 no such user"),
+				simulator.Answered("5.1.1 no such user", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"})),
+			failed("bounce-full", "permanent", anymail.EventBounced, anymail.RejectBounced, status(552, "5.2.2", "5.2.2 mailbox full"),
+				simulator.Answered("5.2.2 mailbox full", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.2.2"})),
+			failed("delayed-bounce", "permanent", anymail.EventBounced, anymail.RejectBounced, object{"flags": object{"is-delayed-bounce": true}},
+				simulator.Answered("", anymail.Bounce{Category: anymail.BounceHard})),
+			failed("blacklisted", "permanent", anymail.EventBounced, anymail.RejectBlocked, status(550, "5.7.1", "5.7.1 listed"),
+				simulator.Answered("5.7.1 listed", anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"})),
+			failed("espblock", "permanent", anymail.EventBounced, anymail.RejectBlocked, status(550, "5.7.1", "5.7.1 listed"),
+				simulator.Answered("5.7.1 listed", anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"})),
+			failed("old", "permanent", anymail.EventBounced, anymail.RejectTimedOut, status(602, "", ""),
+				simulator.Answered("", anymail.Bounce{Category: anymail.BounceSoft})),
+			failed("generic", "permanent", anymail.EventBounced, anymail.RejectBounced, status(554, "", "554 transaction failed"),
+				simulator.Answered("554 transaction failed", anymail.Bounce{Category: anymail.BounceUndetermined, SMTPCode: 554})),
+			failed("suppress-bounce", "permanent", anymail.EventRejected, anymail.RejectBounced, status(605, "", "It bounced before"),
+				simulator.Described("It bounced before")),
 			failed("hardfail", "permanent", anymail.EventRejected, anymail.RejectBounced, status(605, "", "")),
 			failed("suppress-complaint", "permanent", anymail.EventRejected, anymail.RejectSpam, status(607, "", "")),
 			failed("suppress-unsubscribe", "permanent", anymail.EventRejected, anymail.RejectUnsubscribed, status(606, "", "")),
-			failed("greylisted", "temporary", anymail.EventDeferred, "", status(451, "4.7.1", "4.7.1 come again later")),
+			failed("greylisted", "temporary", anymail.EventDeferred, "", status(451, "4.7.1", "4.7.1 come again later"),
+				simulator.Answered("4.7.1 come again later", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.7.1"})),
 			failed("undecided", "", anymail.EventFailed, anymail.RejectOther, status(0, "", "")),
-			event("opened", anymail.EventOpened, "", client("browser", "")),
-			event("opened-by-bot", anymail.EventOpened, "", client("robot", "apple")),
-			event("clicked", anymail.EventClicked, "", client("browser", ""), object{"url": "https://www.example.com/offer?a=1&b=2"}),
-			event("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, client("browser", "")),
-			event("complained", anymail.EventComplained, anymail.RejectSpam),
-			event("levitated", anymail.EventUnknown, ""),
+			event("opened", anymail.EventOpened, "", client("browser", ""), visited),
+			event("opened-by-bot", anymail.EventOpened, "", client("robot", "apple"), visited, func(ev *anymail.TrackingEvent) { ev.Automated = anymail.Yes }),
+			event("clicked", anymail.EventClicked, "", withURL(client("browser", "")), visited, clicked),
+			event("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, client("browser", ""), visited),
+			event("complained", anymail.EventComplained, anymail.RejectSpam, nil),
+			event("levitated", anymail.EventUnknown, "", nil),
 
-			legacy("delivered", anymail.EventDelivered, "", true),
-			legacy("bounced", anymail.EventBounced, anymail.RejectInvalid, true, "code", "550", "error", "5.1.1 no such user"),
-			legacy("dropped", anymail.EventRejected, anymail.RejectBounced, true, "code", "605", "reason", "hardfail", "description", "Not delivering to previously bounced address"),
-			legacy("complained", anymail.EventComplained, anymail.RejectSpam, true),
-			legacy("opened", anymail.EventOpened, "", false, "ip", "192.0.2.77", "country", "DE", "user-agent", "Mozilla/5.0", "client-type", "browser"),
-			legacy("clicked", anymail.EventClicked, "", false, "ip", "192.0.2.77", "url", "https://www.example.com/offer"),
-			legacy("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, false, "ip", "192.0.2.77"),
-			legacy("levitated", anymail.EventUnknown, "", false),
+			legacy("delivered", anymail.EventDelivered, "", true, nil),
+			legacy("bounced", anymail.EventBounced, anymail.RejectInvalid, true, texts{"code": "550", "error": "5.1.1 no such user"},
+				simulator.Answered("5.1.1 no such user", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"})),
+			legacy("dropped", anymail.EventRejected, anymail.RejectBounced, true, texts{"code": "605", "reason": "hardfail", "description": "Not delivering to previously bounced address"},
+				simulator.Described("Not delivering to previously bounced address")),
+			legacy("complained", anymail.EventComplained, anymail.RejectSpam, true, nil),
+			legacy("opened", anymail.EventOpened, "", false, texts{"ip": address, "country": "DE", "region": "BE", "city": "Berlin", "user-agent": agent, "client-type": "browser"},
+				visited),
+			legacy("clicked", anymail.EventClicked, "", false, texts{"ip": address, "url": link}, located, clicked),
+			legacy("unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, false, texts{"ip": address}, located),
+			legacy("levitated", anymail.EventUnknown, "", false, nil),
 
-			route("route-forward", "inbound", anymail.EventInbound, parsed(false), false),
-			route("route-forward-attachments", "inbound", anymail.EventInbound, parsed(true), true),
-			route("route-forward-mime", "inbound_mime", anymail.EventInbound, bodyMIME("inbound_mime"), true),
-			route("route-forward-body-mime", "inbound", anymail.EventInbound, bodyMIME("inbound"), true),
-			route("route-store", "inbound", anymail.EventInbound, stored(store), true),
-			route("route-store-expired", "inbound", anymail.EventInbound, stored(nil), false),
+			route("route-forward", "inbound", simulator.Params.ReceivedInParts, parsed(false), false, stripped, func(m *anymail.InboundMessage) { m.Attachments = nil }),
+			route("route-forward-attachments", "inbound", simulator.Params.ReceivedInParts, parsed(true), true, stripped),
+			route("route-forward-mime", "inbound_mime", simulator.Params.Received, bodyMIME("inbound_mime"), true),
+			route("route-forward-body-mime", "inbound", simulator.Params.Received, bodyMIME("inbound"), true),
+			route("route-store", "inbound", simulator.Params.Received, stored(store), true, stripped),
+			route("route-store-expired", "inbound", simulator.Params.ReceivedInParts, stored(nil), false, stripped, func(m *anymail.InboundMessage) {
+				for i := range m.Attachments {
+					m.Attachments[i].Content = nil
+				}
+			}),
 		},
 	}
 }
@@ -165,16 +182,25 @@ func appendFields(r *simulator.Request, fields []string) error {
 	return nil
 }
 
-type object = map[string]any
+type (
+	object = map[string]any
+	texts  = map[string]string
+)
 
-func event(name string, typ anymail.EventType, reason anymail.RejectReason, more ...object) simulator.Sample {
+const (
+	address = "192.0.2.77"
+	agent   = "Mozilla/5.0 (demo)"
+	link    = "https://www.example.com/offer?a=1&b=2"
+)
+
+func event(name string, typ anymail.EventType, reason anymail.RejectReason, more object, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	kind := name
 	if name == "opened-by-bot" {
 		kind = "opened"
 	}
 	return tracking(name, typ, reason, func(p simulator.Params) simulator.Request {
 		data := object{
-			"event": kind, "id": p.EventID[:22], "timestamp": json.Number(fmt.Sprintf("%d.%06d", p.Time.Unix(), p.Time.Nanosecond()/1000)),
+			"event": kind, "id": p.EventID, "timestamp": json.Number(fmt.Sprintf("%d.%06d", p.Time.Unix(), p.Time.Nanosecond()/1000)),
 			"log-level": "info", "account": object{"id": "acc0001"}, "domain": object{"name": "mg.example.org"},
 			"flags":    object{"is-routed": false, "is-authenticated": true, "is-system-test": false, "is-test-mode": false},
 			"envelope": object{"sender": p.Sender, "targets": p.Recipient, "transport": "smtp"},
@@ -186,19 +212,19 @@ func event(name string, typ anymail.EventType, reason anymail.RejectReason, more
 			"storage": object{"url": []string{"https://storage-demo.api.mailgun.net/v3/domains/mg.example.org/messages/k1"}, "key": "k1"},
 			"tags":    []string{p.Tag}, "user-variables": p.Metadata,
 		}
-		for _, m := range more {
-			maps.Copy(data, m)
-		}
+		maps.Copy(data, more)
 		return simulator.JSON("tracking", simulator.MustJSON(object{"signature": object{}, "event-data": data}))
-	})
+	}, func(p simulator.Params) []anymail.Event { return p.Event(typ, reason, changes...) })
 }
 
-func failed(reason, severity string, typ anymail.EventType, reject anymail.RejectReason, more object) simulator.Sample {
+// failed is described by its reason, unless a change says otherwise.
+func failed(reason, severity string, typ anymail.EventType, reject anymail.RejectReason, more object, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	name := reason
 	if reason == "bounce-full" {
 		reason = "bounce"
 	}
-	s := event("failed", typ, reject, more, object{"severity": severity, "reason": reason})
+	more["severity"], more["reason"] = severity, reason
+	s := event("failed", typ, reject, more, append([]func(*anymail.TrackingEvent){simulator.Described(reason)}, changes...)...)
 	s.Name = "failed-" + name
 	return s
 }
@@ -210,20 +236,37 @@ func status(code int, enhanced, message string) object {
 	}}
 }
 
+// client is who opened, clicked or unsubscribed.
 func client(kind, bot string) object {
 	return object{
-		"ip":          "192.0.2.77",
-		"geolocation": object{"country": "DE", "region": "BE", "city": "Unknown"},
+		"ip":          address,
+		"geolocation": object{"country": "DE", "region": "BE", "city": "Berlin"},
 		"client-info": object{
 			"client-name": "Firefox", "client-os": "Linux", "client-type": kind, "device-type": "desktop",
-			"user-agent": "Mozilla/5.0 (demo)", "bot": bot,
+			"user-agent": agent, "bot": bot,
 		},
 	}
 }
 
+func withURL(click object) object {
+	click["url"] = link
+	return click
+}
+
+func located(ev *anymail.TrackingEvent) { ev.IP = netip.MustParseAddr(address) }
+
+func visited(ev *anymail.TrackingEvent) {
+	located(ev)
+	ev.UserAgent, ev.Geo = agent, anymail.Geo{Country: "DE", Region: "BE", City: "Berlin"}
+}
+
+func clicked(ev *anymail.TrackingEvent) { ev.ClickURL = link }
+
 // legacy makes a sample of the webhooks from before 2018. Some of them return
 // the headers of the message, the others the variables as fields.
-func legacy(name string, typ anymail.EventType, reason anymail.RejectReason, headers bool, fields ...string) simulator.Sample {
+func legacy(
+	name string, typ anymail.EventType, reason anymail.RejectReason, headers bool, fields texts, changes ...func(*anymail.TrackingEvent),
+) simulator.Sample {
 	return tracking("legacy-"+name, typ, reason, func(p simulator.Params) simulator.Request {
 		v := url.Values{
 			"event": {name}, "recipient": {p.Recipient}, "domain": {"mg.example.org"}, "tag": {p.Tag},
@@ -240,21 +283,73 @@ func legacy(name string, typ anymail.EventType, reason anymail.RejectReason, hea
 				v.Set(name, value)
 			}
 		}
-		for i := 0; i+1 < len(fields); i += 2 {
-			v.Set(fields[i], fields[i+1])
+		for name, value := range fields {
+			v.Set(name, value)
 		}
 		return simulator.URLEncoded("tracking", v)
+	}, func(p simulator.Params) []anymail.Event {
+		p.EventID = "" // legacy webhooks have none
+		return p.Event(typ, reason, changes...)
 	})
 }
 
-func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, make func(simulator.Params) simulator.Request) simulator.Sample {
-	return simulator.Sample{Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason, Make: make}
+func tracking(
+	name string, typ anymail.EventType, reason anymail.RejectReason, make func(simulator.Params) simulator.Request, events func(simulator.Params) []anymail.Event,
+) simulator.Sample {
+	return simulator.Sample{
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason, Make: make,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.MessageID = "<" + wire.TrimID(p.MessageID) + ">" // as the send API returns it
+			return events(p)
+		},
+	}
 }
 
-func route(name, endpoint string, typ anymail.EventType, make func(simulator.Params) simulator.Request, takesMIME bool) simulator.Sample {
+// route is a received message: that of the parameters below the header fields that
+// Mailgun writes, and what the changes make of it.
+func route(
+	name, endpoint string, received func(simulator.Params, ...func(*anymail.InboundEvent)) []anymail.Event,
+	make func(simulator.Params) simulator.Request, takesMIME bool, changes ...func(*anymail.InboundMessage),
+) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: endpoint, Types: []anymail.EventType{typ}, TakesMIME: takesMIME, Fetched: strings.HasPrefix(name, "route-store"), Make: make,
+		Name: name, Endpoint: endpoint, Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: takesMIME,
+		Fetched: strings.HasPrefix(name, "route-store"), Make: make,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.MIME = source(p)
+			return received(p, func(ev *anymail.InboundEvent) {
+				ev.ID = ""
+				m, score := &ev.Message, 0.4
+				m.EnvelopeSender, m.EnvelopeRecipient = m.From[0].Address, m.To[0].Address
+				m.EnvelopeRecipients = []string{m.EnvelopeRecipient}
+				m.Authentication, m.SpamDetected, m.SpamScore = anymail.Authentication{SPF: "pass", DKIM: "fail"}, anymail.No, &score
+				for _, change := range changes {
+					change(m)
+				}
+			})
+		},
 	}
+}
+
+func stripped(m *anymail.InboundMessage) {
+	m.StrippedText, m.StrippedHTML = "Stripped: "+m.Text, "<!--stripped-->"+m.HTML
+}
+
+// own are the header fields that Mailgun writes on top of a message.
+func own(p simulator.Params) anymail.Headers {
+	return anymail.Headers{
+		{Name: "X-Mailgun-Dkim-Check-Result", Value: "Fail"}, {Name: "X-Mailgun-Spf", Value: "Pass"}, {Name: "X-Mailgun-Sscore", Value: "0.4"},
+		{Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Incoming", Value: "Yes"},
+		{Name: "Received", Value: "from mail.example.com (mail.example.com [192.0.2.25]) by mxa.mailgun.org with ESMTP; " + p.Time.Format(time.RFC1123Z)},
+	}
+}
+
+// source is the message as Mailgun passes it on.
+func source(p simulator.Params) []byte {
+	var b bytes.Buffer
+	for _, h := range own(p) {
+		_, _ = fmt.Fprintf(&b, "%s: %s\r\n", h.Name, h.Value)
+	}
+	return append(b.Bytes(), p.MIME...)
 }
 
 // envelope holds the fields that every route posts.
@@ -272,20 +367,15 @@ func envelope(p simulator.Params, m anymail.InboundMessage) url.Values {
 	}
 }
 
-// parts holds the fields of a message that Mailgun parsed. Mailgun writes its own
-// header fields on top.
+// parts holds the fields of a message that Mailgun parsed.
 func parts(p simulator.Params, m anymail.InboundMessage) url.Values {
-	found := anymail.Headers{
-		{Name: "X-Mailgun-Dkim-Check-Result", Value: "Pass"}, {Name: "X-Mailgun-Spf", Value: "Pass"}, {Name: "X-Mailgun-Sscore", Value: "0.4"},
-		{Name: "X-Mailgun-Sflag", Value: "No"}, {Name: "X-Mailgun-Incoming", Value: "Yes"},
-		{Name: "Received", Value: "from mail.example.com (mail.example.com [192.0.2.25]) by mxa.mailgun.org with ESMTP; " + p.Time.Format(time.RFC1123Z)},
-	}
+	stripped(&m)
 	v := envelope(p, m)
 	v.Set("body-plain", m.Text)
-	v.Set("stripped-text", m.Text)
+	v.Set("stripped-text", m.StrippedText)
 	v.Set("body-html", m.HTML)
-	v.Set("stripped-html", m.HTML)
-	v.Set("message-headers", string(simulator.MustJSON(append(found, m.Headers...))))
+	v.Set("stripped-html", m.StrippedHTML)
+	v.Set("message-headers", string(simulator.MustJSON(append(own(p), m.Headers...))))
 	for _, h := range m.Headers {
 		v.Add(h.Name, h.Value)
 	}
@@ -323,7 +413,7 @@ func parsed(attachments bool) func(simulator.Params) simulator.Request {
 func bodyMIME(endpoint string) func(simulator.Params) simulator.Request {
 	return func(p simulator.Params) simulator.Request {
 		v := envelope(p, rawmime.Parse(p.MIME, anymail.Limits{}))
-		v.Set("body-mime", string(p.MIME))
+		v.Set("body-mime", string(source(p)))
 		return simulator.URLEncoded(endpoint, v)
 	}
 }
@@ -336,16 +426,21 @@ func stored(store *simulator.API) func(simulator.Params) simulator.Request {
 		at := "https://storage-demo.api.mailgun.net/v3/domains/mg.example.org/messages/" + p.EventID
 		v := parts(p, m)
 		var list []object
+		ids := texts{}
 		for i, a := range m.Attachments {
 			list = append(list, object{
 				"url": at + "/attachments/" + strconv.Itoa(i), "content-type": a.ContentType, "name": a.Filename, "size": a.Size,
 			})
+			if a.ContentID != "" {
+				ids["<"+a.ContentID+">"] = at + "/attachments/" + strconv.Itoa(i)
+			}
 		}
 		v.Set("attachments", string(simulator.MustJSON(list)))
+		v.Set("content-id-map", string(simulator.MustJSON(ids)))
 		v.Set("message-url", at)
 		v.Set("domain", "mg.example.org")
 		if store != nil {
-			store.Put(at, "application/json", simulator.MustJSON(object{"body-mime": string(p.MIME), "recipients": v.Get("recipient"), "sender": v.Get("sender")}))
+			store.Put(at, "application/json", simulator.MustJSON(object{"body-mime": string(source(p)), "recipients": v.Get("recipient"), "sender": v.Get("sender")}))
 		}
 		return simulator.URLEncoded("inbound", v)
 	}
