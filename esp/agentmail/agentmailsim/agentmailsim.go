@@ -189,7 +189,7 @@ func received(api *simulator.API, name string, fetched, takesMIME bool) simulato
 				"message": fields{
 					"inbox_id": inbox, "thread_id": "th1", "message_id": id, "labels": []string{"received", "unread"}, "timestamp": at,
 					"from": "Ada Lovelace <" + p.Sender + ">", "reply_to": []string{"Ada <reply@example.com>"}, "to": []string{inbox},
-					"cc": []string{"carl@example.com"}, "subject": p.Subject, "preview": "Where is it?",
+					"cc": []string{"carl@example.com"}, "bcc": []string{"dan@example.com"}, "subject": p.Subject, "preview": "Where is it?",
 					"text": "Where is it?\n> old", "html": "<p>Where is it?</p><blockquote>old</blockquote>", "extracted_text": "Where is it?", "extracted_html": "<p>Where is it?</p>",
 					"attachments": []fields{{
 						"attachment_id": "at1", "filename": "notes.txt", "size": 6, "content_type": "text/plain",
@@ -211,6 +211,7 @@ func posted(p simulator.Params) anymail.InboundMessage {
 		ReplyTo: []anymail.Address{{Name: "Ada", Address: "reply@example.com"}},
 		To:      []anymail.Address{{Address: inbox}},
 		CC:      []anymail.Address{{Address: "carl@example.com"}},
+		BCC:     []anymail.Address{{Address: "dan@example.com"}},
 		Subject: p.Subject, MessageID: p.EventID + "@example.com",
 		InReplyTo: p.MessageID + "@agents.example.org", References: []string{p.MessageID + "@agents.example.org"},
 		Text: "Where is it?\n> old", HTML: "<p>Where is it?</p><blockquote>old</blockquote>",

@@ -54,6 +54,7 @@ func New() *simulator.Simulator {
 			rejected("custom", anymail.RejectBlocked),
 			rejected("invalid", anymail.RejectInvalid),
 			sample("open", visit("open"), anymail.EventOpened, "", simulator.Visited(agent, "", anymail.Unsaid), inBremen),
+			sample("open-robot", visit("open", "Robot"), anymail.EventOpened, "", simulator.Visited(agent, "", anymail.Yes), inBremen),
 			sample("click", visit("click"), anymail.EventClicked, "", clicked, inBremen),
 			sample("spam", message("spam", "spam"), anymail.EventComplained, anymail.RejectSpam),
 			sample("unsub", message("unsub", "unsub"), anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
@@ -222,7 +223,7 @@ func reject(reason string) func(simulator.Params) object {
 }
 
 // visit is an event that a recipient's mail program or browser caused.
-func visit(event string) func(simulator.Params) object {
+func visit(event string, program ...string) func(simulator.Params) object {
 	plain := message(event, "sent", attempt("sent", "250 2.0.0 OK"))
 	return func(p simulator.Params) object {
 		visit := object{
@@ -235,6 +236,9 @@ func visit(event string) func(simulator.Params) object {
 		}
 		if event == "click" {
 			visit["url"] = link + p.EventID
+		}
+		for _, kind := range program {
+			visit["user_agent_parsed"] = object{"type": kind, "ua_family": "Demo", "mobile": false, "os_family": nil}
 		}
 		maps.Copy(visit, plain(p))
 		return visit
@@ -280,7 +284,7 @@ func inboundParsed(p simulator.Params) object {
 	return object{"event": "inbound", "ts": p.Time.Unix(), "msg": object{
 		"raw_msg": damaged(p),
 		"headers": object{"From": "Ada <ada@example.com>", "To": "help@inbound.example.org", "Subject": "Frage", "Message-Id": "<" + p.EventID + "@example.com>"},
-		"text":    "Grüße\n", "text_flowed": false, "from_email": "ada@example.com", "from_name": "Ada", "subject": "Frage",
+		"text":    "Grüße\n", "html": "<p>Grüße</p>", "cc": [][]any{{"carl@example.com", "Carl"}}, "text_flowed": false, "from_email": "ada@example.com", "from_name": "Ada", "subject": "Frage",
 		"to": [][]any{{"help@inbound.example.org", nil}}, "email": desk,
 		"attachments": object{"notes.txt": object{"name": "notes.txt", "type": "text/plain", "content": "a note", "base64": false}},
 		"images":      object{"dot": object{"name": "dot", "type": "image/png", "content": "iVBORw0KGgo="}},
@@ -302,7 +306,8 @@ func parsedEvents(p simulator.Params) []anymail.Event {
 		Message: anymail.InboundMessage{
 			EnvelopeRecipient: desk, EnvelopeRecipients: []string{desk},
 			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: desk}},
-			Subject: "Frage", MessageID: p.EventID + "@example.com", Text: "Grüße\n", RawMIME: []byte(damaged(p)),
+			CC:      []anymail.Address{{Name: "Carl", Address: "carl@example.com"}},
+			Subject: "Frage", MessageID: p.EventID + "@example.com", Text: "Grüße\n", HTML: "<p>Grüße</p>", RawMIME: []byte(damaged(p)),
 			Headers: anymail.Headers{
 				{Name: "From", Value: "Ada <ada@example.com>"}, {Name: "To", Value: desk}, {Name: "Subject", Value: "Frage"}, {Name: "Message-Id", Value: "<" + p.EventID + "@example.com>"},
 				{Name: "Content-Type", Value: "text/plain; charset=iso-8859-1"}, {Name: "Content-Transfer-Encoding", Value: "8bit"},

@@ -15,6 +15,7 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -220,8 +221,11 @@ func inbound(name string, whole bool, make func(simulator.Params) simulator.Requ
 		Events: func(p simulator.Params) []anymail.Event {
 			p.EventID = strconv.FormatInt(p.Number, 10)
 			if whole {
-				p.Time = time.Time{}
-				return p.Received(simulator.Envelope(p.Sender, desk))
+				score := 0.4
+				p.Time, p.MIME = time.Time{}, checked(p)
+				return p.Received(simulator.Envelope(p.Sender, desk), func(ev *anymail.InboundEvent) {
+					ev.Message.SpamDetected, ev.Message.SpamScore = anymail.No, &score
+				})
 			}
 			return p.Received(func(ev *anymail.InboundEvent) {
 				ev.Timestamp, ev.Message = p.Time.Add(attempted), inParts(p)
@@ -230,10 +234,15 @@ func inbound(name string, whole bool, make func(simulator.Params) simulator.Requ
 	}
 }
 
+// checked is the message with Postal's verdict on top.
+func checked(p simulator.Params) []byte {
+	return slices.Concat([]byte("X-Postal-Spam: no\r\nX-Postal-Spam-Threshold: 5.0\r\nX-Postal-Spam-Score: 0.4\r\n"), p.MIME)
+}
+
 // raw is the format "raw message".
 func raw(p simulator.Params) object {
 	return object{
-		"id": p.Number, "rcpt_to": desk, "mail_from": p.Sender, "message": lines(p.MIME), "base64": true, "size": len(p.MIME),
+		"id": p.Number, "rcpt_to": desk, "mail_from": p.Sender, "message": lines(checked(p)), "base64": true, "size": len(checked(p)),
 	}
 }
 

@@ -214,6 +214,7 @@ func parsed(p simulator.Params) anymail.InboundMessage {
 		From:    []anymail.Address{{Name: "Ada Lovelace", Address: p.Sender}},
 		To:      []anymail.Address{{Name: "Help Desk", Address: to}},
 		CC:      []anymail.Address{{Address: "carl@example.org"}},
+		BCC:     []anymail.Address{{Address: "dan@example.org"}},
 		ReplyTo: []anymail.Address{{Address: "ada+reply@example.com"}},
 		Subject: p.Subject, Date: p.Time, MessageID: p.EventID + "@example.com", InReplyTo: p.MessageID + "@example.org",
 		Text: "Where is it?\n\n> Your order has left us.\n", StrippedText: "Where is it?", HTML: `<p>Where is it? <img src="cid:pic@example.com"></p>`,

@@ -242,6 +242,7 @@ func parsed(p simulator.Params) anymail.InboundMessage {
 		From:    []anymail.Address{{Name: "Ada Lovelace", Address: "ada@example.com"}},
 		To:      []anymail.Address{{Name: "Help Desk", Address: desk}},
 		CC:      []anymail.Address{{Name: "Carl", Address: "carl@example.com"}},
+		BCC:     []anymail.Address{{Address: "dan@example.com"}},
 		ReplyTo: []anymail.Address{{Address: "desk@example.com"}},
 		Subject: "Re: " + p.Subject, Date: p.Time, MessageID: p.EventID + "@example.com", InReplyTo: reply,
 		Headers: anymail.Headers{
