@@ -68,6 +68,35 @@ func TestInboundFailed(t *testing.T) {
 	require.ErrorIs(t, err, anymail.ErrMalformed)
 }
 
+// A message without header fields is made of the fields of the form.
+func TestInboundWithoutHeaders(t *testing.T) {
+	adapter := esptest.New(t, infobip.New, infobip.Config{})
+	events := anymailtest.Parse(t, adapter, simulator.Multipart("inbound",
+		simulator.Field{Name: "id", Value: "in1"}, simulator.Field{Name: "from", Value: "Ada <ada@example.com>"}, simulator.Field{Name: "to", Value: "[help@in.example.org]"},
+		simulator.Field{Name: "subject", Value: "Hi"}, simulator.Field{Name: "text", Value: "Hello"},
+		simulator.Field{Name: "attachment1", Filename: "a.txt", ContentType: "text/plain", Value: "hi"},
+		simulator.Field{Name: "attachmentInfo", Value: `[{"name":"attachment1","filename":"b.txt","contentType":"text/csv","contentId":"f_1"}]`},
+	))
+	require.Len(t, events, 1)
+	anymailtest.Equal(t, &anymail.InboundEvent{
+		Common: anymail.Common{ESP: infobip.ESP, Type: anymail.EventInbound, ID: "in1"},
+		Message: anymail.InboundMessage{
+			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: "help@in.example.org"}}, Subject: "Hi", Text: "Hello",
+			Attachments: []anymail.Attachment{{Filename: "b.txt", ContentType: "text/csv", Disposition: "attachment", ContentID: "f_1", Size: 2, Content: []byte("hi")}},
+		},
+	}, events[0])
+}
+
+// A report has the same key in another batch.
+func TestReportKey(t *testing.T) {
+	const report = `{"messageId":"m1","to":"ada@example.com","doneAt":"2026-09-21T14:13:20.256+0000","status":{"groupName":"DELIVERED","name":"DELIVERED_TO_HANDSET"}}`
+	const other = `{"messageId":"m2","to":"ada@example.com","doneAt":"2026-09-21T14:13:20.256+0000","status":{"groupName":"DELIVERED","name":"DELIVERED_TO_HANDSET"}}`
+	alone := parse(t, `{"results":[`+report+`]}`)
+	both := parse(t, `{"results":[`+other+`, `+report+`]}`)
+	require.Equal(t, alone[0].Key, both[1].Key)
+	require.NotEqual(t, both[0].Key, both[1].Key)
+}
+
 func FuzzTracking(f *testing.F) { anymailtest.FuzzParser(f, infobipsim.New(), "tracking") }
 
 func FuzzInbound(f *testing.F) { anymailtest.FuzzParser(f, infobipsim.New(), "inbound") }
