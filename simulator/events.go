@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
 )
 
@@ -66,4 +67,15 @@ func Answered(response string, bounce anymail.Bounce) func(*anymail.TrackingEven
 // click if there is a URL.
 func Visited(userAgent, url string, automated anymail.Tri) func(*anymail.TrackingEvent) {
 	return func(ev *anymail.TrackingEvent) { ev.UserAgent, ev.ClickURL, ev.Automated = userAgent, url, automated }
+}
+
+// Unlabelled is a change for an ESP that sends neither tags nor metadata.
+func Unlabelled(ev *anymail.TrackingEvent) { ev.Tags, ev.Metadata = nil, nil }
+
+// Envelope is a change that sets the envelope of a received message.
+func Envelope(sender string, recipients ...string) func(*anymail.InboundEvent) {
+	return func(ev *anymail.InboundEvent) {
+		ev.Message.EnvelopeSender = sender
+		inbound.SetEnvelopeRecipients(&ev.Message, recipients...)
+	}
 }

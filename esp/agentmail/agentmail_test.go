@@ -97,7 +97,7 @@ func TestInboundWithoutSource(t *testing.T) {
 			ReplyTo: []anymail.Address{{Address: "reply@example.com"}}, Subject: "Re: Hi", MessageID: "x1@example.com", InReplyTo: "m1@example.org",
 			References: []string{"m0@example.org", "m1@example.org"}, Headers: anymail.Headers{{Name: "X-Mailer", Value: "demo"}},
 			Text: "Yes\n> old", HTML: "<p>Yes</p>old", StrippedText: "Yes", StrippedHTML: "<p>Yes</p>", SpamDetected: anymail.Yes,
-			Attachments: []anymail.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "inline", ContentID: "c1"}},
+			Attachments: []anymail.Attachment{{Filename: "a.txt", ContentType: "text/plain", Disposition: "inline", ContentID: "c1", Size: 2}},
 		},
 	}
 	objects := strings.Replace(received, `"Ada <ada@example.com>"`, `[{"name":"Ada","email":"ada@example.com"}]`, 1)

@@ -42,10 +42,11 @@ type message struct {
 }
 
 type attachment struct {
-	Filename    string `json:"filename"`
-	ContentType string `json:"content_type"`
-	Disposition string `json:"content_disposition"`
-	ContentID   string `json:"content_id"`
+	Filename    string      `json:"filename"`
+	ContentType string      `json:"content_type"`
+	Disposition string      `json:"content_disposition"`
+	ContentID   string      `json:"content_id"`
+	Size        wire.Number `json:"size"`
 }
 
 // mailboxes are texts; older pages have objects of name and email.
@@ -146,7 +147,9 @@ func (w *message) fill(m *anymail.InboundMessage) {
 		m.References = append(m.References, wire.TrimID(id))
 	}
 	for _, a := range w.Attachments {
-		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, nil))
+		full := inbound.NewAttachment(a.Filename, a.ContentType, a.Disposition, a.ContentID, nil)
+		full.Size = int64(max(a.Size.Int(), 0))
+		m.Attachments = append(m.Attachments, full)
 	}
 	inbound.SetHeaders(m, w.Headers.Message())
 }

@@ -102,6 +102,8 @@ func tracking(raw []byte) []anymail.Event {
 			bounceTypes[d.Type].Apply(ev)
 			bounceSubTypes[d.SubType].Apply(ev)
 			ev.Description = strings.TrimSpace(string(d.Type + " " + d.SubType))
+		case anymail.EventComplained:
+			ev.Description = strings.TrimSpace(string(d.Type + " " + d.SubType))
 		case anymail.EventRejected:
 			ev.Description = string(d.Reason)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/infobip"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -25,6 +26,7 @@ import (
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
+	"github.com/goanymail/anymail/esp/sendpulse"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -40,6 +42,7 @@ var constructors = map[string]any{
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,
 	"forwardemail": forwardemail.New,
+	"infobip":      infobip.New,
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,
@@ -55,6 +58,7 @@ var constructors = map[string]any{
 	"resend":       resend.New,
 	"scaleway":     scaleway.New,
 	"sendgrid":     sendgrid.New,
+	"sendpulse":    sendpulse.New,
 	"sparkpost":    sparkpost.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,

@@ -11,6 +11,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/infobip"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -26,6 +27,7 @@ import (
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
+	"github.com/goanymail/anymail/esp/sendpulse"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -41,6 +43,7 @@ func Specs() []esp.Spec {
 		brevo.Spec(),
 		customerio.Spec(),
 		forwardemail.Spec(),
+		infobip.Spec(),
 		lettermint.Spec(),
 		loops.Spec(),
 		mailchannels.Spec(),
@@ -56,6 +59,7 @@ func Specs() []esp.Spec {
 		resend.Spec(),
 		scaleway.Spec(),
 		sendgrid.Spec(),
+		sendpulse.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),

@@ -213,11 +213,14 @@ func (a *Adapter) fill(r *record, ev *anymail.TrackingEvent) {
 	case anymail.EventOpened, anymail.EventClicked, anymail.EventUnsubscribed, anymail.EventUnknown:
 		ev.IP = wire.Addr(string(r.IP))
 	case anymail.EventBounced, anymail.EventDeferred:
+		bounceClasses[r.BounceClass].Apply(ev)
+		if ev.Type == anymail.EventRejected {
+			break // the words are SparkPost's own
+		}
 		wire.Answer(ev, string(cmp.Or(r.RawReason, r.Reason)))
 		if code := r.ErrorCode.Int(); code >= 200 && code < 600 {
 			ev.Bounce.SMTPCode = code
 		}
-		bounceClasses[r.BounceClass].Apply(ev)
 	case anymail.EventRejected:
 		class, known := bounceClasses[r.BounceClass]
 		if words := cmp.Or(r.RawReason, r.Reason); !known && words != "" {

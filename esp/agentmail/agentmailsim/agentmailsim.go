@@ -40,20 +40,21 @@ func New() *simulator.Simulator {
 			"message.bounced-attachment": "Attachment refused, or taken for a virus",
 		},
 		Samples: []simulator.Sample{
-			sent("message.sent", "send", "", nil, anymail.EventSent),
-			sent("message.delivered", "delivery", "", nil, anymail.EventDelivered),
-			sent("message.delivered-two", "delivery", "", nil, anymail.EventDelivered, anymail.EventDelivered),
-			bounced("hard", anymail.RejectBounced, "Permanent", "General", anymail.EventBounced),
-			bounced("soft", anymail.RejectBounced, "Transient", "MailboxFull", anymail.EventBounced),
-			bounced("large", anymail.RejectOther, "Transient", "MessageTooLarge", anymail.EventBounced),
-			bounced("content", anymail.RejectSpam, "Transient", "ContentRejected", anymail.EventBounced),
-			bounced("attachment", anymail.RejectBlocked, "Transient", "AttachmentRejected", anymail.EventBounced),
-			bounced("undetermined", anymail.RejectBounced, "Undetermined", "Undetermined", anymail.EventBounced),
-			bounced("suppressed", anymail.RejectBounced, "Permanent", "Suppressed", anymail.EventRejected),
-			bounced("listed", anymail.RejectBlocked, "Permanent", "OnAccountSuppressionList", anymail.EventRejected),
-			sent("message.complained", "complaint", anymail.RejectSpam, fields{"type": "abuse", "sub_type": ""}, anymail.EventComplained),
-			sent("message.rejected", "reject", anymail.RejectOther, fields{"recipients": nil, "reason": "Bad content"}, anymail.EventRejected),
-			sent("message.teleported", "delivery", "", nil, anymail.EventUnknown),
+			sent("message.sent", "send", anymail.EventSent, "", nil),
+			sent("message.delivered", "delivery", anymail.EventDelivered, "", nil),
+			deliveredToTwo(),
+			bounced("hard", "Permanent", "General", anymail.RejectBounced, anymail.BounceHard),
+			bounced("soft", "Transient", "MailboxFull", anymail.RejectBounced, anymail.BounceSoft),
+			bounced("large", "Transient", "MessageTooLarge", anymail.RejectOther, anymail.BounceSoft),
+			bounced("content", "Transient", "ContentRejected", anymail.RejectSpam, anymail.BounceBlock),
+			bounced("attachment", "Transient", "AttachmentRejected", anymail.RejectBlocked, anymail.BounceBlock),
+			bounced("undetermined", "Undetermined", "Undetermined", anymail.RejectBounced, anymail.BounceUndetermined),
+			bounced("suppressed", "Permanent", "Suppressed", anymail.RejectBounced, ""),
+			bounced("listed", "Permanent", "OnAccountSuppressionList", anymail.RejectBlocked, ""),
+			sent("message.complained", "complaint", anymail.EventComplained, anymail.RejectSpam, fields{"type": "abuse", "sub_type": ""}, simulator.Described("abuse")),
+			sent("message.rejected", "reject", anymail.EventRejected, anymail.RejectOther, fields{"recipients": nil, "reason": "Bad content"},
+				simulator.Described("Bad content"), func(ev *anymail.TrackingEvent) { ev.Recipient = "" }),
+			sent("message.teleported", "delivery", anymail.EventUnknown, "", nil),
 			domainVerified(),
 			received(api, "message.received", true, true),
 			received(api, "message.received-parsed", false, false),
@@ -95,18 +96,21 @@ func request(name, endpoint string, p simulator.Params, more fields) simulator.R
 	return r
 }
 
-// sent is an event of a message with as many recipients as there are types.
-func sent(name, member string, reason anymail.RejectReason, more fields, types ...anymail.EventType) simulator.Sample {
+// sent is an event of a message. AgentMail sends no tags and no metadata.
+func sent(name, member string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: "tracking", Types: types, Reason: reason,
+		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID, p.MessageID = "evt_"+p.EventID, "<"+p.MessageID+"@agents.example.org>"
+			return p.Event(typ, reason, append(changes, simulator.Unlabelled)...)
+		},
 		Make: func(p simulator.Params) simulator.Request {
-			to := []any{p.Recipient, "Bob <bob@example.com>"}[:len(types)]
-			if member == "bounce" {
-				to = []any{fields{"address": p.Recipient, "status": "bounced"}}
-			}
 			data := fields{
 				"inbox_id": inbox, "thread_id": "th1", "message_id": "<" + p.MessageID + "@agents.example.org>",
-				"timestamp": p.Time.Format(milli), "recipients": to,
+				"timestamp": p.Time.Format(milli), "recipients": []any{p.Recipient},
+			}
+			if member == "bounce" {
+				data["recipients"] = []fields{{"address": p.Recipient, "status": "bounced"}}
 			}
 			maps.Copy(data, more)
 			return request(name, "tracking", p, fields{member: data})
@@ -114,14 +118,41 @@ func sent(name, member string, reason anymail.RejectReason, more fields, types .
 	}
 }
 
-func bounced(name string, reason anymail.RejectReason, typ, subType string, event anymail.EventType) simulator.Sample {
-	return sent("message.bounced-"+name, "bounce", reason, fields{"type": typ, "sub_type": subType}, event)
+// deliveredToTwo is one event of two recipients, which becomes one for each.
+func deliveredToTwo() simulator.Sample {
+	const name = "message.delivered-two"
+	s := sent(name, "delivery", anymail.EventDelivered, "", nil)
+	one := s.Events
+	s.Types = []anymail.EventType{anymail.EventDelivered, anymail.EventDelivered}
+	s.Events = func(p simulator.Params) []anymail.Event {
+		bob := p
+		bob.Recipient = "bob@example.com"
+		return append(one(p), one(bob)...)
+	}
+	s.Make = func(p simulator.Params) simulator.Request {
+		return sent(name, "delivery", anymail.EventDelivered, "", fields{"recipients": []string{p.Recipient, "Bob <bob@example.com>"}}).Make(p)
+	}
+	return s
+}
+
+// bounced is a bounce, or, without a category, what was not sent because of an earlier
+// one.
+func bounced(name, kind, subType string, reason anymail.RejectReason, category anymail.BounceCategory) simulator.Sample {
+	typ := anymail.EventBounced
+	if category == "" {
+		typ = anymail.EventRejected
+	}
+	return sent("message.bounced-"+name, "bounce", typ, reason, fields{"type": kind, "sub_type": subType},
+		simulator.Described(kind+" "+subType), func(ev *anymail.TrackingEvent) { ev.Bounce.Category = category })
 }
 
 func domainVerified() simulator.Sample {
 	const name = "domain.verified"
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{anymail.EventUnknown}, Untimed: true,
+		Events: func(p simulator.Params) []anymail.Event {
+			return []anymail.Event{&anymail.TrackingEvent{Common: anymail.Common{Type: anymail.EventUnknown, ID: "evt_" + p.EventID}}}
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			return request(name, "tracking", p, fields{"domain": fields{"domain_id": "agents.example.org", "status": "VERIFIED"}})
 		},
@@ -132,6 +163,19 @@ func domainVerified() simulator.Sample {
 func received(api *simulator.API, name string, fetched, takesMIME bool) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: takesMIME, Fetched: fetched,
+		Events: func(p simulator.Params) []anymail.Event {
+			changes := []func(*anymail.InboundEvent){simulator.Envelope("", inbox), func(ev *anymail.InboundEvent) {
+				ev.ID = "evt_" + p.EventID
+				ev.Message.StrippedText, ev.Message.StrippedHTML = "Where is it?", "<p>Where is it?</p>"
+				if name == "message.received.spam" {
+					ev.Message.SpamDetected = anymail.Yes
+				}
+			}}
+			if !fetched {
+				changes = append([]func(*anymail.InboundEvent){func(ev *anymail.InboundEvent) { ev.Message = posted(p) }}, changes...)
+			}
+			return p.Received(changes...)
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			id := "<" + p.EventID + "@example.com>"
 			if fetched {
@@ -145,8 +189,8 @@ func received(api *simulator.API, name string, fetched, takesMIME bool) simulato
 				"message": fields{
 					"inbox_id": inbox, "thread_id": "th1", "message_id": id, "labels": []string{"received", "unread"}, "timestamp": at,
 					"from": "Ada Lovelace <" + p.Sender + ">", "reply_to": []string{"Ada <reply@example.com>"}, "to": []string{inbox},
-					"cc": []string{"carl@example.com"}, "subject": p.Subject, "preview": "Where is it?",
-					"text": "Where is it?\n> old", "html": "<p>Where is it?</p>", "extracted_text": "Where is it?", "extracted_html": "<p>Where is it?</p>",
+					"cc": []string{"carl@example.com"}, "bcc": []string{"dan@example.com"}, "subject": p.Subject, "preview": "Where is it?",
+					"text": "Where is it?\n> old", "html": "<p>Where is it?</p><blockquote>old</blockquote>", "extracted_text": "Where is it?", "extracted_html": "<p>Where is it?</p>",
 					"attachments": []fields{{
 						"attachment_id": "at1", "filename": "notes.txt", "size": 6, "content_type": "text/plain",
 						"content_disposition": "attachment", "content_id": nil,
@@ -157,5 +201,21 @@ func received(api *simulator.API, name string, fetched, takesMIME bool) simulato
 				"thread": fields{"thread_id": "th1", "inbox_id": inbox, "senders": []string{p.Sender}, "recipients": []string{inbox}, "message_count": 2},
 			})
 		},
+	}
+}
+
+// posted is the message without its source.
+func posted(p simulator.Params) anymail.InboundMessage {
+	return anymail.InboundMessage{
+		From:    []anymail.Address{{Name: "Ada Lovelace", Address: p.Sender}},
+		ReplyTo: []anymail.Address{{Name: "Ada", Address: "reply@example.com"}},
+		To:      []anymail.Address{{Address: inbox}},
+		CC:      []anymail.Address{{Address: "carl@example.com"}},
+		BCC:     []anymail.Address{{Address: "dan@example.com"}},
+		Subject: p.Subject, MessageID: p.EventID + "@example.com",
+		InReplyTo: p.MessageID + "@agents.example.org", References: []string{p.MessageID + "@agents.example.org"},
+		Text: "Where is it?\n> old", HTML: "<p>Where is it?</p><blockquote>old</blockquote>",
+		Headers:     anymail.Headers{{Name: "X-Mailer", Value: "demo"}},
+		Attachments: []anymail.Attachment{{Filename: "notes.txt", ContentType: "text/plain", Disposition: "attachment", Size: 6}},
 	}
 }

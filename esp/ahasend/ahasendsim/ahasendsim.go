@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,31 +42,52 @@ func New() *simulator.Simulator {
 		Samples: []simulator.Sample{
 			tracking("message.reception", anymail.EventQueued, "", nil),
 			tracking("message.delivered", anymail.EventDelivered, "", nil),
-			tracking("message.transient_error", anymail.EventDeferred, "", nil),
-			tracking("message.failed", anymail.EventBounced, anymail.RejectBounced, nil),
-			tracking("message.bounced", anymail.EventBounced, anymail.RejectBounced, nil),
+			tracking("message.transient_error", anymail.EventDeferred, "", nil, category(anymail.BounceSoft)),
+			tracking("message.failed", anymail.EventBounced, anymail.RejectBounced, nil, category(anymail.BounceHard)),
+			tracking("message.bounced", anymail.EventBounced, anymail.RejectBounced, nil, category(anymail.BounceUndetermined)),
 			tracking("message.suppressed", anymail.EventRejected, anymail.RejectBlocked, nil),
-			tracking("message.opened", anymail.EventOpened, "", visit(false)),
-			tracking("message.opened-bot", anymail.EventOpened, "", visit(true)),
-			tracking("message.clicked", anymail.EventClicked, "", click),
-			tracking("suppression.created", anymail.EventUnknown, "", fields{"reason": "2 hard bounces", "sending_domain": "example.org"}),
-			tracking("domain.dns_error", anymail.EventUnknown, "", fields{"recipient": nil, "domain": "example.org"}),
+			tracking("message.opened", anymail.EventOpened, "", visit(false, ""), at, simulator.Visited(agent, "", anymail.No)),
+			tracking("message.opened-bot", anymail.EventOpened, "", visit(true, ""), at, simulator.Visited(agent, "", anymail.Yes)),
+			tracking("message.clicked", anymail.EventClicked, "", visit(false, link), at, simulator.Visited(agent, link, anymail.No)),
+			tracking("suppression.created", anymail.EventUnknown, "", fields{"reason": "2 hard bounces", "sending_domain": "example.org"}, simulator.Described("2 hard bounces")),
+			tracking("domain.dns_error", anymail.EventUnknown, "", fields{"recipient": nil, "domain": "example.org"}, func(ev *anymail.TrackingEvent) { ev.Recipient = "" }),
 			tracking("message.teleported", anymail.EventUnknown, "", nil),
-			inbound("message.routing", anymail.EventInbound, received),
-			inbound("route.message", anymail.EventInbound, received),
-			inbound("message.routing-empty", anymail.EventInboundFailed, func(simulator.Params) fields { return fields{"size": 0} }),
+			routed("message.routing"),
+			routed("route.message"),
+			{
+				Name: "message.routing-empty", Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInboundFailed},
+				Events: func(p simulator.Params) []anymail.Event {
+					return []anymail.Event{&anymail.InboundEvent{Common: anymail.Common{Type: anymail.EventInboundFailed, ID: "evt_" + p.EventID, Timestamp: p.Time}}}
+				},
+				Make: func(p simulator.Params) simulator.Request {
+					return post("inbound", "message.routing", p, fields{"size": 0})
+				},
+			},
 		},
 	}
 }
 
 type fields map[string]any
 
-func visit(bot bool) fields {
-	return fields{"user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "ip": "192.0.2.77", "is_bot": bot}
+const (
+	agent = "Mozilla/5.0 (X11; Linux x86_64)"
+	link  = "https://shop.example.org/orders/1701?from=mail"
+	desk  = "help@in.example.org"
+	reply = "Where is it?"
+)
+
+func visit(bot bool, url string) fields {
+	f := fields{"user_agent": agent, "ip": "192.0.2.77", "is_bot": bot}
+	if url != "" {
+		f["url"] = url
+	}
+	return f
 }
 
-var click = fields{
-	"url": "https://shop.example.org/orders/1701?from=mail", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)", "ip": "192.0.2.77", "is_bot": false,
+func at(ev *anymail.TrackingEvent) { ev.IP = netip.MustParseAddr("192.0.2.77") }
+
+func category(c anymail.BounceCategory) func(*anymail.TrackingEvent) {
+	return func(ev *anymail.TrackingEvent) { ev.Bounce.Category = c }
 }
 
 // post makes a request. A suffix of the name, after "-", is only in the sample's name.
@@ -77,9 +100,13 @@ func post(endpoint, name string, p simulator.Params, data fields) simulator.Requ
 	return r
 }
 
-func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
+func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID, p.MessageID = "evt_"+p.EventID, p.MessageID+"@example.org"
+			return p.Event(typ, reason, append(changes, simulator.Unlabelled)...)
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			data := fields{
 				"account_id": "7b0c0c9e-0000-4000-8000-000000000002", "from": p.Sender, "recipient": p.Recipient, "subject": p.Subject,
@@ -91,18 +118,38 @@ func tracking(name string, typ anymail.EventType, reason anymail.RejectReason, m
 	}
 }
 
-func inbound(name string, typ anymail.EventType, data func(simulator.Params) fields) simulator.Sample {
+func routed(name string) simulator.Sample {
 	return simulator.Sample{
-		Name: name, Endpoint: "inbound", Types: []anymail.EventType{typ}, TakesMIME: typ == anymail.EventInbound,
-		Make: func(p simulator.Params) simulator.Request { return post("inbound", name, p, data(p)) },
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID = "evt_" + p.EventID
+			return p.ReceivedInParts(simulator.Envelope("", desk), func(ev *anymail.InboundEvent) {
+				m, score := &ev.Message, 0.1
+				m.Headers, m.StrippedText, m.SpamScore = once(m.Headers), reply, &score
+			})
+		},
+		Make: func(p simulator.Params) simulator.Request { return post("inbound", name, p, received(p)) },
 	}
+}
+
+// once returns the header fields as AhaSend has them: by name, each once.
+func once(all anymail.Headers) anymail.Headers {
+	values := map[string]string{}
+	for _, h := range all {
+		values[h.Name] = h.Value
+	}
+	var list anymail.Headers
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, anymail.Header{Name: name, Value: values[name]})
+	}
+	return list
 }
 
 // received is the message of the parameters in parts.
 func received(p simulator.Params) fields {
 	m := rawmime.Parse(p.MIME, anymail.Limits{})
 	headers, attachments := map[string]string{}, []fields{}
-	for _, h := range m.Headers {
+	for _, h := range once(m.Headers) {
 		headers[h.Name] = h.Value
 	}
 	for _, a := range m.Attachments {
@@ -112,9 +159,9 @@ func received(p simulator.Params) fields {
 		})
 	}
 	return fields{
-		"id": p.EventID, "from": m.Headers.Get("From"), "reply_to": m.Headers.Get("Reply-To"), "to": "help@in.example.org", "subject": m.Subject,
+		"id": p.EventID, "from": m.Headers.Get("From"), "reply_to": m.Headers.Get("Reply-To"), "to": desk, "subject": m.Subject,
 		"message_id": m.Headers.Get("Message-ID"), "size": len(p.MIME), "spam_score": 0.1, "bounce": false, "cc": m.Headers.Get("Cc"),
 		"date": m.Headers.Get("Date"), "in_reply_to": m.Headers.Get("In-Reply-To"), "references": m.Headers.Get("References"), "auto_submitted": "",
-		"html_body": m.HTML, "plain_body": m.Text, "reply_from_plain_body": m.Text, "attachments": attachments, "headers": headers,
+		"html_body": m.HTML, "plain_body": m.Text, "reply_from_plain_body": reply, "attachments": attachments, "headers": headers,
 	}
 }

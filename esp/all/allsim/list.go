@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
+	"github.com/goanymail/anymail/esp/infobip/infobipsim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
@@ -25,6 +26,7 @@ import (
 	"github.com/goanymail/anymail/esp/resend/resendsim"
 	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
+	"github.com/goanymail/anymail/esp/sendpulse/sendpulsesim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
@@ -41,6 +43,7 @@ func List() []*simulator.Simulator {
 		brevosim.New(),
 		customeriosim.New(),
 		forwardemailsim.New(),
+		infobipsim.New(),
 		lettermintsim.New(),
 		loopssim.New(),
 		mailchannelssim.New(),
@@ -56,6 +59,7 @@ func List() []*simulator.Simulator {
 		resendsim.New(),
 		scalewaysim.New(),
 		sendgridsim.New(),
+		sendpulsesim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),

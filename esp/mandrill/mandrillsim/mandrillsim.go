@@ -2,6 +2,7 @@
 package mandrillsim
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha1"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,40 +36,50 @@ func New() *simulator.Simulator {
 		Sign: sign,
 		Samples: []simulator.Sample{
 			sample("send", send, anymail.EventSent, ""),
-			sample("delivered", delivered, anymail.EventDelivered, ""),
-			sample("deferral", deferral, anymail.EventDeferred, ""),
-			sample("hard_bounce-bad_mailbox", bounce("hard", "bad_mailbox", 10, "smtp;550 5.1.1 no such user"), anymail.EventBounced, anymail.RejectInvalid),
-			sample("hard_bounce-general", bounce("hard", "general", 30, "smtp;554 5.0.0 refused"), anymail.EventBounced, anymail.RejectBounced),
-			sample("soft_bounce-mailbox_full", bounce("soft", "mailbox_full", 22, "smtp;552 5.2.2 over quota"), anymail.EventBounced, anymail.RejectBounced),
-			sample("soft_bounce-timeout", bounce("soft", "timeout", 24, "smtp;421 4.4.1 timed out"), anymail.EventBounced, anymail.RejectTimedOut),
-			sample("soft_bounce-mail_block", bounce("soft", "mail_block", 50, "smtp;550 5.7.1 listed"), anymail.EventBounced, anymail.RejectBlocked),
-			sample("soft_bounce-spam_detected", bounce("soft", "spam_detected", 52, "smtp;554 5.7.1 looks like spam"), anymail.EventBounced, anymail.RejectSpam),
-			sample("soft_bounce-auto_reply", bounce("soft", "auto_reply", 60, ""), anymail.EventAutoresponded, ""),
-			sample("soft_bounce-too_large", bounce("soft", "too_large", 23, "smtp;552 5.3.4 too big"), anymail.EventBounced, anymail.RejectOther),
+			sample("delivered", delivered, anymail.EventDelivered, "", accepted),
+			sample("deferral", deferral, anymail.EventDeferred, "",
+				simulator.Answered("451 4.7.1 try again later", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.7.1"})),
+			bounced("hard", "bad_mailbox", 10, "smtp;550 5.1.1 no such user", anymail.RejectInvalid, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}),
+			bounced("hard", "general", 30, "smtp;554 5.0.0 refused", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 554, EnhancedCode: "5.0.0"}),
+			bounced("soft", "mailbox_full", 22, "smtp;552 5.2.2 over quota", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.2.2"}),
+			bounced("soft", "timeout", 24, "smtp;421 4.4.1 timed out", anymail.RejectTimedOut, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 421, EnhancedCode: "4.4.1"}),
+			bounced("soft", "mail_block", 50, "smtp;550 5.7.1 listed", anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"}),
+			bounced("soft", "spam_detected", 52, "smtp;554 5.7.1 looks like spam", anymail.RejectSpam, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+			sample("soft_bounce-auto_reply", bounce("soft", "auto_reply", 60, ""), anymail.EventAutoresponded, "", simulator.Described("auto_reply")),
+			bounced("soft", "too_large", 23, "smtp;552 5.3.4 too big", anymail.RejectOther, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.3.4"}),
 			sample("reject", message("reject", "rejected"), anymail.EventRejected, anymail.RejectOther),
-			sample("reject-hard-bounce", reject("hard-bounce"), anymail.EventRejected, anymail.RejectBounced),
-			sample("reject-spam", reject("spam"), anymail.EventRejected, anymail.RejectSpam),
-			sample("reject-unsub", reject("unsub"), anymail.EventRejected, anymail.RejectUnsubscribed),
-			sample("reject-custom", reject("custom"), anymail.EventRejected, anymail.RejectBlocked),
-			sample("reject-invalid", reject("invalid"), anymail.EventRejected, anymail.RejectInvalid),
-			sample("open", visit("open"), anymail.EventOpened, ""),
-			sample("click", visit("click"), anymail.EventClicked, ""),
+			rejected("hard-bounce", anymail.RejectBounced),
+			rejected("spam", anymail.RejectSpam),
+			rejected("unsub", anymail.RejectUnsubscribed),
+			rejected("custom", anymail.RejectBlocked),
+			rejected("invalid", anymail.RejectInvalid),
+			sample("open", visit("open"), anymail.EventOpened, "", simulator.Visited(agent, "", anymail.Unsaid), inBremen),
+			sample("open-robot", visit("open", "Robot"), anymail.EventOpened, "", simulator.Visited(agent, "", anymail.Yes), inBremen),
+			sample("click", visit("click"), anymail.EventClicked, "", clicked, inBremen),
 			sample("spam", message("spam", "spam"), anymail.EventComplained, anymail.RejectSpam),
 			sample("unsub", message("unsub", "unsub"), anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
 			sample("teleport", message("teleport", "sent"), anymail.EventUnknown, ""),
-			sample("denylist-add", denyList, anymail.EventUnknown, anymail.RejectBounced),
-			sample("allowlist-remove", allowList, anymail.EventUnknown, ""),
+			sample("denylist-add", denyList, anymail.EventUnknown, anymail.RejectBounced, ofList("denylist add: 550 no such user, says ")),
+			sample("allowlist-remove", allowList, anymail.EventUnknown, "", ofList("allowlist remove: ticket ")),
 			{
-				Name: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true,
+				Name: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true, Events: receivedEvents,
 				Make: func(p simulator.Params) simulator.Request { return post(inbound(p)) },
 			},
-			sample("inbound-parsed", inboundParsed, anymail.EventInbound, ""),
+			{
+				Name: "inbound-parsed", Types: []anymail.EventType{anymail.EventInbound}, Events: parsedEvents,
+				Make: func(p simulator.Params) simulator.Request { return post(inboundParsed(p)) },
+			},
 			{
 				Name:  "mixed",
 				Types: []anymail.EventType{anymail.EventDelivered, anymail.EventUnknown, anymail.EventInbound},
-				Make:  func(p simulator.Params) simulator.Request { return post(delivered(p), denyList(p), inbound(p)) },
+				Events: func(p simulator.Params) []anymail.Event {
+					first := eventOf(p, anymail.EventDelivered, "", accepted)
+					second := eventOf(p, anymail.EventUnknown, anymail.RejectBounced, ofList("denylist add: 550 no such user, says "))
+					return slices.Concat(first, second, receivedEvents(p))
+				},
+				Make: func(p simulator.Params) simulator.Request { return post(delivered(p), denyList(p), inbound(p)) },
 			},
-			{Name: "test", Make: func(simulator.Params) simulator.Request { return post() }},
+			{Name: "test", Events: func(simulator.Params) []anymail.Event { return nil }, Make: func(simulator.Params) simulator.Request { return post() }},
 		},
 		Batch: batch,
 		Malformed: func(p simulator.Params) simulator.Request {
@@ -111,10 +123,50 @@ func post(events ...object) simulator.Request {
 	return simulator.URLEncoded("", url.Values{"mandrill_events": {string(text)}})
 }
 
-func sample(name string, event func(simulator.Params) object, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
+func sample(name string, event func(simulator.Params) object, typ anymail.EventType, reason anymail.RejectReason, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Types: []anymail.EventType{typ}, Reason: reason,
-		Make: func(p simulator.Params) simulator.Request { return post(event(p)) },
+		Events: func(p simulator.Params) []anymail.Event { return eventOf(p, typ, reason, changes...) },
+		Make:   func(p simulator.Params) simulator.Request { return post(event(p)) },
+	}
+}
+
+// eventOf is the event of a sample. It has its EventID until the changes are made:
+// Mandrill has no event ids, but some of its texts have one here.
+func eventOf(p simulator.Params, typ anymail.EventType, reason anymail.RejectReason, changes ...func(*anymail.TrackingEvent)) []anymail.Event {
+	events := p.Event(typ, reason, changes...)
+	events[0].Base().ID = ""
+	return events
+}
+
+var accepted = simulator.Answered("250 2.0.0 OK", anymail.Bounce{})
+
+func bounced(kind, description string, code int, diag string, reason anymail.RejectReason, is anymail.Bounce) simulator.Sample {
+	return sample(kind+"_bounce-"+description, bounce(kind, description, code, diag), anymail.EventBounced, reason,
+		simulator.Answered(diag, is), simulator.Described(description))
+}
+
+func rejected(why string, reason anymail.RejectReason) simulator.Sample {
+	return sample("reject-"+why, reject(why), anymail.EventRejected, reason, simulator.Described(why))
+}
+
+const (
+	agent = "Mozilla/5.0 (X11; Linux x86_64)"
+	link  = "https://shop.example.org/orders/1701?visit="
+	desk  = "help@inbound.example.org"
+)
+
+func clicked(ev *anymail.TrackingEvent) { ev.UserAgent, ev.ClickURL = agent, link+ev.ID }
+
+func inBremen(ev *anymail.TrackingEvent) {
+	ev.IP, ev.Geo = netip.MustParseAddr("192.0.2.77"), anymail.Geo{Country: "DE", Region: "Bremen", City: "Bremerhaven"}
+}
+
+// ofList is an event that is not about a message.
+func ofList(words string) func(*anymail.TrackingEvent) {
+	return func(ev *anymail.TrackingEvent) {
+		simulator.Unlabelled(ev)
+		ev.MessageID, ev.Description = "", words+ev.ID
 	}
 }
 
@@ -171,19 +223,22 @@ func reject(reason string) func(simulator.Params) object {
 }
 
 // visit is an event that a recipient's mail program or browser caused.
-func visit(event string) func(simulator.Params) object {
+func visit(event string, program ...string) func(simulator.Params) object {
 	plain := message(event, "sent", attempt("sent", "250 2.0.0 OK"))
 	return func(p simulator.Params) object {
 		visit := object{
-			"ip": "192.0.2.77", "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+			"ip": "192.0.2.77", "user_agent": agent,
 			"location": object{
-				"country_short": "DE", "country": "Germany", "region": "Berlin", "city": "Berlin",
-				"postal_code": "10115", "timezone": "+01:00", "latitude": 52.5, "longitude": 13.4,
+				"country_short": "DE", "country": "Germany", "region": "Bremen", "city": "Bremerhaven",
+				"postal_code": "27568", "timezone": "+01:00", "latitude": 52.5, "longitude": 13.4,
 			},
 			"user_agent_parsed": object{"type": "Browser", "ua_family": "Firefox", "mobile": false, "os_family": "Linux"},
 		}
 		if event == "click" {
-			visit["url"] = "https://shop.example.org/orders/1701?visit=" + p.EventID
+			visit["url"] = link + p.EventID
+		}
+		for _, kind := range program {
+			visit["user_agent_parsed"] = object{"type": kind, "ua_family": "Demo", "mobile": false, "os_family": nil}
 		}
 		maps.Copy(visit, plain(p))
 		return visit
@@ -209,24 +264,59 @@ func allowList(p simulator.Params) object {
 // inbound is a received message of which Mandrill passes on only the raw form.
 func inbound(p simulator.Params) object {
 	return object{"event": "inbound", "ts": p.Time.Unix(), "msg": object{
-		"raw_msg": strings.ReplaceAll(string(p.MIME), "\r\n", "\n"), "headers": []any{}, "email": "help@inbound.example.org",
+		"raw_msg": strings.ReplaceAll(string(p.MIME), "\r\n", "\n"), "headers": []any{}, "email": desk,
 		"spf": object{"result": "pass", "detail": "sender SPF authorized"}, "dkim": object{"signed": true, "valid": true},
 		"spam_report": object{"score": -0.1, "matched_rules": []object{{"name": "DKIM_VALID", "score": -0.1, "description": "valid signature"}}},
 		"tags":        []any{}, "sender": nil, "template": nil,
 	}}
 }
 
+func receivedEvents(p simulator.Params) []anymail.Event {
+	p.EventID, p.MIME = "", bytes.ReplaceAll(p.MIME, []byte("\r\n"), []byte("\n"))
+	return p.Received(simulator.Envelope("", desk), func(ev *anymail.InboundEvent) {
+		score := -0.1
+		ev.Message.SpamScore, ev.Message.Authentication = &score, anymail.Authentication{SPF: "pass", DKIM: "pass"}
+	})
+}
+
 // inboundParsed is a received message whose raw form was not UTF-8.
 func inboundParsed(p simulator.Params) object {
 	return object{"event": "inbound", "ts": p.Time.Unix(), "msg": object{
-		"raw_msg": "From: Ada <ada@example.com>\nTo: help@inbound.example.org\nSubject: Frage\nMessage-Id: <" + p.EventID +
-			"@example.com>\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\nGr\ufffd\ufffde\n",
+		"raw_msg": damaged(p),
 		"headers": object{"From": "Ada <ada@example.com>", "To": "help@inbound.example.org", "Subject": "Frage", "Message-Id": "<" + p.EventID + "@example.com>"},
-		"text":    "Grüße\n", "text_flowed": false, "from_email": "ada@example.com", "from_name": "Ada", "subject": "Frage",
-		"to": [][]any{{"help@inbound.example.org", nil}}, "email": "help@inbound.example.org",
+		"text":    "Grüße\n", "html": "<p>Grüße</p>", "cc": [][]any{{"carl@example.com", "Carl"}}, "text_flowed": false, "from_email": "ada@example.com", "from_name": "Ada", "subject": "Frage",
+		"to": [][]any{{"help@inbound.example.org", nil}}, "email": desk,
 		"attachments": object{"notes.txt": object{"name": "notes.txt", "type": "text/plain", "content": "a note", "base64": false}},
 		"images":      object{"dot": object{"name": "dot", "type": "image/png", "content": "iVBORw0KGgo="}},
 		"spf":         object{"result": "softfail", "detail": ""}, "dkim": object{"signed": false, "valid": false},
 		"spam_report": object{"score": 6.4, "matched_rules": []any{}}, "tags": []any{}, "sender": nil, "template": nil,
+	}}
+}
+
+// damaged is the source as JSON can hold it.
+func damaged(p simulator.Params) string {
+	return "From: Ada <ada@example.com>\nTo: " + desk + "\nSubject: Frage\nMessage-Id: <" + p.EventID +
+		"@example.com>\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\nGr\ufffd\ufffde\n"
+}
+
+func parsedEvents(p simulator.Params) []anymail.Event {
+	score := 6.4
+	return []anymail.Event{&anymail.InboundEvent{
+		Common: anymail.Common{Type: anymail.EventInbound, Timestamp: p.Time},
+		Message: anymail.InboundMessage{
+			EnvelopeRecipient: desk, EnvelopeRecipients: []string{desk},
+			From: []anymail.Address{{Name: "Ada", Address: "ada@example.com"}}, To: []anymail.Address{{Address: desk}},
+			CC:      []anymail.Address{{Name: "Carl", Address: "carl@example.com"}},
+			Subject: "Frage", MessageID: p.EventID + "@example.com", Text: "Grüße\n", HTML: "<p>Grüße</p>", RawMIME: []byte(damaged(p)),
+			Headers: anymail.Headers{
+				{Name: "From", Value: "Ada <ada@example.com>"}, {Name: "To", Value: desk}, {Name: "Subject", Value: "Frage"}, {Name: "Message-Id", Value: "<" + p.EventID + "@example.com>"},
+				{Name: "Content-Type", Value: "text/plain; charset=iso-8859-1"}, {Name: "Content-Transfer-Encoding", Value: "8bit"},
+			},
+			SpamScore: &score, Authentication: anymail.Authentication{SPF: "softfail", DKIM: "none"},
+			Attachments: []anymail.Attachment{
+				{Filename: "notes.txt", ContentType: "text/plain", Disposition: "attachment", Size: 6, Content: []byte("a note")},
+				{Filename: "dot", ContentType: "image/png", Disposition: "inline", ContentID: "dot", Size: 8, Content: []byte("\x89PNG\r\n\x1a\n")},
+			},
+		},
 	}}
 }

@@ -30,32 +30,32 @@ func New() *simulator.Simulator {
 			return nil
 		},
 		Samples: []simulator.Sample{
-			sample("anymail-relay", func(p simulator.Params) simulator.Request {
-				return message(p, http.Header{
-					relay.HeaderFrom: {"<ada@example.com>"}, relay.HeaderTo: {"<help@inbound.example.org>, <desk@inbound.example.org>"},
-				})
-			}),
-			sample("null-sender", func(p simulator.Params) simulator.Request {
-				return message(p, http.Header{relay.HeaderFrom: {"<>"}, relay.HeaderTo: {"<news@example.org>"}})
-			}),
-			sample("cloudflare-worker", func(p simulator.Params) simulator.Request {
-				return message(p, http.Header{relay.HeaderFrom: {"ada@example.com"}, relay.HeaderTo: {"help@inbound.example.org"}})
-			}),
+			sample("anymail-relay", http.Header{relay.HeaderFrom: {"<ada@example.com>"}, relay.HeaderTo: {"<help@inbound.example.org>, <desk@inbound.example.org>"}},
+				"", simulator.Envelope("ada@example.com", "help@inbound.example.org", "desk@inbound.example.org")),
+			sample("null-sender", http.Header{relay.HeaderFrom: {"<>"}, relay.HeaderTo: {"<news@example.org>"}}, "", simulator.Envelope("", "news@example.org")),
+			sample("cloudflare-worker", http.Header{relay.HeaderFrom: {"ada@example.com"}, relay.HeaderTo: {"help@inbound.example.org"}},
+				"", simulator.Envelope("ada@example.com", "help@inbound.example.org")),
 			// Action Mailbox posts no envelope. Postfix can be told to write it into
 			// the message.
-			sample("action-mailbox", func(p simulator.Params) simulator.Request {
-				p.MIME = slices.Concat([]byte("Return-Path: <ada@example.com>\r\nX-Original-To: help@inbound.example.org\r\n"), p.MIME)
-				return message(p, http.Header{"User-Agent": {"Action Mailbox relayer v8.1.0"}})
-			}),
+			sample("action-mailbox", http.Header{"User-Agent": {"Action Mailbox relayer v8.1.0"}},
+				"Return-Path: <ada@example.com>\r\nX-Original-To: help@inbound.example.org\r\n", simulator.Envelope("ada@example.com", "help@inbound.example.org")),
 		},
 	}
 }
 
-func sample(name string, request func(simulator.Params) simulator.Request) simulator.Sample {
-	return simulator.Sample{Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true, Make: request}
-}
-
-func message(p simulator.Params, header http.Header) simulator.Request {
-	header.Set("Content-Type", "message/rfc822")
-	return simulator.Request{Endpoint: "inbound", Header: header, Body: p.MIME}
+// sample is the message of the parameters, with what the server writes on top of it.
+// It has no event id.
+func sample(name string, header http.Header, top string, envelope func(*anymail.InboundEvent)) simulator.Sample {
+	return simulator.Sample{
+		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, TakesMIME: true,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID, p.MIME = "", slices.Concat([]byte(top), p.MIME)
+			return p.Received(envelope)
+		},
+		Make: func(p simulator.Params) simulator.Request {
+			full := header.Clone()
+			full.Set("Content-Type", "message/rfc822")
+			return simulator.Request{Endpoint: "inbound", Header: full, Body: slices.Concat([]byte(top), p.MIME)}
+		},
+	}
 }

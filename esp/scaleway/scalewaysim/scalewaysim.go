@@ -4,7 +4,9 @@ package scalewaysim
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -46,18 +48,18 @@ func New() *simulator.Simulator {
 			"email_spam": "Not sent: the ESP takes the content for spam",
 		},
 		Samples: []simulator.Sample{
-			email("email_queued", "email_queued", anymail.EventQueued, "", nil),
-			email("email_delivered", "email_delivered", anymail.EventDelivered, "", answer(250, "2.0.0 Ok")),
-			email("email_deferred", "email_deferred", anymail.EventDeferred, "", answer(421, "4.7.0 try again later")),
-			email("email_dropped", "email_dropped", anymail.EventBounced, anymail.RejectBounced, answer(554, "5.2.1 mailbox disabled")),
-			email("email_bounced", "email_bounced", anymail.EventBounced, anymail.RejectBounced, answer(554, "5.2.1 mailbox disabled")),
-			email("email_mailbox_not_found", "email_mailbox_not_found", anymail.EventBounced, anymail.RejectInvalid, answer(550, "5.1.1 no such user")),
-			email("email_spam", "email_spam", anymail.EventRejected, anymail.RejectBlocked, nil),
-			email("email_spam-refused", "email_spam", anymail.EventBounced, anymail.RejectSpam, answer(550, "5.7.1 looks like spam")),
-			email("email_blocklisted", "email_blocklisted", anymail.EventRejected, anymail.RejectBounced, fields{"blocklist_type": "mailbox_full", "blocklist_reason": "the mailbox was full"}),
-			email("email_blocklisted-invalid", "email_blocklisted", anymail.EventRejected, anymail.RejectInvalid, fields{"blocklist_type": "mailbox_not_found", "blocklist_reason": "the mailbox did not exist"}),
-			email("blocklist_created", "blocklist_created", anymail.EventUnknown, "", fields{"email_id": nil, "blocklist_type": "mailbox_full", "blocklist_reason": "the mailbox was full"}),
-			email("unknown_type", "unknown_type", anymail.EventUnknown, "", nil),
+			email("email_queued", anymail.EventQueued, "", nil),
+			answered("email_delivered", anymail.EventDelivered, "", "2.0.0 Ok", anymail.Bounce{}, 250),
+			answered("email_deferred", anymail.EventDeferred, "", "4.7.0 try again later", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 421, EnhancedCode: "4.7.0"}, 421),
+			answered("email_dropped", anymail.EventBounced, anymail.RejectBounced, "5.2.1 mailbox disabled", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 554, EnhancedCode: "5.2.1"}, 554),
+			answered("email_bounced", anymail.EventBounced, anymail.RejectBounced, "5.2.1 mailbox disabled", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 554, EnhancedCode: "5.2.1"}, 554),
+			answered("email_mailbox_not_found", anymail.EventBounced, anymail.RejectInvalid, "5.1.1 no such user", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}, 550),
+			email("email_spam", anymail.EventRejected, anymail.RejectBlocked, nil),
+			answered("email_spam-refused", anymail.EventBounced, anymail.RejectSpam, "5.7.1 looks like spam", anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 550, EnhancedCode: "5.7.1"}, 550),
+			listed("email_blocklisted", "mailbox_full", anymail.EventRejected, anymail.RejectBounced, nil),
+			listed("email_blocklisted-invalid", "mailbox_not_found", anymail.EventRejected, anymail.RejectInvalid, nil),
+			listed("blocklist_created", "mailbox_full", anymail.EventUnknown, "", fields{"email_id": nil}, func(ev *anymail.TrackingEvent) { ev.MessageID = "" }),
+			email("unknown_type", anymail.EventUnknown, "", nil),
 			subscription("SubscriptionConfirmation"),
 			subscription("UnsubscribeConfirmation"),
 		},
@@ -66,13 +68,28 @@ func New() *simulator.Simulator {
 
 type fields map[string]any
 
-func answer(code int, message string) fields {
-	return fields{"email_response_code": code, "email_response_message": message}
+// answered is an event with the answer of the receiving server.
+func answered(name string, typ anymail.EventType, reason anymail.RejectReason, text string, bounce anymail.Bounce, code int) simulator.Sample {
+	return email(name, typ, reason, fields{"email_response_code": code, "email_response_message": text},
+		simulator.Answered(text, bounce), simulator.Described(text))
 }
 
-func email(name, native string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
+// listed is an event of an address on the blocklist.
+func listed(name, why string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
+	list := fields{"blocklist_type": why, "blocklist_reason": "an earlier " + why}
+	maps.Copy(list, more)
+	return email(name, typ, reason, list, append(changes, simulator.Described("an earlier "+why))...)
+}
+
+// email is an event of a message. Scaleway has no tags. A suffix of the name, after "-",
+// is only in the sample's name.
+func email(name string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
+	native, _, _ := strings.Cut(name, "-")
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			return p.Event(typ, reason, append(changes, func(ev *anymail.TrackingEvent) { ev.Tags = nil })...)
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			headers := []fields{}
 			for key, value := range p.Metadata {
@@ -83,9 +100,7 @@ func email(name, native string, typ anymail.EventType, reason anymail.RejectReas
 				"created_at": p.Time.Format(time.RFC3339Nano), "email_id": p.MessageID, "email_from": p.Sender, "email_to": p.Recipient,
 				"email_headers": headers,
 			}
-			for key, value := range more {
-				message[key] = value
-			}
+			maps.Copy(message, more)
 			return post(p, map[string]string{"Type": "Notification", "Message": string(simulator.MustJSON(message))})
 		},
 	}
@@ -93,7 +108,7 @@ func email(name, native string, typ anymail.EventType, reason anymail.RejectReas
 
 func subscription(kind string) simulator.Sample {
 	return simulator.Sample{
-		Name: kind, Endpoint: "tracking",
+		Name: kind, Endpoint: "tracking", Events: func(simulator.Params) []anymail.Event { return nil },
 		Make: func(p simulator.Params) simulator.Request {
 			return post(p, map[string]string{"Type": kind, "Message": "Confirm the subscription.", "Token": "t1", "SubscribeURL": confirmURL})
 		},

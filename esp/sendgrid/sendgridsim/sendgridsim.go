@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -40,15 +41,17 @@ func New() *simulator.Simulator {
 		},
 		Samples: []simulator.Sample{
 			event("processed", anymail.EventQueued, "", object{"pool": object{"name": "main", "id": 7}}),
-			event("deferred", anymail.EventDeferred, "", object{"response": "451 4.7.1 try again later", "attempt": "3", "domain": "example.com"}),
-			event("delivered", anymail.EventDelivered, "", object{"response": "250 2.0.0 OK", "ip": "192.0.2.10", "tls": 1, "cert_err": 0}),
-			bounce("bounce", "Invalid Address", "5.1.1", "550 5.1.1 no such user", anymail.RejectInvalid),
-			bounce("bounce", "Mailbox Unavailable", "5.2.2", "552 5.2.2 mailbox full", anymail.RejectBounced),
-			named("bounce-technical", bounce("bounce", "Technical Failure", "4.4.1", "421 4.4.1 connection dropped", anymail.RejectBounced)),
-			named("bounce-frequency", bounce("bounce", "Frequency or Volume Too High", "4.7.28", "421 4.7.28 unusual rate", anymail.RejectBlocked)),
-			bounce("bounce", "Content", "5.7.1", "554 5.7.1 looks like spam", anymail.RejectSpam),
-			bounce("blocked", "Reputation", "5.7.1", "554 5.7.1 poor reputation", anymail.RejectBlocked),
-			bounce("expired", "Unclassified", "", "unable to get mx info", anymail.RejectTimedOut),
+			event("deferred", anymail.EventDeferred, "", object{"response": "451 4.7.1 try again later", "attempt": "3", "domain": "example.com"},
+				simulator.Answered("451 4.7.1 try again later", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.7.1"}),
+				func(ev *anymail.TrackingEvent) { ev.Metadata["domain"] = "example.com" }), // the sender may have one too
+			event("delivered", anymail.EventDelivered, "", object{"response": "250 2.0.0 OK", "ip": "192.0.2.10", "tls": 1, "cert_err": 0}, simulator.Answered("250 2.0.0 OK", anymail.Bounce{})),
+			bounce("bounce", "Invalid Address", "550 5.1.1 no such user", anymail.RejectInvalid, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}),
+			bounce("bounce", "Mailbox Unavailable", "552 5.2.2 mailbox full", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.2.2"}),
+			named("bounce-technical", bounce("bounce", "Technical Failure", "421 4.4.1 connection dropped", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 421, EnhancedCode: "4.4.1"})),
+			named("bounce-frequency", bounce("bounce", "Frequency or Volume Too High", "421 4.7.28 unusual rate", anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 421, EnhancedCode: "4.7.28"})),
+			bounce("bounce", "Content", "554 5.7.1 looks like spam", anymail.RejectSpam, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+			bounce("blocked", "Reputation", "554 5.7.1 poor reputation", anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+			bounce("expired", "Unclassified", "unable to get mx info", anymail.RejectTimedOut, anymail.Bounce{Category: anymail.BounceSoft}),
 			lateBounce(),
 			dropped("Bounced Address", anymail.RejectBounced),
 			dropped("Unsubscribed Address", anymail.RejectUnsubscribed),
@@ -57,20 +60,18 @@ func New() *simulator.Simulator {
 			dropped("Invalid", anymail.RejectInvalid),
 			named("dropped-header", dropped("Invalid SMTPAPI header", anymail.RejectOther)),
 			dropped("Recipient List over Package Quota", anymail.RejectOther),
-			event("open", anymail.EventOpened, "", reader, object{"sg_machine_open": false, "sg_content_type": "html"}),
-			named("open-machine", event("open", anymail.EventOpened, "", reader, object{"sg_machine_open": true, "sg_content_type": "html"})),
-			event("click", anymail.EventClicked, "", reader, object{
-				"url": "https://www.example.com/offer?a=1&b=2", "url_offset": object{"index": 0, "type": "html"},
-			}),
-			event("spamreport", anymail.EventComplained, anymail.RejectSpam),
-			event("unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
-			event("group_unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, reader, group),
-			event("group_resubscribe", anymail.EventSubscribed, "", reader, group),
-			event("levitated", anymail.EventUnknown, ""),
+			event("open", anymail.EventOpened, "", by(object{"sg_machine_open": false, "sg_content_type": "html"}), visitor, simulator.Visited(agent, "", anymail.No)),
+			named("open-machine", event("open", anymail.EventOpened, "", by(object{"sg_machine_open": true, "sg_content_type": "html"}), visitor, simulator.Visited(agent, "", anymail.Yes))),
+			event("click", anymail.EventClicked, "", by(object{"url": link, "url_offset": object{"index": 0, "type": "html"}}), visitor, simulator.Visited(agent, link, anymail.Unsaid)),
+			event("spamreport", anymail.EventComplained, anymail.RejectSpam, nil),
+			event("unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, nil),
+			event("group_unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, by(group), visitor),
+			event("group_resubscribe", anymail.EventSubscribed, "", by(group), visitor),
+			event("levitated", anymail.EventUnknown, "", nil),
 			account("account_status_change"),
 
-			received("inbound-parsed", parsed),
-			received("inbound-raw", raw),
+			received("inbound-parsed", parsed, simulator.Params.ReceivedInParts),
+			received("inbound-raw", raw, simulator.Params.Received),
 		},
 	}
 }
@@ -105,12 +106,25 @@ func sign(r *simulator.Request, c simulator.Credential, at time.Time) error {
 
 type object = map[string]any
 
-var (
-	reader = object{"useragent": "Mozilla/5.0 (demo)", "ip": "192.0.2.77"}
-	group  = object{"asm_group_id": 10, "url": "https://www.example.com/unsubscribe"}
+const (
+	agent = "Mozilla/5.0 (demo)"
+	link  = "https://www.example.com/offer?a=1&b=2"
 )
 
-func event(name string, typ anymail.EventType, reason anymail.RejectReason, more ...object) simulator.Sample {
+var group = object{"asm_group_id": 10, "url": "https://www.example.com/unsubscribe"}
+
+// by adds what SendGrid knows of the reader.
+func by(more object) object {
+	visit := object{"useragent": agent, "ip": "192.0.2.77"}
+	maps.Copy(visit, more)
+	return visit
+}
+
+func visitor(ev *anymail.TrackingEvent) {
+	ev.UserAgent, ev.IP = agent, netip.MustParseAddr("192.0.2.77")
+}
+
+func event(name string, typ anymail.EventType, reason anymail.RejectReason, more object, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return sample(name, typ, reason, func(p simulator.Params) object {
 		e := object{
 			"email": p.Recipient, "timestamp": p.Time.Unix(), "event": name, "category": []string{p.Tag},
@@ -119,17 +133,16 @@ func event(name string, typ anymail.EventType, reason anymail.RejectReason, more
 		for name, value := range p.Metadata {
 			e[name] = value
 		}
-		for _, m := range more {
-			maps.Copy(e, m)
-		}
+		maps.Copy(e, more)
 		return e
-	})
+	}, changes...)
 }
 
-func sample(name string, typ anymail.EventType, reason anymail.RejectReason, makeEvent func(simulator.Params) object) simulator.Sample {
+func sample(name string, typ anymail.EventType, reason anymail.RejectReason, makeEvent func(simulator.Params) object, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
-		Make: func(p simulator.Params) simulator.Request { return batch(makeEvent(p)) },
+		Events: func(p simulator.Params) []anymail.Event { return p.Event(typ, reason, changes...) },
+		Make:   func(p simulator.Params) simulator.Request { return batch(makeEvent(p)) },
 	}
 }
 
@@ -138,34 +151,35 @@ func named(name string, s simulator.Sample) simulator.Sample {
 	return s
 }
 
-func bounce(kind, class, status, answer string, reason anymail.RejectReason) simulator.Sample {
+// bounce is a bounce whose status is the enhanced code of the answer.
+func bounce(kind, class, answer string, reason anymail.RejectReason, is anymail.Bounce) simulator.Sample {
 	return named("bounce-"+kind+"-"+string(reason), event("bounce", anymail.EventBounced, reason, object{
-		"type": kind, "bounce_classification": class, "status": status, "reason": answer, "ip": "192.0.2.10", "tls": 1, "cert_err": 0,
-	}))
+		"type": kind, "bounce_classification": class, "status": is.EnhancedCode, "reason": answer, "ip": "192.0.2.10", "tls": 1, "cert_err": 0,
+	}, simulator.Described(class), simulator.Answered(answer, is)))
 }
 
 // lateBounce is a bounce that SendGrid received as a message. It has no
 // sg_message_id.
 func lateBounce() simulator.Sample {
-	s := event("bounce", anymail.EventBounced, anymail.RejectBounced)
-	return sample("bounce-late", s.Types[0], s.Reason, func(p simulator.Params) object {
+	return sample("bounce-late", anymail.EventBounced, anymail.RejectBounced, func(p simulator.Params) object {
 		return object{
 			"email": p.Recipient, "timestamp": p.Time.Unix(), "event": "bounce", "type": "bounce", "status": "5.0.0",
 			"reason": "550 returned later", "bounce_classification": "Unclassified",
 			"smtp-id": "<" + p.MessageID + "@geopod-ismtpd-1>", "sg_event_id": p.EventID,
 		}
-	})
+	}, simulator.Unlabelled, simulator.Described("Unclassified"),
+		simulator.Answered("550 returned later", anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.0.0"}))
 }
 
 func dropped(why string, reason anymail.RejectReason) simulator.Sample {
-	return named("dropped-"+string(reason), event("dropped", anymail.EventRejected, reason, object{"reason": why, "status": "5.0.0"}))
+	return named("dropped-"+string(reason), event("dropped", anymail.EventRejected, reason, object{"reason": why, "status": "5.0.0"}, simulator.Described(why)))
 }
 
 // account is an event about the account, not about a message.
 func account(name string) simulator.Sample {
 	return sample(name, anymail.EventUnknown, "", func(p simulator.Params) object {
 		return object{"event": name, "type": "compliance_suspend", "timestamp": p.Time.Unix(), "sg_event_id": p.EventID}
-	})
+	}, simulator.Unlabelled, simulator.Described("compliance_suspend"), func(ev *anymail.TrackingEvent) { ev.MessageID, ev.Recipient = "", "" })
 }
 
 // batch posts the events as SendGrid does, one on each line.
@@ -194,24 +208,29 @@ func malformed(p simulator.Params) simulator.Request {
 	return batch(good("processed"), bad, good("delivered"))
 }
 
-func received(name string, fields func(simulator.Params) []simulator.Field) simulator.Sample {
+// received is a message in either form. SendGrid has neither an id for it nor the time.
+func received(name string, fields func(simulator.Params) []simulator.Field, message func(simulator.Params, ...func(*anymail.InboundEvent)) []anymail.Event) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "inbound", Types: []anymail.EventType{anymail.EventInbound}, Untimed: true, TakesMIME: true,
+		Events: func(p simulator.Params) []anymail.Event {
+			score := 0.4
+			p.EventID, p.Time = "", time.Time{}
+			return message(p, simulator.Envelope(p.Sender, "help@inbound.example.org"), func(ev *anymail.InboundEvent) {
+				ev.Message.SpamScore, ev.Message.Authentication = &score, anymail.Authentication{SPF: "pass", DKIM: "pass"}
+			})
+		},
 		Make: func(p simulator.Params) simulator.Request { return simulator.Multipart("inbound", fields(p)...) },
 	}
 }
 
 // envelope holds the fields that both forms of Inbound Parse have.
 func envelope(p simulator.Params, m anymail.InboundMessage) []simulator.Field {
-	sender, recipient := p.Sender, p.Recipient
-	if len(m.From) > 0 {
-		sender = m.From[0].Address
-	}
+	recipient := p.Recipient
 	if len(m.To) > 0 {
 		recipient = m.To[0].Address
 	}
 	return []simulator.Field{
-		{Name: "envelope", Value: string(simulator.MustJSON(object{"to": []string{recipient}, "from": sender}))},
+		{Name: "envelope", Value: string(simulator.MustJSON(object{"to": []string{recipient}, "from": p.Sender}))},
 		{Name: "from", Value: m.Headers.Get("From")},
 		{Name: "to", Value: m.Headers.Get("To")},
 		{Name: "subject", Value: m.Subject},

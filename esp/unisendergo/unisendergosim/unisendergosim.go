@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -21,38 +22,38 @@ import (
 // New returns Unisender Go's simulator.
 func New() *simulator.Simulator {
 	samples := []simulator.Sample{
-		status("accepted", "", "", anymail.EventQueued, ""),
-		status("sent", "ok_sent", "", anymail.EventSent, ""),
-		status("delivered", "ok_delivered", "250 2.0.0 OK", anymail.EventDelivered, ""),
-		status("opened", "ok_read", "", anymail.EventOpened, ""),
-		status("clicked", "ok_link_visited", "", anymail.EventClicked, ""),
-		status("unsubscribed", "ok_unsubscribed", "", anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
-		status("subscribed", "ok_resubscribed", "", anymail.EventSubscribed, ""),
-		status("spam", "ok_fbl", "", anymail.EventComplained, anymail.RejectSpam),
-		status("soft_bounced", "err_will_retry", "451 4.7.1 try later", anymail.EventDeferred, ""),
-		status("soft_bounced", "err_mailbox_full", "452 4.2.2 mailbox full", anymail.EventDeferred, ""),
-		status("hard_bounced", "err_user_unknown", "550 5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid),
-		status("hard_bounced", "err_domain_inactive", "", anymail.EventBounced, anymail.RejectInvalid),
-		status("hard_bounced", "err_mailbox_full", "552 5.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced),
-		status("hard_bounced", "err_too_large", "552 5.3.4 message too big", anymail.EventBounced, anymail.RejectOther),
-		status("hard_bounced", "err_delivery_failed", "550 5.3.0 not now", anymail.EventBounced, anymail.RejectBounced),
-		status("hard_bounced", "err_spam_rejected", "554 5.7.1 spam", anymail.EventBounced, anymail.RejectSpam),
-		status("hard_bounced", "err_blacklisted", "554 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked),
-		status("hard_bounced", "err_giveup", "451 4.4.1 no answer", anymail.EventBounced, anymail.RejectTimedOut),
-		status("hard_bounced", "", "", anymail.EventBounced, anymail.RejectBounced),
-		status("hard_bounced", "err_unsubscribed", "", anymail.EventRejected, anymail.RejectUnsubscribed),
-		status("hard_bounced", "err_unreachable", "", anymail.EventRejected, anymail.RejectBounced),
-		status("hard_bounced", "err_skip_letter", "", anymail.EventRejected, anymail.RejectBounced),
-		status("hard_bounced", "err_spam_skipped", "", anymail.EventRejected, anymail.RejectBlocked),
-		status("hard_bounced", "err_lost", "", anymail.EventFailed, anymail.RejectOther),
-		status("teleported", "", "", anymail.EventUnknown, ""),
-		sample("spam_block-blocked", anymail.EventUnknown, "", func(p simulator.Params) any { return block(p, "blocked") }),
-		sample("spam_block-unblocked", anymail.EventUnknown, "", func(p simulator.Params) any { return block(p, "unblocked") }),
+		status("accepted", "", anymail.EventQueued, ""),
+		status("sent", "ok_sent", anymail.EventSent, ""),
+		answered("delivered", "ok_delivered", "250 2.0.0 OK", anymail.EventDelivered, "", anymail.Bounce{}),
+		status("opened", "ok_read", anymail.EventOpened, "", visitor),
+		status("clicked", "ok_link_visited", anymail.EventClicked, "", visitor, func(ev *anymail.TrackingEvent) { ev.ClickURL = link }),
+		status("unsubscribed", "ok_unsubscribed", anymail.EventUnsubscribed, anymail.RejectUnsubscribed),
+		status("subscribed", "ok_resubscribed", anymail.EventSubscribed, ""),
+		status("spam", "ok_fbl", anymail.EventComplained, anymail.RejectSpam, simulator.Described("ok_fbl; "+comment)),
+		answered("soft_bounced", "err_will_retry", "451 4.7.1 try later", anymail.EventDeferred, "", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.7.1"}),
+		answered("soft_bounced", "err_mailbox_full", "452 4.2.2 mailbox full", anymail.EventDeferred, "", anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 452, EnhancedCode: "4.2.2"}),
+		answered("hard_bounced", "err_user_unknown", "550 5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}),
+		answered("hard_bounced", "err_domain_inactive", "", anymail.EventBounced, anymail.RejectInvalid, anymail.Bounce{Category: anymail.BounceHard}),
+		answered("hard_bounced", "err_mailbox_full", "552 5.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.2.2"}),
+		answered("hard_bounced", "err_too_large", "552 5.3.4 message too big", anymail.EventBounced, anymail.RejectOther, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 552, EnhancedCode: "5.3.4"}),
+		answered("hard_bounced", "err_delivery_failed", "550 5.3.0 not now", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceUndetermined, SMTPCode: 550, EnhancedCode: "5.3.0"}),
+		answered("hard_bounced", "err_spam_rejected", "554 5.7.1 spam", anymail.EventBounced, anymail.RejectSpam, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+		answered("hard_bounced", "err_blacklisted", "554 5.7.1 listed", anymail.EventBounced, anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock, SMTPCode: 554, EnhancedCode: "5.7.1"}),
+		answered("hard_bounced", "err_giveup", "451 4.4.1 no answer", anymail.EventBounced, anymail.RejectTimedOut, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 451, EnhancedCode: "4.4.1"}),
+		answered("hard_bounced", "", "", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceHard}),
+		status("hard_bounced", "err_unsubscribed", anymail.EventRejected, anymail.RejectUnsubscribed),
+		status("hard_bounced", "err_unreachable", anymail.EventRejected, anymail.RejectBounced),
+		status("hard_bounced", "err_skip_letter", anymail.EventRejected, anymail.RejectBounced),
+		status("hard_bounced", "err_spam_skipped", anymail.EventRejected, anymail.RejectBlocked),
+		status("hard_bounced", "err_lost", anymail.EventFailed, anymail.RejectOther),
+		status("teleported", "", anymail.EventUnknown, ""),
+		sample("spam_block-blocked", anymail.EventUnknown, "", func(p simulator.Params) any { return block(p, "blocked") }, ofDomain("blocked")),
+		sample("spam_block-unblocked", anymail.EventUnknown, "", func(p simulator.Params) any { return block(p, "unblocked") }, ofDomain("unblocked")),
 		sample("transactional_new_kind", anymail.EventUnknown, "", func(p simulator.Params) any {
 			return event("transactional_new_kind", map[string]any{"event_time": stamp(p), "email": p.Recipient, "note": p.EventID})
-		}),
-		{Name: "single_event", Endpoint: "tracking", Types: []anymail.EventType{anymail.EventDelivered}, Make: single},
-		{Name: "auth-last", Endpoint: "tracking", Types: []anymail.EventType{anymail.EventDelivered}, Make: authLast},
+		}, func(ev *anymail.TrackingEvent) { ev.MessageID, ev.Metadata = "", nil }),
+		variant("single_event", "250 2.0.0 OK", single),
+		variant("auth-last", "250 2.0.0 Ok", authLast),
 	}
 	return &simulator.Simulator{
 		ESP:           unisendergo.ESP,
@@ -99,20 +100,70 @@ func sign(r *simulator.Request, c simulator.Credential, _ time.Time) error {
 	return nil
 }
 
-func status(name, delivery, response string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
+// status is an event about a message. Its description is the delivery status.
+func status(name, delivery string, typ anymail.EventType, reason anymail.RejectReason, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	title := name
 	if delivery != "" {
 		title += "-" + delivery
 	}
-	return sample(title, typ, reason, func(p simulator.Params) any { return email(p, name, delivery, response) })
+	changes = append([]func(*anymail.TrackingEvent){simulator.Described(delivery)}, changes...)
+	return sample(title, typ, reason, func(p simulator.Params) any { return email(p, name, delivery, "") }, changes...)
 }
 
-func sample(name string, typ anymail.EventType, reason anymail.RejectReason, make func(simulator.Params) any) simulator.Sample {
+// answered is an event with the answer of the receiving server, if there is one.
+func answered(name, delivery, response string, typ anymail.EventType, reason anymail.RejectReason, bounce anymail.Bounce) simulator.Sample {
+	s := status(name, delivery, typ, reason, said(response, bounce))
+	s.Make = func(p simulator.Params) simulator.Request {
+		return post([]json.RawMessage{simulator.MustJSON(email(p, name, delivery, response))})
+	}
+	return s
+}
+
+func said(response string, bounce anymail.Bounce) func(*anymail.TrackingEvent) {
+	return func(ev *anymail.TrackingEvent) {
+		if ev.Bounce = bounce; response != "" {
+			ev.MTAResponse = response + " (" + ev.ID + ")"
+		}
+	}
+}
+
+// sample is one event. It has its EventID until the changes are made: Unisender Go has
+// no event ids, but texts that have one here. It has no tags either.
+func sample(name string, typ anymail.EventType, reason anymail.RejectReason, make func(simulator.Params) any, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			return p.Event(typ, reason, append(changes, func(ev *anymail.TrackingEvent) { ev.ID, ev.Tags = "", nil })...)
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			return post([]json.RawMessage{simulator.MustJSON(make(p))})
 		},
+	}
+}
+
+// variant is a delivery in another form of callback.
+func variant(name, response string, make func(simulator.Params) simulator.Request) simulator.Sample {
+	s := answered("delivered", "ok_delivered", response, anymail.EventDelivered, "", anymail.Bounce{})
+	s.Name, s.Make = name, make
+	return s
+}
+
+const (
+	agent   = "Mozilla/5.0 (X11; Linux x86_64)"
+	link    = "https://shop.example.org/orders/1701?from=mail"
+	comment = "reported by the provider"
+)
+
+func visitor(ev *anymail.TrackingEvent) {
+	ev.UserAgent, ev.IP = agent+" visit/"+ev.ID, netip.MustParseAddr("192.0.2.77")
+	ev.Geo = anymail.Geo{Country: "DE", City: "Bremen"}
+}
+
+// ofDomain is an event that is not about a message.
+func ofDomain(state string) func(*anymail.TrackingEvent) {
+	return func(ev *anymail.TrackingEvent) {
+		ev.Description = ev.ID + ".example.com " + state + " one_smtp"
+		ev.MessageID, ev.Recipient, ev.Metadata = "", "", nil
 	}
 }
 
@@ -133,10 +184,12 @@ func email(p simulator.Params, status, delivery, response string) any {
 	switch status {
 	case "opened", "clicked":
 		maps.Copy(info, map[string]any{
-			"user_agent": "Mozilla/5.0 (X11; Linux x86_64) visit/" + p.EventID, "ip": "192.0.2.77",
-			"country_code": "DE", "country": "Germany", "city": "Berlin",
+			"user_agent": agent + " visit/" + p.EventID, "ip": "192.0.2.77",
+			"country_code": "DE", "country": "Germany", "city": "Bremen",
 		})
-		data["url"] = "https://shop.example.org/orders/1701?from=mail"
+		data["url"] = link
+	case "spam":
+		data["comment"] = comment
 	default:
 		if response != "" {
 			info["destination_response"] = response + " (" + p.EventID + ")"

@@ -2,12 +2,14 @@
 package usesendsim
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -43,32 +45,32 @@ func New() *simulator.Simulator {
 			sample("email.queued", anymail.EventQueued, "", nil),
 			sample("email.sent", anymail.EventSent, "", nil),
 			sample("email.delivered", anymail.EventDelivered, "", nil),
-			delayed("MailboxFull"),
-			delayed("IPFailure"),
-			bounced("Permanent", "General", "smtp; 550 5.0.0 refused", anymail.EventBounced, anymail.RejectBounced),
-			bounced("Permanent", "NoEmail", "smtp; 550 5.1.1 no such user", anymail.EventBounced, anymail.RejectInvalid),
-			bounced("Permanent", "Suppressed", "Amazon SES has suppressed sending to this address", anymail.EventRejected, anymail.RejectBounced),
-			bounced("Permanent", "OnAccountSuppressionList", "", anymail.EventRejected, anymail.RejectBlocked),
-			bounced("Transient", "MailboxFull", "smtp; 452 4.2.2 mailbox full", anymail.EventBounced, anymail.RejectBounced),
-			bounced("Transient", "MessageTooLarge", "", anymail.EventBounced, anymail.RejectOther),
-			bounced("Transient", "ContentRejected", "", anymail.EventBounced, anymail.RejectSpam),
-			bounced("Transient", "AttachmentRejected", "", anymail.EventBounced, anymail.RejectBlocked),
-			bounced("Undetermined", "General", "", anymail.EventBounced, anymail.RejectBounced),
-			sample("email.rejected", anymail.EventRejected, anymail.RejectBlocked, fields{"metadata": fields{"reason": "Bad content"}}),
-			sample("email.rendering_failure", anymail.EventFailed, anymail.RejectOther, fields{"metadata": fields{"errorMessage": "missing variable"}}),
-			sample("email.failed", anymail.EventFailed, anymail.RejectOther, fields{"failed": fields{"reason": "domain not verified"}}),
-			sample("email.complained", anymail.EventComplained, anymail.RejectSpam, fields{"metadata": fields{"feedbackType": "abuse"}}),
-			sample("email.complained, not-spam", anymail.EventUnknown, "", fields{"metadata": fields{"feedbackType": "not-spam"}}),
+			delayed("MailboxFull", anymail.BounceSoft),
+			delayed("IPFailure", anymail.BounceBlock),
+			bounced("Permanent", "General", "smtp; 550 5.0.0 refused", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.0.0"}),
+			bounced("Permanent", "NoEmail", "smtp; 550 5.1.1 no such user", anymail.RejectInvalid, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"}),
+			notSent("Suppressed", "Amazon SES has suppressed sending to this address", anymail.RejectBounced),
+			notSent("OnAccountSuppressionList", "", anymail.RejectBlocked),
+			bounced("Transient", "MailboxFull", "smtp; 452 4.2.2 mailbox full", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceSoft, SMTPCode: 452, EnhancedCode: "4.2.2"}),
+			bounced("Transient", "MessageTooLarge", "", anymail.RejectOther, anymail.Bounce{Category: anymail.BounceSoft}),
+			bounced("Transient", "ContentRejected", "", anymail.RejectSpam, anymail.Bounce{Category: anymail.BounceBlock}),
+			bounced("Transient", "AttachmentRejected", "", anymail.RejectBlocked, anymail.Bounce{Category: anymail.BounceBlock}),
+			bounced("Undetermined", "General", "", anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceUndetermined}),
+			sample("email.rejected", anymail.EventRejected, anymail.RejectBlocked, fields{"metadata": fields{"reason": "Bad content"}}, simulator.Described("Bad content")),
+			sample("email.rendering_failure", anymail.EventFailed, anymail.RejectOther, fields{"metadata": fields{"errorMessage": "missing variable"}}, simulator.Described("missing variable")),
+			sample("email.failed", anymail.EventFailed, anymail.RejectOther, fields{"failed": fields{"reason": "domain not verified"}}, simulator.Described("domain not verified")),
+			sample("email.complained", anymail.EventComplained, anymail.RejectSpam, fields{"metadata": fields{"feedbackType": "abuse"}}, simulator.Described("abuse")),
+			sample("email.complained, not-spam", anymail.EventUnknown, "", fields{"metadata": fields{"feedbackType": "not-spam"}}, simulator.Described("not-spam")),
 			suppressed("Bounce", anymail.RejectBounced),
 			suppressed("Complaint", anymail.RejectSpam),
 			suppressed("Manual", anymail.RejectBlocked),
 			sample("email.cancelled", anymail.EventUnknown, "", nil),
-			visited("email.opened", "open", anymail.EventOpened, nil),
-			visited("email.clicked", "click", anymail.EventClicked, fields{"url": "https://shop.example.org/orders/1701?from=mail"}),
+			visited("email.opened", "open", anymail.EventOpened, ""),
+			visited("email.clicked", "click", anymail.EventClicked, "https://shop.example.org/orders/1701?from=mail"),
 			contact("contact.updated"),
 			contact("contact.teleported"),
 			{
-				Name: "webhook.test", Endpoint: "tracking",
+				Name: "webhook.test", Endpoint: "tracking", Events: func(simulator.Params) []anymail.Event { return nil },
 				Make: func(p simulator.Params) simulator.Request {
 					return post("webhook.test", p, fields{"test": true, "webhookId": "wh_1", "sentAt": p.Time.Format(milliseconds)})
 				},
@@ -88,10 +90,14 @@ func post(event string, p simulator.Params, data fields) simulator.Request {
 }
 
 // sample makes an event of a message. What follows ", " in a name is a detail.
-func sample(name string, typ anymail.EventType, reason anymail.RejectReason, more fields) simulator.Sample {
+func sample(name string, typ anymail.EventType, reason anymail.RejectReason, more fields, changes ...func(*anymail.TrackingEvent)) simulator.Sample {
 	event, _, _ := strings.Cut(name, ", ")
 	return simulator.Sample{
 		Name: name, Endpoint: "tracking", Types: []anymail.EventType{typ}, Reason: reason,
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID = "call_" + p.EventID
+			return p.Event(typ, reason, append(changes, simulator.Unlabelled)...)
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			data := fields{
 				"id": p.MessageID, "status": strings.ToUpper(strings.TrimPrefix(event, "email.")), "from": p.Sender, "to": []string{p.Recipient},
@@ -103,27 +109,41 @@ func sample(name string, typ anymail.EventType, reason anymail.RejectReason, mor
 	}
 }
 
-func delayed(kind string) simulator.Sample {
-	return sample("email.delivery_delayed, "+kind, anymail.EventDeferred, "", fields{"metadata": fields{"delayType": kind}})
+func delayed(kind string, category anymail.BounceCategory) simulator.Sample {
+	return sample("email.delivery_delayed, "+kind, anymail.EventDeferred, "", fields{"metadata": fields{"delayType": kind}},
+		simulator.Described(kind), func(ev *anymail.TrackingEvent) { ev.Bounce.Category = category })
 }
 
-func bounced(kind, subtype, answer string, typ anymail.EventType, reason anymail.RejectReason) simulator.Sample {
-	bounce := fields{"type": kind, "subType": subtype}
+// bounced is a bounce, for which SES may have the receiving server's answer.
+func bounced(kind, subtype, answer string, reason anymail.RejectReason, bounce anymail.Bounce) simulator.Sample {
+	details := fields{"type": kind, "subType": subtype}
 	if answer != "" {
-		bounce["message"] = answer
+		details["message"] = answer
 	}
-	return sample("email.bounced, "+kind+"/"+subtype, typ, reason, fields{"bounce": bounce})
+	return sample("email.bounced, "+kind+"/"+subtype, anymail.EventBounced, reason, fields{"bounce": details},
+		simulator.Described(kind+": "+subtype), simulator.Answered(answer, bounce))
+}
+
+// notSent is what SES did not send, for which it has words of its own.
+func notSent(subtype, words string, reason anymail.RejectReason) simulator.Sample {
+	return sample("email.bounced, Permanent/"+subtype, anymail.EventRejected, reason, fields{"bounce": fields{"type": "Permanent", "subType": subtype, "message": words}},
+		simulator.Described(cmp.Or(words, "Permanent: "+subtype)))
 }
 
 func suppressed(kind string, reason anymail.RejectReason) simulator.Sample {
-	return sample("email.suppressed, "+kind, anymail.EventRejected, reason, fields{"suppression": fields{"type": kind, "reason": "on the list"}})
+	return sample("email.suppressed, "+kind, anymail.EventRejected, reason, fields{"suppression": fields{"type": kind, "reason": "on the list"}}, simulator.Described("on the list"))
 }
 
-func visited(event, member string, typ anymail.EventType, more fields) simulator.Sample {
-	s := sample(event, typ, "", nil)
+// visited is an open, or a click of a URL, which has a time of its own.
+func visited(event, member string, typ anymail.EventType, url string) simulator.Sample {
+	const agent = "Mozilla/5.0 (X11; Linux x86_64)"
+	s := sample(event, typ, "", nil, simulator.Visited(agent, url, anymail.Unsaid), func(ev *anymail.TrackingEvent) { ev.IP = netip.MustParseAddr("192.0.2.77") })
 	s.Make = func(p simulator.Params) simulator.Request {
-		visit := fields{"timestamp": p.Time.Format(milliseconds), "userAgent": "Mozilla/5.0 (X11; Linux x86_64)", "ip": "192.0.2.77"}
-		maps.Copy(visit, more)
+		visit := fields{"timestamp": p.Time.Format(milliseconds), "userAgent": agent, "ip": "192.0.2.77"}
+		if url != "" {
+			visit["url"] = url
+		}
+		p.Time = p.Time.Add(time.Minute) // when useSend posts it
 		return sample(event, typ, "", fields{member: visit}).Make(p)
 	}
 	return s
@@ -132,6 +152,10 @@ func visited(event, member string, typ anymail.EventType, more fields) simulator
 func contact(event string) simulator.Sample {
 	return simulator.Sample{
 		Name: event, Endpoint: "tracking", Types: []anymail.EventType{anymail.EventUnknown},
+		Events: func(p simulator.Params) []anymail.Event {
+			p.EventID, p.MessageID = "call_"+p.EventID, ""
+			return p.Event(anymail.EventUnknown, "", simulator.Unlabelled)
+		},
 		Make: func(p simulator.Params) simulator.Request {
 			return post(event, p, fields{"id": "contact_1", "email": p.Recipient, "contactBookId": "book_1", "subscribed": false, "properties": fields{}})
 		},
