@@ -6,6 +6,7 @@ import (
 	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/azure"
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
@@ -36,6 +37,7 @@ var constructors = map[string]any{
 	"agentmail":    agentmail.New,
 	"ahasend":      ahasend.New,
 	"amazonses":    amazonses.New,
+	"azure":        azure.New,
 	"bird":         bird.New,
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,

@@ -7,6 +7,7 @@ import (
 	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/azure"
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
@@ -37,6 +38,7 @@ func Specs() []esp.Spec {
 		agentmail.Spec(),
 		ahasend.Spec(),
 		amazonses.Spec(),
+		azure.Spec(),
 		bird.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),

@@ -6,6 +6,7 @@ import (
 	"github.com/goanymail/anymail/esp/agentmail/agentmailsim"
 	"github.com/goanymail/anymail/esp/ahasend/ahasendsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/esp/azure/azuresim"
 	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
@@ -37,6 +38,7 @@ func List() []*simulator.Simulator {
 		agentmailsim.New(),
 		ahasendsim.New(),
 		amazonsessim.New(),
+		azuresim.New(),
 		birdsim.New(),
 		brevosim.New(),
 		customeriosim.New(),
