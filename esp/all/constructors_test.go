@@ -26,6 +26,7 @@ import (
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
+	"github.com/goanymail/anymail/esp/smtp2go"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -57,6 +58,7 @@ var constructors = map[string]any{
 	"resend":       resend.New,
 	"scaleway":     scaleway.New,
 	"sendgrid":     sendgrid.New,
+	"smtp2go":      smtp2go.New,
 	"sparkpost":    sparkpost.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,

@@ -27,6 +27,7 @@ import (
 	"github.com/goanymail/anymail/esp/resend"
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
+	"github.com/goanymail/anymail/esp/smtp2go"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -58,6 +59,7 @@ func Specs() []esp.Spec {
 		resend.Spec(),
 		scaleway.Spec(),
 		sendgrid.Spec(),
+		smtp2go.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),

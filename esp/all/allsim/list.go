@@ -26,6 +26,7 @@ import (
 	"github.com/goanymail/anymail/esp/resend/resendsim"
 	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
+	"github.com/goanymail/anymail/esp/smtp2go/smtp2gosim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
@@ -58,6 +59,7 @@ func List() []*simulator.Simulator {
 		resendsim.New(),
 		scalewaysim.New(),
 		sendgridsim.New(),
+		smtp2gosim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
