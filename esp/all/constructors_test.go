@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/azure"
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/cloudmailin"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/lettermint"
@@ -41,6 +42,7 @@ var constructors = map[string]any{
 	"azure":        azure.New,
 	"bird":         bird.New,
 	"brevo":        brevo.New,
+	"cloudmailin":  cloudmailin.New,
 	"customerio":   customerio.New,
 	"forwardemail": forwardemail.New,
 	"lettermint":   lettermint.New,

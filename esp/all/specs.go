@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/azure"
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/cloudmailin"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/lettermint"
@@ -42,6 +43,7 @@ func Specs() []esp.Spec {
 		azure.Spec(),
 		bird.Spec(),
 		brevo.Spec(),
+		cloudmailin.Spec(),
 		customerio.Spec(),
 		forwardemail.Spec(),
 		lettermint.Spec(),

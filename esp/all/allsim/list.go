@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/azure/azuresim"
 	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
+	"github.com/goanymail/anymail/esp/cloudmailin/cloudmailinsim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
@@ -42,6 +43,7 @@ func List() []*simulator.Simulator {
 		azuresim.New(),
 		birdsim.New(),
 		brevosim.New(),
+		cloudmailinsim.New(),
 		customeriosim.New(),
 		forwardemailsim.New(),
 		lettermintsim.New(),
