@@ -28,6 +28,7 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/smtp2go"
+	"github.com/goanymail/anymail/esp/socketlabs"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -61,6 +62,7 @@ var constructors = map[string]any{
 	"scaleway":     scaleway.New,
 	"sendgrid":     sendgrid.New,
 	"smtp2go":      smtp2go.New,
+	"socketlabs":   socketlabs.New,
 	"sparkpost":    sparkpost.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,

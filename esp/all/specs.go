@@ -29,6 +29,7 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/smtp2go"
+	"github.com/goanymail/anymail/esp/socketlabs"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -62,6 +63,7 @@ func Specs() []esp.Spec {
 		scaleway.Spec(),
 		sendgrid.Spec(),
 		smtp2go.Spec(),
+		socketlabs.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),

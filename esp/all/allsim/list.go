@@ -28,6 +28,7 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/smtp2go/smtp2gosim"
+	"github.com/goanymail/anymail/esp/socketlabs/socketlabssim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
@@ -62,6 +63,7 @@ func List() []*simulator.Simulator {
 		scalewaysim.New(),
 		sendgridsim.New(),
 		smtp2gosim.New(),
+		socketlabssim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
