@@ -69,6 +69,9 @@ type Endpoint struct {
 	// Probes are methods other than HEAD by which the ESP tries the URL. They
 	// are answered with 200.
 	Probes []string
+	// ProbeHeader is in the answers to Probes, for an ESP that wants more than the
+	// status: CloudEvents needs WebHook-Allowed-Origin. Anyone can ask for it.
+	ProbeHeader http.Header
 	// Handshake, if not nil, gets an authentic payload before Parser. If it
 	// returns a Reply, that is the answer and there are no events.
 	Handshake func(context.Context, *Payload) (*Reply, error)
@@ -79,6 +82,8 @@ type Reply struct {
 	Status      int
 	ContentType string
 	Body        []byte
+
+	header http.Header // of an answer to a probe
 }
 
 // Verifier proves that a payload comes from the ESP. It looks at bytes, never

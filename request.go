@@ -101,7 +101,7 @@ func (ep *endpoint) enter(method string) (leave func(), err error) {
 func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (received *Payload, reply *Reply, result RequestResult, err error) {
 	result = RequestResult{Key: -1, Secret: -1}
 	if r.Method != http.MethodPost {
-		return nil, &Reply{}, result, nil // ESPs probe a URL before they accept it
+		return nil, &Reply{header: ep.ProbeHeader}, result, nil // ESPs probe a URL before they accept it
 	}
 	// The work is the server's own and goes on if the ESP hangs up: the ESP would
 	// hang up again at the next attempt, and the work would never be completed.

@@ -255,6 +255,7 @@ func TestMailWithoutReceiver(t *testing.T) {
 func TestHandshake(t *testing.T) {
 	a := newAcme("key")
 	a.endpoint.Probes = []string{"OPTIONS"}
+	a.endpoint.ProbeHeader = http.Header{"Webhook-Allowed-Origin": {"*"}}
 	a.endpoint.Handshake = func(_ context.Context, p *anymail.Payload) (*anymail.Reply, error) {
 		var w struct{ Challenge string }
 		if json.Unmarshal(p.Body, &w) != nil || w.Challenge == "" {
@@ -267,12 +268,15 @@ func TestHandshake(t *testing.T) {
 	body, _ := io.ReadAll(resp.Body)
 	require.Equal(t, 202, resp.StatusCode)
 	require.Equal(t, "echo", string(body))
+	require.Empty(t, resp.Header.Get("WebHook-Allowed-Origin"))
 	require.Equal(t, 400, srv.do(t, newPost(`{"Challenge":"echo"}`)).StatusCode, "only authentic requests get a handshake")
 	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode)
 	require.Len(t, srv.take(), 1)
 	probe := newPost("")
 	probe.method = "OPTIONS"
-	require.Equal(t, 200, srv.do(t, probe).StatusCode)
+	resp = srv.do(t, probe)
+	require.Equal(t, 200, resp.StatusCode)
+	require.Equal(t, "*", resp.Header.Get("WebHook-Allowed-Origin"))
 }
 
 // A parser's panic is a bug in the server: the ESP should retry.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -46,6 +47,7 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 		if reply == nil {
 			reply = &Reply{}
 		}
+		maps.Copy(header, reply.header)
 		if reply.ContentType != "" {
 			header.Set("Content-Type", reply.ContentType)
 		}

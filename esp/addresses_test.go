@@ -12,6 +12,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/resend"
+	"github.com/goanymail/anymail/esp/socketlabs"
 )
 
 func TestPrefixes(t *testing.T) {
@@ -38,6 +39,8 @@ func TestPublishedAddresses(t *testing.T) {
 		{"postmark", postmark.Addresses(), 4, "50.31.156.77", "50.31.156.78"},
 		{"resend", resend.Addresses(), 5, "52.24.126.164", "52.24.126.165"},
 		{"resend", resend.Addresses(), 5, "2600:1f24:64:8fff::1", "2600:1f24:64:9000::1"},
+		{"socketlabs", socketlabs.Addresses(), 2, "52.152.150.178", "52.152.150.179"},
+		{"socketlabs", socketlabs.Addresses(), 2, "142.0.191.255", "142.0.192.0"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.esp+" "+tt.inside, func(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/azure"
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/cloudmailin"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/infobip"
@@ -27,6 +29,8 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sendpulse"
+	"github.com/goanymail/anymail/esp/smtp2go"
+	"github.com/goanymail/anymail/esp/socketlabs"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -38,8 +42,10 @@ var constructors = map[string]any{
 	"agentmail":    agentmail.New,
 	"ahasend":      ahasend.New,
 	"amazonses":    amazonses.New,
+	"azure":        azure.New,
 	"bird":         bird.New,
 	"brevo":        brevo.New,
+	"cloudmailin":  cloudmailin.New,
 	"customerio":   customerio.New,
 	"forwardemail": forwardemail.New,
 	"infobip":      infobip.New,
@@ -59,6 +65,8 @@ var constructors = map[string]any{
 	"scaleway":     scaleway.New,
 	"sendgrid":     sendgrid.New,
 	"sendpulse":    sendpulse.New,
+	"smtp2go":      smtp2go.New,
+	"socketlabs":   socketlabs.New,
 	"sparkpost":    sparkpost.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,

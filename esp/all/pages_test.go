@@ -434,7 +434,7 @@ func (r *pageReader) followTokens(d *anymail.Dispatcher) {
 
 // paths checks that the paths in a text are endpoints.
 func (r *pageReader) paths(d *anymail.Dispatcher, text string) {
-	paths := regexp.MustCompile("`(/[a-z_/]+/)`").FindAllStringSubmatch(text, -1)
+	paths := regexp.MustCompile("`(/[a-z0-9_/]+/)`").FindAllStringSubmatch(text, -1)
 	require.NotEmpty(r, paths)
 	for _, path := range paths {
 		recorder := httptest.NewRecorder()

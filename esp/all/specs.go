@@ -7,8 +7,10 @@ import (
 	"github.com/goanymail/anymail/esp/agentmail"
 	"github.com/goanymail/anymail/esp/ahasend"
 	"github.com/goanymail/anymail/esp/amazonses"
+	"github.com/goanymail/anymail/esp/azure"
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
+	"github.com/goanymail/anymail/esp/cloudmailin"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/infobip"
@@ -28,6 +30,8 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sendpulse"
+	"github.com/goanymail/anymail/esp/smtp2go"
+	"github.com/goanymail/anymail/esp/socketlabs"
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
@@ -39,8 +43,10 @@ func Specs() []esp.Spec {
 		agentmail.Spec(),
 		ahasend.Spec(),
 		amazonses.Spec(),
+		azure.Spec(),
 		bird.Spec(),
 		brevo.Spec(),
+		cloudmailin.Spec(),
 		customerio.Spec(),
 		forwardemail.Spec(),
 		infobip.Spec(),
@@ -60,6 +66,8 @@ func Specs() []esp.Spec {
 		scaleway.Spec(),
 		sendgrid.Spec(),
 		sendpulse.Spec(),
+		smtp2go.Spec(),
+		socketlabs.Spec(),
 		sparkpost.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),

@@ -6,8 +6,10 @@ import (
 	"github.com/goanymail/anymail/esp/agentmail/agentmailsim"
 	"github.com/goanymail/anymail/esp/ahasend/ahasendsim"
 	"github.com/goanymail/anymail/esp/amazonses/amazonsessim"
+	"github.com/goanymail/anymail/esp/azure/azuresim"
 	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
+	"github.com/goanymail/anymail/esp/cloudmailin/cloudmailinsim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
 	"github.com/goanymail/anymail/esp/infobip/infobipsim"
@@ -27,6 +29,8 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/sendpulse/sendpulsesim"
+	"github.com/goanymail/anymail/esp/smtp2go/smtp2gosim"
+	"github.com/goanymail/anymail/esp/socketlabs/socketlabssim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
@@ -39,8 +43,10 @@ func List() []*simulator.Simulator {
 		agentmailsim.New(),
 		ahasendsim.New(),
 		amazonsessim.New(),
+		azuresim.New(),
 		birdsim.New(),
 		brevosim.New(),
+		cloudmailinsim.New(),
 		customeriosim.New(),
 		forwardemailsim.New(),
 		infobipsim.New(),
@@ -60,6 +66,8 @@ func List() []*simulator.Simulator {
 		scalewaysim.New(),
 		sendgridsim.New(),
 		sendpulsesim.New(),
+		smtp2gosim.New(),
+		socketlabssim.New(),
 		sparkpostsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
