@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"net/http"
 	"testing"
 	"time"
@@ -49,10 +50,12 @@ func testKeys(t *testing.T, sim *simulator.Simulator) {
 			}
 			events[key] = typ
 		}
-		// The same happens to the message again, an hour later.
+		// The same happens to the message again, an hour later. If the ESP posts the
+		// same text, without a time or an id, no key can tell the two apart.
 		again := of
 		again.EventID, again.Number, again.Time = p.EventID, p.Number, of.Time.Add(time.Hour)
-		if key := firstKey(adapter, sample.Make(of)); key != "" && key == firstKey(adapter, sample.Make(again)) {
+		once, twice := sample.Make(of), sample.Make(again)
+		if key := firstKey(adapter, once); key != "" && key == firstKey(adapter, twice) && !bytes.Equal(once.Body, twice.Body) {
 			t.Errorf("%s: when it happens to the message again, the event has the same key", sample.Name)
 		}
 		// The server that already has the event accepts it again, or refuses

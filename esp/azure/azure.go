@@ -65,7 +65,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		// This protects others from Azure, not the URL: deliveries need a secret.
 		Probes:      []string{http.MethodOptions},
 		ProbeHeader: http.Header{"Allow": {"POST"}, "Webhook-Allowed-Origin": {"*"}, "Webhook-Allowed-Rate": {"*"}},
-		// Event Grid drops or dead-letters the event at some 4xx. A 503 gives the
+		// Event Grid drops or dead-letters the event at most 4xx. A 503 gives the
 		// user a day to fix a wrong secret or limit.
 		MapStatus: esp.ReplaceClientErrors(http.StatusServiceUnavailable),
 		MaxBody:   16 << 20, // 5000 events; 1 MB is only what the user may prefer

@@ -21,7 +21,7 @@ func Spec() esp.Spec {
 		},
 		Patience: patience,
 		// https://learn.microsoft.com/azure/event-grid/delivery-and-retry
-		Retries: "Event Grid retries after anything but 200 to 204: 30 attempts within 24 hours, unless the event subscription has other limits.",
+		Retries: "Event Grid gives up on an event after 400, 401, 403, 404 or 413. After anything else but 200 to 204 it retries: 30 attempts within 24 hours, unless the event subscription has other limits.",
 	}
 }
 
