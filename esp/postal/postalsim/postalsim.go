@@ -78,6 +78,7 @@ func New() *simulator.Simulator {
 			webhook("MessageTeleported", "", anymail.EventUnknown, "", func(p simulator.Params) object { return object{"message": message(p, "outgoing")} }),
 			inbound("raw-json", true, func(p simulator.Params) simulator.Request { return postJSON("inbound", raw(p)) }),
 			inbound("raw-form", true, func(p simulator.Params) simulator.Request { return postForm(raw(p)) }),
+			checked(inbound("raw-checked", true, func(p simulator.Params) simulator.Request { return postJSON("inbound", raw(p)) })),
 			inbound("processed-json", false, func(p simulator.Params) simulator.Request { return postJSON("inbound", processed(p)) }),
 			inbound("processed-form", false, func(p simulator.Params) simulator.Request { return postForm(processed(p)) }),
 		},
@@ -221,11 +222,8 @@ func inbound(name string, whole bool, make func(simulator.Params) simulator.Requ
 		Events: func(p simulator.Params) []anymail.Event {
 			p.EventID = strconv.FormatInt(p.Number, 10)
 			if whole {
-				score := 0.4
-				p.Time, p.MIME = time.Time{}, checked(p)
-				return p.Received(simulator.Envelope(p.Sender, desk), func(ev *anymail.InboundEvent) {
-					ev.Message.SpamDetected, ev.Message.SpamScore = anymail.No, &score
-				})
+				p.Time = time.Time{}
+				return p.Received(simulator.Envelope(p.Sender, desk))
 			}
 			return p.Received(func(ev *anymail.InboundEvent) {
 				ev.Timestamp, ev.Message = p.Time.Add(attempted), inParts(p)
@@ -234,15 +232,27 @@ func inbound(name string, whole bool, make func(simulator.Params) simulator.Requ
 	}
 }
 
-// checked is the message with Postal's verdict on top.
-func checked(p simulator.Params) []byte {
-	return slices.Concat([]byte("X-Postal-Spam: no\r\nX-Postal-Spam-Threshold: 5.0\r\nX-Postal-Spam-Score: 0.4\r\n"), p.MIME)
+// checked is a raw message with Postal's verdict on top.
+func checked(s simulator.Sample) simulator.Sample {
+	events, request := s.Events, s.Make
+	mark := func(p simulator.Params) simulator.Params {
+		p.MIME = slices.Concat([]byte("X-Postal-Spam: no\r\nX-Postal-Spam-Threshold: 5.0\r\nX-Postal-Spam-Score: 0.4\r\n"), p.MIME)
+		return p
+	}
+	s.Events = func(p simulator.Params) []anymail.Event {
+		list, score := events(mark(p)), 0.4
+		m := &list[0].(*anymail.InboundEvent).Message
+		m.SpamDetected, m.SpamScore = anymail.No, &score
+		return list
+	}
+	s.Make = func(p simulator.Params) simulator.Request { return request(mark(p)) }
+	return s
 }
 
 // raw is the format "raw message".
 func raw(p simulator.Params) object {
 	return object{
-		"id": p.Number, "rcpt_to": desk, "mail_from": p.Sender, "message": lines(checked(p)), "base64": true, "size": len(checked(p)),
+		"id": p.Number, "rcpt_to": desk, "mail_from": p.Sender, "message": lines(p.MIME), "base64": true, "size": len(p.MIME),
 	}
 }
 

@@ -68,6 +68,9 @@ func New() *simulator.Simulator {
 
 type fields map[string]any
 
+// published is how long after an event its notification is.
+const published = 400 * time.Millisecond
+
 // answered is an event with the answer of the receiving server.
 func answered(name string, typ anymail.EventType, reason anymail.RejectReason, text string, bounce anymail.Bounce, code int) simulator.Sample {
 	return email(name, typ, reason, fields{"email_response_code": code, "email_response_message": text},
@@ -116,7 +119,7 @@ func subscription(kind string) simulator.Sample {
 }
 
 func post(p simulator.Params, m map[string]string) simulator.Request {
-	m["MessageId"], m["TopicArn"], m["Timestamp"] = "n"+p.EventID, topic, p.Time.Format("2006-01-02T15:04:05.000Z")
+	m["MessageId"], m["TopicArn"], m["Timestamp"] = "n"+p.EventID, topic, p.Time.Add(published).Format("2006-01-02T15:04:05.000Z")
 	r := simulator.JSON("tracking", simulator.MustJSON(m))
 	r.Header = http.Header{"Content-Type": {"text/plain; charset=UTF-8"}} // though it is JSON
 	return r

@@ -46,7 +46,7 @@ func New() *simulator.Simulator {
 			named("bounce-60", failed("bounce", "60", "550", "550 out of office", anymail.EventAutoresponded, "", anymail.Bounce{})),
 			named("bounce-80", failed("bounce", "80", "550", "550 subscribe", anymail.EventSubscribed, "", anymail.Bounce{})),
 			named("bounce-90", failed("bounce", "90", "550", "550 unsubscribe", anymail.EventUnsubscribed, anymail.RejectUnsubscribed, anymail.Bounce{})),
-			failed("out_of_band", "30", "550", "550 5.0.0 gone", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.0.0"}),
+			failed("out_of_band", "30", "550", "gone", anymail.EventBounced, anymail.RejectBounced, anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550}),
 			refused("policy_rejection", "550", "550 5.7.1 [internal] recipient address suppressed"),
 			sample("spam_complaint", sent("message_event", "spam_complaint", object{"fbtype": "abuse", "report_by": "fbl.example.net", "report_to": "abuse.example.org"}), anymail.EventComplained, anymail.RejectSpam),
 			unsent("message_event", "sms_status", object{"sms_dst": "15550100", "stat_state": "Delivered"}, func(ev *anymail.TrackingEvent) { ev.ID = "" }),
