@@ -1,6 +1,26 @@
 package wire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+)
+
+// Reply is [Answer] for an ESP that gives the parts of the answer in fields of their
+// own: the reply code, or 0, the enhanced code, or "", and the text, which may repeat
+// them.
+func Reply(ev *anymail.TrackingEvent, code int, enhanced, text string) {
+	enhanced = EnhancedCode(enhanced)
+	ev.Bounce.SMTPCode, ev.Bounce.EnhancedCode = max(code, 0), enhanced
+	if reply := strconv.Itoa(code); code > 0 && !strings.HasPrefix(text, reply) {
+		if !strings.HasPrefix(text, enhanced) {
+			text = enhanced + " " + text
+		}
+		text = reply + " " + text
+	}
+	ev.MTAResponse = strings.TrimSpace(text)
+}
 
 // maxAnswer is how much of an answer is read for codes.
 const maxAnswer = 4 << 10
