@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/kumomta"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -40,6 +41,7 @@ var constructors = map[string]any{
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,
 	"forwardemail": forwardemail.New,
+	"kumomta":      kumomta.New,
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,

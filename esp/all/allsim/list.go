@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
+	"github.com/goanymail/anymail/esp/kumomta/kumomtasim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
@@ -41,6 +42,7 @@ func List() []*simulator.Simulator {
 		brevosim.New(),
 		customeriosim.New(),
 		forwardemailsim.New(),
+		kumomtasim.New(),
 		lettermintsim.New(),
 		loopssim.New(),
 		mailchannelssim.New(),
