@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/hyvorrelay"
 	"github.com/goanymail/anymail/esp/kumomta"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
@@ -41,6 +42,7 @@ var constructors = map[string]any{
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,
 	"forwardemail": forwardemail.New,
+	"hyvorrelay":   hyvorrelay.New,
 	"kumomta":      kumomta.New,
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,

@@ -11,6 +11,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/hyvorrelay"
 	"github.com/goanymail/anymail/esp/kumomta"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
@@ -42,6 +43,7 @@ func Specs() []esp.Spec {
 		brevo.Spec(),
 		customerio.Spec(),
 		forwardemail.Spec(),
+		hyvorrelay.Spec(),
 		kumomta.Spec(),
 		lettermint.Spec(),
 		loops.Spec(),

@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
+	"github.com/goanymail/anymail/esp/hyvorrelay/hyvorrelaysim"
 	"github.com/goanymail/anymail/esp/kumomta/kumomtasim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
@@ -42,6 +43,7 @@ func List() []*simulator.Simulator {
 		brevosim.New(),
 		customeriosim.New(),
 		forwardemailsim.New(),
+		hyvorrelaysim.New(),
 		kumomtasim.New(),
 		lettermintsim.New(),
 		loopssim.New(),
