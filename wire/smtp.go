@@ -22,6 +22,16 @@ func Reply(ev *anymail.TrackingEvent, code int, enhanced, text string) {
 	ev.MTAResponse = strings.TrimSpace(text)
 }
 
+// Class returns 4 if the codes of an answer are for the time being and 5 if they are
+// for good: by the enhanced code, else by the reply code. It returns 0 if there are
+// none, and 2 or 3 for the codes of a success.
+func Class(b anymail.Bounce) int {
+	if b.EnhancedCode != "" {
+		return int(b.EnhancedCode[0] - '0')
+	}
+	return b.SMTPCode / 100
+}
+
 // maxAnswer is how much of an answer is read for codes.
 const maxAnswer = 4 << 10
 

@@ -103,3 +103,9 @@ func TestReply(t *testing.T) {
 		require.Equal(t, anymail.Bounce{SMTPCode: max(tt.code, 0), EnhancedCode: wire.EnhancedCode(tt.enhanced)}, ev.Bounce)
 	}
 }
+
+func TestClass(t *testing.T) {
+	require.Equal(t, 4, wire.Class(anymail.Bounce{SMTPCode: 550, EnhancedCode: "4.4.7"}))
+	require.Equal(t, 5, wire.Class(anymail.Bounce{SMTPCode: 550}))
+	require.Equal(t, 0, wire.Class(anymail.Bounce{}))
+}

@@ -148,7 +148,8 @@ func (w *record) fillOutcome(ev *anymail.TrackingEvent) {
 		if w.Classification != "Uncategorized" {
 			ev.Description = w.Classification
 		}
-		if ev.Type == anymail.EventBounced && ev.Bounce.Category == anymail.BounceHard && r.temporary() {
+		// The reply code of an OOB record may be KumoMTA's guess. The enhanced code is not.
+		if ev.Type == anymail.EventBounced && ev.Bounce.Category == anymail.BounceHard && wire.Class(ev.Bounce) == 4 {
 			wire.Outcome{Reason: anymail.RejectBounced, Category: anymail.BounceSoft}.Apply(ev)
 		}
 	}
@@ -157,15 +158,6 @@ func (w *record) fillOutcome(ev *anymail.TrackingEvent) {
 func (r *response) enhanced() string {
 	e := &r.Enhanced.Value
 	return fmt.Sprintf("%s.%s.%s", e.Class, e.Subject, e.Detail)
-}
-
-// temporary reports whether the answer is for the time being. The enhanced code of a
-// bounce that came by mail is the server's; the other may be KumoMTA's guess.
-func (r *response) temporary() bool {
-	if class := r.Enhanced.Value.Class; class != "" {
-		return class == "4"
-	}
-	return r.Code.Int()/100 == 4
 }
 
 // fillFeedback makes the event of a feedback report. Everything else in the record is
