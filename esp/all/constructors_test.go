@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/emailengine"
 	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/hyvorrelay"
 	"github.com/goanymail/anymail/esp/kumomta"
@@ -41,6 +42,7 @@ var constructors = map[string]any{
 	"bird":         bird.New,
 	"brevo":        brevo.New,
 	"customerio":   customerio.New,
+	"emailengine":  emailengine.New,
 	"forwardemail": forwardemail.New,
 	"hyvorrelay":   hyvorrelay.New,
 	"kumomta":      kumomta.New,

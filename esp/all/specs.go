@@ -10,6 +10,7 @@ import (
 	"github.com/goanymail/anymail/esp/bird"
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/emailengine"
 	"github.com/goanymail/anymail/esp/forwardemail"
 	"github.com/goanymail/anymail/esp/hyvorrelay"
 	"github.com/goanymail/anymail/esp/kumomta"
@@ -42,6 +43,7 @@ func Specs() []esp.Spec {
 		bird.Spec(),
 		brevo.Spec(),
 		customerio.Spec(),
+		emailengine.Spec(),
 		forwardemail.Spec(),
 		hyvorrelay.Spec(),
 		kumomta.Spec(),

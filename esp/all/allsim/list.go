@@ -9,6 +9,7 @@ import (
 	"github.com/goanymail/anymail/esp/bird/birdsim"
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
+	"github.com/goanymail/anymail/esp/emailengine/emailenginesim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
 	"github.com/goanymail/anymail/esp/hyvorrelay/hyvorrelaysim"
 	"github.com/goanymail/anymail/esp/kumomta/kumomtasim"
@@ -42,6 +43,7 @@ func List() []*simulator.Simulator {
 		birdsim.New(),
 		brevosim.New(),
 		customeriosim.New(),
+		emailenginesim.New(),
 		forwardemailsim.New(),
 		hyvorrelaysim.New(),
 		kumomtasim.New(),
