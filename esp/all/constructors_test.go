@@ -29,6 +29,7 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
+	"github.com/goanymail/anymail/esp/stalwart"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
 )
@@ -62,6 +63,7 @@ var constructors = map[string]any{
 	"scaleway":     scaleway.New,
 	"sendgrid":     sendgrid.New,
 	"sparkpost":    sparkpost.New,
+	"stalwart":     stalwart.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,
 }

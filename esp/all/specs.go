@@ -30,6 +30,7 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway"
 	"github.com/goanymail/anymail/esp/sendgrid"
 	"github.com/goanymail/anymail/esp/sparkpost"
+	"github.com/goanymail/anymail/esp/stalwart"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
 )
@@ -63,6 +64,7 @@ func Specs() []esp.Spec {
 		scaleway.Spec(),
 		sendgrid.Spec(),
 		sparkpost.Spec(),
+		stalwart.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),
 	}

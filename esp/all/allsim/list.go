@@ -29,6 +29,7 @@ import (
 	"github.com/goanymail/anymail/esp/scaleway/scalewaysim"
 	"github.com/goanymail/anymail/esp/sendgrid/sendgridsim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
+	"github.com/goanymail/anymail/esp/stalwart/stalwartsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
 	"github.com/goanymail/anymail/simulator"
@@ -63,6 +64,7 @@ func List() []*simulator.Simulator {
 		scalewaysim.New(),
 		sendgridsim.New(),
 		sparkpostsim.New(),
+		stalwartsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
 	}
