@@ -59,7 +59,7 @@ func HeaderValue(p *anymail.Payload, name string) (string, error) {
 }
 
 // SignatureHeader reads one signature, which decode decodes, from a header.
-// Decode is [Hex], [Base64], or a function that removes a prefix and calls one
+// Decode is [Hex], [Base64], [Base64URL], or a function that removes a prefix and calls one
 // of them.
 func SignatureHeader(name string, decode func(string) ([]byte, error)) Signatures {
 	name = http.CanonicalHeaderKey(name)
@@ -93,11 +93,16 @@ func Hex(text string) ([]byte, error) { return decodeWith(hex.DecodeString, text
 // Base64 decodes a signature in standard base64 with padding. It returns
 // [anymail.ErrUnauthenticated] if text is not one. One signature has one text:
 // line breaks and unused bits are refused.
-func Base64(text string) ([]byte, error) {
+func Base64(text string) ([]byte, error) { return decodeBase64(base64.StdEncoding, text) }
+
+// Base64URL is [Base64] in the alphabet of URLs and without padding.
+func Base64URL(text string) ([]byte, error) { return decodeBase64(base64.RawURLEncoding, text) }
+
+func decodeBase64(encoding *base64.Encoding, text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, errEncoding // package base64 would skip them
 	}
-	return decodeWith(base64.StdEncoding.Strict().DecodeString, text)
+	return decodeWith(encoding.Strict().DecodeString, text)
 }
 
 func decodeWith(decode func(string) ([]byte, error), text string) ([]byte, error) {

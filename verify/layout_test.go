@@ -47,6 +47,7 @@ func TestHeader(t *testing.T) {
 
 func TestSignatures(t *testing.T) {
 	hexHeader, base64Header := verify.HexHeader("x-sig"), verify.Base64Header("x-sig")
+	urlHeader := verify.SignatureHeader("x-sig", verify.Base64URL)
 	tests := []struct {
 		name  string
 		find  verify.Signatures
@@ -75,6 +76,11 @@ func TestSignatures(t *testing.T) {
 		{"base64 with a return", base64Header, "AP8Q\r", nil},
 		{"base64, a list", base64Header, "AP8Q,AP8Q", nil},
 		{"base64, too long", base64Header, strings.Repeat("AAAA", 513), nil},
+		{"base64 for URLs", urlHeader, "_-8", []byte{0xff, 0xef}},
+		{"base64 for URLs, standard", urlHeader, "/+8", nil},
+		{"base64 for URLs, padded", urlHeader, "_-8=", nil},
+		{"base64 for URLs, bits left over", urlHeader, "_-9", nil},
+		{"base64 for URLs with a line break", urlHeader, "_-8\n", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -70,6 +70,31 @@ func Split(body []byte, limits anymail.Limits) ([][]byte, error) {
 	return elements, nil
 }
 
+// SplitLines is [Split] for a body that may also be JSON Lines, an object in each line.
+// It returns all lines but blank ones, also those that are not JSON.
+func SplitLines(body []byte, limits anymail.Limits) ([][]byte, error) {
+	elements, err := Split(body, limits)
+	if !errors.Is(err, anymail.ErrMalformed) {
+		return elements, err
+	}
+	var lines [][]byte
+	isObject := false
+	for line := range bytes.Lines(body) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if err := AtMost(limits, len(lines)+1); err != nil {
+			return nil, err
+		}
+		lines = append(lines, line[:len(line):len(line)])
+		isObject = isObject || line[0] == '{' && jsontext.Value(line).IsValid(jsonscan.Lenient)
+	}
+	if !isObject {
+		return nil, err
+	}
+	return lines, nil
+}
+
 // splitters holds decoders with the buffers that they read.
 var splitters = sync.Pool{New: func() any {
 	sp := new(splitter)

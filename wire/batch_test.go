@@ -49,6 +49,32 @@ func TestSplit(t *testing.T) {
 }
 
 // An error has the place and nothing of the text.
+func TestSplitLines(t *testing.T) {
+	tests := []struct {
+		body string
+		want []string
+		err  error
+	}{
+		{`[{"a":1},{"a":2}]`, []string{`{"a":1}`, `{"a":2}`}, nil},
+		{"{\n\"a\":1\n}\n", []string{"{\n\"a\":1\n}"}, nil},
+		{"{\"a\":1}\r\n\n{\"a\":2}\n", []string{`{"a":1}`, `{"a":2}`}, nil},
+		{"{\"a\":1}\n{\"a\":", []string{`{"a":1}`, `{"a":`}, nil},
+		{"{}\n{}\n{}\n{}\n", nil, anymail.ErrTooLarge},
+		{"one\ntwo\n", nil, anymail.ErrMalformed},
+		{"\n\n", nil, anymail.ErrMalformed},
+	}
+	for _, tt := range tests {
+		got, err := wire.SplitLines([]byte(tt.body), anymail.Limits{BatchEvents: 3})
+		require.ErrorIs(t, err, tt.err, tt.body)
+		var texts []string
+		for _, element := range got {
+			texts = append(texts, string(element))
+			require.Equal(t, len(element), cap(element), "appending must not write into the body")
+		}
+		require.Equal(t, tt.want, texts, tt.body)
+	}
+}
+
 func TestErrorsHoldNoPayload(t *testing.T) {
 	_, err := wire.Split([]byte(`[{"email": ada@example.com}]`), anymail.Limits{})
 	require.ErrorContains(t, err, "byte 11")

@@ -109,3 +109,18 @@ func (hs *Headers) add(name string, value []byte) bool {
 
 // Message returns hs as a message's headers.
 func (hs Headers) Message() anymail.Headers { return anymail.Headers(hs) }
+
+// Custom returns the header fields that begin with X-, which the sender of a message
+// sets, as an event's metadata.
+func (hs Headers) Custom() anymail.Metadata {
+	var metadata anymail.Metadata
+	for _, h := range hs {
+		if len(h.Name) > 2 && strings.EqualFold(h.Name[:2], "X-") {
+			if metadata == nil {
+				metadata = anymail.Metadata{}
+			}
+			metadata[h.Name] = h.Value
+		}
+	}
+	return metadata
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -69,4 +70,10 @@ func TestHeaders(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestHeadersCustom(t *testing.T) {
+	headers := wire.Headers{{Name: "Subject", Value: "Hi"}, {Name: "X-Order", Value: "42"}, {Name: "x-tag", Value: "a"}, {Name: "X-", Value: "no name"}}
+	require.Equal(t, anymail.Metadata{"X-Order": "42", "x-tag": "a"}, headers.Custom())
+	require.Nil(t, wire.Headers{{Name: "Subject", Value: "Hi"}}.Custom())
 }

@@ -56,3 +56,14 @@ func Suppression(words string) anymail.RejectReason {
 	}
 	return anymail.RejectBlocked
 }
+
+// Feedback returns what the type of a feedback report (RFC 5965) means. Abuse, fraud and
+// virus are complaints, and so is a report without a type. Others, such as "not-spam"
+// and "auth-failure", leave the event unknown.
+func Feedback(feedbackType string) Outcome {
+	switch strings.ToLower(feedbackType) {
+	case "abuse", "fraud", "virus", "":
+		return Outcome{Type: anymail.EventComplained, Reason: anymail.RejectSpam}
+	}
+	return Outcome{}
+}

@@ -32,3 +32,12 @@ func TestSuppression(t *testing.T) {
 		require.Equal(t, want, wire.Suppression(words), words)
 	}
 }
+
+func TestFeedback(t *testing.T) {
+	complaint := wire.Outcome{Type: anymail.EventComplained, Reason: anymail.RejectSpam}
+	for feedbackType, want := range map[string]wire.Outcome{
+		"abuse": complaint, "Fraud": complaint, "virus": complaint, "": complaint, "not-spam": {}, "auth-failure": {}, "other": {},
+	} {
+		require.Equal(t, want, wire.Feedback(feedbackType), feedbackType)
+	}
+}

@@ -1,6 +1,36 @@
 package wire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/goanymail/anymail"
+)
+
+// Reply is [Answer] for an ESP that gives the parts of the answer in fields of their
+// own: the reply code, or 0, the enhanced code, or "", and the text, which may repeat
+// them.
+func Reply(ev *anymail.TrackingEvent, code int, enhanced, text string) {
+	enhanced = EnhancedCode(enhanced)
+	ev.Bounce.SMTPCode, ev.Bounce.EnhancedCode = max(code, 0), enhanced
+	if reply := strconv.Itoa(code); code > 0 && !strings.HasPrefix(text, reply) {
+		if !strings.HasPrefix(text, enhanced) {
+			text = enhanced + " " + text
+		}
+		text = reply + " " + text
+	}
+	ev.MTAResponse = strings.TrimSpace(text)
+}
+
+// Class returns 4 if the codes of an answer are for the time being and 5 if they are
+// for good: by the enhanced code, else by the reply code. It returns 0 if there are
+// none, and 2 or 3 for the codes of a success.
+func Class(b anymail.Bounce) int {
+	if b.EnhancedCode != "" {
+		return int(b.EnhancedCode[0] - '0')
+	}
+	return b.SMTPCode / 100
+}
 
 // maxAnswer is how much of an answer is read for codes.
 const maxAnswer = 4 << 10

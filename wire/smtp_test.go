@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -79,4 +80,32 @@ func FuzzSMTP(f *testing.F) {
 			t.Error(enhanced)
 		}
 	})
+}
+
+func TestReply(t *testing.T) {
+	for _, tt := range []struct {
+		code           int
+		enhanced, text string
+		want           string
+	}{
+		{550, "5.1.1", "no such user", "550 5.1.1 no such user"},
+		{550, "5.1.1", "5.1.1 no such user", "550 5.1.1 no such user"},
+		{550, "5.1.1", "550-5.1.1 no such user", "550-5.1.1 no such user"},
+		{550, "", "refused", "550 refused"},
+		{550, "0.0.0", "refused", "550 refused"},
+		{421, "4.7.0", "", "421 4.7.0"},
+		{0, "5.1.1", "no such user", "no such user"},
+		{-1, "", "", ""},
+	} {
+		var ev anymail.TrackingEvent
+		wire.Reply(&ev, tt.code, tt.enhanced, tt.text)
+		require.Equal(t, tt.want, ev.MTAResponse)
+		require.Equal(t, anymail.Bounce{SMTPCode: max(tt.code, 0), EnhancedCode: wire.EnhancedCode(tt.enhanced)}, ev.Bounce)
+	}
+}
+
+func TestClass(t *testing.T) {
+	require.Equal(t, 4, wire.Class(anymail.Bounce{SMTPCode: 550, EnhancedCode: "4.4.7"}))
+	require.Equal(t, 5, wire.Class(anymail.Bounce{SMTPCode: 550}))
+	require.Equal(t, 0, wire.Class(anymail.Bounce{}))
 }

@@ -110,7 +110,11 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 			}
 			all = append(all, ev)
 		} else {
-			all = append(all, tracking(raw)...)
+			events, err := tracking(raw, p.Limits)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, events...)
 		}
 	}
 	return wire.AtLeastOne(all, wire.AtMost(p.Limits, len(all)))

@@ -91,9 +91,8 @@ func (w *event) details() *details {
 }
 
 // tracking returns an event for each recipient: AgentMail posts one for all.
-func tracking(raw []byte) []anymail.Event {
-	var to []string
-	events := wire.Events([][]byte{raw}, func(w *event, ev *anymail.TrackingEvent) {
+func tracking(raw []byte, limits anymail.Limits) ([]anymail.Event, error) {
+	return wire.EventsPerRecipient([][]byte{raw}, limits, func(w *event, ev *anymail.TrackingEvent) (recipients []string) {
 		d := w.details()
 		outcomes[w.Type].Apply(ev)
 		ev.ID, ev.Timestamp, ev.MessageID = string(w.ID), d.Timestamp.Time, string(d.MessageID)
@@ -107,20 +106,12 @@ func tracking(raw []byte) []anymail.Event {
 		case anymail.EventRejected:
 			ev.Description = string(d.Reason)
 		}
-		to = d.Recipients
-	})
-	first, ok := events[0].(*anymail.TrackingEvent)
-	if !ok || len(to) == 0 {
-		return events
-	}
-	for i, mailbox := range to {
-		if list := inbound.Addresses(mailbox); len(list) > 0 {
-			to[i] = list[0].Address
+		for _, mailbox := range d.Recipients {
+			if list := inbound.Addresses(mailbox); len(list) > 0 {
+				mailbox = list[0].Address
+			}
+			recipients = append(recipients, mailbox)
 		}
-	}
-	events = nil
-	for _, its := range wire.PerRecipient(first, to) {
-		events = append(events, its)
-	}
-	return events
+		return recipients
+	})
 }

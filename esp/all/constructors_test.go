@@ -11,8 +11,11 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/cloudmailin"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/emailengine"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/hyvorrelay"
 	"github.com/goanymail/anymail/esp/infobip"
+	"github.com/goanymail/anymail/esp/kumomta"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -32,6 +35,7 @@ import (
 	"github.com/goanymail/anymail/esp/smtp2go"
 	"github.com/goanymail/anymail/esp/socketlabs"
 	"github.com/goanymail/anymail/esp/sparkpost"
+	"github.com/goanymail/anymail/esp/stalwart"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
 )
@@ -47,8 +51,11 @@ var constructors = map[string]any{
 	"brevo":        brevo.New,
 	"cloudmailin":  cloudmailin.New,
 	"customerio":   customerio.New,
+	"emailengine":  emailengine.New,
 	"forwardemail": forwardemail.New,
+	"hyvorrelay":   hyvorrelay.New,
 	"infobip":      infobip.New,
+	"kumomta":      kumomta.New,
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,
@@ -68,6 +75,7 @@ var constructors = map[string]any{
 	"smtp2go":      smtp2go.New,
 	"socketlabs":   socketlabs.New,
 	"sparkpost":    sparkpost.New,
+	"stalwart":     stalwart.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,
 }

@@ -12,8 +12,11 @@ import (
 	"github.com/goanymail/anymail/esp/brevo"
 	"github.com/goanymail/anymail/esp/cloudmailin"
 	"github.com/goanymail/anymail/esp/customerio"
+	"github.com/goanymail/anymail/esp/emailengine"
 	"github.com/goanymail/anymail/esp/forwardemail"
+	"github.com/goanymail/anymail/esp/hyvorrelay"
 	"github.com/goanymail/anymail/esp/infobip"
+	"github.com/goanymail/anymail/esp/kumomta"
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
@@ -33,6 +36,7 @@ import (
 	"github.com/goanymail/anymail/esp/smtp2go"
 	"github.com/goanymail/anymail/esp/socketlabs"
 	"github.com/goanymail/anymail/esp/sparkpost"
+	"github.com/goanymail/anymail/esp/stalwart"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
 )
@@ -48,8 +52,11 @@ func Specs() []esp.Spec {
 		brevo.Spec(),
 		cloudmailin.Spec(),
 		customerio.Spec(),
+		emailengine.Spec(),
 		forwardemail.Spec(),
+		hyvorrelay.Spec(),
 		infobip.Spec(),
+		kumomta.Spec(),
 		lettermint.Spec(),
 		loops.Spec(),
 		mailchannels.Spec(),
@@ -69,6 +76,7 @@ func Specs() []esp.Spec {
 		smtp2go.Spec(),
 		socketlabs.Spec(),
 		sparkpost.Spec(),
+		stalwart.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),
 	}

@@ -2,7 +2,6 @@ package forwardemail
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -81,22 +80,8 @@ func fill(w *event, ev *anymail.TrackingEvent) {
 	if status := wire.EnhancedCode(string(b.Status)); status != "" {
 		ev.Bounce.EnhancedCode = status
 	}
-	ev.Metadata = custom(w.Headers.Message())
+	ev.Metadata = w.Headers.Custom()
 	if w.EmailID != "" && !ev.Timestamp.IsZero() {
 		ev.Key = anymail.EventKey(ESP, string(w.EmailID), string(w.Recipient), string(b.Action), ev.Timestamp.Format(time.RFC3339Nano))
 	}
-}
-
-// custom returns the message's header fields that begin with X-, which the sender set.
-func custom(headers anymail.Headers) anymail.Metadata {
-	var metadata anymail.Metadata
-	for _, h := range headers {
-		if len(h.Name) > 2 && strings.EqualFold(h.Name[:2], "X-") {
-			if metadata == nil {
-				metadata = anymail.Metadata{}
-			}
-			metadata[h.Name] = h.Value
-		}
-	}
-	return metadata
 }

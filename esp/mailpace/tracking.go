@@ -32,43 +32,29 @@ var outcomes = map[string]wire.Outcome{
 	"email.spam":      {Type: anymail.EventRejected, Reason: anymail.RejectBlocked}, // MailPace's own filter; no recipient complained
 }
 
-func fill(w *event, ev *anymail.TrackingEvent) {
+// parseTracking returns an event for each recipient: MailPace posts one for all.
+func parseTracking(p *anymail.Payload) ([]anymail.Event, error) {
+	elements, err := wire.Split(p.Body, p.Limits)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AtLeastOne(wire.EventsPerRecipient(elements, p.Limits, fill))
+}
+
+func fill(w *event, ev *anymail.TrackingEvent) (recipients []string) {
 	d := &w.Payload.Value
 	outcomes[w.Event].Apply(ev)
 	ev.Timestamp = cmp.Or(d.UpdatedAt.Time, d.CreatedAt.Time)
 	ev.MessageID = string(d.ID)
-	ev.Recipient = string(d.To)
 	ev.Tags = d.Tags
 	if d.ID != "" {
 		ev.Key = anymail.EventKey(ESP, string(d.ID), w.Event, ev.Timestamp.Format(time.RFC3339Nano))
 	}
-}
-
-// parseTracking returns an event for each recipient: MailPace posts one for all.
-func parseTracking(p *anymail.Payload) ([]anymail.Event, error) {
-	events, err := wire.AtLeastOne(wire.Batch(p, fill))
-	if err != nil {
-		return nil, err
+	for _, recipient := range inbound.Addresses(string(d.To)) {
+		recipients = append(recipients, recipient.Address)
 	}
-	var all []anymail.Event
-	for _, one := range events {
-		ev, ok := one.(*anymail.TrackingEvent)
-		if !ok {
-			continue // there are no others
-		}
-		var recipients []string
-		for _, recipient := range inbound.Addresses(ev.Recipient) {
-			recipients = append(recipients, recipient.Address)
-		}
-		if recipients == nil {
-			recipients = []string{ev.Recipient}
-		}
-		for _, its := range wire.PerRecipient(ev, recipients) {
-			if its.Key != "" {
-				its.Key = anymail.EventKey(ESP, its.Key, its.Recipient)
-			}
-			all = append(all, its)
-		}
+	if recipients == nil {
+		recipients = []string{string(d.To)}
 	}
-	return all, wire.AtMost(p.Limits, len(all))
+	return recipients
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -190,12 +189,7 @@ func (a *Adapter) fetchAll(ctx context.Context, p *anymail.Payload, events []any
 // {"events": [...]}, and JSON Lines, an event in each line. It does not use the
 // content type, which a proxy may have changed.
 func split(body []byte, limits anymail.Limits) ([][]byte, error) {
-	elements, err := wire.Split(body, limits)
-	if errors.Is(err, anymail.ErrMalformed) {
-		if lines, tooMany := splitLines(body, limits); lines != nil || tooMany != nil {
-			return lines, tooMany
-		}
-	}
+	elements, err := wire.SplitLines(body, limits)
 	if err != nil || len(elements) != 1 {
 		return elements, err
 	}
@@ -208,26 +202,6 @@ func split(body []byte, limits anymail.Limits) ([][]byte, error) {
 		}
 	}
 	return elements, nil // one event or one line, or an object without events, which is unknown
-}
-
-// splitLines returns the lines that are not blank, or nil if none of them is a
-// JSON object.
-func splitLines(body []byte, limits anymail.Limits) (lines [][]byte, err error) {
-	isObject := false
-	for line := range bytes.Lines(body) {
-		if line = bytes.TrimSpace(line); len(line) == 0 {
-			continue
-		}
-		if err := wire.AtMost(limits, len(lines)+1); err != nil {
-			return nil, err
-		}
-		lines = append(lines, line[:len(line):len(line)])
-		isObject = isObject || line[0] == '{' && jsontext.Value(line).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
-	}
-	if !isObject {
-		return nil, nil
-	}
-	return lines, nil
 }
 
 func fill(e *event, ev *anymail.TrackingEvent) {

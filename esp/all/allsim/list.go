@@ -11,8 +11,11 @@ import (
 	"github.com/goanymail/anymail/esp/brevo/brevosim"
 	"github.com/goanymail/anymail/esp/cloudmailin/cloudmailinsim"
 	"github.com/goanymail/anymail/esp/customerio/customeriosim"
+	"github.com/goanymail/anymail/esp/emailengine/emailenginesim"
 	"github.com/goanymail/anymail/esp/forwardemail/forwardemailsim"
+	"github.com/goanymail/anymail/esp/hyvorrelay/hyvorrelaysim"
 	"github.com/goanymail/anymail/esp/infobip/infobipsim"
+	"github.com/goanymail/anymail/esp/kumomta/kumomtasim"
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
@@ -32,6 +35,7 @@ import (
 	"github.com/goanymail/anymail/esp/smtp2go/smtp2gosim"
 	"github.com/goanymail/anymail/esp/socketlabs/socketlabssim"
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
+	"github.com/goanymail/anymail/esp/stalwart/stalwartsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
 	"github.com/goanymail/anymail/simulator"
@@ -48,8 +52,11 @@ func List() []*simulator.Simulator {
 		brevosim.New(),
 		cloudmailinsim.New(),
 		customeriosim.New(),
+		emailenginesim.New(),
 		forwardemailsim.New(),
+		hyvorrelaysim.New(),
 		infobipsim.New(),
+		kumomtasim.New(),
 		lettermintsim.New(),
 		loopssim.New(),
 		mailchannelssim.New(),
@@ -69,6 +76,7 @@ func List() []*simulator.Simulator {
 		smtp2gosim.New(),
 		socketlabssim.New(),
 		sparkpostsim.New(),
+		stalwartsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
 	}
