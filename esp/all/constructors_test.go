@@ -13,6 +13,7 @@ import (
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
+	"github.com/goanymail/anymail/esp/mailchimp"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -43,6 +44,7 @@ var constructors = map[string]any{
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,
+	"mailchimp":    mailchimp.New,
 	"mailersend":   mailersend.New,
 	"mailgun":      mailgun.New,
 	"mailjet":      mailjet.New,

@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
+	"github.com/goanymail/anymail/esp/mailchimp"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -44,6 +45,7 @@ func Specs() []esp.Spec {
 		lettermint.Spec(),
 		loops.Spec(),
 		mailchannels.Spec(),
+		mailchimp.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),

@@ -13,6 +13,7 @@ import (
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
+	"github.com/goanymail/anymail/esp/mailchimp/mailchimpsim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
@@ -44,6 +45,7 @@ func List() []*simulator.Simulator {
 		lettermintsim.New(),
 		loopssim.New(),
 		mailchannelssim.New(),
+		mailchimpsim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
