@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
 	"github.com/goanymail/anymail/esp/mailchimp"
+	"github.com/goanymail/anymail/esp/mailerlite"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -45,6 +46,7 @@ var constructors = map[string]any{
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,
 	"mailchimp":    mailchimp.New,
+	"mailerlite":   mailerlite.New,
 	"mailersend":   mailersend.New,
 	"mailgun":      mailgun.New,
 	"mailjet":      mailjet.New,

@@ -15,6 +15,7 @@ import (
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
 	"github.com/goanymail/anymail/esp/mailchimp"
+	"github.com/goanymail/anymail/esp/mailerlite"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
@@ -46,6 +47,7 @@ func Specs() []esp.Spec {
 		loops.Spec(),
 		mailchannels.Spec(),
 		mailchimp.Spec(),
+		mailerlite.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),

@@ -14,6 +14,7 @@ import (
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
 	"github.com/goanymail/anymail/esp/mailchimp/mailchimpsim"
+	"github.com/goanymail/anymail/esp/mailerlite/mailerlitesim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
@@ -46,6 +47,7 @@ func List() []*simulator.Simulator {
 		loopssim.New(),
 		mailchannelssim.New(),
 		mailchimpsim.New(),
+		mailerlitesim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
