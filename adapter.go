@@ -69,6 +69,9 @@ type Endpoint struct {
 	// Probes are methods other than HEAD by which the ESP tries the URL. They
 	// are answered with 200.
 	Probes []string
+	// ProbeEcho names a parameter of the query whose value is the body of the answer
+	// to Probes, for an ESP that wants its challenge back. Anyone can ask for it.
+	ProbeEcho string
 	// Handshake, if not nil, gets an authentic payload before Parser. If it
 	// returns a Reply, that is the answer and there are no events.
 	Handshake func(context.Context, *Payload) (*Reply, error)

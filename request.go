@@ -101,7 +101,7 @@ func (ep *endpoint) enter(method string) (leave func(), err error) {
 func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (received *Payload, reply *Reply, result RequestResult, err error) {
 	result = RequestResult{Key: -1, Secret: -1}
 	if r.Method != http.MethodPost {
-		return nil, &Reply{}, result, nil // ESPs probe a URL before they accept it
+		return nil, ep.answerProbe(w, r), result, nil // ESPs probe a URL before they accept it
 	}
 	// The work is the server's own and goes on if the ESP hangs up: the ESP would
 	// hang up again at the next attempt, and the work would never be completed.
@@ -157,6 +157,22 @@ func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.
 	}
 	completed = true
 	return payload, reply, result, nil
+}
+
+// maxEcho bounds the text that anyone can have sent back.
+const maxEcho = 1 << 10
+
+// answerProbe returns the answer to a request that has no event.
+func (ep *endpoint) answerProbe(w http.ResponseWriter, r *http.Request) *Reply {
+	if ep.ProbeEcho == "" {
+		return &Reply{}
+	}
+	value := r.URL.Query().Get(ep.ProbeEcho)
+	if len(value) > maxEcho {
+		return &Reply{}
+	}
+	w.Header().Set("X-Content-Type-Options", "nosniff") // or a browser might take it for HTML
+	return &Reply{ContentType: "text/plain; charset=utf-8", Body: []byte(value)}
 }
 
 // stage runs one stage of a request between its hooks. A panic in it becomes a
