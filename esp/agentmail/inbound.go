@@ -113,7 +113,7 @@ func (a *Adapter) received(ctx context.Context, p *anymail.Payload, raw []byte) 
 // https://docs.agentmail.to/api-reference/inboxes/messages/get-raw
 func (a *Adapter) source(ctx context.Context, p *anymail.Payload, w *message) ([]byte, error) {
 	inbox, id := string(w.InboxID), w.MessageID
-	if a.config.APIKeys == nil || !isSegment(inbox) || !isSegment(id) {
+	if a.config.APIKeys == nil || !fetch.IsSegment(inbox) || !fetch.IsSegment(id) {
 		return nil, nil
 	}
 	key, err := fetch.Key(ctx, a.config.APIKeys)
@@ -133,9 +133,6 @@ func (a *Adapter) source(ctx context.Context, p *anymail.Payload, w *message) ([
 	}
 	return budget.File(ctx, file.URL, nil)
 }
-
-// isSegment reports whether an id, escaped, is one segment of a path.
-func isSegment(id string) bool { return id != "" && id != "." && id != ".." }
 
 // fill makes the message from what AgentMail parsed.
 func (w *message) fill(m *anymail.InboundMessage) {

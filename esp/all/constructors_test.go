@@ -21,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
+	"github.com/goanymail/anymail/esp/nylas"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
@@ -53,6 +54,7 @@ var constructors = map[string]any{
 	"mailpace":     mailpace.New,
 	"mailtrap":     mailtrap.New,
 	"mandrill":     mandrill.New,
+	"nylas":        nylas.New,
 	"postal":       postal.New,
 	"postmark":     postmark.New,
 	"relay":        relay.New,

@@ -22,6 +22,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
+	"github.com/goanymail/anymail/esp/nylas"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
@@ -54,6 +55,7 @@ func Specs() []esp.Spec {
 		mailpace.Spec(),
 		mailtrap.Spec(),
 		mandrill.Spec(),
+		nylas.Spec(),
 		postal.Spec(),
 		postmark.Spec(),
 		relay.Spec(),

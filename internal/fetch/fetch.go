@@ -164,3 +164,6 @@ func (e transportError) Error() string {
 	}
 	return "no HTTP answer"
 }
+
+// IsSegment reports whether an id, escaped, is one segment of a URL's path.
+func IsSegment(id string) bool { return id != "" && id != "." && id != ".." }

@@ -21,6 +21,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailpace/mailpacesim"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
+	"github.com/goanymail/anymail/esp/nylas/nylassim"
 	"github.com/goanymail/anymail/esp/postal/postalsim"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/esp/relay/relaysim"
@@ -54,6 +55,7 @@ func List() []*simulator.Simulator {
 		mailpacesim.New(),
 		mailtrapsim.New(),
 		mandrillsim.New(),
+		nylassim.New(),
 		postalsim.New(),
 		postmarksim.New(),
 		relaysim.New(),
