@@ -18,6 +18,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailomat"
 	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
@@ -51,6 +52,7 @@ var constructors = map[string]any{
 	"mailersend":   mailersend.New,
 	"mailgun":      mailgun.New,
 	"mailjet":      mailjet.New,
+	"mailomat":     mailomat.New,
 	"mailpace":     mailpace.New,
 	"mailtrap":     mailtrap.New,
 	"mandrill":     mandrill.New,

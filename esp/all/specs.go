@@ -19,6 +19,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailomat"
 	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
@@ -52,6 +53,7 @@ func Specs() []esp.Spec {
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),
+		mailomat.Spec(),
 		mailpace.Spec(),
 		mailtrap.Spec(),
 		mandrill.Spec(),

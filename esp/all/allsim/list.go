@@ -18,6 +18,7 @@ import (
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
+	"github.com/goanymail/anymail/esp/mailomat/mailomatsim"
 	"github.com/goanymail/anymail/esp/mailpace/mailpacesim"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
@@ -52,6 +53,7 @@ func List() []*simulator.Simulator {
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
+		mailomatsim.New(),
 		mailpacesim.New(),
 		mailtrapsim.New(),
 		mandrillsim.New(),
