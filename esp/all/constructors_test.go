@@ -32,6 +32,7 @@ import (
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
+	"github.com/goanymail/anymail/esp/zeptomail"
 )
 
 // constructors are the New functions that pages call. Each takes its package's
@@ -66,4 +67,5 @@ var constructors = map[string]any{
 	"sparkpost":    sparkpost.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,
+	"zeptomail":    zeptomail.New,
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/goanymail/anymail/esp/sparkpost"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
+	"github.com/goanymail/anymail/esp/zeptomail"
 )
 
 // Specs returns the Specs of all ESPs, in alphabetical order of their names.
@@ -67,5 +68,6 @@ func Specs() []esp.Spec {
 		sparkpost.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),
+		zeptomail.Spec(),
 	}
 }

@@ -32,6 +32,7 @@ import (
 	"github.com/goanymail/anymail/esp/sparkpost/sparkpostsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
+	"github.com/goanymail/anymail/esp/zeptomail/zeptomailsim"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -67,5 +68,6 @@ func List() []*simulator.Simulator {
 		sparkpostsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
+		zeptomailsim.New(),
 	}
 }
