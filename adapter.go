@@ -72,6 +72,9 @@ type Endpoint struct {
 	// ProbeHeader is in the answers to Probes, for an ESP that wants more than the
 	// status: CloudEvents needs WebHook-Allowed-Origin. Anyone can ask for it.
 	ProbeHeader http.Header
+	// ProbeEcho names a parameter of the query whose value is the body of the answer
+	// to Probes, for an ESP that wants its challenge back. Anyone can ask for it.
+	ProbeEcho string
 	// Handshake, if not nil, gets an authentic payload before Parser. If it
 	// returns a Reply, that is the answer and there are no events.
 	Handshake func(context.Context, *Payload) (*Reply, error)

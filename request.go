@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -101,7 +102,7 @@ func (ep *endpoint) enter(method string) (leave func(), err error) {
 func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.Request, v *visit) (received *Payload, reply *Reply, result RequestResult, err error) {
 	result = RequestResult{Key: -1, Secret: -1}
 	if r.Method != http.MethodPost {
-		return nil, &Reply{header: ep.ProbeHeader}, result, nil // ESPs probe a URL before they accept it
+		return nil, ep.answerProbe(r), result, nil // ESPs probe a URL before they accept it
 	}
 	// The work is the server's own and goes on if the ESP hangs up: the ESP would
 	// hang up again at the next attempt, and the work would never be completed.
@@ -157,6 +158,20 @@ func (ep *endpoint) process(ctx context.Context, w http.ResponseWriter, r *http.
 	}
 	completed = true
 	return payload, reply, result, nil
+}
+
+// maxEcho bounds the text that anyone can have sent back.
+const maxEcho = 1 << 10
+
+// answerProbe returns the answer to a request that has no event.
+func (ep *endpoint) answerProbe(r *http.Request) *Reply {
+	answer := &Reply{header: ep.ProbeHeader}
+	if value := r.URL.Query().Get(ep.ProbeEcho); ep.ProbeEcho != "" && len(value) <= maxEcho {
+		answer.ContentType, answer.Body = "text/plain; charset=utf-8", []byte(value)
+		answer.header = http.Header{"X-Content-Type-Options": {"nosniff"}} // or a browser might take it for HTML
+		maps.Copy(answer.header, ep.ProbeHeader)
+	}
+	return answer
 }
 
 // stage runs one stage of a request between its hooks. A panic in it becomes a

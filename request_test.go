@@ -549,3 +549,28 @@ func TestPublicURL(t *testing.T) {
 		})
 	}
 }
+
+func TestProbeEcho(t *testing.T) {
+	a := newAcme("key")
+	a.endpoint.Probes, a.endpoint.ProbeEcho = []string{"GET"}, "challenge"
+	srv := newTestServer(t, a)
+	for query, want := range map[string]string{
+		"?challenge=a%2Bb%3Cc%3E":  "a+b<c>",
+		"?challenge=a&challenge=b": "a",
+		"?other=a":                 "",
+		"":                         "",
+		"?challenge=" + strings.Repeat("a", 1<<10+1): "",
+	} {
+		probe := newPost("").with("Authorization", "")
+		probe.method, probe.path = "GET", probe.path+query
+		resp := srv.do(t, probe)
+		body, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		require.Equal(t, 200, resp.StatusCode)
+		require.Equal(t, want, string(body))
+		if want != "" {
+			require.Equal(t, "nosniff", resp.Header.Get("X-Content-Type-Options"))
+		}
+	}
+	require.Empty(t, srv.take())
+}

@@ -19,12 +19,16 @@ import (
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
+	"github.com/goanymail/anymail/esp/mailchimp"
+	"github.com/goanymail/anymail/esp/mailerlite"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailomat"
 	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
+	"github.com/goanymail/anymail/esp/nylas"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
@@ -38,6 +42,7 @@ import (
 	"github.com/goanymail/anymail/esp/stalwart"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
+	"github.com/goanymail/anymail/esp/zeptomail"
 )
 
 // constructors are the New functions that pages call. Each takes its package's
@@ -59,12 +64,16 @@ var constructors = map[string]any{
 	"lettermint":   lettermint.New,
 	"loops":        loops.New,
 	"mailchannels": mailchannels.New,
+	"mailchimp":    mailchimp.New,
+	"mailerlite":   mailerlite.New,
 	"mailersend":   mailersend.New,
 	"mailgun":      mailgun.New,
 	"mailjet":      mailjet.New,
+	"mailomat":     mailomat.New,
 	"mailpace":     mailpace.New,
 	"mailtrap":     mailtrap.New,
 	"mandrill":     mandrill.New,
+	"nylas":        nylas.New,
 	"postal":       postal.New,
 	"postmark":     postmark.New,
 	"relay":        relay.New,
@@ -78,4 +87,5 @@ var constructors = map[string]any{
 	"stalwart":     stalwart.New,
 	"unisendergo":  unisendergo.New,
 	"usesend":      usesend.New,
+	"zeptomail":    zeptomail.New,
 }

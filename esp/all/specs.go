@@ -20,12 +20,16 @@ import (
 	"github.com/goanymail/anymail/esp/lettermint"
 	"github.com/goanymail/anymail/esp/loops"
 	"github.com/goanymail/anymail/esp/mailchannels"
+	"github.com/goanymail/anymail/esp/mailchimp"
+	"github.com/goanymail/anymail/esp/mailerlite"
 	"github.com/goanymail/anymail/esp/mailersend"
 	"github.com/goanymail/anymail/esp/mailgun"
 	"github.com/goanymail/anymail/esp/mailjet"
+	"github.com/goanymail/anymail/esp/mailomat"
 	"github.com/goanymail/anymail/esp/mailpace"
 	"github.com/goanymail/anymail/esp/mailtrap"
 	"github.com/goanymail/anymail/esp/mandrill"
+	"github.com/goanymail/anymail/esp/nylas"
 	"github.com/goanymail/anymail/esp/postal"
 	"github.com/goanymail/anymail/esp/postmark"
 	"github.com/goanymail/anymail/esp/relay"
@@ -39,6 +43,7 @@ import (
 	"github.com/goanymail/anymail/esp/stalwart"
 	"github.com/goanymail/anymail/esp/unisendergo"
 	"github.com/goanymail/anymail/esp/usesend"
+	"github.com/goanymail/anymail/esp/zeptomail"
 )
 
 // Specs returns the Specs of all ESPs, in alphabetical order of their names.
@@ -60,12 +65,16 @@ func Specs() []esp.Spec {
 		lettermint.Spec(),
 		loops.Spec(),
 		mailchannels.Spec(),
+		mailchimp.Spec(),
+		mailerlite.Spec(),
 		mailersend.Spec(),
 		mailgun.Spec(),
 		mailjet.Spec(),
+		mailomat.Spec(),
 		mailpace.Spec(),
 		mailtrap.Spec(),
 		mandrill.Spec(),
+		nylas.Spec(),
 		postal.Spec(),
 		postmark.Spec(),
 		relay.Spec(),
@@ -79,5 +88,6 @@ func Specs() []esp.Spec {
 		stalwart.Spec(),
 		unisendergo.Spec(),
 		usesend.Spec(),
+		zeptomail.Spec(),
 	}
 }

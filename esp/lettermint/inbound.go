@@ -21,10 +21,10 @@ type received struct {
 
 type message struct {
 	MessageID   string                `json:"message_id"`
-	From        mailboxes             `json:"from"`
-	To          mailboxes             `json:"to"`
-	CC          mailboxes             `json:"cc"`
-	ReplyTo     mailboxes             `json:"reply_to"`
+	From        inbound.Mailboxes     `json:"from"`
+	To          inbound.Mailboxes     `json:"to"`
+	CC          inbound.Mailboxes     `json:"cc"`
+	ReplyTo     inbound.Mailboxes     `json:"reply_to"`
 	Recipient   wire.Text             `json:"recipient"`
 	Envelope    wire.Object[envelope] `json:"envelope"`
 	Subject     string                `json:"subject"`
@@ -38,8 +38,8 @@ type message struct {
 
 // envelope is that of the SMTP dialogue. Its members are not documented.
 type envelope struct {
-	From mailboxes `json:"from"`
-	To   mailboxes `json:"to"`
+	From inbound.Mailboxes `json:"from"`
+	To   inbound.Mailboxes `json:"to"`
 }
 
 type body struct {
@@ -52,32 +52,6 @@ type attachment struct {
 	ContentType string         `json:"content_type"`
 	ContentID   string         `json:"content_id"`
 	Content     inbound.Base64 `json:"content"`
-}
-
-// mailboxes is a list of mailboxes or one of them, each an object or a text.
-type mailboxes []anymail.Address
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (m *mailboxes) UnmarshalJSON(b []byte) error {
-	*m = nil
-	switch b[0] {
-	case '[':
-		var list []mailboxes
-		err := wire.Unmarshal(b, &list)
-		for _, one := range list {
-			*m = append(*m, one...)
-		}
-		return err
-	case '{':
-		if address := wire.StringMember(b, "email"); address != "" {
-			*m = mailboxes{{Name: wire.StringMember(b, "name"), Address: address}}
-		}
-		return nil
-	}
-	var text wire.Text
-	err := wire.Unmarshal(b, &text)
-	*m = inbound.Addresses(string(text))
-	return err
 }
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {

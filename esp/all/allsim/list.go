@@ -19,12 +19,16 @@ import (
 	"github.com/goanymail/anymail/esp/lettermint/lettermintsim"
 	"github.com/goanymail/anymail/esp/loops/loopssim"
 	"github.com/goanymail/anymail/esp/mailchannels/mailchannelssim"
+	"github.com/goanymail/anymail/esp/mailchimp/mailchimpsim"
+	"github.com/goanymail/anymail/esp/mailerlite/mailerlitesim"
 	"github.com/goanymail/anymail/esp/mailersend/mailersendsim"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/mailjet/mailjetsim"
+	"github.com/goanymail/anymail/esp/mailomat/mailomatsim"
 	"github.com/goanymail/anymail/esp/mailpace/mailpacesim"
 	"github.com/goanymail/anymail/esp/mailtrap/mailtrapsim"
 	"github.com/goanymail/anymail/esp/mandrill/mandrillsim"
+	"github.com/goanymail/anymail/esp/nylas/nylassim"
 	"github.com/goanymail/anymail/esp/postal/postalsim"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/esp/relay/relaysim"
@@ -38,6 +42,7 @@ import (
 	"github.com/goanymail/anymail/esp/stalwart/stalwartsim"
 	"github.com/goanymail/anymail/esp/unisendergo/unisendergosim"
 	"github.com/goanymail/anymail/esp/usesend/usesendsim"
+	"github.com/goanymail/anymail/esp/zeptomail/zeptomailsim"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -60,12 +65,16 @@ func List() []*simulator.Simulator {
 		lettermintsim.New(),
 		loopssim.New(),
 		mailchannelssim.New(),
+		mailchimpsim.New(),
+		mailerlitesim.New(),
 		mailersendsim.New(),
 		mailgunsim.New(),
 		mailjetsim.New(),
+		mailomatsim.New(),
 		mailpacesim.New(),
 		mailtrapsim.New(),
 		mandrillsim.New(),
+		nylassim.New(),
 		postalsim.New(),
 		postmarksim.New(),
 		relaysim.New(),
@@ -79,5 +88,6 @@ func List() []*simulator.Simulator {
 		stalwartsim.New(),
 		unisendergosim.New(),
 		usesendsim.New(),
+		zeptomailsim.New(),
 	}
 }
