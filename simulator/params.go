@@ -3,8 +3,10 @@ package simulator
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -34,6 +36,17 @@ type Params struct {
 func NewParams() Params {
 	var id [12]byte
 	_, _ = rand.Read(id[:]) // never fails
+	return paramsOf(id, time.Now())
+}
+
+// FixedParams returns the made-up values that belong to a number and a time: the same
+// for the same, with other ids for another number.
+func FixedParams(n int, at time.Time) Params {
+	sum := sha256.Sum256([]byte(strconv.Itoa(n)))
+	return paramsOf([12]byte(sum[:12]), at)
+}
+
+func paramsOf(id [12]byte, at time.Time) Params {
 	number := int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
 	p := Params{
 		Recipient: "ada@example.com",
@@ -42,7 +55,7 @@ func NewParams() Params {
 		MessageID: "m-" + hex.EncodeToString(id[4:]),
 		EventID:   hex.EncodeToString(id[:]),
 		Number:    number + 1,
-		Time:      time.Now().UTC().Truncate(time.Second),
+		Time:      at.UTC().Truncate(time.Second),
 		Tag:       "receipt",
 		Metadata:  map[string]string{"order": "1701"},
 		Topic:     "arn:aws:sns:eu-west-1:123456789012:mail",

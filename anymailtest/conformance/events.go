@@ -22,9 +22,10 @@ import (
 // with the right time and raw, and with a JSON form that decodes to them.
 func testEvents(t *testing.T, sim *simulator.Simulator) {
 	forEach(t, sim, func(t *testing.T, s *anymailtest.Server, sample simulator.Sample) {
-		if sample.Events != nil {
-			whole(t, sim, sample, foreign())
+		if sample.Events == nil {
+			t.Fatal("the sample does not say which events it becomes")
 		}
+		whole(t, sim, sample, foreign())
 		p := simulator.NewParams()
 		request := s.Prepare(t, sample, p)
 		status, _ := s.Post(t, request)
@@ -39,9 +40,7 @@ func testEvents(t *testing.T, sim *simulator.Simulator) {
 		if diff := cmp.Diff(sample.Types, types, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("event types (-want +got):\n%s", diff)
 		}
-		if sample.Events != nil {
-			equal(t, sample.Events(p), events)
-		}
+		equal(t, sample.Events(p), events)
 		for i, ev := range events {
 			base := ev.Base()
 			if base.ESP != sim.ESP {

@@ -251,7 +251,7 @@ func ownMessage(api *simulator.API) simulator.Sample {
 		m.StrippedText, m.SpamScore = m.Text, &score
 		slices.SortStableFunc(m.Headers, func(a, b anymail.Header) int { return strings.Compare(a.Name, b.Name) }) // as item has them
 	})
-	s.TakesMIME = true
+	s.TakesMIME, s.Fetched = true, true
 	return s
 }
 
