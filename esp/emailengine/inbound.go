@@ -90,7 +90,7 @@ func isReceived(body []byte) bool {
 		}] `json:"data"`
 	}
 	wire.Salvage(body, &w)
-	places := append(w.Data.Value.Labels, w.SpecialUse, w.Data.Value.SpecialUse)
+	places := slices.Concat(w.Data.Value.Labels, []string{w.SpecialUse, w.Data.Value.SpecialUse})
 	own := func(place string) bool { return place == `\Sent` || place == `\Drafts` || place == `\Draft` }
 	return slices.Contains(places, `\Inbox`) || !slices.ContainsFunc(places, own)
 }
