@@ -60,7 +60,7 @@ var codeMeanings = map[string]meaning{
 // explainBounce refines a bounce by the answer of the receiving server: by a
 // code that means one thing, else by the words, else by 5.7.x, which means a
 // refusal if nothing else is said. A temporary answer never makes an address
-// invalid. The words are those of the answer, or the ESP's if there is none.
+// invalid, and words without a code never make hard what the ESP calls soft. The words are those of the answer, or the ESP's if there is none.
 func explainBounce(ev *TrackingEvent) {
 	answer := ev.MTAResponse
 	if answer == "" {
@@ -71,7 +71,8 @@ func explainBounce(ev *TrackingEvent) {
 		if found.reason != "" {
 			ev.RejectReason = found.reason
 		}
-		if found.category != "" {
+		permanent := ev.Bounce.SMTPCode >= 500 || strings.HasPrefix(ev.Bounce.EnhancedCode, "5.")
+		if found.category != "" && (permanent || ev.Bounce.Category != BounceSoft || found.category != BounceHard) {
 			ev.Bounce.Category = found.category
 		}
 	}

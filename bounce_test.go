@@ -419,6 +419,22 @@ func TestExplainedMeanings(t *testing.T) {
 }
 
 // Each phrase of the table is that of an answer in the lists above, and has a source.
+// An ESP that calls a bounce soft has seen more of it than its words tell.
+func TestWordsDoNotMakeSoftBouncesHard(t *testing.T) {
+	ev := &anymail.TrackingEvent{
+		Common: anymail.Common{Type: anymail.EventBounced}, RejectReason: anymail.RejectBounced,
+		Bounce: anymail.Bounce{Category: anymail.BounceSoft}, Description: "Host or domain name not found",
+	}
+	anymail.Normalize(ev, "acme")
+	require.Equal(t, anymail.RejectInvalid, ev.RejectReason)
+	require.Equal(t, anymail.BounceSoft, ev.Bounce.Category)
+	require.False(t, ev.ShouldSuppress())
+
+	ev.RejectReason, ev.MTAResponse, ev.Bounce.SMTPCode = anymail.RejectBounced, "550 no such user", 550
+	anymail.Normalize(ev, "acme")
+	require.Equal(t, anymail.BounceHard, ev.Bounce.Category, "a code is the receiving server's")
+}
+
 func TestEachPhraseHasAnExample(t *testing.T) {
 	require.Empty(t, anymail.UnusedPhrases(slices.Concat(noSuchAddresses, otherAnswers), wire.SMTP))
 }

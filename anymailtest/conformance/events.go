@@ -83,13 +83,15 @@ func foreign() simulator.Params {
 // whole fails the test unless a sample's request becomes the events that it should.
 func whole(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, p simulator.Params) {
 	t.Helper()
+	if len(sample.Types) == 0 {
+		return // a ping does not get to the parser
+	}
 	adapter, _ := newAccount(t, sim)
 	events, err := simulator.Parse(adapter, sample.Make(p))
 	if err != nil {
 		t.Errorf("not ASCII: %v", err)
-	} else if len(sample.Types) > 0 {
-		equal(t, sample.Events(p), events)
 	}
+	equal(t, sample.Events(p), events)
 }
 
 func equal(t *testing.T, want, got []anymail.Event) {

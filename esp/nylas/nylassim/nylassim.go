@@ -175,7 +175,7 @@ func detected(name, code string, category anymail.BounceCategory) simulator.Samp
 
 // tracked is an open or a click. The newest is not the first.
 func tracked(name string, typ anymail.EventType, url string) simulator.Sample {
-	return sample(name, typ, "", func(p simulator.Params) fields {
+	s := sample(name, typ, "", func(p simulator.Params) fields {
 		return fields{"object": fields{
 			"object": "message", "grant_id": "g1", "message_id": p.MessageID, "label": p.Tag, "sender_app_id": "a1", "timestamp": p.Time.Unix(),
 			"message_data": fields{"count": 2, "timestamp": p.Time.Unix()},
@@ -185,9 +185,13 @@ func tracked(name string, typ anymail.EventType, url string) simulator.Sample {
 				{"opened_id": 1, "click_id": 1, "link_index": "1", "ip": "192.0.2.77", "timestamp": p.Time.Unix(), "user_agent": agentName},
 			},
 		}}
-	}, simulator.Visited(agentName, url, anymail.Unsaid), func(ev *anymail.TrackingEvent) {
-		ev.Recipient, ev.Metadata, ev.IP = "", nil, netip.MustParseAddr("192.0.2.77")
-	}, func(ev *anymail.TrackingEvent) { ev.Tags = []string{"receipt"} })
+	})
+	s.Events = func(p simulator.Params) []anymail.Event { // with the tag, unlike other events
+		return p.Event(typ, "", simulator.Visited(agentName, url, anymail.Unsaid), func(ev *anymail.TrackingEvent) {
+			ev.Recipient, ev.Metadata, ev.IP = "", nil, netip.MustParseAddr("192.0.2.77")
+		})
+	}
+	return s
 }
 
 // other is a notification of which no event is made.
