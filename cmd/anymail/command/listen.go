@@ -5,19 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
+	"slices"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/spf13/cobra"
 
-	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
-	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func newListenCommand(c catalog) *cobra.Command {
@@ -41,7 +38,7 @@ this machine only, unless --listen names another address.`,
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
-	cmd.Flags().IntVar(&o.keep, "keep", 1000, "`number` of requests to keep")
+	cmd.Flags().IntVar(&o.keep, "keep", 10000, "`number` of events to keep; a request without events counts as one")
 	return cmd
 }
 
@@ -52,28 +49,22 @@ type listenOptions struct {
 }
 
 func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) error {
-	handler, err := c.newListenHandler(o)
+	listener, err := c.newListener(o)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
+	socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
 	if err != nil {
 		return err
 	}
-	settings, err := c.parseSettings(o.settings, "")
-	if err != nil {
-		return err
+	for _, note := range listener.Notes() {
+		fmt.Fprintln(info, note)
 	}
-	for _, spec := range c.specs {
-		if lacksInbound(spec, settings) {
-			fmt.Fprintf(info, "%s: %v\n", spec.Name, needsKey(spec))
-		}
-	}
-	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s/anymail/{esp}/tracking/ and /inbound/\nstop with Ctrl-C\n", listener.Addr(), listener.Addr())
-	srv := server.New(handler)
+	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s%s/{esp}/tracking/ and /inbound/\nstop with Ctrl-C\n", socket.Addr(), socket.Addr(), web.Mount)
+	srv := server.New(listener)
 	srv.BaseContext = func(net.Listener) context.Context { return ctx } // ends the pages' streams
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve(socket) }()
 	select {
 	case err := <-served:
 		return err
@@ -82,82 +73,25 @@ func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) er
 	}
 }
 
-// newListenHandler returns the handler of everything that listen serves.
-func (c catalog) newListenHandler(o listenOptions) (http.Handler, error) {
+// newListener returns the handler of everything that listen serves.
+func (c catalog) newListener(o listenOptions) (*web.Listener, error) {
 	settings, err := c.parseSettings(o.settings, "")
 	if err != nil {
 		return nil, err
 	}
-	const bodyLimit = 64 << 20
-	store := web.NewStore(o.keep, 256<<20)
-	options := []anymail.Option{
-		anymail.Insecure(),
-		anymail.WithHooks(store.Hooks()),
-		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows refused requests
+	if o.keep < 1 {
+		return nil, cli.Usagef("--keep must be at least 1")
 	}
-	if len(o.secrets) > 0 {
-		options = append(options, anymail.WithSharedSecret(o.secrets...))
-	}
-	d, err := anymail.New(options...)
-	if err != nil {
-		return nil, cli.UsageError{Err: err}
-	}
+	options := web.Options{Secrets: o.secrets, Settings: settings, Keep: o.keep, Version: cli.Version()}
+	simulators := c.simulators()
 	for _, spec := range c.specs {
-		adapter, err := spec.Adapter(esp.Values{Settings: settings[spec.Name]})
-		if err == nil {
-			if len(o.secrets) == 0 && settings[spec.Name] == nil {
-				adapter = trusting{adapter}
-			}
-			if lacksInbound(spec, settings) {
-				adapter = keyless{adapter, needsKey(spec)}
-			}
-			err = d.Register(spec.Name, adapter)
+		e := web.ESP{Spec: spec}
+		if i := slices.IndexFunc(simulators, func(s *simulator.Simulator) bool { return s.ESP == spec.Name }); i >= 0 {
+			e.Simulator = simulators[i]
 		}
-		if err != nil {
-			return nil, cli.UsageError{Err: err}
-		}
+		options.ESPs = append(options.ESPs, e)
 	}
-	router := chi.NewRouter()
-	router.Mount("/anymail", store.Capture(d, bodyLimit))
-	router.Mount("/", web.NewServer(store, "/anymail"))
-	return router, nil
-}
-
-// trusting is an adapter that accepts everything.
-type trusting struct{ anymail.Adapter }
-
-func (t trusting) Endpoints() []anymail.Endpoint {
-	endpoints := t.Adapter.Endpoints()
-	for i := range endpoints {
-		endpoints[i].Verifier, endpoints[i].NeedsSecret = nil, false
-	}
-	return endpoints
-}
-
-// lacksInbound reports whether an adapter has no inbound endpoint for want of a
-// setting.
-func lacksInbound(spec esp.Spec, settings map[string]map[string][]string) bool {
-	return spec.InboundNeeds != "" && len(settings[spec.Name][spec.InboundNeeds]) == 0
-}
-
-func needsKey(spec esp.Spec) error {
-	return fmt.Errorf("received mail is fetched from %s, which needs --set %s.%s=KEY", spec.Title, spec.Name, spec.InboundNeeds)
-}
-
-// keyless is an adapter with an inbound endpoint that can only say what it lacks.
-// Its answer makes the ESP retry, perhaps after a restart with the setting.
-type keyless struct {
-	anymail.Adapter
-	err error
-}
-
-func (k keyless) Endpoints() []anymail.Endpoint {
-	return append(k.Adapter.Endpoints(), anymail.Endpoint{
-		Path: "inbound",
-		Parser: anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
-			return nil, anymail.Because(anymail.ErrUnavailable, "no API key", k.err)
-		}),
-	})
+	return web.New(options)
 }
 
 // completeSettings completes ESP.NAME=, or NAME= for one ESP.

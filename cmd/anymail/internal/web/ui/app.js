@@ -28,7 +28,7 @@ function add(r) {
 async function load() {
   const answer = await (await api("api/requests")).json();
   requests.clear();
-  answer.requests.forEach(add);
+  answer.requests.reverse().forEach(add);
   $("mount").textContent = `Post to ${location.origin}${answer.mount}/{esp}/tracking/ or /inbound/`;
   render();
 }
@@ -226,10 +226,10 @@ $("clear").addEventListener("click", async () => {
 const source = new EventSource("api/stream");
 source.onopen = () => { $("live").textContent = "Live"; load(); };
 source.onerror = () => { $("live").textContent = "Connection lost, trying again"; };
-source.onmessage = (e) => {
+source.addEventListener("request", (e) => {
   const r = JSON.parse(e.data);
   add(r);
   $("live").textContent = refused(r) ? `Rejected a request to ${r.path}` : `New: ${r.events.map((x) => `${x.esp} ${x.type}`).join(", ") || r.path}`;
   draw();
-};
+});
 setInterval(chart, 30000);

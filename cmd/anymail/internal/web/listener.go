@@ -1,0 +1,157 @@
+// Package web is "anymail listen": it receives webhooks, keeps them with their
+// outcomes, and serves the page and the API that show them.
+//
+// A [Listener] has three parts. The Dispatcher handles webhooks. The store keeps a
+// record of each, within bounds. The API, below /api, is all that the page uses;
+// docs/listen.md describes it.
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/internal/cli"
+	"github.com/goanymail/anymail/simulator"
+)
+
+// Mount is the path below which webhooks are received.
+const Mount = "/anymail"
+
+// Limits of a Listener.
+const (
+	bodyLimit = 64 << 20  // of one request
+	sizeLimit = 512 << 20 // of all records in memory
+)
+
+// ESP is an ESP whose webhooks a [Listener] receives.
+type ESP struct {
+	Spec      esp.Spec
+	Simulator *simulator.Simulator // makes its events; nil if there is none
+}
+
+// Options are the settings of a [Listener].
+type Options struct {
+	ESPs     []ESP
+	Secrets  []string                       // "user:password"; any of them is accepted
+	Settings map[string]map[string][]string // of the ESPs, by their names
+	Keep     int                            // events; see Store
+	Version  string                         // of the program
+}
+
+// Listener receives webhooks and shows them. It is the handler of both.
+type Listener struct {
+	options Options
+	store   *Store
+	router  *chi.Mux
+}
+
+// New returns a Listener. An error is about the options.
+func New(o Options) (*Listener, error) {
+	l := &Listener{options: o, store: NewStore(o.Keep, sizeLimit), router: chi.NewMux()}
+	d, err := l.dispatcher()
+	if err != nil {
+		return nil, err
+	}
+	l.router.Mount(Mount, l.store.Capture(d, bodyLimit))
+	l.router.Mount("/", l.page())
+	return l, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.router.ServeHTTP(w, r) }
+
+// dispatcher makes the Dispatcher, with the adapters of all ESPs.
+func (l *Listener) dispatcher() (*anymail.Dispatcher, error) {
+	options := []anymail.Option{
+		anymail.Insecure(),
+		anymail.WithHooks(l.store.Hooks()),
+		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows refused requests
+	}
+	if len(l.options.Secrets) > 0 {
+		options = append(options, anymail.WithSharedSecret(l.options.Secrets...))
+	}
+	d, err := anymail.New(options...)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	for _, e := range l.options.ESPs {
+		adapter, err := l.adapter(e.Spec)
+		if err == nil {
+			err = d.Register(e.Spec.Name, adapter)
+		}
+		if err != nil {
+			return nil, cli.UsageError{Err: err}
+		}
+	}
+	return d, nil
+}
+
+// adapter makes the adapter of an ESP.
+func (l *Listener) adapter(spec esp.Spec) (anymail.Adapter, error) {
+	settings := l.options.Settings[spec.Name]
+	adapter, err := spec.Adapter(esp.Values{Settings: settings})
+	if err != nil {
+		return nil, err
+	}
+	if len(l.options.Secrets) == 0 && settings == nil {
+		adapter = trusting{adapter}
+	}
+	if err := l.lacks(spec); err != nil {
+		adapter = keyless{adapter, err}
+	}
+	return adapter, nil
+}
+
+// Notes returns what the user should know before the first request, one sentence
+// each.
+func (l *Listener) Notes() []string {
+	var notes []string
+	for _, e := range l.options.ESPs {
+		if err := l.lacks(e.Spec); err != nil {
+			notes = append(notes, e.Spec.Name+": "+err.Error())
+		}
+	}
+	return notes
+}
+
+// lacks returns an error that names the setting without which an ESP has no inbound
+// endpoint, or nil if nothing is missing.
+func (l *Listener) lacks(spec esp.Spec) error {
+	if spec.InboundNeeds == "" || len(l.options.Settings[spec.Name][spec.InboundNeeds]) > 0 {
+		return nil
+	}
+	return fmt.Errorf("received mail is fetched from %s, which needs --set %s.%s=KEY", spec.Title, spec.Name, spec.InboundNeeds)
+}
+
+// trusting is an adapter that accepts everything.
+type trusting struct{ anymail.Adapter }
+
+func (t trusting) Endpoints() []anymail.Endpoint {
+	endpoints := t.Adapter.Endpoints()
+	for i := range endpoints {
+		endpoints[i].Verifier, endpoints[i].NeedsSecret = nil, false
+	}
+	return endpoints
+}
+
+// keyless is an adapter with an inbound endpoint that can only say what it lacks.
+// Its answer makes the ESP retry, perhaps after a restart with the setting.
+type keyless struct {
+	anymail.Adapter
+	err error
+}
+
+func (k keyless) Endpoints() []anymail.Endpoint {
+	return append(k.Adapter.Endpoints(), anymail.Endpoint{
+		Path: "inbound",
+		Parser: anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
+			return nil, anymail.Because(anymail.ErrUnavailable, "no API key", k.err)
+		}),
+	})
+}
