@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -23,6 +24,10 @@ func (s *Store) Hooks() anymail.Hooks {
 					return
 				}
 				r.ESP, r.Name, r.Endpoint, r.Events = info.ESP, info.Name, info.Endpoint, outcome.Events
+				var refusal *anymail.RequestError
+				if errors.As(outcome.Err, &refusal) {
+					r.Reason = string(refusal.Reason)
+				}
 				if outcome.Err != nil {
 					r.Error = outcome.Err.Error()
 				}

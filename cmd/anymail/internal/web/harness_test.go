@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -101,4 +102,36 @@ func get(t *testing.T, url string) (*http.Response, string) {
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return resp, string(b)
+}
+
+// getJSON gets the answer of the API at a path.
+func (b *bench) getJSON(t testing.TB, path string, v any) {
+	t.Helper()
+	resp, err := http.Get(b.url + path)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", path, body)
+	require.NoError(t, json.Unmarshal(body, v), "%s: %s", path, body)
+}
+
+// send sends JSON to the API as the page does, decodes the answer, and returns the
+// status.
+func (b *bench) send(t testing.TB, method, path string, body, answer any) int {
+	t.Helper()
+	content, err := json.Marshal(body)
+	require.NoError(t, err)
+	req, err := http.NewRequest(method, b.url+path, bytes.NewReader(content))
+	require.NoError(t, err)
+	req.Header.Set("X-Anymail", "1")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	if answer != nil {
+		require.NoError(t, json.Unmarshal(text, answer), "%d: %s", resp.StatusCode, text)
+	}
+	return resp.StatusCode
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 
@@ -46,25 +47,37 @@ type Options struct {
 
 // Listener receives webhooks and shows them. It is the handler of both.
 type Listener struct {
-	options Options
-	store   *Store
-	router  *chi.Mux
+	options  Options
+	store    *Store
+	webhooks http.Handler
+	page     http.Handler
+	explain  explainer
 }
 
 // New returns a Listener. An error is about the options.
 func New(o Options) (*Listener, error) {
-	l := &Listener{options: o, store: NewStore(o.Keep, sizeLimit), router: chi.NewMux()}
+	l := &Listener{options: o, store: NewStore(o.Keep, sizeLimit), explain: explainer{options: o}}
 	d, err := l.dispatcher()
 	if err != nil {
 		return nil, err
 	}
-	l.router.Mount(Mount, l.store.Capture(d, bodyLimit))
-	l.router.Mount("/", l.page())
+	webhooks := chi.NewMux()
+	webhooks.Mount(Mount, d)
+	l.webhooks = l.store.Capture(webhooks, bodyLimit)
+	l.page = l.routes()
 	return l, nil
 }
 
-// ServeHTTP implements [http.Handler].
-func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.router.ServeHTTP(w, r) }
+// ServeHTTP implements [http.Handler]. What is posted to a wrong path is kept like any
+// other webhook, since the page says which one is right.
+func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	posted := r.Method == http.MethodPost && !strings.HasPrefix(r.URL.Path, "/api/")
+	if posted || r.URL.Path == Mount || strings.HasPrefix(r.URL.Path, Mount+"/") {
+		l.webhooks.ServeHTTP(w, r)
+		return
+	}
+	l.page.ServeHTTP(w, r)
+}
 
 // dispatcher makes the Dispatcher, with the adapters of all ESPs.
 func (l *Listener) dispatcher() (*anymail.Dispatcher, error) {

@@ -30,6 +30,7 @@ type Record struct {
 	Host     string
 	Path     string // with the query
 	Header   http.Header
+	Removed  []string // headers that hold a secret, which a file does not have
 	Body     []byte
 	ESP      string
 	Name     string // of the adapter; empty if there is none
@@ -37,6 +38,7 @@ type Record struct {
 	Status   int
 	Answered int    // the status that was sent instead, if the user asked for one; or 0
 	Error    string // why it was refused
+	Reason   string // the same in a few words, see anymail.RequestError
 	Source   Source
 	Events   []anymail.Event
 
@@ -225,6 +227,7 @@ type summary struct {
 	Status   int       `json:"status"`
 	Answered int       `json:"answered,omitempty"`
 	Error    string    `json:"error,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
 	Source   Source    `json:"source"`
 	// Events are those that match the filters, of Total.
 	Events []line `json:"events"`
@@ -238,6 +241,6 @@ func (r *Record) summarize(events []line) summary {
 	}
 	return summary{
 		ID: r.ID, Time: r.Time, Method: r.Method, Path: r.Path, Name: r.Name, ESP: r.ESP, Endpoint: r.Endpoint,
-		Status: r.Status, Answered: r.Answered, Error: r.Error, Source: r.Source, Events: events, Total: len(r.Events),
+		Status: r.Status, Answered: r.Answered, Error: r.Error, Reason: r.Reason, Source: r.Source, Events: events, Total: len(r.Events),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 )
 
 // Limits of one answer. The page asks for more as it is scrolled.
@@ -104,6 +105,13 @@ type detail struct {
 	Body       *string         `json:"body,omitempty"`
 	BodyBase64 string          `json:"body_base64,omitempty"` // if it is not text
 	Events     []anymail.Event `json:"events"`
+	// Report says why the request was refused, RightURL which URL would have been right
+	// if there is no adapter at this one.
+	Report   *inspect.Report `json:"report"`
+	RightURL string          `json:"right_url"`
+	// Signed is the body that was signed, if it differs from the one that arrived and
+	// could be restored.
+	Signed *string `json:"signed_body,omitempty"`
 }
 
 func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
@@ -122,6 +130,12 @@ func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
 		d.Body = &text
 	} else {
 		d.BodyBase64 = base64.StdEncoding.EncodeToString(r.Body)
+	}
+	e := l.explain.explain(req.Context(), r)
+	d.Report, d.RightURL = e.report, e.rightURL
+	if e.signed != nil {
+		text := string(e.signed)
+		d.Signed = &text
 	}
 	writeJSON(w, d)
 }

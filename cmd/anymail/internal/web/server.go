@@ -17,8 +17,8 @@ import (
 //go:embed ui
 var ui embed.FS
 
-// page returns the handler of the page and of the API.
-func (l *Listener) page() http.Handler {
+// routes returns the handler of the page and of the API.
+func (l *Listener) routes() http.Handler {
 	files, err := fs.Sub(ui, "ui")
 	if err != nil {
 		panic(err) // the directory is compiled in
