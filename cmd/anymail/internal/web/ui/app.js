@@ -98,7 +98,7 @@ onChange((changed) => {
 // --- list and detail ---
 
 const wide = matchMedia("(min-width: 60rem)");
-let openedByKey = false;
+let openedByKey = false, takesFocus = false;
 
 // On a phone, the filters and the chart are folded, so that the list is in view.
 for (const details of [$("filter-fields"), document.querySelector(".chart")]) details.open = wide.matches;
@@ -107,9 +107,13 @@ wide.addEventListener("change", () => { if (wide.matches) $("filter-fields").ope
 function open(request, event) {
   // From one request to the next is no step for the back button, which leads to the list.
   const replace = state.request !== "";
-  const same = state.request === request && (state.event || "0") === event;
+  if (state.request === request && (state.event || "0") === event) {
+    detail.show({ focus: true, again: true });
+    return;
+  }
+  takesFocus = true;
   change({ request, event, part: "" }, { replace });
-  detail.show({ focus: true, again: same });
+  takesFocus = false;
 }
 
 function step(by) {
@@ -133,7 +137,7 @@ onChange((changed) => {
   if (!state.request && $("detail").contains(document.activeElement)) list.focusRow(last.request, last.event); // the back button
   last = { ...state };
   if (openedByKey) delayed = setTimeout(detail.show, 60); // while a key is held down
-  else detail.show();
+  else detail.show({ focus: takesFocus });
 });
 $("back").addEventListener("click", back);
 $("close-detail").addEventListener("click", back);

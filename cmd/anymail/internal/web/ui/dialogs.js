@@ -17,9 +17,6 @@ export async function start(reload) {
   for (const button of document.querySelectorAll("dialog .close")) {
     button.addEventListener("click", () => button.closest("dialog").close());
   }
-  for (const dialog of document.querySelectorAll("dialog")) {
-    dialog.addEventListener("click", (e) => { if (e.target === dialog) dialog.close(); }); // beside it
-  }
   startForward();
   startAnswer();
   startData(reload);

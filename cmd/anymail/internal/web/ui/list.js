@@ -54,6 +54,8 @@ export async function load() {
     const answer = await getJSON("requests", { ...filters(), limit: pageSize }, { signal: mine.signal });
     requests = answer.requests;
     ({ total, more } = answer);
+    list.replaceChildren(); // after an import, an id may be that of another request
+    drawn.clear();
     $("mount").textContent = `${location.origin}${answer.mount}/{esp}/tracking/ or /inbound/`;
     scroller.scrollTop = 0;
     show();
@@ -196,6 +198,8 @@ function draw() {
     li.setAttribute("aria-posinset", i + 1);
     li.setAttribute("aria-setsize", more ? -1 : rows.length);
     const a = li.querySelector("a"), isOpen = key === open;
+    const [request, event] = key.split(".");
+    a.href = link({ request, event, tab: "", part: "" });
     if (isOpen) a.setAttribute("aria-current", "true"); else a.removeAttribute("aria-current");
     li.classList.toggle("open", isOpen);
     li.querySelector("input").checked = selection.has(rows[i].r.id);
@@ -208,11 +212,10 @@ function row({ key, r, e }) {
   const detail = e ? [e.reason && mark(e.reason), e.subject && element("span", { textContent: e.subject })]
     : [element("span", { textContent: r.reason || r.error || (isUnrouted(r) ? "no adapter has this path" : "") })];
   const esp = e?.esp || r.esp || r.name || "";
-  const [request, event] = key.split(".");
   const source = r.source && r.source !== "received" ? element("span", { className: "source", textContent: r.source }) : null;
   const li = element("li", {},
     element("label", { className: "pick" }, element("input", { type: "checkbox", "aria-label": `Select request ${r.id}` })),
-    element("a", { href: link({ request, event, tab: "", part: "" }) },
+    element("a", {},
       element("time", { dateTime: r.time, textContent: time(r.time), title: new Date(r.time).toISOString() }), " ",
       element("span", { className: "type" }, badge(what)), " ",
       element("span", { className: "esp", textContent: esp, title: r.name && r.name !== esp ? `${esp}, account ${r.name}` : esp }), " ",
