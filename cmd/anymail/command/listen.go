@@ -38,6 +38,9 @@ this machine only, unless --listen names another address.`,
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
+	cmd.Flags().StringVar(&o.forward, "forward", "", "`URL` under which your own Dispatcher is mounted, which gets each request as well")
+	cmd.Flags().BoolVar(&o.forwardSign, "forward-sign", false, "sign forwarded requests anew, instead of keeping their signatures")
+	cmd.Flags().StringArrayVar(&o.signKeys, "sign-key", nil, "`key` that signs for an ESP that has a private one, as ESP=KEY or ESP=@FILE; may be repeated")
 	cmd.Flags().IntVar(&o.keep, "keep", 10000, "`number` of events to keep; a request without events counts as one")
 	return cmd
 }
@@ -45,6 +48,9 @@ this machine only, unless --listen names another address.`,
 type listenOptions struct {
 	address           string
 	secrets, settings []string
+	forward           string
+	forwardSign       bool
+	signKeys          []string
 	keep              int
 }
 
@@ -53,6 +59,7 @@ func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) er
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
 	socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
 	if err != nil {
 		return err
@@ -82,7 +89,15 @@ func (c catalog) newListener(o listenOptions) (*web.Listener, error) {
 	if o.keep < 1 {
 		return nil, cli.Usagef("--keep must be at least 1")
 	}
-	options := web.Options{Secrets: o.secrets, Settings: settings, Keep: o.keep, Version: cli.Version()}
+	if o.forwardSign && o.forward == "" {
+		return nil, cli.Usagef("--forward-sign needs --forward")
+	}
+	options := web.Options{
+		Secrets: o.secrets, Settings: settings, Keep: o.keep, Version: cli.Version(), Forward: o.forward, ForwardSign: o.forwardSign,
+	}
+	if options.SignKeys, err = c.parseSignKeys(o.signKeys); err != nil {
+		return nil, err
+	}
 	simulators := c.simulators()
 	for _, spec := range c.specs {
 		e := web.ESP{Spec: spec}
@@ -92,6 +107,30 @@ func (c catalog) newListener(o listenOptions) (*web.Listener, error) {
 		options.ESPs = append(options.ESPs, e)
 	}
 	return web.New(options)
+}
+
+// parseSignKeys reads ESP=KEY and ESP=@FILE.
+func (c catalog) parseSignKeys(texts []string) (map[string]string, error) {
+	keys := map[string]string{}
+	for _, text := range texts {
+		name, value, ok := strings.Cut(text, "=")
+		sim := c.simulator(name)
+		switch {
+		case !ok || value == "":
+			return nil, cli.Usagef("--sign-key: must be ESP=KEY or ESP=@FILE")
+		case sim == nil || sim.NewCredential == nil:
+			return nil, cli.Usagef("--sign-key: %q is not an ESP that signs", name)
+		}
+		key, err := orFile(value)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := sim.Credential(key); err != nil {
+			return nil, cli.Usagef("--sign-key: %w", err)
+		}
+		keys[sim.ESP] = key
+	}
+	return keys, nil
 }
 
 // completeSettings completes ESP.NAME=, or NAME= for one ESP.

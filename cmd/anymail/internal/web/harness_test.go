@@ -46,7 +46,11 @@ func start(t testing.TB, change ...func(*web.Options)) *bench {
 	b.Listener, err = web.New(options)
 	require.NoError(t, err)
 	server := httptest.NewServer(b)
-	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		server.CloseClientConnections() // streams do not end
+		server.Close()
+		require.NoError(t, b.Close())
+	})
 	b.url = server.URL
 	return b
 }

@@ -7,6 +7,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,7 +28,7 @@ const Mount = "/anymail"
 // Limits of a Listener.
 const (
 	bodyLimit = 64 << 20  // of one request
-	sizeLimit = 512 << 20 // of all records in memory
+	sizeLimit = 512 << 20 // of all records in memory, by default
 )
 
 // ESP is an ESP whose webhooks a [Listener] receives.
@@ -41,31 +42,61 @@ type Options struct {
 	ESPs     []ESP
 	Secrets  []string                       // "user:password"; any of them is accepted
 	Settings map[string]map[string][]string // of the ESPs, by their names
-	Keep     int                            // events; see Store
+	Keep     int                            // events; see store
+	Size     int                            // bytes of records in memory; 512 MiB if 0
 	Version  string                         // of the program
+	// SignKeys are the keys that sign what the page makes, by ESP, for ESPs that sign
+	// with a private key. The others sign with the key that verifies.
+	SignKeys map[string]string
+	// Forward is the URL of the mount point of another server that gets each request as
+	// well, or "". With ForwardSign, requests are signed anew.
+	Forward     string
+	ForwardSign bool
 }
 
 // Listener receives webhooks and shows them. It is the handler of both.
 type Listener struct {
-	options  Options
-	store    *Store
-	webhooks http.Handler
-	page     http.Handler
-	explain  explainer
+	options   Options
+	store     *store
+	webhooks  http.Handler
+	page      http.Handler
+	explain   explainer
+	signer    signer
+	answers   answers
+	forwarder *forwarder
+	client    *http.Client
 }
 
-// New returns a Listener. An error is about the options.
+// New returns a Listener. An error is about the options. Close it at the end.
 func New(o Options) (*Listener, error) {
-	l := &Listener{options: o, store: NewStore(o.Keep, sizeLimit), explain: explainer{options: o}}
+	l := &Listener{
+		options: o, store: newStore(o.Keep, cmp.Or(o.Size, sizeLimit)), client: newClient(),
+		explain: explainer{options: o}, signer: signer{options: o},
+	}
+	l.forwarder = newForwarder(l)
+	if o.Forward != "" {
+		to, err := parseURL(o.Forward)
+		if err != nil {
+			return nil, cli.Usagef("--forward: must be an absolute URL of http or https")
+		}
+		l.forwarder.set(to, o.ForwardSign)
+	}
 	d, err := l.dispatcher()
 	if err != nil {
 		return nil, err
 	}
 	webhooks := chi.NewMux()
 	webhooks.Mount(Mount, d)
-	l.webhooks = l.store.Capture(webhooks, bodyLimit)
+	l.webhooks = l.receive(webhooks)
 	l.page = l.routes()
 	return l, nil
+}
+
+// Close ends what the Listener does in the background.
+func (l *Listener) Close() error {
+	l.forwarder.close()
+	l.client.CloseIdleConnections()
+	return nil
 }
 
 // ServeHTTP implements [http.Handler]. What is posted to a wrong path is kept like any
@@ -83,7 +114,7 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (l *Listener) dispatcher() (*anymail.Dispatcher, error) {
 	options := []anymail.Option{
 		anymail.Insecure(),
-		anymail.WithHooks(l.store.Hooks()),
+		anymail.WithHooks(hooks()),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows refused requests
 	}
 	if len(l.options.Secrets) > 0 {
@@ -108,13 +139,14 @@ func (l *Listener) dispatcher() (*anymail.Dispatcher, error) {
 // adapter makes the adapter of an ESP.
 func (l *Listener) adapter(spec esp.Spec) (anymail.Adapter, error) {
 	settings := l.options.Settings[spec.Name]
-	adapter, err := spec.Adapter(esp.Values{Settings: settings})
+	adapter, err := spec.Adapter(esp.Values{Settings: settings, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
 	if len(l.options.Secrets) == 0 && settings == nil {
 		adapter = trusting{adapter}
 	}
+	adapter = vouching{adapter}
 	if err := l.lacks(spec); err != nil {
 		adapter = keyless{adapter, err}
 	}

@@ -22,7 +22,7 @@ const (
 	Imported  Source = "imported"  // read from a file
 )
 
-// Record is one request with its outcome. A record in a [Store] does not change.
+// Record is one request with its outcome. A record in a store does not change.
 type Record struct {
 	ID       int64
 	Time     time.Time

@@ -69,8 +69,8 @@ type listing struct {
 }
 
 // list selects records, from the newest before an id on.
-func (s *Store) list(f filter, before int64, limit int) listing {
-	records := s.All()
+func (s *store) list(f filter, before int64, limit int) listing {
+	records := s.all()
 	answer := listing{Mount: Mount, Kept: len(records), Requests: []summary{}}
 	lines := 0
 	for i := len(records) - 1; i >= 0; i-- {
@@ -93,7 +93,7 @@ func (s *Store) list(f filter, before int64, limit int) listing {
 }
 
 func (l *Listener) clear(w http.ResponseWriter, _ *http.Request) {
-	l.store.Clear()
+	l.store.clear()
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -112,6 +112,8 @@ type detail struct {
 	// Signed is the body that was signed, if it differs from the one that arrived and
 	// could be restored.
 	Signed *string `json:"signed_body,omitempty"`
+	// Forwards are what other servers answered.
+	Forwards []sent `json:"forwards"`
 }
 
 func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
@@ -119,10 +121,10 @@ func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
 	if r == nil {
 		return
 	}
-	d := detail{Summary: r.summarize(r.lines), Host: r.Host, Header: r.Header.Clone(), Events: lighten(r.Events)}
+	d := detail{Summary: r.summarize(r.lines), Host: r.Host, Header: r.Header.Clone(), Events: lighten(r.Events), Forwards: l.store.sentOf(r.ID)}
 	for name := range d.Header {
 		if secretHeader(name) {
-			d.Header[name] = []string{"(hidden)"}
+			d.Header[name] = []string{hidden}
 		}
 	}
 	if utf8.Valid(r.Body) {
@@ -183,7 +185,7 @@ func download(w http.ResponseWriter, filename string) {
 func (l *Listener) record(w http.ResponseWriter, req *http.Request) *Record {
 	id, err := strconv.ParseInt(chi.URLParam(req, "id"), 10, 64)
 	if err == nil {
-		if r := l.store.Get(id); r != nil {
+		if r := l.store.get(id); r != nil {
 			return r
 		}
 	}

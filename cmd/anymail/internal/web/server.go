@@ -37,12 +37,20 @@ func (l *Listener) routes() http.Handler {
 	r.Get("/api/requests/{id}/events/{n}/source", l.source)
 	r.Get("/api/requests/{id}/events/{n}/attachments/{a}", l.attachment)
 	r.Post("/api/requests/{id}/replay", l.replay)
+	r.Post("/api/replay", l.replayMany)
+	r.Post("/api/trigger", l.trigger)
+	r.Get("/api/answer", l.getAnswer)
+	r.Put("/api/answer", l.putAnswer)
+	r.Get("/api/forward", l.getForward)
+	r.Put("/api/forward", l.putForward)
 	r.Handle("/*", http.FileServerFS(files))
 	return r
 }
 
 // protect keeps other sites from using a browser on this machine: through a name
 // of theirs that resolves to it, or through requests that a form or script can make.
+// It also keeps everyone out who comes through the tunnel that webhooks need, even if
+// the tunnel rewrites the host.
 func protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
@@ -52,6 +60,12 @@ func protect(next http.Handler) http.Handler {
 		if ip := net.ParseIP(strings.Trim(host, "[]")); ip == nil && host != "localhost" {
 			http.Error(w, "open this page by an IP address or as localhost", http.StatusForbidden)
 			return
+		}
+		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "Forwarded"} {
+			if len(r.Header[name]) > 0 {
+				http.Error(w, "this page is not served through a tunnel or proxy", http.StatusForbidden)
+				return
+			}
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("X-Anymail") != "1" {
 			http.Error(w, "the header X-Anymail is missing", http.StatusForbidden)
@@ -108,6 +122,16 @@ func writeJSON(w http.ResponseWriter, v any) {
 	if err := json.NewEncoder(w).Encode(v); err != nil {
 		return // the page was closed
 	}
+}
+
+// readJSON reads the body of a request to the API. Its error is for the client.
+func readJSON(w http.ResponseWriter, req *http.Request, v any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, req.Body, bodyLimit))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("the body must be JSON: %w", err)
+	}
+	return nil
 }
 
 // badRequest answers with what is wrong.

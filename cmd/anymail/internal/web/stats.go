@@ -40,8 +40,8 @@ func (l *Listener) stats(w http.ResponseWriter, req *http.Request) {
 
 // count fills buckets of equal length from f.from, or else the oldest request, to
 // f.to, or else now.
-func (s *Store) count(f filter, buckets int, now time.Time) statistics {
-	records := s.All()
+func (s *store) count(f filter, buckets int, now time.Time) statistics {
+	records := s.all()
 	if f.to.IsZero() {
 		f.to = now
 	}

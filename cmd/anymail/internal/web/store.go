@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// Store keeps the latest records, up to a number of events and a size in memory. It
+// store keeps the latest records, up to a number of events and a size in memory. It
 // is safe for concurrent use.
 //
 // The number counts events, since these are what a list shows: a request without any
 // counts as one, and a batch of fifty as fifty. The oldest requests are dropped first,
 // each as a whole. The latest request stays, however large it is.
-type Store struct {
+type store struct {
 	mostEvents int
 	mostSize   int
 
@@ -22,6 +22,7 @@ type Store struct {
 	events      int
 	size        int
 	lastID      int64
+	sent        map[int64][]sent // what became of requests that were sent elsewhere
 	subscribers map[chan notice]struct{}
 	changed     chan struct{} // closed at the next record
 }
@@ -32,13 +33,13 @@ type notice struct {
 	data  any
 }
 
-// NewStore returns a store for a number of events and of bytes.
-func NewStore(events, size int) *Store {
-	return &Store{mostEvents: events, mostSize: size, subscribers: map[chan notice]struct{}{}, changed: make(chan struct{})}
+// newStore returns a store for a number of events and of bytes.
+func newStore(events, size int) *store {
+	return &store{mostEvents: events, mostSize: size, sent: map[int64][]sent{}, subscribers: map[chan notice]struct{}{}, changed: make(chan struct{})}
 }
 
 // add stores a record under the next id.
-func (s *Store) add(r *Record) {
+func (s *store) add(r *Record) {
 	r.prepare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +48,7 @@ func (s *Store) add(r *Record) {
 }
 
 // append adds a record, drops what is too much, and wakes up those that wait.
-func (s *Store) append(r *Record) {
+func (s *store) append(r *Record) {
 	s.lastID++
 	r.ID = s.lastID
 	s.records = append(s.records, r)
@@ -56,6 +57,7 @@ func (s *Store) append(r *Record) {
 	for len(s.records) > 1 && (s.events > s.mostEvents || s.size > s.mostSize) {
 		s.events -= s.records[0].weight()
 		s.size -= s.records[0].size
+		delete(s.sent, s.records[0].ID)
 		s.records[0] = nil // the array behind the slice would keep it
 		s.records = s.records[1:]
 	}
@@ -65,7 +67,7 @@ func (s *Store) append(r *Record) {
 
 // notify tells all subscribers. One that does not keep up is closed: the page starts
 // again with the list, instead of missing a request.
-func (s *Store) notify(n notice) {
+func (s *store) notify(n notice) {
 	for ch := range s.subscribers {
 		select {
 		case ch <- n:
@@ -76,8 +78,8 @@ func (s *Store) notify(n notice) {
 	}
 }
 
-// All returns the records, oldest first.
-func (s *Store) All() []*Record {
+// all returns the records, oldest first.
+func (s *store) all() []*Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.records)
@@ -85,7 +87,7 @@ func (s *Store) All() []*Record {
 
 // next returns the records after an id, oldest first, and a channel that is closed
 // when there is another one.
-func (s *Store) next(after int64) ([]*Record, <-chan struct{}) {
+func (s *store) next(after int64) ([]*Record, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i, found := s.index(after)
@@ -96,12 +98,12 @@ func (s *Store) next(after int64) ([]*Record, <-chan struct{}) {
 }
 
 // index returns where a record is, or would be.
-func (s *Store) index(id int64) (int, bool) {
+func (s *store) index(id int64) (int, bool) {
 	return slices.BinarySearchFunc(s.records, id, func(r *Record, id int64) int { return cmp.Compare(r.ID, id) })
 }
 
-// Get returns a record, or nil.
-func (s *Store) Get(id int64) *Record {
+// get returns a record, or nil.
+func (s *store) get(id int64) *Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if i, ok := s.index(id); ok {
@@ -110,11 +112,35 @@ func (s *Store) Get(id int64) *Record {
 	return nil
 }
 
-// Clear removes all records.
-func (s *Store) Clear() {
+// addSent adds what became of a request that was sent elsewhere.
+func (s *store) addSent(id int64, outcome sent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.index(id); !ok {
+		return
+	}
+	outcome.Body = ""
+	list := append(s.sent[id], outcome)
+	s.sent[id] = list[max(0, len(list)-maxSent):]
+	s.notify(notice{"forward", struct {
+		ID int64 `json:"id"`
+		sent
+	}{id, outcome}})
+}
+
+// sentOf returns what became of a request that was sent elsewhere, oldest first.
+func (s *store) sentOf(id int64) []sent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]sent{}, s.sent[id]...)
+}
+
+// clear removes all records.
+func (s *store) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records, s.events, s.size = nil, 0, 0
+	clear(s.sent)
 	s.notify(notice{event: "reset"})
 }
 
@@ -125,7 +151,7 @@ var errBusy = errors.New("too many clients are waiting")
 
 // subscribe returns a channel of notices. It is closed if the subscriber is too
 // slow.
-func (s *Store) subscribe() (ch chan notice, cancel func(), err error) {
+func (s *store) subscribe() (ch chan notice, cancel func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.subscribers) >= maxSubscribers {

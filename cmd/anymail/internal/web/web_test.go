@@ -87,6 +87,13 @@ func TestProtection(t *testing.T) {
 	ours := http.Header{"X-Anymail": {"1"}}
 	require.Equal(t, 200, do("GET", "/", "localhost:1", nil))
 	require.Equal(t, 403, do("GET", "/api/requests", "rebound.example.net", nil))
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "Forwarded"} {
+		require.Equal(t, 403, do("GET", "/api/requests", "localhost", http.Header{name: {"203.0.113.7"}}), "a tunnel")
+	}
+	require.Equal(t, 403, do("PUT", "/api/forward", "", nil))
+	require.Equal(t, 403, do("PUT", "/api/answer", "", nil))
+	require.Equal(t, 403, do("POST", "/api/trigger", "", nil))
+	require.Equal(t, 403, do("POST", "/api/replay", "", nil))
 	require.Equal(t, 403, do("DELETE", "/api/requests", "", nil))
 	require.Equal(t, 403, do("POST", "/api/requests/1/replay", "", nil))
 	require.Equal(t, 200, do("POST", "/api/requests/1/replay", "", ours))
@@ -94,25 +101,35 @@ func TestProtection(t *testing.T) {
 	require.Equal(t, 404, do("GET", "/api/requests/1", "", nil))
 }
 
-func TestStoreIsBounded(t *testing.T) {
-	store := web.NewStore(3, 100<<10)
-	handler := store.Capture(http.NotFoundHandler(), 60<<10)
-	post := func(n int) {
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", n))))
+// Old requests go when there are too many events, or when they are too large.
+func TestBounds(t *testing.T) {
+	b := start(t, func(o *web.Options) { o.Keep, o.Size = 4, 100<<10 })
+	kept := func() []int64 {
+		var l list
+		b.getJSON(t, "/api/requests", &l)
+		return l.ids()
+	}
+	unknown := func(n int) {
+		t.Helper()
+		resp, err := http.Post(b.url+"/anymail/nobody/", "text/plain", strings.NewReader(strings.Repeat("x", n)))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusNotFound, resp.StatusCode)
 	}
 	for range 5 {
-		post(1)
+		unknown(1)
 	}
-	require.Len(t, store.All(), 3)
-	post(50 << 10)
-	post(60 << 10)
-	require.Len(t, store.All(), 1)
-	require.Len(t, store.All()[0].Body, 60<<10)
-	post(60<<10 + 1)
-	last := store.All()[len(store.All())-1]
-	require.Empty(t, last.Body, "too large to keep")
-	require.Nil(t, store.Get(1))
-	require.Equal(t, last, store.Get(last.ID))
+	require.Equal(t, []int64{5, 4, 3, 2}, kept(), "a request without events counts as one")
+	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", b.batch(t, "delivered", "open")))
+	require.Equal(t, []int64{6, 5, 4}, kept(), "a batch of two counts as two")
+	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", b.batch(t, "delivered", "open", "click", "delivered", "open")))
+	require.Equal(t, []int64{7}, kept(), "the latest stays, whole")
+	unknown(1)
+	require.Equal(t, []int64{8}, kept())
+	unknown(30 << 10)
+	require.Equal(t, []int64{9, 8}, kept())
+	unknown(60 << 10)
+	require.Equal(t, []int64{10}, kept())
 }
 
 // A page that does not keep up is told to start anew, instead of missing some.
