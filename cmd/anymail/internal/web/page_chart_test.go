@@ -11,12 +11,12 @@ import (
 
 // The chart follows the filters, and filters by its bars and counts.
 func TestPageChart(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 200, b.post(t, "postmark", "Delivery", nil))
 	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
 	time.Sleep(3 * time.Second) // so that they are in another bar than the following
 	require.Equal(t, 200, b.post(t, "mailgun", "opened", nil))
-	require.Equal(t, 400, b.post(t, "mailgun", "delivered", changed))
+	require.Equal(t, 400, b.post(t, "mailgun", "delivered", edit(`"token"`, `"taken"`)))
 	p := openPage(t, b, "/")
 	p.rows(4)
 	p.shows("#chart-text", "3 accepted, 1 refused")

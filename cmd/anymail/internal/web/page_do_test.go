@@ -42,7 +42,7 @@ func (a *application) received() []string {
 }
 
 func TestPageTriggers(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	p := openPage(t, b, "/")
 	p.click(".actions [data-opens=trigger]")
 	p.choose("#trigger-esp", "sendgrid")
@@ -72,7 +72,7 @@ func TestPageTriggers(t *testing.T) {
 }
 
 func TestPageReplays(t *testing.T) {
-	b, app := start(t), startApplication(t)
+	b, app := startForBrowser(t), startApplication(t)
 	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", nil))
 	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
 	p := openPage(t, b, "/?request=1&tab=replay")
@@ -118,7 +118,7 @@ func TestPageReplays(t *testing.T) {
 }
 
 func TestPageForwards(t *testing.T) {
-	b, app := start(t), startApplication(t)
+	b, app := startForBrowser(t), startApplication(t)
 	p := openPage(t, b, "/")
 	p.click("[data-opens=forward]")
 	p.write("#forward-url", app.URL)
@@ -138,7 +138,7 @@ func TestPageForwards(t *testing.T) {
 }
 
 func TestPageAnswers(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	p := openPage(t, b, "/")
 	p.click("[data-opens=answer]")
 	p.write("#answer-status", "503")
@@ -156,7 +156,7 @@ func TestPageAnswers(t *testing.T) {
 }
 
 func TestPageKeeps(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 200, b.post(t, "postmark", "Delivery", nil))
 	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
 	p := openPage(t, b, "/?request=2")

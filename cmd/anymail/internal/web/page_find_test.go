@@ -10,7 +10,7 @@ import (
 
 // Requests show up as they arrive, and each word of a search is found wherever it is.
 func TestPageSearches(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	p := openPage(t, b, "/")
 	p.shows("#empty", "Nothing yet")
 	require.Equal(t, 200, b.post(t, "postmark", "Delivery", nil))
@@ -18,7 +18,7 @@ func TestPageSearches(t *testing.T) {
 	require.Equal(t, 200, b.post(t, "postmark", "Inbound", withHTML(t)))
 	require.Equal(t, 200, b.post(t, "mailgun", "opened", nil))
 	p.rows(4)
-	require.Equal(t, 400, b.post(t, "mailgun", "delivered", changed))
+	require.Equal(t, 400, b.post(t, "mailgun", "delivered", edit(`"token"`, `"taken"`)))
 	p.rows(5)
 	p.shows("#live", "Refused a request to /anymail/mailgun/tracking/")
 	p.shows("#list li", "refused")
@@ -46,11 +46,11 @@ func TestPageSearches(t *testing.T) {
 }
 
 func TestPageFilters(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 200, b.post(t, "postmark", "Delivery", nil))
 	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
 	require.Equal(t, 200, b.post(t, "mailgun", "opened", nil))
-	require.Equal(t, 400, b.post(t, "mailgun", "delivered", changed))
+	require.Equal(t, 400, b.post(t, "mailgun", "delivered", edit(`"token"`, `"taken"`)))
 	require.Equal(t, 404, b.post(t, "postmark", "Delivery", unrouted(b)))
 	p := openPage(t, b, "/")
 	p.rows(5)
@@ -86,7 +86,7 @@ func TestPageFilters(t *testing.T) {
 
 // A row can be clicked anywhere, and leads to a URL that shows the same again.
 func TestPageLinks(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 200, b.post(t, "postmark", "Delivery", nil))
 	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", b.batch(t, "delivered", "bounce-bounce-invalid", "open")))
 	p := openPage(t, b, "/")

@@ -54,7 +54,7 @@ func postEverything(t *testing.T, b *bench) {
 
 // Nothing is wider than the window, from a small phone to a large screen.
 func TestPageFits(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	postEverything(t, b)
 	p := openPage(t, b, "/")
 	for _, width := range []int64{320, 360, 480, 768, 1024, 1366, 1920, 2560, 3840} {
@@ -79,7 +79,7 @@ func TestPageFits(t *testing.T) {
 
 // On a phone, the list and the request are two screens.
 func TestPageOnPhone(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	postEverything(t, b)
 	p := openPage(t, b, "/")
 	p.size(360, 740)
@@ -112,7 +112,7 @@ func TestPageOnPhone(t *testing.T) {
 
 // Everything can be done by keys.
 func TestPageByKeyboard(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	postEverything(t, b)
 	p := openPage(t, b, "/")
 	p.eventually(`document.querySelector("#list li")`)
@@ -171,7 +171,7 @@ func TestPageByKeyboard(t *testing.T) {
 
 // A screen reader is told what arrives and what changes.
 func TestPageAnnounces(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	p := openPage(t, b, "/")
 	var roles []string
 	p.eval(`[...document.querySelectorAll("[role=status]")].map((e) => e.id)`, &roles)
@@ -190,7 +190,7 @@ func TestPageAnnounces(t *testing.T) {
 // What a screen reader needs is there, and axe finds nothing, in every state of the
 // page and in both schemes.
 func TestPageIsAccessible(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	postEverything(t, b)
 	p := openPage(t, b, "/")
 	check := func(what string) {
@@ -260,7 +260,7 @@ func TestPageIsFast(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it posts 10,000 requests")
 	}
-	b := start(t, func(o *web.Options) { o.Keep = 10000 })
+	b := startForBrowser(t, func(o *web.Options) { o.Keep = 10000 })
 	sim := allsim.Find("postmark")
 	names := []string{"Delivery", "HardBounce", "Open", "Click", "SpamComplaint"}
 	for i := range 10000 {
@@ -336,7 +336,7 @@ func TestPageScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("ANYMAIL_TEST_SCREENSHOTS is not set")
 	}
-	b := start(t)
+	b := startForBrowser(t)
 	postEverything(t, b)
 	p := openPage(t, b, "/")
 	for _, window := range []struct{ width, height int64 }{{360, 740}, {1024, 720}, {1920, 1000}} {

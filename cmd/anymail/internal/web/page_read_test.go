@@ -13,7 +13,7 @@ import (
 
 // A newcomer finds out why a webhook is refused, repairs it, and sees it accepted.
 func TestPageExplains(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 400, b.post(t, "sendgrid", "delivered", rewritten(t)))
 	require.Equal(t, 404, b.post(t, "sendgrid", "delivered", unrouted(b)))
 	p := openPage(t, b, "/")
@@ -41,7 +41,7 @@ func TestPageExplains(t *testing.T) {
 
 // A received message is shown in every form, and can do nothing.
 func TestPageShowsMail(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 200, b.post(t, "postmark", "Inbound", withHTML(t)))
 	require.Equal(t, 200, b.post(t, "mailgun", "route-forward-mime", nil))
 	p := openPage(t, b, "/?request=1")
@@ -71,7 +71,7 @@ func TestPageShowsMail(t *testing.T) {
 
 // JSON is shown as it was sent, folds, and can be copied in every form.
 func TestPageShowsJSON(t *testing.T) {
-	b := start(t)
+	b := startForBrowser(t)
 	require.Equal(t, 200, b.post(t, "postmark", "Delivery", func(r *simulator.Request) {
 		var body map[string]any
 		require.NoError(t, json.Unmarshal(r.Body, &body))

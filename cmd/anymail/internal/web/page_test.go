@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,14 +23,19 @@ type tab struct {
 	ctx context.Context
 }
 
+// startForBrowser starts a Listener for a test that needs Chromium, or skips the test.
+func startForBrowser(t *testing.T, change ...func(*web.Options)) *bench {
+	t.Helper()
+	if os.Getenv("ANYMAIL_TEST_CHROMIUM") == "" {
+		t.Skip("ANYMAIL_TEST_CHROMIUM is not set")
+	}
+	return start(t, change...)
+}
+
 // openPage opens the page at a path in a new browser.
 func openPage(t *testing.T, b *bench, path string) *tab {
 	t.Helper()
-	program := os.Getenv("ANYMAIL_TEST_CHROMIUM")
-	if program == "" {
-		t.Skip("ANYMAIL_TEST_CHROMIUM is not set")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1280, 900),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(os.Getenv("ANYMAIL_TEST_CHROMIUM")), chromedp.NoSandbox, chromedp.WindowSize(1280, 900),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
@@ -168,11 +172,6 @@ func rewritten(t *testing.T) func(*simulator.Request) {
 
 func unrouted(b *bench) func(*simulator.Request) {
 	return func(r *simulator.Request) { r.URL = b.url + web.Mount + "/sendgird/tracking/" }
-}
-
-// changed changes a value in a body, which spoils its signature.
-func changed(r *simulator.Request) {
-	r.Body = []byte(strings.Replace(string(r.Body), "ada@", "eve@", 1))
 }
 
 // awaitPromise makes an evaluation wait for its promise.
