@@ -222,7 +222,7 @@ func TestTriggerAndListen(t *testing.T) {
 				args = append(args, "--key", key)
 				options.settings = []string{settingFor(sim.ESP) + "=" + publicFor(t, sim.ESP, key)}
 			}
-			handler, err := newCatalog().newListener(options)
+			handler, err := newCatalog().newListener(io.Discard, options)
 			require.NoError(t, err)
 			server := httptest.NewServer(handler)
 			defer server.Close()
@@ -256,7 +256,7 @@ func TestTriggerAndListen(t *testing.T) {
 }
 
 func TestTriggerLoad(t *testing.T) {
-	handler, err := newCatalog().newListener(listenOptions{keep: 1000})
+	handler, err := newCatalog().newListener(io.Discard, listenOptions{keep: 1000})
 	require.NoError(t, err)
 	server := httptest.NewServer(handler)
 	defer server.Close()
@@ -297,7 +297,7 @@ func TestTriggerOwnMessage(t *testing.T) {
 				options.secrets = []string{"anymail:correct-horse-battery"}
 				args = append(args, "--key", "@"+key, "--secret", options.secrets[0], "--topic", "arn:aws:sns:us-east-1:111122223333:shop")
 			}
-			handler, err := newCatalog().newListener(options)
+			handler, err := newCatalog().newListener(io.Discard, options)
 			require.NoError(t, err)
 			server := httptest.NewServer(handler)
 			defer server.Close()
@@ -335,7 +335,7 @@ var fetchAll = []string{"bird", "mailtrap", "resend"}
 // With the key, the inbound endpoint is the adapter's own.
 func TestListenWithAPIKey(t *testing.T) {
 	lacks := func(settings ...string) (esps []string) {
-		listener, err := newCatalog().newListener(listenOptions{keep: 10, settings: settings})
+		listener, err := newCatalog().newListener(io.Discard, listenOptions{keep: 10, settings: settings})
 		require.NoError(t, err)
 		for _, note := range listener.Notes() {
 			name, _, _ := strings.Cut(note, ": received mail is fetched from ")
@@ -349,7 +349,7 @@ func TestListenWithAPIKey(t *testing.T) {
 }
 
 func TestTriggerTLS(t *testing.T) {
-	handler, err := newCatalog().newListener(listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}})
+	handler, err := newCatalog().newListener(io.Discard, listenOptions{keep: 10, secrets: []string{"anymail:correct-horse-battery"}})
 	require.NoError(t, err)
 	server := httptest.NewTLSServer(handler)
 	defer server.Close()

@@ -27,9 +27,15 @@ they arrive, the requests, the normalized events next to the ESP's own, received
 messages, and the reason why a request was refused.
 
 Without --secret and --set it accepts everything, signed or not. It listens on
-this machine only, unless --listen names another address.`,
+this machine only, unless --listen names another address.
+
+From the page you can also send requests again, edited or signed anew, make events of
+any ESP, and choose the next answers. --forward passes every request on to your own
+program. --store keeps requests for the next start, without credentials. Tests can use
+the same API as the page: docs/listen.md describes it.`,
 		Example: `  anymail listen
   anymail listen --secret anymail:some-long-password --set mailgun.signing_keys=key-1
+  anymail listen --forward http://127.0.0.1:8080/anymail --store requests.ndjson
   anymail trigger mailgun delivered --to http://127.0.0.1:8025/anymail`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.listen(cmd.Context(), cmd.ErrOrStderr(), o) },
@@ -38,6 +44,7 @@ this machine only, unless --listen names another address.`,
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
+	cmd.Flags().StringVar(&o.store, "store", "", "`file` in which requests are kept for the next start")
 	cmd.Flags().StringVar(&o.forward, "forward", "", "`URL` under which your own Dispatcher is mounted, which gets each request as well")
 	cmd.Flags().BoolVar(&o.forwardSign, "forward-sign", false, "sign forwarded requests anew, instead of keeping their signatures")
 	cmd.Flags().StringArrayVar(&o.signKeys, "sign-key", nil, "`key` that signs for an ESP that has a private one, as ESP=KEY or ESP=@FILE; may be repeated")
@@ -52,14 +59,15 @@ type listenOptions struct {
 	forwardSign       bool
 	signKeys          []string
 	keep              int
+	store             string
 }
 
-func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) error {
-	listener, err := c.newListener(o)
+func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) (err error) {
+	listener, err := c.newListener(info, o)
 	if err != nil {
 		return err
 	}
-	defer listener.Close()
+	defer func() { err = errors.Join(err, listener.Close()) }()
 	socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
 	if err != nil {
 		return err
@@ -81,7 +89,7 @@ func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) er
 }
 
 // newListener returns the handler of everything that listen serves.
-func (c catalog) newListener(o listenOptions) (*web.Listener, error) {
+func (c catalog) newListener(info io.Writer, o listenOptions) (*web.Listener, error) {
 	settings, err := c.parseSettings(o.settings, "")
 	if err != nil {
 		return nil, err
@@ -94,6 +102,7 @@ func (c catalog) newListener(o listenOptions) (*web.Listener, error) {
 	}
 	options := web.Options{
 		Secrets: o.secrets, Settings: settings, Keep: o.keep, Version: cli.Version(), Forward: o.forward, ForwardSign: o.forwardSign,
+		Store: o.store, Warn: func(err error) { fmt.Fprintln(info, "warning:", err) },
 	}
 	if options.SignKeys, err = c.parseSignKeys(o.signKeys); err != nil {
 		return nil, err

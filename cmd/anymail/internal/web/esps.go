@@ -63,7 +63,7 @@ func (l *Listener) settings(w http.ResponseWriter, _ *http.Request) {
 		}
 	}
 	writeJSON(w, map[string]any{
-		"mount": Mount, "version": l.options.Version, "keep": l.options.Keep, "store": false, "signed": signed,
+		"mount": Mount, "version": l.options.Version, "keep": l.options.Keep, "store": l.options.Store != "", "signed": signed,
 		"secret": len(l.options.Secrets) > 0,
 	})
 }

@@ -42,17 +42,22 @@ func start(t testing.TB, change ...func(*web.Options)) *bench {
 	for _, f := range change {
 		f(&options)
 	}
-	var err error
-	b.Listener, err = web.New(options)
+	l, err := web.New(options)
 	require.NoError(t, err)
-	server := httptest.NewServer(b)
+	served := serve(t, l)
+	b.Listener, b.url = l, served.url
+	return b
+}
+
+// serve serves a Listener until the end of the test.
+func serve(t testing.TB, l *web.Listener) *bench {
+	server := httptest.NewServer(l)
 	t.Cleanup(func() {
 		server.CloseClientConnections() // streams do not end
 		server.Close()
-		require.NoError(t, b.Close())
+		require.NoError(t, l.Close())
 	})
-	b.url = server.URL
-	return b
+	return &bench{Listener: l, url: server.URL}
 }
 
 // post posts a sample of an ESP, signed and then changed, and returns the status.

@@ -44,6 +44,8 @@ type Options struct {
 	Settings map[string]map[string][]string // of the ESPs, by their names
 	Keep     int                            // events; see store
 	Size     int                            // bytes of records in memory; 512 MiB if 0
+	Store    string                         // file with the records, which outlive the process; or ""
+	Warn     func(error)                    // called if the file cannot be written; required with Store
 	Version  string                         // of the program
 	// SignKeys are the keys that sign what the page makes, by ESP, for ESPs that sign
 	// with a private key. The others sign with the key that verifies.
@@ -65,13 +67,14 @@ type Listener struct {
 	answers   answers
 	forwarder *forwarder
 	client    *http.Client
+	waits     chan struct{} // a place for each client that waits for an event
 }
 
 // New returns a Listener. An error is about the options. Close it at the end.
 func New(o Options) (*Listener, error) {
 	l := &Listener{
 		options: o, store: newStore(o.Keep, cmp.Or(o.Size, sizeLimit)), client: newClient(),
-		explain: explainer{options: o}, signer: signer{options: o},
+		explain: explainer{options: o}, signer: signer{options: o}, waits: make(chan struct{}, maxSubscribers),
 	}
 	l.forwarder = newForwarder(l)
 	if o.Forward != "" {
@@ -85,6 +88,15 @@ func New(o Options) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Store != "" {
+		skipped, err := l.store.open(o.Store, o.Warn)
+		if err != nil {
+			return nil, fmt.Errorf("--store: %w", err)
+		}
+		if skipped > 0 {
+			o.Warn(fmt.Errorf("%d lines of %s cannot be read", skipped, o.Store))
+		}
+	}
 	webhooks := chi.NewMux()
 	webhooks.Mount(Mount, d)
 	l.webhooks = l.receive(webhooks)
@@ -92,11 +104,12 @@ func New(o Options) (*Listener, error) {
 	return l, nil
 }
 
-// Close ends what the Listener does in the background.
+// Close ends what the Listener does in the background, and closes its file. Call it when
+// no more requests come.
 func (l *Listener) Close() error {
 	l.forwarder.close()
 	l.client.CloseIdleConnections()
-	return nil
+	return l.store.close()
 }
 
 // ServeHTTP implements [http.Handler]. What is posted to a wrong path is kept like any

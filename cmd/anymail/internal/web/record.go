@@ -46,6 +46,8 @@ type Record struct {
 	lines []line
 	text  string // lower case: what a search looks at in addition to the lines
 	size  int
+
+	stored int64 // bytes in the journal; only the store reads it
 }
 
 // refused reports whether the ESP was not answered with success.

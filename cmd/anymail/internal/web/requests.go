@@ -121,7 +121,7 @@ func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
 	if r == nil {
 		return
 	}
-	d := detail{Summary: r.summarize(r.lines), Host: r.Host, Header: r.Header.Clone(), Events: lighten(r.Events), Forwards: l.store.sentOf(r.ID)}
+	d := detail{Summary: r.summarize(r.lines), Host: r.Host, Header: r.Header.Clone(), Events: lighten(r), Forwards: l.store.sentOf(r.ID)}
 	for name := range d.Header {
 		if secretHeader(name) {
 			d.Header[name] = []string{hidden}
@@ -143,13 +143,10 @@ func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
 }
 
 // lighten omits the contents of attachments, which the page fetches one by one.
-func lighten(events []anymail.Event) []anymail.Event {
-	light := make([]anymail.Event, 0, len(events))
-	for _, ev := range events {
-		if in, ok := ev.(*anymail.InboundEvent); ok {
-			ev = withoutContents(in)
-		}
-		light = append(light, ev)
+func lighten(r *Record) []anymail.Event {
+	light := make([]anymail.Event, 0, len(r.Events))
+	for n := range r.Events {
+		light = append(light, r.light(n))
 	}
 	return light
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 )
@@ -25,6 +26,9 @@ type store struct {
 	sent        map[int64][]sent // what became of requests that were sent elsewhere
 	subscribers map[chan notice]struct{}
 	changed     chan struct{} // closed at the next record
+	journal     *journal      // nil without a file
+	warn        func(error)   // called when the journal fails
+	failing     bool          // it has failed, and warn was called
 }
 
 // notice is what subscribers get.
@@ -38,31 +42,104 @@ func newStore(events, size int) *store {
 	return &store{mostEvents: events, mostSize: size, sent: map[int64][]sent{}, subscribers: map[chan notice]struct{}{}, changed: make(chan struct{})}
 }
 
+// open reads what a file has, and keeps the records in it from now on.
+func (s *store) open(path string, warn func(error)) (skipped int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warn = warn
+	var read []*Record
+	j, skipped, err := openJournal(path, func(r *Record) { read = append(read, r) })
+	if err != nil {
+		return 0, err
+	}
+	s.journal = j
+	for _, r := range read {
+		r.prepare()
+		s.append(r, max(r.ID, s.lastID+1))
+	}
+	return skipped, s.compact()
+}
+
 // add stores a record under the next id.
 func (s *store) add(r *Record) {
 	r.prepare()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.append(r)
+	s.append(r, s.lastID+1)
+	s.write(r)
 	s.notify(notice{"request", r.summarize(r.lines)})
 }
 
+// addAll stores records under the next ids.
+func (s *store) addAll(records []*Record) {
+	for _, r := range records {
+		r.prepare()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range records {
+		s.append(r, s.lastID+1)
+		s.write(r)
+	}
+	s.notify(notice{event: "reset"})
+}
+
 // append adds a record, drops what is too much, and wakes up those that wait.
-func (s *store) append(r *Record) {
-	s.lastID++
-	r.ID = s.lastID
+func (s *store) append(r *Record, id int64) {
+	s.lastID, r.ID = id, id
 	s.records = append(s.records, r)
 	s.events += r.weight()
 	s.size += r.size
 	for len(s.records) > 1 && (s.events > s.mostEvents || s.size > s.mostSize) {
-		s.events -= s.records[0].weight()
-		s.size -= s.records[0].size
-		delete(s.sent, s.records[0].ID)
+		oldest := s.records[0]
+		s.events -= oldest.weight()
+		s.size -= oldest.size
+		delete(s.sent, oldest.ID)
+		if s.journal != nil {
+			s.journal.forget(oldest)
+		}
 		s.records[0] = nil // the array behind the slice would keep it
 		s.records = s.records[1:]
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// write writes a record to the journal. A full disk must not keep webhooks from being
+// shown.
+func (s *store) write(r *Record) {
+	if s.journal == nil {
+		return
+	}
+	s.report(errors.Join(s.journal.append(r), s.compact()))
+}
+
+// report warns when the journal begins to fail.
+func (s *store) report(err error) {
+	if err != nil && !s.failing {
+		s.warn(fmt.Errorf("requests are not kept in %s: %w", s.journal.path, err))
+	}
+	s.failing = err != nil
+}
+
+// compact writes the journal anew if most of it is of records that are gone.
+func (s *store) compact() error {
+	if !s.journal.wasteful() {
+		return nil
+	}
+	return s.journal.rewrite(s.records)
+}
+
+// close closes the journal.
+func (s *store) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.journal == nil {
+		return nil
+	}
+	err := s.journal.close()
+	s.journal = nil
+	return err
 }
 
 // notify tells all subscribers. One that does not keep up is closed: the page starts
@@ -141,6 +218,9 @@ func (s *store) clear() {
 	defer s.mu.Unlock()
 	s.records, s.events, s.size = nil, 0, 0
 	clear(s.sent)
+	if s.journal != nil {
+		s.report(s.journal.clear())
+	}
 	s.notify(notice{event: "reset"})
 }
 
