@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
 	"github.com/goanymail/anymail/simulator"
@@ -110,6 +111,9 @@ func (c catalog) newListener(info io.Writer, o listenOptions) (*web.Listener, er
 	simulators := c.simulators()
 	for _, spec := range c.specs {
 		e := web.ESP{Spec: spec}
+		if _, ok := all.Find(spec.Name); ok {
+			e.Package = "github.com/goanymail/anymail/esp/" + spec.Name
+		}
 		if i := slices.IndexFunc(simulators, func(s *simulator.Simulator) bool { return s.ESP == spec.Name }); i >= 0 {
 			e.Simulator = simulators[i]
 		}

@@ -37,7 +37,7 @@ func start(t testing.TB, change ...func(*web.Options)) *bench {
 		options.Settings[esp] = map[string][]string{setting: {b.credentials[esp].Config}}
 	}
 	for _, spec := range all.Specs() {
-		options.ESPs = append(options.ESPs, web.ESP{Spec: spec, Simulator: allsim.Find(spec.Name)})
+		options.ESPs = append(options.ESPs, web.ESP{Spec: spec, Simulator: allsim.Find(spec.Name), Package: "github.com/goanymail/anymail/esp/" + spec.Name})
 	}
 	for _, f := range change {
 		f(&options)

@@ -35,6 +35,7 @@ const (
 type ESP struct {
 	Spec      esp.Spec
 	Simulator *simulator.Simulator // makes its events; nil if there is none
+	Package   string               // of the adapter, if the library has it; its simulator is below
 }
 
 // Options are the settings of a [Listener].

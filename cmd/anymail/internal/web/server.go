@@ -37,6 +37,8 @@ func (l *Listener) routes() http.Handler {
 	r.Delete("/api/requests", l.clear)
 	r.Get("/api/requests/{id}", l.show)
 	r.Get("/api/requests/{id}/http", l.http)
+	r.Get("/api/requests/{id}/curl", l.curl)
+	r.Get("/api/requests/{id}/gotest", l.goTest)
 	r.Get("/api/requests/{id}/events/{n}/html", l.html)
 	r.Get("/api/requests/{id}/events/{n}/source", l.source)
 	r.Get("/api/requests/{id}/events/{n}/attachments/{a}", l.attachment)
