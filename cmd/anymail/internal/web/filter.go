@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,23 +70,37 @@ func (f *filter) match(r *Record) (events []line, ok bool) {
 		ok := f.typ == "" && f.reason == "" && (f.esp == "" || f.esp == r.ESP) && f.hasWords(r.text)
 		return nil, ok
 	}
-	var found, possible []line
-	for i, l := range r.lines {
-		if f.esp != "" && l.ESP != f.esp || f.typ != "" && l.Type != f.typ || f.reason != "" && l.Reason != f.reason {
-			continue
-		}
-		possible = append(possible, l)
-		if f.hasWords(r.lines[i].text) {
-			found = append(found, l)
-		}
+	possible := r.lines
+	if f.esp != "" || f.typ != "" || f.reason != "" {
+		possible = those(possible, func(l *line) bool {
+			return (f.esp == "" || f.esp == l.ESP) && (f.typ == "" || f.typ == l.Type) && (f.reason == "" || f.reason == l.Reason)
+		})
 	}
-	switch {
-	case len(found) > 0:
+	if found := those(possible, func(l *line) bool { return f.hasWords(l.text) }); len(found) > 0 {
 		return found, true
-	case len(possible) > 0 && f.somewhere(r, possible):
+	}
+	if len(possible) > 0 && f.somewhere(r, possible) {
 		return possible, true
 	}
 	return nil, false
+}
+
+// those returns the elements that meet a condition. If all do, it is the list itself,
+// since most lists have one element.
+func those(list []line, meets func(*line) bool) []line {
+	for i := range list {
+		if meets(&list[i]) {
+			continue
+		}
+		kept := slices.Clone(list[:i])
+		for j := i + 1; j < len(list); j++ {
+			if meets(&list[j]) {
+				kept = append(kept, list[j])
+			}
+		}
+		return kept
+	}
+	return list
 }
 
 func (f *filter) matchesRequest(r *Record) bool {
@@ -95,6 +110,11 @@ func (f *filter) matchesRequest(r *Record) bool {
 		f.status != 0 && f.status != r.Status,
 		f.answer == "accepted" && r.refused(), f.answer == "refused" && !r.refused(), f.answer == "unrouted" && !r.unrouted():
 		return false
+	}
+	for _, word := range f.words {
+		if !r.has.mayContain(word) {
+			return false
+		}
 	}
 	return true
 }
@@ -115,8 +135,8 @@ words:
 		if strings.Contains(r.text, word) {
 			continue
 		}
-		for _, l := range events {
-			if strings.Contains(l.text, word) {
+		for i := range events {
+			if strings.Contains(events[i].text, word) {
 				continue words
 			}
 		}

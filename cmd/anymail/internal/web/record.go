@@ -44,7 +44,8 @@ type Record struct {
 
 	// What is computed when the record is stored.
 	lines []line
-	text  string // lower case: what a search looks at in addition to the lines
+	text  string   // lower case: what a search looks at in addition to the lines
+	has   trigrams // of the text and of the lines
 	size  int
 
 	stored int64 // bytes in the journal; only the store reads it
@@ -97,6 +98,10 @@ func (r *Record) prepare() {
 	}
 	r.text = strings.ToLower(b.String())
 	r.size += len(r.text)
+	r.has.add(r.text)
+	for _, l := range r.lines {
+		r.has.add(l.text)
+	}
 }
 
 // clip returns at most n bytes of valid UTF-8.
