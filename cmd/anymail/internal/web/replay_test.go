@@ -94,6 +94,7 @@ func TestRepair(t *testing.T) {
 	var o outcome
 	require.Equal(t, 200, b.send(t, "POST", "/api/requests/1/replay", map[string]any{"body": d.Signed}, &o))
 	require.Equal(t, 200, o.Status, o.Error)
+	require.Equal(t, int64(2), o.ID)
 	var l list
 	b.getJSON(t, "/api/requests?limit=1", &l)
 	require.Equal(t, "replayed", l.Requests[0].Source)

@@ -169,6 +169,8 @@ func TestStats(t *testing.T) {
 		Buckets []struct{ Accepted, Refused int }
 		Types   map[string]int
 		ESPs    map[string]int
+
+		Reasons, Accounts map[string]int
 	}
 	sum := func(s stats) (accepted, refused int) {
 		for _, bucket := range s.Buckets {
@@ -205,6 +207,14 @@ func TestStats(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+	var all stats
+	b.getJSON(t, "/api/stats", &all)
+	if diff := cmp.Diff(map[string]int{"invalid": 2}, all.Reasons); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]int{"postmark": 2, "mailgun": 1, "sendgrid": 3}, all.Accounts); diff != "" {
+		t.Error(diff)
 	}
 	for _, query := range []string{"buckets=0", "buckets=1001", "from=x"} {
 		resp, _ := get(t, b.url+"/api/stats?"+query)

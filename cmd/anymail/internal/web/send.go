@@ -18,6 +18,7 @@ import (
 
 // sent is what became of a request that was sent to another server.
 type sent struct {
+	ID           int64  `json:"id,omitempty"` // of the new request, if it was sent to this listener
 	URL          string `json:"url"`
 	Status       int    `json:"status,omitempty"`
 	Error        string `json:"error,omitempty"`
@@ -145,6 +146,7 @@ func (l *Listener) again(ctx context.Context, r *Record, request simulator.Reque
 		s.Error = err.Error()
 		return s
 	}
+	s.ID = from.record.ID
 	s.Status, s.Body = answer.code(), beginning(bytes.NewReader(answer.body.Bytes()))
 	return s
 }

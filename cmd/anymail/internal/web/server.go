@@ -125,7 +125,9 @@ func (l *Listener) stream(w http.ResponseWriter, req *http.Request) {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // people read it, too, and it is never within HTML
+	if err := encoder.Encode(v); err != nil {
 		return // the page was closed
 	}
 }

@@ -14,11 +14,13 @@ type bucket struct {
 }
 
 type statistics struct {
-	From    time.Time      `json:"from"`
-	To      time.Time      `json:"to"`
-	Buckets []bucket       `json:"buckets"`
-	Types   map[string]int `json:"types"`
-	ESPs    map[string]int `json:"esps"`
+	From     time.Time      `json:"from"`
+	To       time.Time      `json:"to"`
+	Buckets  []bucket       `json:"buckets"`
+	Types    map[string]int `json:"types"`
+	Reasons  map[string]int `json:"reasons"`
+	ESPs     map[string]int `json:"esps"`
+	Accounts map[string]int `json:"accounts"`
 }
 
 // stats counts the requests that match, for the chart.
@@ -53,7 +55,10 @@ func (s *store) count(f filter, buckets int, now time.Time) statistics {
 			}
 		}
 	}
-	answer := statistics{From: f.from, To: f.to, Buckets: make([]bucket, buckets), Types: map[string]int{}, ESPs: map[string]int{}}
+	answer := statistics{
+		From: f.from, To: f.to, Buckets: make([]bucket, buckets),
+		Types: map[string]int{}, Reasons: map[string]int{}, ESPs: map[string]int{}, Accounts: map[string]int{},
+	}
 	span := f.to.Sub(f.from)
 	if span <= 0 {
 		return answer
@@ -72,6 +77,12 @@ func (s *store) count(f filter, buckets int, now time.Time) statistics {
 		for _, line := range events {
 			answer.Types[line.Type]++
 			answer.ESPs[line.ESP]++
+			if line.Reason != "" {
+				answer.Reasons[line.Reason]++
+			}
+		}
+		if r.Name != "" {
+			answer.Accounts[r.Name] += max(1, len(events))
 		}
 		if len(events) == 0 && r.ESP != "" {
 			answer.ESPs[r.ESP]++
