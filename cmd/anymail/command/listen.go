@@ -43,7 +43,7 @@ the same API as the page: docs/listen.md describes it.`,
 	}
 	cmd.Flags().StringVar(&o.address, "listen", "127.0.0.1:8025", "`address` to listen on")
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
-	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
+	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE or ESP.NAME=@FILE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
 	cmd.Flags().StringVar(&o.store, "store", "", "`file` in which requests are kept for the next start")
 	cmd.Flags().StringVar(&o.forward, "forward", "", "`URL` under which your own Dispatcher is mounted, which gets each request as well")
@@ -94,6 +94,15 @@ func (c catalog) newListener(info io.Writer, o listenOptions) (*web.Listener, er
 	settings, err := c.parseSettings(o.settings, "")
 	if err != nil {
 		return nil, err
+	}
+	for _, ofESP := range settings {
+		for _, values := range ofESP {
+			for i := range values {
+				if values[i], err = orFile(values[i]); err != nil {
+					return nil, err
+				}
+			}
+		}
 	}
 	if o.keep < 1 {
 		return nil, cli.Usagef("--keep must be at least 1")
