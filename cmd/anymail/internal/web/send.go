@@ -106,7 +106,7 @@ func (l *Listener) send(ctx context.Context, r *Record, request simulator.Reques
 		return s
 	}
 	begin := time.Now()
-	resp, err := l.client.Do(req.WithContext(ctx))
+	resp, err := l.client.Do(req.WithContext(ctx)) //nolint:gosec // the user chooses where to send
 	s.Milliseconds = time.Since(begin).Milliseconds()
 	if err != nil {
 		var urlErr *url.Error

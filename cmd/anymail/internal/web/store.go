@@ -197,8 +197,10 @@ func (s *store) addSent(id int64, outcome sent) {
 		return
 	}
 	outcome.Body = ""
-	list := append(s.sent[id], outcome)
-	s.sent[id] = list[max(0, len(list)-maxSent):]
+	s.sent[id] = append(s.sent[id], outcome)
+	if len(s.sent[id]) > maxSent {
+		s.sent[id] = s.sent[id][1:]
+	}
 	s.notify(notice{"forward", struct {
 		ID int64 `json:"id"`
 		sent

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,4 +155,45 @@ func TestSlowPage(t *testing.T) {
 	rest, err := io.ReadAll(stream)
 	require.NoError(t, err, "the answer ends")
 	require.Less(t, strings.Count(string(rest), "data: "), 1000)
+}
+
+// Clients that post, look, wait and clear at the same time do not disturb each other.
+func TestConcurrentUse(t *testing.T) {
+	b := start(t, func(o *web.Options) {
+		o.Keep, o.Store = 20, filepath.Join(t.TempDir(), "requests.ndjson")
+		o.Warn = func(err error) { t.Error(err) }
+	})
+	var wg sync.WaitGroup
+	do := func(f func()) {
+		wg.Go(func() {
+			for range 20 {
+				f()
+			}
+		})
+	}
+	for range 3 {
+		do(func() { b.post(t, "postmark", "HardBounce", nil) })
+		do(func() { b.post(t, "mailgun", "delivered", edit(`"token"`, `"taken"`)) })
+	}
+	for _, path := range []string{"/api/requests?q=ada", "/api/events", "/api/stats", "/api/export", "/api/requests/5", "/api/wait?timeout=1ms", "/api/requests/7/gotest"} {
+		do(func() {
+			if resp, err := http.Get(b.url + path); err == nil {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	do(func() {
+		b.send(t, "PUT", "/api/answer", map[string]any{"status": 503, "times": 1}, nil)
+		b.send(t, "POST", "/api/trigger", map[string]any{"esp": "mailgun", "type": "opened"}, nil)
+	})
+	do(func() { b.send(t, "PUT", "/api/forward", map[string]any{"url": "http://127.0.0.1:1"}, nil) })
+	do(func() { b.send(t, "POST", "/api/replay", map[string]any{"ids": []int{3, 4, 5}}, nil) })
+	do(func() { time.Sleep(5 * time.Millisecond); b.send(t, "DELETE", "/api/requests", nil, nil) })
+	wg.Wait()
+	require.Equal(t, 200, b.send(t, "PUT", "/api/answer", map[string]any{}, nil))
+	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
+	var l list
+	b.getJSON(t, "/api/requests?limit=1", &l)
+	require.Equal(t, "bounced", l.Requests[0].Events[0].Type)
 }
