@@ -62,7 +62,7 @@ func (l *Listener) receive(next http.Handler) http.Handler {
 		}
 		r := &Record{
 			Time: time.Now(), Method: req.Method, Host: req.Host, Path: req.URL.RequestURI(), Header: req.Header.Clone(), Body: body,
-			Source: Received,
+			Secret: l.secretHeaders, Source: Received,
 		}
 		if from, ok := req.Context().Value(originKey{}).(*origin); ok {
 			r.Source, from.record = from.source, r

@@ -22,7 +22,7 @@ func (r *Record) copyable() (names []string, secret bool) {
 	secret = slices.Contains(r.Removed, "Authorization")
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		switch {
-		case secretHeader(name):
+		case r.hides(name):
 			secret = secret || name == "Authorization"
 		case !slices.Contains(connection, name):
 			names = append(names, name)

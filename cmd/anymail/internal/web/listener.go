@@ -68,7 +68,9 @@ type Listener struct {
 	answers   answers
 	forwarder *forwarder
 	client    *http.Client
-	waits     chan struct{} // a place for each client that waits for an event
+	// secretHeaders are those that the settings of any ESP make one.
+	secretHeaders []string
+	waits         chan struct{} // a place for each client that waits for an event
 }
 
 // New returns a Listener. An error is about the options. Close it at the end.
@@ -161,6 +163,9 @@ func (l *Listener) adapter(spec esp.Spec) (anymail.Adapter, error) {
 		adapter = trusting{adapter}
 	}
 	adapter = vouching{adapter}
+	for _, endpoint := range adapter.Endpoints() {
+		l.secretHeaders = append(l.secretHeaders, endpoint.SecretHeaders...)
+	}
 	if err := l.lacks(spec); err != nil {
 		adapter = keyless{adapter, err}
 	}

@@ -46,7 +46,7 @@ func (r *Record) encode() ([]byte, error) {
 		ESP: r.ESP, Name: r.Name, Endpoint: r.Endpoint, Status: r.Status, Answered: r.Answered, Error: r.Error, Reason: r.Reason, Source: r.Source,
 	}
 	for name := range s.Header {
-		if secretHeader(name) {
+		if r.hides(name) {
 			delete(s.Header, name)
 			s.Removed = append(s.Removed, name)
 		}

@@ -30,6 +30,7 @@ type Record struct {
 	Host     string
 	Path     string // with the query
 	Header   http.Header
+	Secret   []string // headers that hold a secret because a setting says so
 	Removed  []string // headers that hold a secret, which a file does not have
 	Body     []byte
 	ESP      string
@@ -70,7 +71,7 @@ const (
 // prepare computes what lists and searches need.
 func (r *Record) prepare() {
 	r.lines = make([]line, len(r.Events))
-	r.size = len(r.Body) + len(r.Path) + len(r.Error)
+	r.size = 4<<10 + len(r.Body) + len(r.Path) + len(r.Error)
 	for i, ev := range r.Events {
 		r.lines[i] = newLine(i, ev)
 		r.size += eventSize(ev) + len(r.lines[i].text)
@@ -88,7 +89,7 @@ func (r *Record) prepare() {
 	for name, values := range r.Header {
 		for _, value := range values {
 			r.size += len(name) + len(value)
-			if !secretHeader(name) {
+			if !r.hides(name) {
 				add(name + ": " + value)
 			}
 		}
@@ -112,13 +113,13 @@ func clip(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "")
 }
 
-// secretHeader reports whether the value of a header is not shown. The words are
-// those by which the library keeps secrets out of its own reports.
-func secretHeader(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"}, func(word string) bool {
-		return strings.Contains(name, word)
-	})
+// hides reports whether the value of a header is not shown. The words are those by which
+// the library keeps secrets out of its own reports.
+func (r *Record) hides(name string) bool {
+	same := func(other string) bool { return strings.EqualFold(other, name) }
+	within := func(word string) bool { return strings.Contains(strings.ToLower(name), word) }
+	return slices.ContainsFunc(r.Secret, same) ||
+		slices.ContainsFunc([]string{"authorization", "cookie", "token", "secret", "password", "api-key", "apikey"}, within)
 }
 
 // eventSize estimates the memory that an event takes.

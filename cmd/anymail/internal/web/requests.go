@@ -123,7 +123,7 @@ func (l *Listener) show(w http.ResponseWriter, req *http.Request) {
 	}
 	d := detail{Summary: r.summarize(r.lines), Host: r.Host, Header: r.Header.Clone(), Events: lighten(r), Forwards: l.store.sentOf(r.ID)}
 	for name := range d.Header {
-		if secretHeader(name) {
+		if r.hides(name) {
 			d.Header[name] = []string{hidden}
 		}
 	}
@@ -159,7 +159,7 @@ func (l *Listener) http(w http.ResponseWriter, req *http.Request) {
 	}
 	header := r.Header.Clone()
 	for name := range header {
-		if secretHeader(name) {
+		if r.hides(name) {
 			header.Del(name)
 		}
 	}

@@ -2,11 +2,14 @@ package web_test
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -196,4 +199,38 @@ func TestConcurrentUse(t *testing.T) {
 	var l list
 	b.getJSON(t, "/api/requests?limit=1", &l)
 	require.Equal(t, "bounced", l.Requests[0].Events[0].Type)
+}
+
+// A header that holds a secret is not shown, copied or kept, whether its name says so or
+// a setting does.
+func TestSecretsStayHidden(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "requests.ndjson")
+	b := start(t, withStore(t, file), func(o *web.Options) {
+		o.Settings["brevo"] = map[string][]string{"header_name": {"X-Our-Shop"}, "header_values": {"open-sesame-and-more"}}
+	})
+	authorization := base64.StdEncoding.EncodeToString([]byte("user:hush-hush-password"))
+	secrets := http.Header{
+		"X-Our-Shop": {"open-sesame-and-more"}, "Cookie": {"hush-hush-cookie"}, "Authorization": {"Basic " + authorization}, "X-Api-Key": {"hush-hush-key"},
+	}
+	require.Equal(t, 200, b.post(t, "brevo", "delivered", func(r *simulator.Request) { maps.Copy(r.Header, secrets) }))
+	require.Equal(t, 400, b.post(t, "brevo", "delivered", func(r *simulator.Request) {
+		maps.Copy(r.Header, secrets)
+		r.Header.Set("X-Our-Shop", "open-sesame-or-less")
+	}))
+	for _, path := range []string{"/api/requests", "/api/export", "/api/settings", "/api/events", "/api/stats"} {
+		_, text := get(t, b.url+path)
+		require.NotRegexp(t, "sesame|hush|"+authorization, text, path)
+	}
+	for _, id := range []string{"1", "2"} {
+		for _, part := range []string{"", "/http", "/curl", "/gotest"} {
+			_, text := get(t, b.url+"/api/requests/"+id+part)
+			require.NotRegexp(t, "sesame|hush|"+authorization, text, part)
+		}
+	}
+	var l list
+	b.getJSON(t, "/api/requests?q=sesame", &l)
+	require.Empty(t, l.Requests, "and not found")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NotRegexp(t, "sesame|hush|"+authorization, string(content))
 }
