@@ -58,7 +58,7 @@ func TestPageShowsMail(t *testing.T) {
 	p.rows(2) // its script deleted nothing
 
 	p.click("#part-text")
-	p.shows("#part-panel", "Thank you")
+	p.shows("#part-panel", "Where is it?")
 	p.click("#part-source")
 	p.shows("#part-panel", "This ESP does not send the whole message")
 	p.click("#part-attachments")

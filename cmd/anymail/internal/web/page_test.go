@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
@@ -49,6 +51,8 @@ func openPage(t *testing.T, b *bench, path string) *tab {
 			t.Errorf("the page threw: %s", thrown.ExceptionDetails.Error())
 		}
 	})
+	// The first Run starts the browser, which ends with the context of this Run.
+	require.NoError(t, chromedp.Run(ctx))
 	p := &tab{t, ctx}
 	p.run(browser.SetPermission(&browser.PermissionDescriptor{Name: "clipboard-write"}, browser.PermissionSettingGranted),
 		browser.SetPermission(&browser.PermissionDescriptor{Name: "clipboard-read"}, browser.PermissionSettingGranted))
@@ -60,7 +64,7 @@ func openPage(t *testing.T, b *bench, path string) *tab {
 func (p *tab) visit(url string) {
 	p.t.Helper()
 	p.run(chromedp.Navigate(url))
-	p.shows("#live", "Live")
+	p.eventually(`document.querySelector("#live")?.textContent === "Live"`)
 }
 
 func (p *tab) run(actions ...chromedp.Action) {
@@ -91,10 +95,10 @@ func (p *tab) eventually(script string) {
 	require.FailNow(p.t, "it never became true: "+script, "%s", state)
 }
 
-// shows waits until what a selector finds first has a text.
+// shows waits until what a selector finds first has a text, and can be seen.
 func (p *tab) shows(selector, text string) {
 	p.t.Helper()
-	p.eventually("(document.querySelector(" + quoted(selector) + ")?.innerText ?? '').includes(" + quoted(text) + ")")
+	p.eventually("[document.querySelector(" + quoted(selector) + ")].some((e) => e?.checkVisibility() && e.innerText.includes(" + quoted(text) + "))")
 }
 
 // rows waits until the list has that many rows.
@@ -110,16 +114,28 @@ func (p *tab) click(selector string) {
 	p.run(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
 }
 
-// clickText clicks the button, tab or link with that text.
+// clickText clicks the first button, tab or link with that text that can be seen.
 func (p *tab) clickText(text string) {
 	p.t.Helper()
-	p.run(chromedp.Click(`//*[self::button or self::a or self::summary][normalize-space(.)=`+quoted(text)+`]`, chromedp.BySearch, chromedp.NodeVisible))
+	p.eventually(`(window.found = [...document.querySelectorAll("button, a, summary")].find((e) => e.innerText.trim() === ` + quoted(text) + ` && e.checkVisibility()))`)
+	var at []float64
+	p.eval(`found.scrollIntoView({ block: "center" }); (({ x, y, width, height }) => [x + width / 2, y + height / 2])(found.getBoundingClientRect())`, &at)
+	p.run(chromedp.MouseClickXY(at[0], at[1]))
 }
 
 // keys types keys wherever the focus is.
 func (p *tab) keys(keys string) {
 	p.t.Helper()
-	p.run(chromedp.KeyEvent(keys))
+	for _, key := range keys {
+		events := kb.Encode(key)
+		if len(events) == 3 { // down, character, up: as one, so that the page can prevent the character
+			events[0].Text, events[0].UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+			events = []*input.DispatchKeyEventParams{events[0], events[2]}
+		}
+		for _, event := range events {
+			p.run(event)
+		}
+	}
 }
 
 // write replaces the content of a field by typing.
@@ -155,7 +171,7 @@ func (p *tab) clipboard() (s string) {
 	return s
 }
 
-// quoted returns a string as JavaScript and XPath write it. Tests do not use quotes.
+// quoted returns a string as JavaScript writes it.
 func quoted(s string) string {
 	b, _ := json.Marshal(s) // a string never fails
 	return string(b)

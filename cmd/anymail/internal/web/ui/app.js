@@ -84,7 +84,7 @@ function showActive() {
 }
 
 function rangeText() {
-  const format = (value) => Number.isNaN(Date.parse(value)) ? `the last ${value}` : new Date(value).toLocaleString([], { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
+  const format = (value) => Number.isNaN(Date.parse(value)) ? `the last ${value}` : new Date(value).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
   return [state.from && format(state.from), state.to && `to ${format(state.to)}`].filter(Boolean).join(" ");
 }
 
@@ -99,6 +99,7 @@ onChange((changed) => {
 
 const wide = matchMedia("(min-width: 60rem)");
 let openedByKey = false, takesFocus = false;
+let delayed = null; // shows the request at which a key that is held down stops
 
 // On a phone, the filters and the chart are folded, so that the list is in view.
 for (const details of [$("filter-fields"), document.querySelector(".chart")]) details.open = wide.matches;
@@ -108,6 +109,7 @@ function open(request, event) {
   // From one request to the next is no step for the back button, which leads to the list.
   const replace = state.request !== "";
   if (state.request === request && (state.event || "0") === event) {
+    clearTimeout(delayed);
     detail.show({ focus: true, again: true });
     return;
   }
@@ -130,13 +132,13 @@ function back() {
   list.focusRow(request, event);
 }
 
-let delayed, last = {};
+let last = {};
 onChange((changed) => {
   if (!changed.has("request") && !changed.has("event")) return;
   clearTimeout(delayed);
   if (!state.request && $("detail").contains(document.activeElement)) list.focusRow(last.request, last.event); // the back button
   last = { ...state };
-  if (openedByKey) delayed = setTimeout(detail.show, 60); // while a key is held down
+  if (openedByKey) delayed = setTimeout(detail.show, 60);
   else detail.show({ focus: takesFocus });
 });
 $("back").addEventListener("click", back);

@@ -2,7 +2,7 @@
 
 import { $, announce, badge, copy, element, isUnrouted, notify, pill, text, wasRefused } from "./dom.js";
 import { getText } from "./api.js";
-import { foldAll, indent, member, parse, tree, without } from "./json.js";
+import { foldAll, indent, member, parse, plain, tree, without } from "./json.js";
 import { message } from "./message.js";
 import { replay } from "./replay.js";
 import { report, unrouted } from "./report.js";
@@ -37,7 +37,7 @@ export async function show({ focus = false, again = false } = {}) {
   try {
     const source = await getText(`requests/${encodeURIComponent(state.request)}`, { signal: mine.signal });
     shown = key;
-    render(JSON.parse(source), parse(source));
+    render(JSON.parse(source), parse(plain(source)));
     if (focus) title.focus();
     announce(title.textContent);
   } catch (error) {
@@ -108,16 +108,16 @@ function copies(id, node) {
 
 // json shows a tree with its buttons, and next to them a way to see the text.
 function json(node, original) {
-  const view = tree(node), plain = text(original ?? indent(node));
-  plain.hidden = true;
+  const view = tree(node), asText = text(original ?? indent(node));
+  asText.hidden = true;
   const toggle = element("button", { type: "button", "aria-pressed": "false", textContent: "As text", onclick: () => {
-    plain.hidden = !plain.hidden;
-    view.hidden = !plain.hidden;
-    toggle.setAttribute("aria-pressed", String(!plain.hidden));
+    asText.hidden = !asText.hidden;
+    view.hidden = !asText.hidden;
+    toggle.setAttribute("aria-pressed", String(!asText.hidden));
   } });
   return [element("div", { className: "fold" },
     element("button", { type: "button", textContent: "Unfold all", onclick: () => foldAll(view.parentElement, true) }),
-    element("button", { type: "button", textContent: "Fold all", onclick: () => foldAll(view.parentElement, false) }), toggle), view, plain];
+    element("button", { type: "button", textContent: "Fold all", onclick: () => foldAll(view.parentElement, false) }), toggle), view, asText];
 }
 
 // pair shows the normalized event, and the ESP's own next to it if there is room.

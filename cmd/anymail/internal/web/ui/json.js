@@ -48,6 +48,9 @@ export function parse(content) {
   }
 }
 
+// plain returns JSON without the escapes of Go's encoder that no one needs to read.
+export const plain = (content) => content.replace(/\\(?:u00(3c|3e|26)|.)/g, (escape, code) => code ? String.fromCharCode(parseInt(code, 16)) : escape);
+
 // member returns a member of an object, or an element of an array.
 export const member = (node, name) => node?.entries?.find(([key]) => key === name)?.[1];
 

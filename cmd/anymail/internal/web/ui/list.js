@@ -6,7 +6,7 @@ import { $, announce, badge, element, isUnrouted, mark, pill, plural, time, wasR
 import { getJSON } from "./api.js";
 import { filters, isFiltered, link, onChange, state, filterNames } from "./state.js";
 
-const pageSize = 200;
+const pageSize = 100; // small, so that a key in the search is answered at once
 const spare = 10; // rows above and below those in view
 
 let requests = [];
