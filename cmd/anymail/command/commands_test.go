@@ -148,7 +148,7 @@ func TestUsage(t *testing.T) {
 		{"inspect", "mailgun", "--set", "wrong=x", "../../../README.md"}, {"inspect", "mailgun", "--at", "yesterday"}, {"inspect", "mailgun", "--url", "hooks"},
 		{"inspect", "mandrill", "--url", "https://user:pass@hooks.example.com/"}, {"inspect", "mailgun", "--key", "@no-such-file"}, {"inspect", "mailgun", "--cert", "no-such-file"},
 		{"inspect", "mailgun", "--files", "no-such-directory"},
-		{"new-esp"}, {"listen", "--set", "x"}, {"listen", "--set", "nobody.keys=1"}, {"listen", "--set", "mailgun.wrong=1"}, {"listen", "--secret", "weak"}, {"listen", "--keep", "0"}, {"listen", "--forward", "localhost:8080"}, {"listen", "--forward-sign"},
+		{"new-esp"}, {"listen", "--set", "x"}, {"listen", "--set", "nobody.keys=1"}, {"listen", "--set", "mailgun.wrong=1"}, {"listen", "--secret", "weak"}, {"listen", "--keep", "0"}, {"listen", "--forward", "localhost:8080"}, {"listen", "--forward-sign"}, {"listen", "--public-url", "x.example.com"}, {"listen", "--public-url", "https://x.example.com/anymail"},
 		{"listen", "--set", "mailgun.signing_keys=@no-such-file"}, {"listen", "--sign-key", "sendgrid"}, {"listen", "--sign-key", "postmark=x"}, {"listen", "--sign-key", "sendgrid=x"}, {"listen", "--sign-key", "sendgrid=@no-such-file"},
 		{"trigger", "sendgrid", "bounced", "--key", "not PEM"}, {"trigger", "postmark", "bounced", "--eml", "../../../go.mod"},
 		{"trigger", "postmark", "bounced", "--to", "localhost:8080/anymail"}, {"trigger", "postmark", "bounced", "--count", "0"}, {"trigger", "postmark", "--new-key", "key"},

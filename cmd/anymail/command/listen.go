@@ -45,6 +45,7 @@ the same API as the page: docs/listen.md describes it.`,
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE or ESP.NAME=@FILE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
+	cmd.Flags().StringVar(&o.publicURL, "public-url", "", "`URL` of the tunnel to this listener, without a path, for ESPs that sign the URL")
 	cmd.Flags().StringVar(&o.store, "store", "", "`file` in which requests are kept for the next start")
 	cmd.Flags().StringVar(&o.forward, "forward", "", "`URL` under which your own Dispatcher is mounted, which gets each request as well")
 	cmd.Flags().BoolVar(&o.forwardSign, "forward-sign", false, "sign forwarded requests anew, instead of keeping their signatures")
@@ -61,6 +62,7 @@ type listenOptions struct {
 	signKeys          []string
 	keep              int
 	store             string
+	publicURL         string
 }
 
 func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) (err error) {
@@ -111,7 +113,7 @@ func (c catalog) newListener(info io.Writer, o listenOptions) (*web.Listener, er
 		return nil, cli.Usagef("--forward-sign needs --forward")
 	}
 	options := web.Options{
-		Secrets: o.secrets, Settings: settings, Keep: o.keep, Version: cli.Version(), Forward: o.forward, ForwardSign: o.forwardSign,
+		Secrets: o.secrets, Settings: settings, Keep: o.keep, PublicURL: o.publicURL, Version: cli.Version(), Forward: o.forward, ForwardSign: o.forwardSign,
 		Store: o.store, Warn: func(err error) { fmt.Fprintln(info, "warning:", err) },
 	}
 	if options.SignKeys, err = c.parseSignKeys(o.signKeys); err != nil {

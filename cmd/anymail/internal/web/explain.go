@@ -72,8 +72,8 @@ func (x *explainer) explain(ctx context.Context, r *Record) explanation {
 }
 
 // captured returns a record in the form that inspect reads.
-func captured(r *Record) *capture.Request {
-	c := &capture.Request{Form: "HTTP", Method: r.Method, URL: r.url(), Header: r.Header.Clone(), Body: r.Body, At: r.Time}
+func (x *explainer) captured(r *Record) *capture.Request {
+	c := &capture.Request{Form: "HTTP", Method: r.Method, URL: x.options.origin(r.Host) + r.Path, Header: r.Header.Clone(), Body: r.Body, At: r.Time}
 	if len(r.Removed) > 0 { // it was read from a file, which has no credentials
 		c.Found = &refused.Refusal{
 			At: r.Time, ESP: r.ESP, Name: r.Name, Endpoint: r.Endpoint, Status: r.Status, Reason: r.Reason, Error: r.Error,
@@ -82,9 +82,6 @@ func captured(r *Record) *capture.Request {
 	}
 	return c
 }
-
-// url returns the URL that the Dispatcher assumes to have been called.
-func (r *Record) url() string { return "http://" + r.Host + r.Path }
 
 // inspection returns what a request of an ESP is checked with: what the listener has.
 func (x *explainer) inspection(spec esp.Spec) inspect.Options {
@@ -110,7 +107,7 @@ func (x *explainer) report(ctx context.Context, r *Record) (*inspect.Report, []b
 	if o.Simulator == nil {
 		return nil, nil
 	}
-	report, err := inspect.Run(ctx, captured(r), o)
+	report, err := inspect.Run(ctx, x.captured(r), o)
 	if err != nil {
 		return nil, nil
 	}
@@ -167,7 +164,7 @@ func (x *explainer) rightURL(ctx context.Context, r *Record) string {
 			return ""
 		}
 	}
-	c := captured(r)
+	c := x.captured(r)
 	c.Method = http.MethodPost
 	spec, _, err := x.detector.Detect(c)
 	if err != nil {
@@ -181,8 +178,8 @@ func (x *explainer) rightURL(ctx context.Context, r *Record) string {
 	if err != nil {
 		return ""
 	}
-	base := "http://" + r.Host
-	if r.Header.Get("X-Forwarded-Proto") == "https" { // a tunnel, as the ESP calls it
+	base := x.options.origin(r.Host)
+	if x.options.PublicURL == "" && r.Header.Get("X-Forwarded-Proto") == "https" { // a tunnel, as the ESP calls it
 		base = "https://" + r.Host
 	}
 	right, err := simulator.EndpointURL(base+Mount, spec.Name, report.Endpoint)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
+	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -142,4 +143,34 @@ func TestRightURL(t *testing.T) {
 	var d explained
 	b.getJSON(t, "/api/requests/7", &d)
 	require.Empty(t, d.RightURL)
+}
+
+// Mandrill signs the URL that it calls, which behind a tunnel only its user knows.
+func TestPublicURL(t *testing.T) {
+	credential := allsim.Find("mandrill").NewCredential()
+	mandrill := func(o *web.Options) { o.Settings["mandrill"] = map[string][]string{"signing_keys": {credential.Config}} }
+	public := func(o *web.Options) { o.PublicURL = "https://name.tunnel.example/" }
+	signed := func(r *simulator.Request) {
+		local := r.URL
+		r.URL = "https://name.tunnel.example/anymail/mandrill/"
+		require.NoError(t, allsim.Find("mandrill").SignNow(r, credential))
+		r.URL = local
+	}
+	b := start(t, mandrill)
+	require.Equal(t, 400, b.post(t, "mandrill", "send", signed))
+	var d explained
+	b.getJSON(t, "/api/requests/1", &d)
+	require.NotNil(t, d.Report)
+
+	b = start(t, mandrill, public)
+	require.Equal(t, 200, b.post(t, "mandrill", "send", signed))
+	var o outcome
+	require.Equal(t, 200, b.send(t, "POST", "/api/requests/1/replay", map[string]any{"sign": true}, &o))
+	require.Equal(t, 200, o.Status, o.Body)
+	require.Equal(t, 400, b.post(t, "mandrill", "send", nil))
+	b.getJSON(t, "/api/requests/3", &d)
+	require.NotNil(t, d.Report)
+	require.Equal(t, 404, b.post(t, "mandrill", "send", func(r *simulator.Request) { r.URL = b.url + "/mandrill" }))
+	b.getJSON(t, "/api/requests/4", &d)
+	require.Equal(t, "https://name.tunnel.example/anymail/mandrill/", d.RightURL)
 }

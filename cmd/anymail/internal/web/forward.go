@@ -66,7 +66,7 @@ func (f *forwarder) forward(r *Record) {
 		case <-f.ctx.Done():
 			return
 		}
-		store.addSent(r.ID, f.listener.send(f.ctx, r, r.request(), r.below(to), sign))
+		store.addSent(r.ID, f.listener.send(f.ctx, r, f.listener.request(r), r.below(to), sign))
 	})
 }
 

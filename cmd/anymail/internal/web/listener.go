@@ -48,6 +48,9 @@ type Options struct {
 	Store    string                         // file with the records, which outlive the process; or ""
 	Warn     func(error)                    // called if the file cannot be written; required with Store
 	Version  string                         // of the program
+	// PublicURL is where the listener is reached from the internet, without a path:
+	// "https://name.tunnel.example". Some ESPs sign the URL. It may be "".
+	PublicURL string
 	// SignKeys are the keys that sign what the page makes, by ESP, for ESPs that sign
 	// with a private key. The others sign with the key that verifies.
 	SignKeys map[string]string
@@ -55,6 +58,15 @@ type Options struct {
 	// well, or "". With ForwardSign, requests are signed anew.
 	Forward     string
 	ForwardSign bool
+}
+
+// origin is the beginning of the URLs that ESPs call: the public one, or else that of
+// the host that was called.
+func (o Options) origin(host string) string {
+	if o.PublicURL != "" {
+		return strings.TrimRight(o.PublicURL, "/")
+	}
+	return "http://" + host
 }
 
 // Listener receives webhooks and shows them. It is the handler of both.
@@ -78,6 +90,9 @@ func New(o Options) (*Listener, error) {
 	l := &Listener{
 		options: o, store: newStore(o.Keep, cmp.Or(o.Size, sizeLimit)), client: newClient(),
 		explain: explainer{options: o}, signer: signer{options: o}, waits: make(chan struct{}, maxSubscribers),
+	}
+	if u, err := parseURL(o.PublicURL); o.PublicURL != "" && (err != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
+		return nil, cli.Usagef("--public-url: must be an URL of http or https without a path, such as https://name.tunnel.example")
 	}
 	l.forwarder = newForwarder(l)
 	if o.Forward != "" {
@@ -135,6 +150,9 @@ func (l *Listener) dispatcher() (*anymail.Dispatcher, error) {
 	}
 	if len(l.options.Secrets) > 0 {
 		options = append(options, anymail.WithSharedSecret(l.options.Secrets...))
+	}
+	if l.options.PublicURL != "" {
+		options = append(options, anymail.WithPublicURL(l.options.origin("")+Mount))
 	}
 	d, err := anymail.New(options...)
 	if err != nil {

@@ -27,7 +27,7 @@ func (l *Listener) replay(w http.ResponseWriter, req *http.Request) {
 		badRequest(w, err)
 		return
 	}
-	again := r.request()
+	again := l.request(r)
 	if ask.BodyBase64 != nil {
 		body, err := base64.StdEncoding.DecodeString(*ask.BodyBase64)
 		if err != nil {
@@ -122,9 +122,9 @@ func (l *Listener) replayMany(w http.ResponseWriter, req *http.Request) {
 		case r == nil:
 			results = append(results, result{id, sent{Error: "the request is no longer kept"}})
 		case ask.URL == "":
-			results = append(results, result{id, l.again(req.Context(), r, r.request(), ask.Sign)})
+			results = append(results, result{id, l.again(req.Context(), r, l.request(r), ask.Sign)})
 		case strings.HasPrefix(r.Path, Mount+"/"):
-			s := l.send(req.Context(), r, r.request(), r.below(mount), ask.Sign)
+			s := l.send(req.Context(), r, l.request(r), r.below(mount), ask.Sign)
 			l.store.addSent(id, s)
 			results = append(results, result{id, s})
 		default:

@@ -65,7 +65,7 @@ var connection = []string{
 }
 
 // request returns a record as a request that can be sent again.
-func (r *Record) request() simulator.Request {
+func (l *Listener) request(r *Record) simulator.Request {
 	header := r.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -73,7 +73,7 @@ func (r *Record) request() simulator.Request {
 	for _, name := range slices.Concat(connection, r.Removed) {
 		header.Del(name)
 	}
-	return simulator.Request{Endpoint: r.Endpoint, URL: r.url(), Method: r.Method, Header: header, Body: r.Body}
+	return simulator.Request{Endpoint: r.Endpoint, URL: l.options.origin(r.Host) + r.Path, Method: r.Method, Header: header, Body: r.Body}
 }
 
 // signAnew signs a request as the ESP of a record.

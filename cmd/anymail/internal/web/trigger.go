@@ -82,7 +82,7 @@ func (l *Listener) trigger(w http.ResponseWriter, req *http.Request) {
 		badRequest(w, problem)
 		return
 	}
-	webhook := simulator.Webhook{Simulator: e.Simulator, URL: "http://" + req.Host + Mount}
+	webhook := simulator.Webhook{Simulator: e.Simulator, URL: l.options.origin(req.Host) + Mount}
 	if len(l.options.Secrets) > 0 {
 		webhook.Secret = l.options.Secrets[0]
 	}
