@@ -148,7 +148,9 @@ func TestRightURL(t *testing.T) {
 // Mandrill signs the URL that it calls, which behind a tunnel only its user knows.
 func TestPublicURL(t *testing.T) {
 	credential := allsim.Find("mandrill").NewCredential()
-	mandrill := func(o *web.Options) { o.Settings["mandrill"] = map[string][]string{"signing_keys": {credential.Config}} }
+	mandrill := func(o *web.Options) {
+		o.Settings["mandrill"] = map[string][]string{"signing_keys": {credential.Config}}
+	}
 	public := func(o *web.Options) { o.PublicURL = "https://name.tunnel.example/" }
 	signed := func(r *simulator.Request) {
 		local := r.URL
