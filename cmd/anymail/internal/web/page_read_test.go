@@ -1,7 +1,13 @@
 package web_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +43,52 @@ func TestPageExplains(t *testing.T) {
 	p.clickText("Copy")
 	p.shows("#toast", "Copied")
 	require.Contains(t, p.clipboard(), "/anymail/sendgrid/tracking")
+}
+
+// SendGrid posts to an application whose middleware parses the body and writes it
+// again. The page says so; with the middleware repaired, the same request is accepted.
+func TestPageLeadsToTheCause(t *testing.T) {
+	b := startForBrowser(t)
+	var repaired atomic.Bool
+	middleware := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !repaired.Load() {
+			var parsed any
+			_ = json.Unmarshal(body, &parsed)
+			body, _ = json.Marshal(parsed)
+		}
+		on, _ := http.NewRequestWithContext(r.Context(), r.Method, b.url+r.URL.Path, bytes.NewReader(body))
+		on.Header = r.Header.Clone()
+		resp, err := http.DefaultClient.Do(on)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		_ = resp.Body.Close()
+		w.WriteHeader(resp.StatusCode)
+	}))
+	t.Cleanup(middleware.Close)
+	through := func(r *simulator.Request) { r.URL = strings.Replace(r.URL, b.url, middleware.URL, 1) }
+	p := openPage(t, b, "/")
+
+	require.Equal(t, 400, b.post(t, "sendgrid", "delivered", through))
+	p.rows(1)
+	p.shows("#list li .reason", "signature mismatch")
+	p.click("#list li .reason")
+	p.shows(".lead", "Refused: signature mismatch")
+	p.shows(".hints", "something has parsed the body and written it anew")
+	p.shows(".hints", "make it pass on the bytes as they arrived")
+	p.clickText("Compare the bodies")
+	p.shows(".hints .pair", "As the ESP signed it")
+	p.click("#repair")
+	p.shows(".hints output", "Answered 200")
+	p.rows(2)
+
+	repaired.Store(true)
+	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", through))
+	p.rows(3)
+	p.shows("#list li:first-child .type", "delivered")
+	p.shows("#list li:first-child .answer", "200")
 }
 
 // A received message is shown in every form, and can do nothing.

@@ -107,18 +107,24 @@ func (p *tab) rows(n int) {
 	p.eventually("document.querySelectorAll('#list li').length === " + strconv.Itoa(n))
 }
 
-// click clicks what a selector finds first, as a user does: in its middle, and only
-// if it can be seen.
+// click clicks what a selector finds first, as a user does: in its middle, and only if
+// it can be seen.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	p.run(chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible))
+	p.clickFound("document.querySelector(" + quoted(selector) + ")")
 }
 
 // clickText clicks the first button, tab or link with that text that can be seen.
 func (p *tab) clickText(text string) {
 	p.t.Helper()
-	p.eventually(`(window.found = [...document.querySelectorAll("button, a, summary")].find((e) => e.innerText.trim() === ` + quoted(text) + ` && e.checkVisibility()))`)
+	p.clickFound(`[...document.querySelectorAll("button, a, summary")].find((e) => e.innerText.trim() === ` + quoted(text) + ` && e.checkVisibility())`)
+}
+
+func (p *tab) clickFound(script string) {
+	p.t.Helper()
+	p.eventually("((found) => { window.found = found; return found?.checkVisibility() && !found.disabled; })(" + script + ")")
 	var at []float64
+	// In the middle of the window, nothing that is fixed covers it.
 	p.eval(`found.scrollIntoView({ block: "center" }); (({ x, y, width, height }) => [x + width / 2, y + height / 2])(found.getBoundingClientRect())`, &at)
 	p.run(chromedp.MouseClickXY(at[0], at[1]))
 }

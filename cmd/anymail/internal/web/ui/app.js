@@ -1,7 +1,7 @@
 // The page of "anymail listen". It is made of modules that the browser loads as they
 // are: there is nothing to build.
 
-import { $, announce, plural, wasRefused } from "./dom.js";
+import { $, announce, moment, plural, wasRefused } from "./dom.js";
 import { getJSON } from "./api.js";
 import * as chart from "./chart.js";
 import * as detail from "./detail.js";
@@ -46,8 +46,8 @@ const local = (value) => {
 
 $("range").querySelector("form").addEventListener("submit", (e) => {
   e.preventDefault();
-  const moment = (id) => $(id).value ? new Date($(id).value).toISOString() : "";
-  change({ from: moment("range-from"), to: moment("range-to") });
+  const entered = (id) => $(id).value ? new Date($(id).value).toISOString() : "";
+  change({ from: entered("range-from"), to: entered("range-to") });
   $("range").close();
 });
 
@@ -84,7 +84,7 @@ function showActive() {
 }
 
 function rangeText() {
-  const format = (value) => Number.isNaN(Date.parse(value)) ? `the last ${value}` : new Date(value).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+  const format = (value) => Number.isNaN(Date.parse(value)) ? `the last ${value}` : moment(value);
   return [state.from && format(state.from), state.to && `to ${format(state.to)}`].filter(Boolean).join(" ");
 }
 

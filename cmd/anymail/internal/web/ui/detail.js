@@ -1,6 +1,6 @@
 // One request, with tabs: why it was refused, the event, what the ESP sent.
 
-import { $, announce, badge, copy, element, isUnrouted, notify, pill, text, wasRefused } from "./dom.js";
+import { $, announce, badge, copy, element, isUnrouted, moment, notify, pill, text, wasRefused } from "./dom.js";
 import { getText } from "./api.js";
 import { foldAll, indent, member, parse, plain, tree, without } from "./json.js";
 import { message } from "./message.js";
@@ -75,7 +75,7 @@ function render(detail, exact) {
 
 function facts(summary, event) {
   const parts = [pill(summary), event ? badge(event.event_type) : null,
-    element("time", { dateTime: summary.time, textContent: new Date(summary.time).toLocaleString([], { hourCycle: "h23" }) }),
+    element("time", { dateTime: summary.time, textContent: moment(summary.time) }),
     element("code", { textContent: `${summary.method ?? "POST"} ${summary.path}` })];
   if (summary.name && summary.name !== summary.esp) parts.push(element("span", { textContent: `account ${summary.name}` }));
   if (summary.source && summary.source !== "received") parts.push(element("span", { className: "source", textContent: summary.source }));

@@ -89,6 +89,9 @@ export function time(value) {
   return t.toDateString() === new Date().toDateString() ? clock.format(t) : `${day.format(t)} ${clock.format(t)}`;
 }
 
+// moment is a date with a time.
+export const moment = (value) => new Date(value).toLocaleString([], { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
+
 export const plural = (n, one, many = one + "s") => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 export const text = (content) => element("pre", { tabIndex: 0, textContent: content });

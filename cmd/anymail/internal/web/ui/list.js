@@ -2,7 +2,7 @@
 // searches, and sends pages. Only the rows in view are elements of the document,
 // so the list is as fast with 10,000 requests as with ten.
 
-import { $, announce, badge, element, isUnrouted, mark, pill, plural, time, wasRefused } from "./dom.js";
+import { $, announce, badge, element, mark, pill, plural, time, wasRefused } from "./dom.js";
 import { getJSON } from "./api.js";
 import { filters, isFiltered, link, onChange, state, filterNames } from "./state.js";
 
@@ -210,7 +210,7 @@ function draw() {
 function row({ key, r, e }) {
   const what = e ? e.type : wasRefused(r) ? "refused" : "ping";
   const detail = e ? [e.reason && mark(e.reason), e.subject && element("span", { textContent: e.subject })]
-    : [element("span", { textContent: r.reason || r.error || (isUnrouted(r) ? "no adapter has this path" : "") })];
+    : [element("span", { textContent: (r.reason || r.error || "").replace(/^not authenticated: /, "") })];
   const esp = e?.esp || r.esp || r.name || "";
   const source = r.source && r.source !== "received" ? element("span", { className: "source", textContent: r.source }) : null;
   const li = element("li", {},

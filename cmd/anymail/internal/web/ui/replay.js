@@ -25,7 +25,7 @@ export function replay(detail) {
   const { summary } = detail, id = summary.id;
   const url = element("input", { type: "url", id: "replay-url", placeholder: "this listener", "aria-describedby": "replay-help" });
   const signs = settings.signed.includes(summary.esp);
-  const sign = element("input", { type: "checkbox", id: "replay-sign" });
+  const sign = element("input", { type: "checkbox", id: "replay-sign", disabled: !signs });
   const header = element("textarea", { id: "replay-header", rows: 6, spellcheck: false, value: lines(detail.header) });
   const body = element("textarea", { id: "replay-body", rows: 12, spellcheck: false, value: detail.body ?? "" });
   const original = { header: header.value, body: body.value }; // a textarea changes line ends
@@ -52,7 +52,7 @@ export function replay(detail) {
     element("label", {}, "Send to ", url),
     element("p", { id: "replay-help", className: "note", textContent: "Leave it empty to send to this listener, or enter the URL of your application." }),
     element("label", { className: "check" }, sign, " Sign anew with the listener’s key"),
-    signs ? null : element("p", { className: "note", textContent: "The listener signs as an ESP whose key it has: see --set." }),
+    signs ? null : element("p", { className: "note", textContent: "The ESP does not sign its requests, or the listener has no key to sign with (see --set and --sign-key)." }),
     element("details", { className: "edit" }, element("summary", { textContent: "Edit the request" }),
       element("label", {}, "Headers, one a line", header),
       detail.body === undefined ? element("p", { className: "note", textContent: "The body is not text, and cannot be edited here." }) : element("label", {}, "Body", body), signed, hint),

@@ -14,7 +14,7 @@ export function report(detail) {
   const failed = checks.filter((c) => c.result === "failed" || c.result === "undecided");
   const hints = failed.flatMap((c) => c.hints ?? []);
   return [
-    lead(failed.length ? `${failed[0].name}: ${failed[0].reason}` : summary.error),
+    lead(failed.length ? named(failed[0]) : summary.error),
     hints.length ? element("section", { className: "hints" }, element("h3", { textContent: "Probable cause, and what to change" }),
       element("ul", {}, hints.map((hint) => element("li", { textContent: hint }))), repair(detail)) : null,
     element("h3", { textContent: "Checks" }),
@@ -23,16 +23,29 @@ export function report(detail) {
   ];
 }
 
-// repair sends the body that the ESP signed, if the server could restore it.
+// repair says what to change if the server could restore the body that the ESP signed,
+// and sends the request with it.
 function repair(detail) {
   if (typeof detail.signed_body !== "string") return null;
   const outcome = element("output", { className: "outcome" });
   const ask = { body: detail.signed_body };
-  return [element("p", {}, element("button", { type: "button", className: "primary", id: "repair", textContent: "Send again with the body that was signed",
-    onclick: () => run(outcome, () => send("POST", `requests/${detail.summary.id}/replay`, ask), answered) })), outcome];
+  return [
+    element("p", { textContent: "The signature is of the exact bytes. Find the middleware, proxy or queue that reads the body and writes it again, and make it pass on the bytes as they arrived." }),
+    element("p", { textContent: "To see that nothing else is wrong, send the request again with the body that the ESP signed:" }),
+    element("p", {}, element("button", { type: "button", className: "primary", id: "repair", textContent: "Send again with the signed body",
+      onclick: () => run(outcome, () => send("POST", `requests/${detail.summary.id}/replay`, ask), answered) })),
+    outcome,
+    element("details", {}, element("summary", { textContent: "Compare the bodies" }),
+      element("div", { className: "pair" },
+        element("section", {}, element("h4", { textContent: "As it arrived" }), text(detail.body ?? "")),
+        element("section", {}, element("h4", { textContent: "As the ESP signed it" }), text(detail.signed_body)))),
+  ];
 }
 
-const lead = (reason) => element("p", { className: "lead" }, icon("refused"), element("span", {}, element("strong", { textContent: "Refused. " }), reason ?? ""));
+// named is the reason of a check, with its name unless the reason says it.
+const named = ({ name, reason }) => reason.includes(name) ? reason : `${name}: ${reason}`;
+
+const lead = (reason) => element("p", { className: "lead" }, icon("refused"), element("span", {}, element("strong", { textContent: "Refused: " }), reason ?? ""));
 
 function check(c) {
   const [name, tone] = results[c.result] ?? results.undecided;
@@ -46,15 +59,15 @@ function comparison(c) {
   const lines = [];
   const line = (name, value, tone = "") => lines.push(element("dt", { textContent: name }), element("dd", { className: tone }, value));
   const code = (value) => element("code", { textContent: value });
-  for (const offered of c.offered ?? []) line(c.place ? `Offered, ${c.place}` : "Offered", code(offered));
-  if (c.place && !c.offered?.length) line("Offered", `nothing, ${c.place}`);
+  for (const offered of c.offered ?? []) line(c.place ? `Received in ${c.place}` : "Received", code(offered));
+  if (c.place && !c.offered?.length) line("Received", `nothing in ${c.place}`);
   for (const key of c.keys ?? []) {
-    const word = key.valid ? "matches" : "does not match";
-    const named = `${key.kind} ${key.number} `;
-    if (key.computed) line(c.secret ? `${named}configured` : `${named}expects`, [code(key.computed), ` ${word}`], key.valid ? "good" : "bad");
-    if (key.digest) line(`${named}digest of the content`, code(key.digest));
-    if (key.signed) line(`${named}signed the digest`, [code(key.signed), ` ${word}`], key.valid ? "good" : "bad");
-    if (!key.computed && !key.digest && !key.signed) line(named, word, key.valid ? "good" : "bad");
+    const which = `${key.kind}, ${c.secret ? "secret" : "key"} ${key.number}`.replace("secret, secret", "secret");
+    const verdict = key.valid ? " matches" : " does not match", tone = key.valid ? "good" : "bad";
+    if (key.computed) line(`${c.secret ? "Configured" : "Expected"} (${which})`, [code(key.computed), verdict], tone);
+    if (key.digest) line(`Digest of the content (${which})`, code(key.digest));
+    if (key.signed) line(`Digest that was signed (${which})`, [code(key.signed), verdict], tone);
+    if (!key.computed && !key.digest && !key.signed) line(which, verdict.trim(), tone);
   }
   if (c.signed_at) line("Signed at", c.signed_at);
   if (c.error) line("Error", c.error, "bad");

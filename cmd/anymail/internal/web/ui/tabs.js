@@ -23,6 +23,13 @@ export function tabs({ name, label, items, selected, onSelect }) {
     panel.setAttribute("aria-labelledby", `${name}-${item.id}`);
     if (!contents.has(item)) contents.set(item, [item.render()].flat().filter(Boolean));
     panel.replaceChildren(...contents.get(item));
+    requestAnimationFrame(center); // when it is in the document
+  }
+
+  // center scrolls the chosen tab into view, where there is no room for all of them.
+  function center() {
+    const button = buttons[items.indexOf(chosen)];
+    list.scrollLeft = button.offsetLeft - list.offsetLeft - (list.clientWidth - button.offsetWidth) / 2;
   }
 
   list.addEventListener("keydown", (e) => {
