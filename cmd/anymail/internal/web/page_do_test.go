@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
@@ -161,12 +162,15 @@ func TestPageKeeps(t *testing.T) {
 	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
 	p := openPage(t, b, "/?request=2")
 	p.rows(2)
-	_, exported := get(t, b.url+"/api/export")
-	require.Equal(t, 2, strings.Count(exported, "\n"))
-	var href string
+	dir := t.TempDir()
+	file := filepath.Join(dir, "requests.ndjson")
+	p.run(browser.SetDownloadBehavior(browser.SetDownloadBehaviorBehaviorAllow).WithDownloadPath(dir))
 	p.clickText("More")
-	p.eval(`document.querySelector("#menu a").href`, &href)
-	require.Equal(t, b.url+"/api/export", href)
+	p.clickText("Export")
+	require.Eventually(t, func() bool {
+		exported, _ := os.ReadFile(file)
+		return strings.Count(string(exported), "\n") == 2
+	}, waitFor, tick)
 
 	p.clickText("Delete all…")
 	p.shows("#clear", "They cannot be restored")
@@ -175,10 +179,8 @@ func TestPageKeeps(t *testing.T) {
 	p.shows("#detail-title", "Select a request")
 	p.shows("#empty", "Nothing yet")
 
-	file := filepath.Join(t.TempDir(), "requests.ndjson")
-	require.NoError(t, os.WriteFile(file, []byte(exported), 0o600))
 	p.run(chromedp.SetUploadFiles("#import-file", []string{file}, chromedp.ByQuery))
 	p.rows(2)
-	p.shows("#toast", "Imported")
+	p.shows("#toast", "Imported 2 requests")
 	p.shows("#list li", "imported")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -123,10 +124,19 @@ func (p *tab) clickText(text string) {
 func (p *tab) clickFound(script string) {
 	p.t.Helper()
 	p.eventually("((found) => { window.found = found; return found?.checkVisibility() && !found.disabled; })(" + script + ")")
-	var at []float64
-	// In the middle of the window, nothing that is fixed covers it.
-	p.eval(`found.scrollIntoView({ block: "center" }); (({ x, y, width, height }) => [x + width / 2, y + height / 2])(found.getBoundingClientRect())`, &at)
-	p.run(chromedp.MouseClickXY(at[0], at[1]))
+	// In the middle of the window, nothing that is fixed covers it. It must not move any
+	// more, as the list does when the chart above it appears.
+	var before []float64
+	for {
+		var at []float64
+		p.eval(`found.scrollIntoView({ block: "center" }); (({ x, y, width, height }) => [x + width / 2, y + height / 2])(found.getBoundingClientRect())`, &at)
+		if slices.Equal(at, before) {
+			break
+		}
+		before = at
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.run(chromedp.MouseClickXY(before[0], before[1]))
 }
 
 // keys types keys wherever the focus is.

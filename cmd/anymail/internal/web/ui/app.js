@@ -154,7 +154,7 @@ function showSelection() {
 $("pick-all").addEventListener("change", (e) => list.pickAll(e.target.checked));
 $("unselect").addEventListener("click", () => list.pickAll(false));
 
-// --- what the server tells ---
+// --- what arrives ---
 
 function reload() {
   list.selection.clear();
@@ -169,7 +169,7 @@ function arrive(summary) {
   chart.loadSoon();
   dialogs.refreshAnswer();
   arrived.push(summary);
-  // A status that changes with each of many requests would talk without end.
+  // A screen reader would never finish if the status changed with each of many requests.
   telling ??= setTimeout(tell, 300);
 }
 

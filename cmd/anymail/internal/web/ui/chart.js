@@ -22,8 +22,8 @@ export async function load() {
     // The counts show what else there is to choose.
     const choices = type || esp ? await getJSON("stats", { ...others, buckets: 1 }, options) : stats;
     draw(stats);
-    counts($("types"), "type", choices.types ?? {});
-    counts($("esps"), "esp", choices.esps ?? {});
+    counts($("types"), "type", choices.types);
+    counts($("esps"), "esp", choices.esps);
     offer("account", choices.accounts);
     offer("reason", choices.reasons);
   } catch (error) {

@@ -76,7 +76,7 @@ function render(detail, exact) {
 function facts(summary, event) {
   const parts = [pill(summary), event ? badge(event.event_type) : null,
     element("time", { dateTime: summary.time, textContent: moment(summary.time) }),
-    element("code", { textContent: `${summary.method ?? "POST"} ${summary.path}` })];
+    element("code", { textContent: `${summary.method} ${summary.path}` })];
   if (summary.name && summary.name !== summary.esp) parts.push(element("span", { textContent: `account ${summary.name}` }));
   if (summary.source && summary.source !== "received") parts.push(element("span", { className: "source", textContent: summary.source }));
   if (summary.answered) parts.push(element("span", { className: "source", textContent: `${summary.answered} was sent instead` }));
@@ -143,7 +143,7 @@ function written(content) {
 function headers(detail) {
   const lines = Object.entries(detail.header).flatMap(([name, values]) => values.map((value) => [name, value])).sort((a, b) => a[0].localeCompare(b[0]));
   return element("table", { className: "headers" },
-    element("caption", { textContent: `${detail.summary.method ?? "POST"} ${detail.summary.path}, host ${detail.host ?? ""}` }),
+    element("caption", { textContent: `${detail.summary.method} ${detail.summary.path}, host ${detail.host}` }),
     element("tbody", {}, lines.map(([name, value]) => element("tr", {}, element("th", { scope: "row", textContent: name }), element("td", { textContent: value })))));
 }
 

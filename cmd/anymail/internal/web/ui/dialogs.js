@@ -1,12 +1,12 @@
-// What the page can do in addition to showing: trigger events, forward requests,
-// choose the answer, export, import and clear.
+// The dialogs and the menu: trigger events, forward requests, choose the answer,
+// export, import and delete.
 
 import { $, announce, element, notify, plural } from "./dom.js";
 import { clear, getJSON, send, upload } from "./api.js";
 import { answered } from "./replay.js";
 import { change } from "./state.js";
 
-// start prepares all dialogs. reload is called when the requests are others.
+// start prepares all dialogs. They call reload after an import and a deletion.
 export async function start(reload) {
   for (const button of document.querySelectorAll("[data-opens]")) {
     button.addEventListener("click", () => {
@@ -107,9 +107,11 @@ async function startForward() {
     $("forwarding").hidden = !forwarding.url;
     $("forwarding-text").textContent = `Forwarding to ${forwarding.url}${forwarding.sign ? ", signed anew" : ""}`;
   };
-  const put = async (values) => show(await send("PUT", "forward", values) ?? values);
+  const put = async (values) => show(await send("PUT", "forward", values));
   submit($("forward"), async () => {
-    await put({ url: $("forward-url").value.trim(), sign: $("forward-sign").checked });
+    const url = $("forward-url").value.trim();
+    await put({ url, sign: $("forward-sign").checked });
+    $("forward-url").value = url; // with its password, which the answer leaves out
     $("forward").close();
     announce(forwarding.url ? $("forwarding-text").textContent : "Forwarding is off");
   });
@@ -132,7 +134,7 @@ async function startAnswer() {
     $("answer-times").value = a.times || "";
     $("answer-esp").value = a.esp || "";
   };
-  const put = async (values) => show(await send("PUT", "answer", values) ?? values);
+  const put = async (values) => show(await send("PUT", "answer", values));
   submit($("answer"), async () => {
     await put({ status: Number($("answer-status").value) || 0, delay: duration($("answer-delay").value), times: Number($("answer-times").value) || 0, esp: $("answer-esp").value.trim() });
     $("answer").close();
@@ -158,9 +160,8 @@ function startData(reload) {
     e.target.value = "";
     if (!file) return;
     try {
-      const text = await (await upload("import", file)).text();
-      const n = text ? JSON.parse(text).imported : undefined;
-      notify(n === undefined ? `Imported ${file.name}` : `Imported ${plural(n, "request")} of ${file.name}`);
+      const { imported } = await (await upload("import", file)).json();
+      notify(`Imported ${plural(imported, "request")} from ${file.name}`);
       reload();
     } catch (error) {
       notify(`${file.name}: ${error.message}`, true);

@@ -79,9 +79,10 @@ function result(r) {
     r.error ? `Failed: ${r.error}` : `Answered ${r.status}${r.milliseconds === undefined ? "" : ` in ${r.milliseconds} ms`}`);
 }
 
+// answered shows the answer to a request, with a link to it if it is in the list.
 export function answered(r) {
   const parts = [result(r)];
-  if (r.request ?? r.id) parts.push(" ", element("a", { href: link({ request: String(r.request ?? r.id), event: "0", tab: "", part: "" }), textContent: "Show it" }));
+  if (r.id) parts.push(" ", element("a", { href: link({ request: String(r.id), event: "0", tab: "", part: "" }), textContent: "Show it" }));
   if (r.body) parts.push(element("pre", { tabIndex: 0, textContent: r.body }));
   return parts;
 }
