@@ -6,7 +6,8 @@ import { $, announce, badge, element, mark, pill, plural, time, wasRefused } fro
 import { getJSON } from "./api.js";
 import { filters, isFiltered, link, onChange, state, filterNames } from "./state.js";
 
-const pageSize = 100; // small, so that a key in the search is answered at once
+const firstPage = 60; // small, so that a key in the search is answered at once
+const pageSize = 200;
 const spare = 10; // rows above and below those in view
 
 let requests = [];
@@ -51,7 +52,7 @@ export async function load() {
   loading?.abort();
   const mine = loading = new AbortController();
   try {
-    const answer = await getJSON("requests", { ...filters(), limit: pageSize }, { signal: mine.signal });
+    const answer = await getJSON("requests", { ...filters(), limit: firstPage }, { signal: mine.signal });
     requests = answer.requests;
     ({ total, more } = answer);
     list.replaceChildren(); // after an import, an id may be that of another request
@@ -204,7 +205,7 @@ function draw() {
     li.classList.toggle("open", isOpen);
     li.querySelector("input").checked = selection.has(rows[i].r.id);
   }
-  if (end > rows.length - 50) loadMore();
+  if (end > rows.length - 20) loadMore();
 }
 
 function row({ key, r, e }) {
