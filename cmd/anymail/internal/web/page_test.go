@@ -167,13 +167,6 @@ func (p *tab) choose(selector, value string) {
 	p.eval(`{ const s = document.querySelector(`+quoted(selector)+`); s.value = `+quoted(value)+`; s.dispatchEvent(new Event("change", {bubbles: true})); true }`, nil)
 }
 
-// text returns the text of what a selector finds first.
-func (p *tab) text(selector string) (s string) {
-	p.t.Helper()
-	p.eval("document.querySelector("+quoted(selector)+")?.innerText ?? ''", &s)
-	return s
-}
-
 // query returns the query of the page's URL.
 func (p *tab) query() (s string) {
 	p.t.Helper()
