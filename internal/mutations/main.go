@@ -77,6 +77,16 @@ var mutations = []mutation{
 		return "", misconfigured`, `	if !ok && false {
 		return "", misconfigured`}},
 
+	// the page of listen
+	{pkg: "cmd/anymail/internal/web", test: "TestProtection", file: "cmd/anymail/internal/web/server.go", edits: []string{`ip == nil && host != "localhost"`, `ip == nil && false`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestProtection", file: "cmd/anymail/internal/web/server.go", edits: []string{`r.Header.Get("X-Anymail") != "1"`, `false`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestProtection", file: "cmd/anymail/internal/web/server.go", edits: []string{`len(r.Header[name]) > 0`, `len(r.Header[name]) > 99`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestAPI", file: "cmd/anymail/internal/web/requests.go", edits: []string{`"sandbox; default-src 'none'; style-src`, `"style-src`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestReports", file: "cmd/anymail/internal/web/explain.go", edits: []string{`key := &comparison.Keys[i]; !comparison.Secret`, `key := &comparison.Keys[i]; false`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestSecretsStayHidden", file: "cmd/anymail/internal/web/record.go", edits: []string{`slices.ContainsFunc(r.Secret, same)`, `slices.ContainsFunc(r.Removed, same)`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestSecretsStayHidden", file: "cmd/anymail/internal/web/record.go", edits: []string{`[]string{"authorization", `, `[]string{`}},
+	{pkg: "cmd/anymail/internal/web", test: "TestStoreFiles", file: "cmd/anymail/internal/web/journal.go", edits: []string{`return j.file.Chmod(0o600)`, `return nil`}},
+
 	// shared secret
 	{test: "TestRegisterRefuses", file: "anymail.go", edits: []string{`case e.Verifier == nil && s.secrets == nil && !s.insecure:`, `case false:`}},
 	{test: "TestOptionsRefuseEmptyLists", file: "options.go", edits: []string{`s.fail("WithSharedSecret", "must have a secret")`, `s.secrets = nil; return`}},

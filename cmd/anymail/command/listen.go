@@ -5,19 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
+	"slices"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/spf13/cobra"
 
-	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
-	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/server"
+	"github.com/goanymail/anymail/simulator"
 )
 
 func newListenCommand(c catalog) *cobra.Command {
@@ -30,50 +28,61 @@ they arrive, the requests, the normalized events next to the ESP's own, received
 messages, and the reason why a request was refused.
 
 Without --secret and --set it accepts everything, signed or not. It listens on
-this machine only, unless --listen names another address.`,
+this machine only, unless --listen names another address.
+
+From the page you can also send requests again, edited or signed anew, make events of
+any ESP, and choose the next answers. --forward passes every request on to your own
+program. --store keeps requests for the next start, without credentials. Tests can use
+the same API as the page: docs/listen.md describes it.`,
 		Example: `  anymail listen
   anymail listen --secret anymail:some-long-password --set mailgun.signing_keys=key-1
+  anymail listen --forward http://127.0.0.1:8080/anymail --store requests.ndjson
   anymail trigger mailgun delivered --to http://127.0.0.1:8025/anymail`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.listen(cmd.Context(), cmd.ErrOrStderr(), o) },
 	}
 	cmd.Flags().StringVar(&o.address, "listen", "127.0.0.1:8025", "`address` to listen on")
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
-	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE; may be repeated")
+	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE or ESP.NAME=@FILE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
-	cmd.Flags().IntVar(&o.keep, "keep", 1000, "`number` of requests to keep")
+	cmd.Flags().StringVar(&o.publicURL, "public-url", "", "`URL` of the tunnel to this listener, without a path, for ESPs that sign the URL")
+	cmd.Flags().StringVar(&o.store, "store", "", "`file` in which requests are kept for the next start")
+	cmd.Flags().StringVar(&o.forward, "forward", "", "`URL` under which your own Dispatcher is mounted, which gets each request as well")
+	cmd.Flags().BoolVar(&o.forwardSign, "forward-sign", false, "sign forwarded requests anew, instead of keeping their signatures")
+	cmd.Flags().StringArrayVar(&o.signKeys, "sign-key", nil, "`key` that signs for an ESP that has a private one, as ESP=KEY or ESP=@FILE; may be repeated")
+	cmd.Flags().IntVar(&o.keep, "keep", 10000, "`number` of events to keep; a request without events counts as one")
 	return cmd
 }
 
 type listenOptions struct {
 	address           string
 	secrets, settings []string
+	forward           string
+	forwardSign       bool
+	signKeys          []string
 	keep              int
+	store             string
+	publicURL         string
 }
 
-func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) error {
-	handler, err := c.newListenHandler(o)
+func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) (err error) {
+	listener, err := c.newListener(info, o)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
+	defer func() { err = errors.Join(err, listener.Close()) }()
+	socket, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.address)
 	if err != nil {
 		return err
 	}
-	settings, err := c.parseSettings(o.settings, "")
-	if err != nil {
-		return err
+	for _, note := range listener.Notes() {
+		fmt.Fprintln(info, note)
 	}
-	for _, spec := range c.specs {
-		if lacksInbound(spec, settings) {
-			fmt.Fprintf(info, "%s: %v\n", spec.Name, needsKey(spec))
-		}
-	}
-	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s/anymail/{esp}/tracking/ and /inbound/\nstop with Ctrl-C\n", listener.Addr(), listener.Addr())
-	srv := server.New(handler)
+	fmt.Fprintf(info, "page      http://%s/\nwebhooks  http://%s%s/{esp}/tracking/ and /inbound/\nstop with Ctrl-C\n", socket.Addr(), socket.Addr(), web.Mount)
+	srv := server.New(listener)
 	srv.BaseContext = func(net.Listener) context.Context { return ctx } // ends the pages' streams
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve(socket) }()
 	select {
 	case err := <-served:
 		return err
@@ -82,82 +91,70 @@ func (c catalog) listen(ctx context.Context, info io.Writer, o listenOptions) er
 	}
 }
 
-// newListenHandler returns the handler of everything that listen serves.
-func (c catalog) newListenHandler(o listenOptions) (http.Handler, error) {
+// newListener returns the handler of everything that listen serves.
+func (c catalog) newListener(info io.Writer, o listenOptions) (*web.Listener, error) {
 	settings, err := c.parseSettings(o.settings, "")
 	if err != nil {
 		return nil, err
 	}
-	const bodyLimit = 64 << 20
-	store := web.NewStore(o.keep, 256<<20)
-	options := []anymail.Option{
-		anymail.Insecure(),
-		anymail.WithHooks(store.Hooks()),
-		anymail.WithLogger(slog.New(slog.DiscardHandler)), // the page shows refused requests
+	for _, ofESP := range settings {
+		for _, values := range ofESP {
+			for i := range values {
+				if values[i], err = orFile(values[i]); err != nil {
+					return nil, err
+				}
+			}
+		}
 	}
-	if len(o.secrets) > 0 {
-		options = append(options, anymail.WithSharedSecret(o.secrets...))
+	if o.keep < 1 {
+		return nil, cli.Usagef("--keep must be at least 1")
 	}
-	d, err := anymail.New(options...)
-	if err != nil {
-		return nil, cli.UsageError{Err: err}
+	if o.forwardSign && o.forward == "" {
+		return nil, cli.Usagef("--forward-sign needs --forward")
 	}
+	options := web.Options{
+		Secrets: o.secrets, Settings: settings, Keep: o.keep, PublicURL: o.publicURL, Version: cli.Version(), Forward: o.forward, ForwardSign: o.forwardSign,
+		Store: o.store, Warn: func(err error) { fmt.Fprintln(info, "warning:", err) },
+	}
+	if options.SignKeys, err = c.parseSignKeys(o.signKeys); err != nil {
+		return nil, err
+	}
+	simulators := c.simulators()
 	for _, spec := range c.specs {
-		adapter, err := spec.Adapter(esp.Values{Settings: settings[spec.Name]})
-		if err == nil {
-			if len(o.secrets) == 0 && settings[spec.Name] == nil {
-				adapter = trusting{adapter}
-			}
-			if lacksInbound(spec, settings) {
-				adapter = keyless{adapter, needsKey(spec)}
-			}
-			err = d.Register(spec.Name, adapter)
+		e := web.ESP{Spec: spec}
+		if _, ok := all.Find(spec.Name); ok {
+			e.Package = "github.com/goanymail/anymail/esp/" + spec.Name
 		}
+		if i := slices.IndexFunc(simulators, func(s *simulator.Simulator) bool { return s.ESP == spec.Name }); i >= 0 {
+			e.Simulator = simulators[i]
+		}
+		options.ESPs = append(options.ESPs, e)
+	}
+	return web.New(options)
+}
+
+// parseSignKeys reads ESP=KEY and ESP=@FILE.
+func (c catalog) parseSignKeys(texts []string) (map[string]string, error) {
+	keys := map[string]string{}
+	for _, text := range texts {
+		name, value, ok := strings.Cut(text, "=")
+		sim := c.simulator(name)
+		switch {
+		case !ok || value == "":
+			return nil, cli.Usagef("--sign-key: must be ESP=KEY or ESP=@FILE")
+		case sim == nil || sim.NewCredential == nil:
+			return nil, cli.Usagef("--sign-key: %q is not an ESP that signs", name)
+		}
+		key, err := orFile(value)
 		if err != nil {
-			return nil, cli.UsageError{Err: err}
+			return nil, err
 		}
+		if _, err := sim.Credential(key); err != nil {
+			return nil, cli.Usagef("--sign-key: %w", err)
+		}
+		keys[sim.ESP] = key
 	}
-	router := chi.NewRouter()
-	router.Mount("/anymail", store.Capture(d, bodyLimit))
-	router.Mount("/", web.NewServer(store, "/anymail"))
-	return router, nil
-}
-
-// trusting is an adapter that accepts everything.
-type trusting struct{ anymail.Adapter }
-
-func (t trusting) Endpoints() []anymail.Endpoint {
-	endpoints := t.Adapter.Endpoints()
-	for i := range endpoints {
-		endpoints[i].Verifier, endpoints[i].NeedsSecret = nil, false
-	}
-	return endpoints
-}
-
-// lacksInbound reports whether an adapter has no inbound endpoint for want of a
-// setting.
-func lacksInbound(spec esp.Spec, settings map[string]map[string][]string) bool {
-	return spec.InboundNeeds != "" && len(settings[spec.Name][spec.InboundNeeds]) == 0
-}
-
-func needsKey(spec esp.Spec) error {
-	return fmt.Errorf("received mail is fetched from %s, which needs --set %s.%s=KEY", spec.Title, spec.Name, spec.InboundNeeds)
-}
-
-// keyless is an adapter with an inbound endpoint that can only say what it lacks.
-// Its answer makes the ESP retry, perhaps after a restart with the setting.
-type keyless struct {
-	anymail.Adapter
-	err error
-}
-
-func (k keyless) Endpoints() []anymail.Endpoint {
-	return append(k.Adapter.Endpoints(), anymail.Endpoint{
-		Path: "inbound",
-		Parser: anymail.ParserFunc(func(context.Context, *anymail.Payload) ([]anymail.Event, error) {
-			return nil, anymail.Because(anymail.ErrUnavailable, "no API key", k.err)
-		}),
-	})
+	return keys, nil
 }
 
 // completeSettings completes ESP.NAME=, or NAME= for one ESP.

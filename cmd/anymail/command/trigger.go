@@ -17,7 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/cmd/anymail/internal/web"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
 )
@@ -165,19 +165,9 @@ func listSamples(out io.Writer, sim *simulator.Simulator) error {
 	return nil
 }
 
-// findSample finds a sample by its name, or else the first one of an event type.
-// With a message of the user's own, the sample must take it, and one that has all
-// of it in the request comes first.
+// findSample is [web.FindSample] with an error that helps.
 func findSample(sim *simulator.Simulator, event string, ownMIME bool) (simulator.Sample, error) {
-	takes := func(s simulator.Sample) bool { return !ownMIME || s.TakesMIME }
-	whole := func(s simulator.Sample) bool { return !ownMIME || !s.Fetched }
-	if s, ok := sim.Sample(event); ok && takes(s) {
-		return s, nil
-	}
-	if s, ok := sim.SampleOf(anymail.EventType(event), takes, whole); ok {
-		return s, nil
-	}
-	s, ok := sim.SampleOf(anymail.EventType(event), takes)
+	s, ok := web.FindSample(sim, event, ownMIME)
 	switch {
 	case ok:
 		return s, nil

@@ -12,8 +12,9 @@ import (
 )
 
 // causes explains why a signature does not match. What it claims it has tried:
-// it asks the verifier about requests with the usual changes undone.
-func (t *tries) causes() (hints []string) {
+// it asks the verifier about requests with the usual changes undone. If the body was
+// changed in one of these ways, it also returns the one that was signed.
+func (t *tries) causes() (hints []string, signed []byte) {
 	offered, signedElse := false, false
 	for _, s := range t.admitted.steps {
 		for _, a := range s.Attempts {
@@ -25,15 +26,16 @@ func (t *tries) causes() (hints []string) {
 		hints = append(hints, "The key is the right one, but it signed something else: the body was changed on its way, or by the capture.")
 	}
 	if !offered {
-		return hints
+		return hints, nil
 	}
 	if t.request.Changed {
 		hints = append(hints, "The capture does not hold the body that was sent (see the notes above), so it cannot match.")
 	}
 	bodies := t.bodies()
-	found := slices.Concat(t.tryBodies(bodies), t.tryURLs(), t.tryKeys())
+	found, signed := t.tryBodies(bodies)
+	found = slices.Concat(found, t.tryURLs(), t.tryKeys())
 	if len(found) > 0 || len(hints) > 0 {
-		return append(hints, found...)
+		return append(hints, found...), signed
 	}
 	for _, s := range t.admitted.steps {
 		if len(s.Content) > 0 && bytes.HasPrefix(s.Content[0], []byte("http")) {
@@ -45,7 +47,7 @@ func (t *tries) causes() (hints []string) {
 	if s, ok := t.keySetting(); ok && t.Settings[s.Name] != nil {
 		otherwise += fmt.Sprintf(" What belongs into %s: %s.", s.Name, s.Help)
 	}
-	return append(hints, otherwise)
+	return append(hints, otherwise), nil
 }
 
 // tried lists the variants that do not match either, and those that it cannot try.
@@ -67,13 +69,14 @@ func (t *tries) tried(bodies []body) string {
 	return "Tried without success: " + strings.Join(what, "; ") + ". Not tried: two of these at once, and " + missing + "."
 }
 
-func (t *tries) tryBodies(bodies []body) []string {
+func (t *tries) tryBodies(bodies []body) (hints []string, signed []byte) {
 	for _, b := range bodies {
-		if t.verifies(t.admitted.payload, func(p *anymail.Payload) { p.Body = b.content() }) {
-			return []string{"It is authentic " + b.hint + "."}
+		content := b.content()
+		if t.verifies(t.admitted.payload, func(p *anymail.Payload) { p.Body = content }) {
+			return []string{"It is authentic " + b.hint + "."}, content
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 func (t *tries) tryURLs() []string {

@@ -84,6 +84,9 @@ type Check struct {
 	Reason      string       `json:"reason"`
 	Comparisons []Comparison `json:"comparisons,omitempty"`
 	Hints       []string     `json:"hints,omitempty"`
+	// Signed is the body that was signed, if the captured one was made of it in a way
+	// that a hint names.
+	Signed []byte `json:"-"`
 }
 
 // Comparison is what the request offered next to what is valid.

@@ -65,7 +65,8 @@ func checkSignature(_ context.Context, t *tries) *Check {
 			c.Hints = append(c.Hints, "There is no "+comparison.Place+", or it has not the expected form. It is set at "+t.ESP.Title+" together with the URL; or a proxy, or the capture, has dropped it.")
 		}
 	}
-	c.Hints = slices.Concat(c.Hints, t.missing(), t.causes())
+	causes, signed := t.causes()
+	c.Hints, c.Signed = slices.Concat(c.Hints, t.missing(), causes), signed
 	return c
 }
 

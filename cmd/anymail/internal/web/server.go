@@ -1,66 +1,63 @@
 package web
 
 import (
-	"bytes"
 	"embed"
-	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"mime"
 	"net"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
-
-	"github.com/goanymail/anymail"
 )
 
 //go:embed ui
 var ui embed.FS
 
-// Server serves the page and its API.
-type Server struct {
-	store  *Store
-	mount  string // the path of the webhooks
-	client *http.Client
-	mux    *chi.Mux
-}
-
-// NewServer returns the page of a store. The page shows mount, the path under
-// which webhooks are received.
-func NewServer(store *Store, mount string) *Server {
-	s := &Server{store: store, mount: mount, client: &http.Client{Timeout: 30 * time.Second}, mux: chi.NewMux()}
+// routes returns the handler of the page and of the API.
+func (l *Listener) routes() http.Handler {
 	files, err := fs.Sub(ui, "ui")
 	if err != nil {
 		panic(err) // the directory is compiled in
 	}
-	s.mux.Use(s.protect)
-	s.mux.Get("/api/requests", s.list)
-	s.mux.Delete("/api/requests", s.clear)
-	s.mux.Get("/api/requests/{id}", s.show)
-	s.mux.Get("/api/requests/{id}/events/{n}/html", s.html)
-	s.mux.Get("/api/requests/{id}/events/{n}/attachments/{a}", s.attachment)
-	s.mux.Get("/api/requests/{id}/http", s.saved)
-	s.mux.Post("/api/requests/{id}/replay", s.replay)
-	s.mux.Get("/api/stream", s.stream)
-	s.mux.Handle("/*", http.FileServerFS(files))
-	return s
+	r := chi.NewMux()
+	r.Use(protect)
+	r.Get("/api/settings", l.settings)
+	r.Get("/api/esps", l.esps)
+	r.Get("/api/stats", l.stats)
+	r.Get("/api/stream", l.stream)
+	r.Get("/api/export", l.exported)
+	r.Post("/api/import", l.imported)
+	r.Get("/api/events", l.events)
+	r.Get("/api/wait", l.wait)
+	r.Get("/api/requests", l.list)
+	r.Delete("/api/requests", l.clear)
+	r.Get("/api/requests/{id}", l.show)
+	r.Get("/api/requests/{id}/http", l.http)
+	r.Get("/api/requests/{id}/curl", l.curl)
+	r.Get("/api/requests/{id}/gotest", l.goTest)
+	r.Get("/api/requests/{id}/events/{n}/html", l.html)
+	r.Get("/api/requests/{id}/events/{n}/source", l.source)
+	r.Get("/api/requests/{id}/events/{n}/attachments/{a}", l.attachment)
+	r.Post("/api/requests/{id}/replay", l.replay)
+	r.Post("/api/replay", l.replayMany)
+	r.Post("/api/trigger", l.trigger)
+	r.Get("/api/answer", l.getAnswer)
+	r.Put("/api/answer", l.putAnswer)
+	r.Get("/api/forward", l.getForward)
+	r.Put("/api/forward", l.putForward)
+	r.Handle("/*", http.FileServerFS(files))
+	return r
 }
-
-// ServeHTTP implements [http.Handler].
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
 // protect keeps other sites from using a browser on this machine: through a name
 // of theirs that resolves to it, or through requests that a form or script can make.
-func (s *Server) protect(next http.Handler) http.Handler {
+// It also keeps everyone out who comes through the tunnel that webhooks need, even if
+// the tunnel rewrites the host.
+func protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)
 		if err != nil {
@@ -69,6 +66,12 @@ func (s *Server) protect(next http.Handler) http.Handler {
 		if ip := net.ParseIP(strings.Trim(host, "[]")); ip == nil && host != "localhost" {
 			http.Error(w, "open this page by an IP address or as localhost", http.StatusForbidden)
 			return
+		}
+		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "Forwarded"} {
+			if len(r.Header[name]) > 0 {
+				http.Error(w, "this page is not served through a tunnel or proxy", http.StatusForbidden)
+				return
+			}
 		}
 		if r.Method != http.MethodGet && r.Method != http.MethodHead && r.Header.Get("X-Anymail") != "1" {
 			http.Error(w, "the header X-Anymail is missing", http.StatusForbidden)
@@ -83,240 +86,13 @@ func (s *Server) protect(next http.Handler) http.Handler {
 	})
 }
 
-// summary is a line of the list.
-type summary struct {
-	ID     int64     `json:"id"`
-	Time   time.Time `json:"time"`
-	Name   string    `json:"name"`
-	Path   string    `json:"path"`
-	Status int       `json:"status"`
-	Error  string    `json:"error,omitempty"`
-	Events []line    `json:"events"`
-}
-
-type line struct {
-	ESP       string `json:"esp"`
-	Type      string `json:"type"`
-	Recipient string `json:"recipient"`
-	Reason    string `json:"reason,omitempty"`
-	Subject   string `json:"subject,omitempty"`
-}
-
-func summarize(r *Record) summary {
-	s := summary{ID: r.ID, Time: r.Time, Name: r.Name, Path: r.Path, Status: r.Status, Events: []line{}}
-	if r.Err != nil {
-		s.Error = r.Err.Error()
-	} else if r.Status == http.StatusNotFound {
-		s.Error = "no adapter has this path"
-	}
-	for _, ev := range r.Events {
-		l := line{ESP: ev.Base().ESP, Type: string(ev.Base().Type)}
-		switch ev := ev.(type) {
-		case *anymail.TrackingEvent:
-			l.Recipient, l.Reason = ev.Recipient, string(ev.RejectReason)
-		case *anymail.InboundEvent:
-			l.Recipient, l.Subject = ev.Message.EnvelopeRecipient, ev.Message.Subject
-			if l.Recipient == "" && len(ev.Message.To) > 0 {
-				l.Recipient = ev.Message.To[0].Address
-			}
-		}
-		s.Events = append(s.Events, l)
-	}
-	return s
-}
-
-func (s *Server) list(w http.ResponseWriter, _ *http.Request) {
-	summaries := []summary{}
-	for _, r := range s.store.List() {
-		summaries = append(summaries, summarize(r))
-	}
-	writeJSON(w, map[string]any{"mount": s.mount, "requests": summaries})
-}
-
-func (s *Server) clear(w http.ResponseWriter, _ *http.Request) {
-	s.store.Clear()
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// hidden are the headers whose values are not shown.
-var hidden = []string{"Authorization", "Cookie"}
-
-func (s *Server) show(w http.ResponseWriter, req *http.Request) {
-	r := s.record(w, req)
-	if r == nil {
-		return
-	}
-	header := r.Header.Clone()
-	for _, name := range hidden {
-		if header.Get(name) != "" {
-			header.Set(name, "(hidden)")
-		}
-	}
-	detail := map[string]any{
-		"summary": summarize(r), "method": r.Method, "path": r.Path, "header": header, "events": lighten(r.Events),
-	}
-	if utf8.Valid(r.Body) {
-		detail["body"] = string(r.Body)
-	} else {
-		detail["body_base64"] = base64.StdEncoding.EncodeToString(r.Body)
-	}
-	writeJSON(w, detail)
-}
-
-// saved returns a request as HTTP text, for anymail inspect.
-func (s *Server) saved(w http.ResponseWriter, req *http.Request) {
-	r := s.record(w, req)
-	if r == nil {
-		return
-	}
-	header := r.Header.Clone()
-	for _, name := range hidden {
-		header.Del(name)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": fmt.Sprintf("request-%d.http", r.ID)}))
-	fmt.Fprintf(w, "%s %s HTTP/1.1\r\nHost: %s\r\n", r.Method, r.Path, r.Host)
-	_ = header.Write(w)
-	_, _ = io.WriteString(w, "\r\n")
-	_, _ = w.Write(r.Body)
-}
-
-// lighten omits the contents of attachments, which the page fetches one by one.
-func lighten(events []anymail.Event) []anymail.Event {
-	light := make([]anymail.Event, 0, len(events))
-	for _, ev := range events {
-		if in, ok := ev.(*anymail.InboundEvent); ok {
-			c := *in
-			c.Message.Attachments = append([]anymail.Attachment(nil), c.Message.Attachments...)
-			for i := range c.Message.Attachments {
-				c.Message.Attachments[i].Content = nil
-			}
-			ev = &c
-		}
-		light = append(light, ev)
-	}
-	return light
-}
-
-func (s *Server) record(w http.ResponseWriter, req *http.Request) *Record {
-	id, err := strconv.ParseInt(chi.URLParam(req, "id"), 10, 64)
-	if err == nil {
-		if r := s.store.Get(id); r != nil {
-			return r
-		}
-	}
-	http.NotFound(w, req)
-	return nil
-}
-
-func (s *Server) message(w http.ResponseWriter, req *http.Request) *anymail.InboundMessage {
-	r := s.record(w, req)
-	if r == nil {
-		return nil
-	}
-	n, err := strconv.Atoi(chi.URLParam(req, "n"))
-	if err == nil && n >= 0 && n < len(r.Events) {
-		if in, ok := r.Events[n].(*anymail.InboundEvent); ok {
-			return &in.Message
-		}
-	}
-	http.NotFound(w, req)
-	return nil
-}
-
-// html serves a message's HTML body without any abilities: no scripts, no forms,
-// no requests. Pictures of the message are inlined, other pictures are not loaded.
-func (s *Server) html(w http.ResponseWriter, req *http.Request) {
-	m := s.message(w, req)
-	if m == nil {
-		return
-	}
-	page := m.HTML
-	for _, a := range m.Attachments {
-		if a.ContentID != "" && pictures[a.ContentType] {
-			page = strings.ReplaceAll(page, "cid:"+a.ContentID, "data:"+a.ContentType+";base64,"+base64.StdEncoding.EncodeToString(a.Content))
-		}
-	}
-	h := w.Header()
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'")
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, page)
-}
-
-// pictures are the types that a browser may show. SVG can contain scripts.
-var pictures = map[string]bool{"image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true}
-
-func (s *Server) attachment(w http.ResponseWriter, req *http.Request) {
-	m := s.message(w, req)
-	if m == nil {
-		return
-	}
-	n, err := strconv.Atoi(chi.URLParam(req, "a"))
-	if err != nil || n < 0 || n >= len(m.Attachments) {
-		http.NotFound(w, req)
-		return
-	}
-	a := m.Attachments[n]
-	name := a.Filename
-	if name == "" {
-		name = fmt.Sprintf("attachment-%d", n+1)
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	_, _ = w.Write(a.Content)
-}
-
-// replay posts a request again, unchanged, to any URL.
-func (s *Server) replay(w http.ResponseWriter, req *http.Request) {
-	r := s.record(w, req)
-	if r == nil {
-		return
-	}
-	var ask struct {
-		URL string `json:"url"`
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, 1<<16)).Decode(&ask); err != nil {
-		http.Error(w, "the body must be JSON with a url", http.StatusBadRequest)
-		return
-	}
-	target, err := url.Parse(ask.URL)
-	if err != nil || (target.Scheme != "http" && target.Scheme != "https") || target.Host == "" {
-		http.Error(w, "url: must be an http(s) URL", http.StatusBadRequest)
-		return
-	}
-	again, err := http.NewRequestWithContext(req.Context(), r.Method, target.String(), bytes.NewReader(r.Body))
+// stream sends a summary of each request as it arrives, as server-sent events.
+func (l *Listener) stream(w http.ResponseWriter, req *http.Request) {
+	ch, cancel, err := l.store.subscribe()
 	if err != nil {
-		http.Error(w, "url: must be a URL", http.StatusBadRequest)
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	again.Header = r.Header.Clone()
-	again.Header.Del("Content-Length")
-	if target.User != nil {
-		password, _ := target.User.Password()
-		again.SetBasicAuth(target.User.Username(), password)
-		again.URL.User = nil
-	}
-	begin := time.Now()
-	resp, err := s.client.Do(again)
-	if err != nil {
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err
-		}
-		writeJSON(w, map[string]any{"error": err.Error()})
-		return
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4096))
-	writeJSON(w, map[string]any{"status": resp.StatusCode, "body": strings.ToValidUTF8(string(body), "\uFFFD"), "milliseconds": time.Since(begin).Milliseconds()})
-}
-
-// stream sends a line for each request as it arrives, as server-sent events.
-func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
-	ch, cancel := s.store.subscribe()
 	defer cancel()
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(time.Time{}) // the stream does not end
@@ -331,15 +107,15 @@ func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
 			return
 		case <-beat.C:
 			_, _ = io.WriteString(w, ": still here\n\n")
-		case r, ok := <-ch:
+		case n, ok := <-ch:
 			if !ok {
 				return // the page reloads the list and subscribes again
 			}
-			b, err := json.Marshal(summarize(r))
+			b, err := json.Marshal(n.data)
 			if err != nil {
 				continue
 			}
-			fmt.Fprintf(w, "data: %s\n\n", b)
+			fmt.Fprintf(w, "event: %s\ndata: %s\n\n", n.event, b)
 		}
 		if control.Flush() != nil {
 			return
@@ -349,7 +125,22 @@ func (s *Server) stream(w http.ResponseWriter, req *http.Request) {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	if err := json.NewEncoder(w).Encode(v); err != nil {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // people read it, too, and it is never within HTML
+	if err := encoder.Encode(v); err != nil {
 		return // the page was closed
 	}
 }
+
+// readJSON reads the body of a request to the API. Its error is for the client.
+func readJSON(w http.ResponseWriter, req *http.Request, v any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, req.Body, bodyLimit))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return fmt.Errorf("the body must be JSON: %w", err)
+	}
+	return nil
+}
+
+// badRequest answers with what is wrong.
+func badRequest(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusBadRequest) }

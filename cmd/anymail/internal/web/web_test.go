@@ -2,92 +2,25 @@ package web_test
 
 import (
 	"bufio"
-	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
-	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
-	"github.com/go-chi/chi/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
-	"github.com/goanymail/anymail/esp/all/allsim"
 	"github.com/goanymail/anymail/simulator"
 )
-
-const evil = `<p id="hello">Hello <img src="cid:pic@example.com"></p><script>document.title = "taken"; fetch("/api/requests", {method: "DELETE"})</script>` +
-	`<img src="https://tracker.example.net/pixel.gif"><form action="https://evil.example.net"><input></form>`
-
-// startPage starts a page with the adapters of Postmark and of Mailgun, which is asked
-// for a signature.
-func startPage(t *testing.T) (url string, post func(esp, sample string, change func(*simulator.Request)) int) {
-	t.Helper()
-	store := web.NewStore(100, 1<<20)
-	d, err := anymail.New(anymail.Insecure(), anymail.WithHooks(store.Hooks()), anymail.WithLogger(slog.New(slog.DiscardHandler)))
-	require.NoError(t, err)
-	credentials := map[string]simulator.Credential{}
-	for _, esp := range []string{"postmark", "mailgun"} {
-		sim := allsim.Find(esp)
-		adapter, credential, err := sim.NewAccount()
-		require.NoError(t, err)
-		credentials[esp] = credential
-		require.NoError(t, d.Register(esp, adapter))
-	}
-	router := chi.NewRouter()
-	router.Mount("/anymail", store.Capture(d, 1<<20))
-	router.Mount("/", web.NewServer(store, "/anymail"))
-	server := httptest.NewServer(router)
-	t.Cleanup(server.Close)
-	return server.URL, func(esp, name string, change func(*simulator.Request)) int {
-		t.Helper()
-		sim := allsim.Find(esp)
-		sample, ok := sim.Sample(name)
-		require.True(t, ok, name)
-		r := sample.Make(simulator.NewParams())
-		var err error
-		r.URL, err = simulator.EndpointURL(server.URL+"/anymail", esp, r.Endpoint)
-		require.NoError(t, err)
-		require.NoError(t, sim.SignNow(&r, credentials[esp]))
-		if change != nil {
-			change(&r)
-		}
-		req, err := r.HTTP()
-		require.NoError(t, err)
-		resp, err := http.DefaultClient.Do(req)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		return resp.StatusCode
-	}
-}
-
-func withHTML(t *testing.T) func(*simulator.Request) {
-	return func(r *simulator.Request) {
-		var body map[string]any
-		require.NoError(t, json.Unmarshal(r.Body, &body))
-		body["HtmlBody"] = evil
-		r.Body, _ = json.Marshal(body)
-	}
-}
-
-func get(t *testing.T, url string) (*http.Response, string) {
-	t.Helper()
-	resp, err := http.Get(url)
-	require.NoError(t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return resp, string(b)
-}
 
 func TestAPI(t *testing.T) {
 	url, post := startPage(t)
@@ -110,10 +43,10 @@ func TestAPI(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(list), &answer))
 	require.Len(t, answer.Requests, 4)
-	require.Equal(t, "bounced", answer.Requests[0].Events[0].Type)
-	require.Equal(t, "invalid", answer.Requests[0].Events[0].Reason)
-	require.Contains(t, answer.Requests[2].Error, "not authenticated")
-	require.Equal(t, "no adapter has this path", answer.Requests[3].Error)
+	require.Equal(t, "bounced", answer.Requests[3].Events[0].Type)
+	require.Equal(t, "invalid", answer.Requests[3].Events[0].Reason)
+	require.Contains(t, answer.Requests[1].Error, "not authenticated")
+	require.Equal(t, "no adapter has this path", answer.Requests[0].Error)
 
 	_, detail := get(t, url+"/api/requests/3")
 	require.Contains(t, detail, "(hidden)")
@@ -159,6 +92,13 @@ func TestProtection(t *testing.T) {
 	ours := http.Header{"X-Anymail": {"1"}}
 	require.Equal(t, 200, do("GET", "/", "localhost:1", nil))
 	require.Equal(t, 403, do("GET", "/api/requests", "rebound.example.net", nil))
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "Forwarded"} {
+		require.Equal(t, 403, do("GET", "/api/requests", "localhost", http.Header{name: {"203.0.113.7"}}), "a tunnel")
+	}
+	require.Equal(t, 403, do("PUT", "/api/forward", "", nil))
+	require.Equal(t, 403, do("PUT", "/api/answer", "", nil))
+	require.Equal(t, 403, do("POST", "/api/trigger", "", nil))
+	require.Equal(t, 403, do("POST", "/api/replay", "", nil))
 	require.Equal(t, 403, do("DELETE", "/api/requests", "", nil))
 	require.Equal(t, 403, do("POST", "/api/requests/1/replay", "", nil))
 	require.Equal(t, 200, do("POST", "/api/requests/1/replay", "", ours))
@@ -166,163 +106,41 @@ func TestProtection(t *testing.T) {
 	require.Equal(t, 404, do("GET", "/api/requests/1", "", nil))
 }
 
-func TestStoreIsBounded(t *testing.T) {
-	store := web.NewStore(3, 100)
-	handler := store.Capture(http.NotFoundHandler(), 60)
-	post := func(n int) {
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", strings.NewReader(strings.Repeat("x", n))))
+// Old requests go when there are too many events, or when they are too large.
+func TestBounds(t *testing.T) {
+	b := start(t, func(o *web.Options) { o.Keep, o.Size = 4, 100<<10 })
+	kept := func() []int64 {
+		var l list
+		b.getJSON(t, "/api/requests", &l)
+		return l.ids()
+	}
+	unknown := func(n int) {
+		t.Helper()
+		resp, err := http.Post(b.url+"/anymail/nobody/", "text/plain", strings.NewReader(strings.Repeat("x", n)))
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, http.StatusNotFound, resp.StatusCode)
 	}
 	for range 5 {
-		post(1)
+		unknown(1)
 	}
-	require.Len(t, store.List(), 3)
-	post(50)
-	post(60)
-	require.Len(t, store.List(), 1)
-	require.Len(t, store.List()[0].Body, 60)
-	post(61)
-	last := store.List()[len(store.List())-1]
-	require.Empty(t, last.Body, "too large to keep")
-}
-
-// chrome opens a page in headless Chromium.
-func chrome(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("ANYMAIL_TEST_CHROMIUM")
-	if path == "" {
-		t.Skip("ANYMAIL_TEST_CHROMIUM is not set")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.WindowSize(1280, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	// It complains of what newer browsers tell; what matters is an error of Run.
-	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithErrorf(func(string, ...any) {}))
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func TestPage(t *testing.T) {
-	ctx := chrome(t)
-	url, post := startPage(t)
-	rows := func() (n int) {
-		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.querySelectorAll("#list tr").length`, &n)))
-		return n
-	}
-	text := func(selector string) (s string) {
-		require.NoError(t, chromedp.Run(ctx, chromedp.Text(selector, &s, chromedp.ByQuery)))
-		return s
-	}
-	eventually := func(what string, ok func() bool) {
-		t.Helper()
-		require.Eventually(t, ok, time.Minute, 50*time.Millisecond, what)
-	}
-	require.Equal(t, 200, post("postmark", "Delivery", nil))
-	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(url), chromedp.WaitVisible("#list button", chromedp.ByQuery)))
-	eventually("the page is live", func() bool { return text("#live") == "Live" })
-
-	// Events show up as they come.
-	require.Equal(t, 200, post("postmark", "HardBounce", nil))
-	require.Equal(t, 200, post("mailgun", "opened", nil))
-	require.Equal(t, 200, post("postmark", "Inbound", withHTML(t)))
-	require.Equal(t, 400, post("mailgun", "delivered", func(r *simulator.Request) { r.Body = []byte(`{}`) }))
-	eventually("five requests", func() bool { return rows() == 5 })
-	require.Contains(t, text("#live"), "Rejected a request to /anymail/mailgun/tracking/")
-	require.Contains(t, text("#chart-text"), "4 accepted, 1 rejected")
-
-	// The arrow keys go through the list.
-	current := func() (label string) {
-		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.activeElement.getAttribute("aria-label")`, &label)))
-		return label
-	}
-	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("#list button", chromedp.ByQuery), chromedp.KeyEvent(kb.ArrowDown)))
-	require.Contains(t, current(), "postmark inbound")
-	require.NoError(t, chromedp.Run(ctx, chromedp.KeyEvent(kb.ArrowUp)))
-	require.Contains(t, current(), "mailgun rejected")
-
-	// Filters.
-	filter := func(script string) {
-		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(script+`; for (const id of ["esp","type","recipient","rejected"]) document.getElementById(id).dispatchEvent(new Event("input")); true`, new(bool))))
-	}
-	for script, want := range map[string]int{
-		`document.getElementById("esp").value = "mailgun"`: 2, `document.getElementById("type").value = "bounced"`: 1,
-		`document.getElementById("recipient").value = "HELP+"`: 1, `document.getElementById("rejected").checked = true`: 1,
-	} {
-		filter(script)
-		require.Equal(t, want, rows(), script)
-		filter(`document.getElementById("esp").value = ""; document.getElementById("type").value = ""; document.getElementById("recipient").value = ""; document.getElementById("rejected").checked = false`)
-	}
-
-	// By the keyboard: the first row is the latest, the refused one.
-	require.NoError(t, chromedp.Run(ctx, chromedp.Focus("#list button", chromedp.ByQuery), chromedp.KeyEvent("\r"), chromedp.WaitVisible("#detail-body .bad", chromedp.ByQuery)))
-	require.Contains(t, text("#detail-body .bad"), "not authenticated")
-	var focused string
-	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`document.activeElement.id`, &focused)))
-	require.Equal(t, "detail", focused)
-
-	// A received message, which can do nothing.
-	require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`[...document.querySelectorAll("#list button")][1].click(); true`, new(bool)), chromedp.WaitVisible("iframe", chromedp.ByQuery)))
-	require.Contains(t, text("#detail-body"), "notes.txt")
-	require.Contains(t, text("#detail-body dl"), "Your order")
-	var title, sandbox, reach string
-	time.Sleep(300 * time.Millisecond) // for a script to run, if one could
-	require.NoError(t, chromedp.Run(ctx,
-		chromedp.Title(&title),
-		chromedp.AttributeValue("iframe", "sandbox", &sandbox, nil, chromedp.ByQuery),
-		chromedp.Evaluate(`(() => { try { return document.querySelector("iframe").contentDocument ? "within reach" : "out of reach" } catch { return "out of reach" } })()`, &reach)))
-	require.Equal(t, "anymail listen", title)
-	require.Empty(t, sandbox, "nothing is allowed")
-	require.Equal(t, "out of reach", reach)
-	require.Equal(t, 5, rows(), "the message's script cleared nothing")
-
-	// Send it again, to the same server.
-	require.NoError(t, chromedp.Run(ctx, chromedp.Click(".replay button", chromedp.ByQuery)))
-	eventually("an answer", func() bool { return strings.HasPrefix(text(".replay output"), "Answered 200") })
-	eventually("six requests", func() bool { return rows() == 6 })
-
-	// For the README.
-	if file := os.Getenv("ANYMAIL_SCREENSHOT"); file != "" {
-		var picture []byte
-		require.NoError(t, chromedp.Run(ctx, chromedp.Evaluate(`[...document.querySelectorAll("#list button")].at(-2).click(); true`, new(bool)), chromedp.Sleep(300*time.Millisecond), chromedp.Evaluate(`scrollTo(0, 0); true`, new(bool)), chromedp.CaptureScreenshot(&picture)))
-		require.NoError(t, os.WriteFile(file, picture, 0o600))
-	}
-
-	require.NoError(t, chromedp.Run(ctx, chromedp.Click("#clear", chromedp.ByQuery)))
-	eventually("nothing", func() bool { return rows() == 0 })
-}
-
-// What a screen reader needs is there: names, roles, and no heading left out.
-func TestPageIsAccessible(t *testing.T) {
-	ctx := chrome(t)
-	url, post := startPage(t)
-	require.Equal(t, 200, post("postmark", "Inbound", withHTML(t)))
-	var problems []string
-	require.NoError(t, chromedp.Run(ctx, chromedp.Navigate(url), chromedp.WaitVisible("#list button", chromedp.ByQuery),
-		chromedp.Click("#list button", chromedp.ByQuery), chromedp.WaitVisible("iframe", chromedp.ByQuery),
-		chromedp.Evaluate(`(() => {
-			const problems = [];
-			const name = (e) => (e.getAttribute("aria-label") || e.title || e.textContent || "").trim() || [...(e.labels || [])].map((l) => l.textContent.trim()).join("");
-			for (const e of document.querySelectorAll("button, a, input, select, iframe")) if (!name(e)) problems.push("no name: " + e.outerHTML);
-			for (const e of document.querySelectorAll("th")) if (!e.scope) problems.push("no scope: " + e.outerHTML);
-			for (const e of document.querySelectorAll("[aria-labelledby]")) for (const id of e.getAttribute("aria-labelledby").split(" ")) if (!document.getElementById(id)) problems.push("label is missing: " + id);
-			if (!document.documentElement.lang) problems.push("no language");
-			if (document.querySelectorAll("h1").length !== 1) problems.push("not one h1");
-			if (!document.querySelector("[role=status]")) problems.push("nothing tells of new events");
-			for (const e of document.querySelectorAll("pre")) if (e.tabIndex < 0) problems.push("cannot be scrolled by keyboard");
-			return problems;
-		})()`, &problems)))
-	require.Empty(t, problems)
+	require.Equal(t, []int64{5, 4, 3, 2}, kept(), "a request without events counts as one")
+	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", b.batch(t, "delivered", "open")))
+	require.Equal(t, []int64{6, 5, 4}, kept(), "a batch of two counts as two")
+	require.Equal(t, 200, b.post(t, "sendgrid", "delivered", b.batch(t, "delivered", "open", "click", "delivered", "open")))
+	require.Equal(t, []int64{7}, kept(), "the latest stays, whole")
+	unknown(1)
+	require.Equal(t, []int64{8}, kept())
+	unknown(30 << 10)
+	require.Equal(t, []int64{9, 8}, kept())
+	unknown(60 << 10)
+	require.Equal(t, []int64{10}, kept())
 }
 
 // A page that does not keep up is told to start anew, instead of missing some.
 func TestSlowPage(t *testing.T) {
-	store := web.NewStore(1000, 1<<20)
-	handler := store.Capture(http.NotFoundHandler(), 60)
-	server := httptest.NewServer(web.NewServer(store, "/anymail"))
-	defer server.Close()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+	b := start(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, "GET /api/stream HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -332,12 +150,87 @@ func TestSlowPage(t *testing.T) {
 		line, err = stream.ReadString('\n')
 		require.NoError(t, err)
 	}
-	path := "/" + strings.Repeat("x", 64<<10) // fills what the connection buffers
+	path := "/anymail/" + strings.Repeat("x", 64<<10) // fills what the connection buffers
 	for range 1000 {
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, nil))
+		b.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, path, nil))
 	}
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
 	rest, err := io.ReadAll(stream)
 	require.NoError(t, err, "the answer ends")
 	require.Less(t, strings.Count(string(rest), "data: "), 1000)
+}
+
+// Clients that post, look, wait and clear at the same time do not disturb each other.
+func TestConcurrentUse(t *testing.T) {
+	b := start(t, func(o *web.Options) {
+		o.Keep, o.Store = 20, filepath.Join(t.TempDir(), "requests.ndjson")
+		o.Warn = func(err error) { t.Error(err) }
+	})
+	var wg sync.WaitGroup
+	do := func(f func()) {
+		wg.Go(func() {
+			for range 20 {
+				f()
+			}
+		})
+	}
+	for range 3 {
+		do(func() { b.post(t, "postmark", "HardBounce", nil) })
+		do(func() { b.post(t, "mailgun", "delivered", edit(`"token"`, `"taken"`)) })
+	}
+	for _, path := range []string{"/api/requests?q=ada", "/api/events", "/api/stats", "/api/export", "/api/requests/5", "/api/wait?timeout=1ms", "/api/requests/7/gotest"} {
+		do(func() {
+			if resp, err := http.Get(b.url + path); err == nil {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		})
+	}
+	do(func() {
+		b.send(t, "PUT", "/api/answer", map[string]any{"status": 503, "times": 1}, nil)
+		b.send(t, "POST", "/api/trigger", map[string]any{"esp": "mailgun", "type": "opened"}, nil)
+	})
+	do(func() { b.send(t, "PUT", "/api/forward", map[string]any{"url": "http://127.0.0.1:1"}, nil) })
+	do(func() { b.send(t, "POST", "/api/replay", map[string]any{"ids": []int{3, 4, 5}}, nil) })
+	do(func() { time.Sleep(5 * time.Millisecond); b.send(t, "DELETE", "/api/requests", nil, nil) })
+	wg.Wait()
+	require.Equal(t, 200, b.send(t, "PUT", "/api/answer", map[string]any{}, nil))
+	require.Equal(t, 200, b.post(t, "postmark", "HardBounce", nil))
+	var l list
+	b.getJSON(t, "/api/requests?limit=1", &l)
+	require.Equal(t, "bounced", l.Requests[0].Events[0].Type)
+}
+
+// A header that holds a secret is not shown, copied or kept, whether its name says so or
+// a setting does.
+func TestSecretsStayHidden(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "requests.ndjson")
+	b := start(t, withStore(t, file), func(o *web.Options) {
+		o.Settings["brevo"] = map[string][]string{"header_name": {"X-Our-Shop"}, "header_values": {"open-sesame-and-more"}}
+	})
+	authorization := base64.StdEncoding.EncodeToString([]byte("user:hush-hush-password"))
+	secrets := http.Header{
+		"X-Our-Shop": {"open-sesame-and-more"}, "Cookie": {"hush-hush-cookie"}, "Authorization": {"Basic " + authorization}, "X-Api-Key": {"hush-hush-key"},
+	}
+	require.Equal(t, 200, b.post(t, "brevo", "delivered", func(r *simulator.Request) { maps.Copy(r.Header, secrets) }))
+	require.Equal(t, 400, b.post(t, "brevo", "delivered", func(r *simulator.Request) {
+		maps.Copy(r.Header, secrets)
+		r.Header.Set("X-Our-Shop", "open-sesame-or-less")
+	}))
+	for _, path := range []string{"/api/requests", "/api/export", "/api/settings", "/api/events", "/api/stats"} {
+		_, text := get(t, b.url+path)
+		require.NotRegexp(t, "sesame|hush|"+authorization, text, path)
+	}
+	for _, id := range []string{"1", "2"} {
+		for _, part := range []string{"", "/http", "/curl", "/gotest"} {
+			_, text := get(t, b.url+"/api/requests/"+id+part)
+			require.NotRegexp(t, "sesame|hush|"+authorization, text, part)
+		}
+	}
+	var l list
+	b.getJSON(t, "/api/requests?q=sesame", &l)
+	require.Empty(t, l.Requests, "and not found")
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NotRegexp(t, "sesame|hush|"+authorization, string(content))
 }

@@ -1,235 +1,218 @@
-"use strict";
+// The page of "anymail listen". It is made of modules that the browser loads as they
+// are: there is nothing to build.
 
-const $ = (id) => document.getElementById(id);
-const requests = new Map(); // by id, in order of arrival
-const filters = ["esp", "type", "recipient", "rejected"];
-let selected = null;
+import { $, announce, moment, plural, wasRefused } from "./dom.js";
+import { getJSON } from "./api.js";
+import * as chart from "./chart.js";
+import * as detail from "./detail.js";
+import * as dialogs from "./dialogs.js";
+import * as keyboard from "./keyboard.js";
+import * as list from "./list.js";
+import { configure, startMany } from "./replay.js";
+import { change, filterNames, onChange, state } from "./state.js";
 
-// element makes an element; text is only ever set as text.
-function element(name, props = {}, ...children) {
-  const e = document.createElement(name);
-  for (const [key, value] of Object.entries(props)) {
-    if (key in e) e[key] = value; else e.setAttribute(key, value);
-  }
-  e.append(...children);
-  return e;
-}
+const types = ["queued", "sent", "rejected", "failed", "bounced", "deferred", "delivered", "autoresponded", "opened", "clicked",
+  "complained", "unsubscribed", "subscribed", "inbound", "inbound_failed", "unknown"];
+const reasons = ["invalid", "bounced", "timed_out", "blocked", "spam", "unsubscribed", "other"];
 
-const api = (path, options = {}) =>
-  fetch(path, { ...options, headers: { "X-Anymail": "1", "Content-Type": "application/json" } });
+// --- search and filters ---
 
-// --- the list ---
+const search = $("search");
+const selects = ["esp", "account", "type", "reason", "answer", "from"];
 
-function add(r) {
-  requests.set(r.id, r);
-  while (requests.size > 2000) requests.delete(requests.keys().next().value);
-}
-
-async function load() {
-  const answer = await (await api("api/requests")).json();
-  requests.clear();
-  answer.requests.forEach(add);
-  $("mount").textContent = `Post to ${location.origin}${answer.mount}/{esp}/tracking/ or /inbound/`;
-  render();
-}
-
-// draw renders at most once a frame, however many requests come in.
-let drawing = false;
-function draw() {
-  if (drawing) return;
-  drawing = true;
-  requestAnimationFrame(() => { drawing = false; render(); });
-}
-
-// rows are what the list shows: one for each event, one for a request without.
-function rows() {
-  const out = [];
-  for (const r of requests.values()) {
-    const events = r.events.length ? r.events : [{ esp: r.name, type: "", recipient: "" }];
-    events.forEach((e, n) => out.push({ r, e, key: `${r.id}.${n}` }));
-  }
-  return out.reverse();
-}
-
-const refused = (r) => r.status < 200 || r.status > 299;
-
-function passes({ r, e }) {
-  return (!$("esp").value || e.esp === $("esp").value) &&
-    (!$("type").value || e.type === $("type").value) &&
-    (!$("rejected").checked || refused(r)) &&
-    e.recipient.toLowerCase().includes($("recipient").value.trim().toLowerCase());
-}
-
-function options(id, values) {
-  const select = $(id), chosen = select.value;
-  select.replaceChildren(element("option", { value: "", textContent: "all" }),
-    ...[...new Set(values)].filter(Boolean).sort().map((v) => element("option", { value: v, textContent: v })));
-  select.value = [...select.options].some((o) => o.value === chosen) ? chosen : "";
-}
-
-const cell = (text, props = {}) => element("td", { textContent: text, title: text, ...props });
-
-function row({ r, e, key }, n) {
-  const time = new Date(r.time).toLocaleTimeString([], { hourCycle: "h23" });
-  const what = e.type || (refused(r) ? "rejected" : "ping");
-  const open = element("button", {
-    type: "button", textContent: time, onclick: () => show(r.id),
-    "aria-label": `Show request of ${time}: ${e.esp} ${what} ${e.recipient}, answered ${r.status}`,
-  });
-  open.dataset.row = n;
-  open.dataset.key = key;
-  if (r.id === selected) open.setAttribute("aria-current", "true");
-  return element("tr", {}, element("td", {}, open), cell(e.esp), cell(what), cell(e.recipient),
-    cell(e.reason || e.subject || (r.error && `${r.error} (${r.path})`) || ""),
-    cell(r.status, { className: refused(r) ? "bad" : "good" }));
-}
-
-function render() {
-  const all = rows();
-  options("esp", all.map(({ e }) => e.esp));
-  options("type", all.map(({ e }) => e.type));
-  const shown = all.filter(passes);
-  const focused = document.activeElement?.dataset?.key;
-  $("list").replaceChildren(...shown.slice(0, 500).map(row));
-  if (focused) $("list").querySelector(`button[data-key="${focused}"]`)?.focus({ preventScroll: true });
-  $("count").textContent = shown.length > 500 ? `The latest 500 of ${shown.length}.` : "";
-  $("empty").hidden = all.length > 0;
-  chart();
-}
-
-// The arrow keys go from row to row.
-$("list").addEventListener("keydown", (e) => {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[e.key];
-  if (!step || e.target.dataset.row === undefined) return;
-  e.preventDefault();
-  $("list").querySelector(`button[data-row="${Number(e.target.dataset.row) + step}"]`)?.focus();
+// The letters of one search are one step of the back button.
+let searching = false;
+search.addEventListener("input", () => {
+  change({ q: search.value.trim() }, { replace: searching });
+  searching = true;
 });
-
-// --- the chart ---
-
-// chart counts the events of each of the last 30 minutes.
-function chart() {
-  const now = Date.now(), good = Array(30).fill(0), bad = Array(30).fill(0);
-  for (const r of requests.values()) {
-    const minute = 29 - Math.floor((now - new Date(r.time)) / 60000);
-    if (minute < 0 || minute > 29) continue;
-    if (refused(r)) bad[minute]++; else good[minute] += Math.max(1, r.events.length);
-  }
-  const most = Math.max(1, ...good.map((n, i) => n + bad[i]));
-  const shape = (name, attributes, ...children) => {
-    const e = document.createElementNS("http://www.w3.org/2000/svg", name);
-    for (const [k, v] of Object.entries(attributes)) e.setAttribute(k, v);
-    e.append(...children);
-    return e;
-  };
-  const bar = (i, from, n, kind) => {
-    const height = 56 * n / most;
-    return shape("rect", { x: i * 20 + 2, width: 16, y: 60 - 56 * from / most - height, height, class: kind },
-      shape("title", {}, `${n} ${kind}, ${29 - i} minutes ago`));
-  };
-  $("chart").replaceChildren(...good.flatMap((n, i) => [bar(i, 0, n, "accepted"), bar(i, n, bad[i], "rejected")]));
-  const sum = (list) => list.reduce((a, b) => a + b, 0);
-  $("chart-text").textContent = `${sum(good)} accepted, ${sum(bad)} rejected; at most ${most} in a minute.`;
-}
-
-// --- one request ---
-
-async function show(id) {
-  selected = id;
-  const answer = await api(`api/requests/${id}`);
-  if (!answer.ok) return;
-  const d = await answer.json();
-  const parts = [];
-  if (d.summary.error) parts.push(element("p", { className: "bad", textContent: "Rejected: " + d.summary.error }));
-  d.events.forEach((ev, n) => parts.push(...event(id, ev, n)));
-  if (d.events.length === 0) parts.push(element("p", { textContent: "No events." }));
-  const lines = Object.entries(d.header).flatMap(([name, values]) => values.map((v) => `${name}: ${v}`)).sort();
-  parts.push(element("h3", { textContent: "Request" }),
-    element("pre", { tabIndex: 0, textContent: `${d.method} ${d.path}\n${lines.join("\n")}\n\n${d.body ?? "(base64) " + d.body_base64}` }),
-    element("p", {}, element("a", { href: `api/requests/${id}/http`, textContent: "Save it as a file" }), " for anymail inspect. Credentials are left out."),
-    replay(id, d));
-  $("detail-title").textContent = `Request ${id}: ${d.summary.name || "no adapter"}, answered ${d.summary.status}`;
-  $("detail-body").replaceChildren(...parts);
-  render();
-  // Next to the list the page stays where it is; below it, it moves there.
-  $("detail").focus({ preventScroll: matchMedia("(min-width: 1001px)").matches });
-}
-
-function pretty(raw) {
-  if (typeof raw !== "string") return raw ? "(base64) " + raw.base64 : "";
-  try { return JSON.stringify(JSON.parse(raw), null, 2); } catch { return raw; }
-}
-
-const titled = (title, ...children) => [element("h3", { textContent: title }), ...children];
-const text = (content) => element("pre", { tabIndex: 0, textContent: content });
-
-function event(id, ev, n) {
-  const { raw, ...rest } = ev;
-  const parts = titled(`Event ${n + 1}: ${ev.event_type}`);
-  if (ev.kind === "inbound") parts.push(...message(`api/requests/${id}/events/${n}`, ev.message));
-  parts.push(element("div", { className: "pair" },
-    element("div", {}, ...titled("Normalized", text(JSON.stringify(rest, null, 2)))),
-    element("div", {}, ...titled("As the ESP sent it", text(pretty(raw))))));
-  return parts;
-}
-
-// message shows a received message as a mail program does.
-function message(base, m) {
-  const list = (addresses) => (addresses ?? []).map((a) => a.name ? `${a.name} <${a.address}>` : a.address).join(", ");
-  const head = [["From", list(m.from)], ["To", list(m.to)], ["Cc", list(m.cc)], ["Subject", m.subject], ["Date", m.date],
-    ["Received for", m.envelope_recipient]].filter(([, value]) => value);
-  const parts = [element("dl", {}, ...head.flatMap(([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })]))];
-  if (m.html) {
-    // The answer's policy is a sandbox, too; nothing in it runs or loads.
-    const frame = element("iframe", { title: "Message, without scripts and remote content", src: base + "/html" });
-    frame.setAttribute("sandbox", "");
-    parts.push(frame);
-  } else {
-    parts.push(text(m.text ?? ""));
-  }
-  const attachments = m.attachments ?? [];
-  if (attachments.length) {
-    parts.push(...titled("Attachments", element("ul", {}, ...attachments.map((a, i) =>
-      element("li", {}, element("a", { href: `${base}/attachments/${i}`, textContent: a.filename || "(no name)" }), ` ${a.content_type}, ${a.size} bytes, ${a.disposition}`)))));
-  }
-  return parts;
-}
-
-function replay(id, d) {
-  const target = element("input", { type: "url", required: true, value: location.origin + d.path });
-  const outcome = element("output", { "aria-live": "polite" });
-  return element("form", {
-    className: "replay",
-    onsubmit: async (e) => {
-      e.preventDefault();
-      outcome.textContent = "…";
-      const answer = await api(`api/requests/${id}/replay`, { method: "POST", body: JSON.stringify({ url: target.value }) });
-      if (!answer.ok) { outcome.textContent = await answer.text(); return; }
-      const a = await answer.json();
-      outcome.textContent = a.error ? "Failed: " + a.error : `Answered ${a.status} in ${a.milliseconds} ms`;
-    },
-  }, element("label", {}, "Send again to", target), element("button", { textContent: "Send" }), outcome);
-}
-
-// --- what the user and the server do ---
-
-for (const id of filters) $(id).addEventListener("input", render);
+search.addEventListener("blur", () => { searching = false; });
 $("filters").addEventListener("submit", (e) => e.preventDefault());
-$("clear").addEventListener("click", async () => {
-  await api("api/requests", { method: "DELETE" });
-  selected = null;
-  $("detail-title").textContent = "Select a request";
-  $("detail-body").replaceChildren();
-  await load();
+for (const name of selects) {
+  $(`filter-${name}`).addEventListener("change", (e) => {
+    if (e.target.value === "choose") $("range").showModal();
+    else change(name === "from" ? { from: e.target.value, to: "" } : { [name]: e.target.value });
+    if (name === "from") fillFilters();
+  });
+}
+for (const button of document.querySelectorAll("[data-reset]")) {
+  button.addEventListener("click", () => { change(Object.fromEntries(filterNames.map((name) => [name, ""]))); search.focus(); });
+}
+
+const local = (value) => {
+  const t = new Date(value);
+  return new Date(t - t.getTimezoneOffset() * 60000).toISOString().slice(0, 19);
+};
+
+$("range").querySelector("form").addEventListener("submit", (e) => {
+  e.preventDefault();
+  const entered = (id) => $(id).value ? new Date($(id).value).toISOString() : "";
+  change({ from: entered("range-from"), to: entered("range-to") });
+  $("range").close();
 });
+
+// fillFilters shows what the URL names.
+function fillFilters() {
+  if (search.value.trim() !== state.q) search.value = state.q;
+  for (const name of ["esp", "account", "type", "reason"]) chart.offer(name);
+  const answer = $("filter-answer");
+  if (![...answer.options].some((o) => o.value === state.answer)) answer.add(new Option(state.answer, state.answer));
+  answer.value = state.answer;
+  const from = $("filter-from"), relative = [...from.options].some((o) => o.value === state.from && o.value !== "choose");
+  from.value = relative && !state.to ? state.from : "choose";
+  const absolute = !Number.isNaN(Date.parse(state.from));
+  $("range-from").value = absolute ? local(state.from) : "";
+  $("range-to").value = state.to ? local(state.to) : "";
+  showActive();
+}
+
+// showActive lists the filters that are set, each with a way to remove it.
+function showActive() {
+  const names = { esp: "ESP", account: "account", type: "type", reason: "reason", answer: "answer" };
+  const active = Object.entries(names).filter(([name]) => state[name]).map(([name, label]) => [`${label} ${state[name]}`, { [name]: "" }]);
+  if (state.from || state.to) active.push([rangeText(), { from: "", to: "" }]);
+  $("active").replaceChildren(...active.map(([label, values]) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `${label} ×`;
+    button.setAttribute("aria-label", `Remove the filter: ${label}`);
+    button.addEventListener("click", () => { change(values); search.focus(); });
+    return button;
+  }));
+  $("active").hidden = active.length === 0;
+  $("filter-count").textContent = active.length ? `Filters (${active.length})` : "Filters";
+}
+
+function rangeText() {
+  const format = (value) => Number.isNaN(Date.parse(value)) ? `the last ${value}` : moment(value);
+  return [state.from && format(state.from), state.to && `to ${format(state.to)}`].filter(Boolean).join(" ");
+}
+
+onChange((changed) => {
+  if (filterNames.some((name) => changed.has(name))) {
+    fillFilters();
+    chart.loadSoon();
+  }
+});
+
+// --- list and detail ---
+
+const wide = matchMedia("(min-width: 60rem)");
+let openedByKey = false, takesFocus = false;
+let delayed = null; // shows the request at which a key that is held down stops
+
+// On a phone, the filters and the chart are folded, so that the list is in view.
+for (const details of [$("filter-fields"), document.querySelector(".chart")]) details.open = wide.matches;
+wide.addEventListener("change", () => { if (wide.matches) $("filter-fields").open = true; });
+
+function open(request, event) {
+  // From one request to the next is no step for the back button, which leads to the list.
+  const replace = state.request !== "";
+  if (state.request === request && (state.event || "0") === event) {
+    clearTimeout(delayed);
+    detail.show({ focus: true, again: true });
+    return;
+  }
+  takesFocus = true;
+  change({ request, event, part: "" }, { replace });
+  takesFocus = false;
+}
+
+function step(by) {
+  const next = list.move(by);
+  if (!next || !wide.matches) return; // on a phone, the list and the request are two screens
+  openedByKey = true;
+  change({ ...next, part: "" }, { replace: state.request !== "" });
+  openedByKey = false;
+}
+
+function back() {
+  const { request, event } = state;
+  detail.close();
+  list.focusRow(request, event);
+}
+
+let last = {};
+onChange((changed) => {
+  if (!changed.has("request") && !changed.has("event")) return;
+  clearTimeout(delayed);
+  if (!state.request && $("detail").contains(document.activeElement)) list.focusRow(last.request, last.event); // the back button
+  last = { ...state };
+  if (openedByKey) delayed = setTimeout(detail.show, 60);
+  else detail.show({ focus: takesFocus });
+});
+$("back").addEventListener("click", back);
+$("close-detail").addEventListener("click", back);
+
+function showSelection() {
+  const n = list.selection.size;
+  $("selected").hidden = n === 0;
+  $("selected-text").textContent = `${n} selected`;
+  $("pick-all").checked = n > 0;
+  $("pick-all").indeterminate = n > 0 && n < list.loaded().length;
+}
+$("pick-all").addEventListener("change", (e) => list.pickAll(e.target.checked));
+$("unselect").addEventListener("click", () => list.pickAll(false));
+
+// --- what arrives ---
+
+function reload() {
+  list.selection.clear();
+  showSelection();
+  list.load();
+  chart.load();
+}
+
+let arrived = [], telling = null;
+function arrive(summary) {
+  list.refresh();
+  chart.loadSoon();
+  dialogs.refreshAnswer();
+  arrived.push(summary);
+  // A screen reader would never finish if the status changed with each of many requests.
+  telling ??= setTimeout(tell, 300);
+}
+
+function tell() {
+  telling = null;
+  const last = arrived.at(-1);
+  const what = wasRefused(last) ? `Refused a request to ${last.path}` : `New: ${[...new Set(last.events.map((e) => `${e.esp} ${e.type}`))].slice(0, 3).join(", ") || last.path}`;
+  $("live").textContent = arrived.length > 1 ? `${plural(arrived.length, "new request")}. ${what}` : what;
+  $("live").classList.toggle("bad", wasRefused(last));
+  arrived = [];
+}
 
 const source = new EventSource("api/stream");
-source.onopen = () => { $("live").textContent = "Live"; load(); };
+source.onopen = () => { $("live").textContent = "Live"; list.refresh(); chart.loadSoon(); };
 source.onerror = () => { $("live").textContent = "Connection lost, trying again"; };
-source.onmessage = (e) => {
-  const r = JSON.parse(e.data);
-  add(r);
-  $("live").textContent = refused(r) ? `Rejected a request to ${r.path}` : `New: ${r.events.map((x) => `${x.esp} ${x.type}`).join(", ") || r.path}`;
-  draw();
-};
-setInterval(chart, 30000);
+source.addEventListener("request", (e) => arrive(JSON.parse(e.data)));
+source.addEventListener("reset", reload);
+source.addEventListener("forward", (e) => {
+  if (String(JSON.parse(e.data).id) === state.request && state.tab !== "replay") detail.show({ again: true });
+});
+
+// --- start ---
+
+async function start() {
+  for (const type of types) $("filter-type").add(new Option(type, type));
+  for (const reason of reasons) $("filter-reason").add(new Option(reason, reason));
+  fillFilters();
+  startMany();
+  keyboard.start({ step, back, pick: list.pick, open: () => {
+    const row = document.activeElement?.closest?.("#list li");
+    if (row) open(...row.dataset.key.split("."));
+    else if (state.request) $("detail-title").focus();
+  } });
+  const settings = await getJSON("settings").catch(() => ({ signed: [] }));
+  configure(settings);
+  $("about").textContent = [settings.version && `anymail ${settings.version}`, settings.keep && `keeps the latest ${plural(settings.keep, "request")}${settings.store ? ", on disk" : ""}`].filter(Boolean).join(", ");
+  await list.start({ open, select: showSelection });
+  chart.load();
+  detail.show();
+  dialogs.start(reload);
+  let width = $("bars").clientWidth;
+  new ResizeObserver(() => { if (Math.abs($("bars").clientWidth - width) > 24) { width = $("bars").clientWidth; chart.loadSoon(); } }).observe($("bars"));
+  setInterval(chart.load, 15000);
+}
+
+start().catch((error) => announce(error.message));
