@@ -317,6 +317,41 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+// Two accounts whose ESP gives the same ids: by option, an event of one does not
+// count as completed in the other.
+func TestAccountKeys(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		name    string
+		options []anymail.Option
+		second  int // events of the second account
+	}{
+		{"shared", nil, 0},
+		{"of the account", []anymail.Option{anymail.WithAccountKeys()}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := newTestServer(t, newAcme("key"), tt.options...)
+			require.NoError(t, srv.Register("acme-eu", newAcme("key of eu")))
+			require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", now)).StatusCode)
+			first := srv.take()
+			require.Len(t, first, 1)
+			require.Equal(t, "acme", first[0].Account)
+			require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key of eu", now).at("acme-eu")).StatusCode)
+			second := srv.take()
+			require.Len(t, second, tt.second)
+			for _, ev := range second {
+				require.Equal(t, "acme-eu", ev.Account)
+				require.NotEqual(t, first[0].Key, ev.Key)
+			}
+
+			again := newPost(delivered).sign("key", now.Add(time.Second)) // a redelivery
+			require.Equal(t, 200, srv.do(t, again).StatusCode)
+			require.Empty(t, srv.take())
+			require.Equal(t, 400, srv.do(t, again).StatusCode, "a replay")
+		})
+	}
+}
+
 func TestOverloadAndShutdown(t *testing.T) {
 	srv := newTestServer(t, newAcme("key"), anymail.WithMaxInFlight(1))
 	entered, release := make(chan struct{}), make(chan struct{})

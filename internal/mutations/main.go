@@ -131,6 +131,7 @@ var mutations = []mutation{
 	{test: "TestAccounts", file: "request.go", edits: []string{`if proof.Fingerprint == nil || ep.settings.noReplayCheck {`, `if true {`}},
 	{test: "TestAccounts", file: "signals.go", edits: []string{"case ClaimDone:\n\t\t\t\tt.Duplicates++\n\t\t\t\tcontinue", "case ClaimDone:"}},
 	{test: "TestAccounts", file: "anymail.go", edits: []string{`		settings: s,`, `		settings: d.settings,`}},
+	{test: "TestAccountKeys", file: "request.go", edits: []string{`if ep.settings.accountKeys {`, `if false {`}},
 	{test: "TestFailingReceivers", file: "request.go", edits: []string{`completed := false // if anything`, `completed := true // if anything`}},
 	{test: "TestFailingReceivers", file: "signals.go", edits: []string{`c.name, keys[i], err == nil); noted != nil {`, `c.name, keys[i], true); noted != nil {`}},
 	{test: "TestConcurrentDuplicates", file: "idempotency.go", edits: []string{`if _, ok := sh.running[id]; ok {`, `if false {`}},
