@@ -27,6 +27,7 @@ type Dispatcher struct {
 	accounts sync.Map     // *account by plainName
 	mu       sync.Mutex   // held to change accounts
 	served   atomic.Int64 // endpoints of all accounts
+	tenants  *tenants     // nil without WithTenants
 
 	intake      *intake
 	closing     atomic.Bool
@@ -59,6 +60,12 @@ func New(options ...Option) (*Dispatcher, error) {
 		w.Header().Set("Allow", allowedMethods(nil))
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 	})
+	if s.newTenants != nil {
+		d.settings.newTenants = nil // so that Register sees whether it is given one
+		if d.tenants, err = s.newTenants(d); err != nil {
+			return nil, err
+		}
+	}
 	if start := s.startQueue; start != nil {
 		if d.running, err = start(QueueHost{&d.Signals, Hooks{Receiver: s.hooks.receiver}, s.logger}); err != nil {
 			return nil, err
@@ -179,6 +186,8 @@ func (d *Dispatcher) newAccount(name string, adapter Adapter, options []Option) 
 	switch {
 	case s.startQueue != nil:
 		return nil, Misconfigured(setting, "WithRunningQueue is an option of New alone: all adapters share the queue")
+	case s.newTenants != nil:
+		return nil, Misconfigured(setting, "WithTenants is an option of New alone: it is for names that are not registered")
 	case s.maxMemory != d.settings.maxMemory, s.maxReading != d.settings.maxReading:
 		return nil, Misconfigured(setting, "WithMaxMemory and WithMaxReading are options of New alone: all adapters share the bounds")
 	}
@@ -265,6 +274,14 @@ func (d *Dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
 	name, path := chi.URLParam(r, nameParam), chi.URLParam(r, endpointParam)
 	found := d.account(name)
+	if found == nil && d.tenants != nil {
+		client := d.tenants.guard.origin(r).addr
+		var err error
+		if found, err = d.tenants.account(r.Context(), name, client); err != nil {
+			d.refuseTenant(w, r, name, client, err)
+			return
+		}
+	}
 	if found == nil {
 		d.notFound(w, r)
 		return

@@ -49,6 +49,7 @@ type settings struct {
 	hooks            hookList
 	now              func() time.Time
 	forEndpoint      map[string][]Option // see WithEndpointOptions
+	newTenants       func(*Dispatcher) (*tenants, error)
 
 	errs []error // what is wrong with the options; New and Register return it
 }
