@@ -9,10 +9,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
@@ -149,6 +151,96 @@ func TestRegisterWhileServing(t *testing.T) {
 	require.Equal(t, 200, srv.do(t, p).StatusCode)
 }
 
+// at is the request, sent to another account.
+func (p post) at(name string) post {
+	p.path = "/hooks/" + name + "/tracking/"
+	return p
+}
+
+func TestReplace(t *testing.T) {
+	srv := newTestServer(t, newAcme("old key"))
+	require.ErrorIs(t, srv.Replace("acme", noEndpoints{}), anymail.ErrConfig)
+	now := time.Now()
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("old key", now)).StatusCode, "the old one stays after an error")
+
+	require.NoError(t, srv.Replace("ac_me", newAcme("new key")), "underscores do not count")
+	require.Equal(t, 400, srv.do(t, newPost(delivered).sign("old key", now)).StatusCode)
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("new key", now)).StatusCode)
+	require.ErrorContains(t, srv.Register("acme", newAcme("key")), "already registered")
+
+	require.NoError(t, srv.Replace("another", newAcme("key")), "it registers what there is not yet")
+	require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", now).at("another")).StatusCode)
+}
+
+func TestUnregister(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"))
+	p := newPost(delivered).sign("key", time.Now())
+	require.False(t, srv.Unregister("other"))
+	require.True(t, srv.Unregister("acme"))
+	require.False(t, srv.Unregister("acme"))
+	require.Equal(t, 404, srv.do(t, p).StatusCode)
+	require.Contains(t, srv.log.String(), "0 endpoints are registered")
+	require.NoError(t, srv.Register("acme", newAcme("key")))
+	require.Equal(t, 200, srv.do(t, p).StatusCode)
+}
+
+// A request that has begun ends with the adapter that it began with.
+func TestReplaceInFlight(t *testing.T) {
+	for name, change := range map[string]func(*testServer) bool{
+		"replaced":     func(srv *testServer) bool { return srv.Replace("acme", newAcme("new key")) == nil },
+		"unregistered": func(srv *testServer) bool { return srv.Unregister("acme") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			adapter := newAcme("key")
+			parser := adapter.endpoint.Parser
+			entered, release := make(chan struct{}), make(chan struct{})
+			adapter.endpoint.Parser = anymail.ParserFunc(func(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
+				close(entered)
+				<-release
+				return parser.ParseEvents(ctx, p)
+			})
+			srv := newTestServer(t, adapter)
+			status := make(chan int)
+			go func() { status <- srv.do(t, newPost(delivered).sign("key", time.Now())).StatusCode }()
+			<-entered
+			require.True(t, change(srv))
+			close(release)
+			require.Equal(t, 200, <-status)
+			require.Len(t, srv.take(), 1)
+		})
+	}
+}
+
+// Accounts come, change and go while requests run, and no request to an account
+// that is there throughout is refused.
+func TestReplaceWhileServing(t *testing.T) {
+	srv := newTestServer(t, newAcme("key"), anymail.WithLogger(quiet), anymail.WithoutReplayCheck())
+	done := make(chan struct{})
+	var changes sync.WaitGroup
+	for i := range 4 {
+		changes.Go(func() {
+			own := fmt.Sprint("acme-", i)
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				assert.NoError(t, srv.Replace("acme", newAcme("key")))
+				assert.NoError(t, srv.Register(own, newAcme("key")))
+				assert.True(t, srv.Unregister(own))
+			}
+		})
+	}
+	p := newPost(delivered).sign("key", time.Now())
+	for range 200 {
+		require.Equal(t, 200, srv.do(t, p).StatusCode)
+		require.Contains(t, []int{200, 404}, srv.do(t, p.at("acme-1")).StatusCode)
+	}
+	close(done)
+	changes.Wait()
+}
+
 // A request reaches an endpoint only by the endpoint's own path, and every spelling
 // of the path meets the same checks.
 func TestPaths(t *testing.T) {
@@ -221,6 +313,41 @@ func TestAccounts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			require.Equal(t, tt.status, srv.do(t, tt.post).StatusCode)
 			require.Len(t, srv.take(), tt.events)
+		})
+	}
+}
+
+// Two accounts whose ESP gives the same ids: by option, an event of one does not
+// count as completed in the other.
+func TestAccountKeys(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		name    string
+		options []anymail.Option
+		second  int // events of the second account
+	}{
+		{"shared", nil, 0},
+		{"of the account", []anymail.Option{anymail.WithAccountKeys()}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			srv := newTestServer(t, newAcme("key"), tt.options...)
+			require.NoError(t, srv.Register("acme-eu", newAcme("key of eu")))
+			require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key", now)).StatusCode)
+			first := srv.take()
+			require.Len(t, first, 1)
+			require.Equal(t, "acme", first[0].Account)
+			require.Equal(t, 200, srv.do(t, newPost(delivered).sign("key of eu", now).at("acme-eu")).StatusCode)
+			second := srv.take()
+			require.Len(t, second, tt.second)
+			for _, ev := range second {
+				require.Equal(t, "acme-eu", ev.Account)
+				require.NotEqual(t, first[0].Key, ev.Key)
+			}
+
+			again := newPost(delivered).sign("key", now.Add(time.Second)) // a redelivery
+			require.Equal(t, 200, srv.do(t, again).StatusCode)
+			require.Empty(t, srv.take())
+			require.Equal(t, 400, srv.do(t, again).StatusCode, "a replay")
 		})
 	}
 }

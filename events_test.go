@@ -19,7 +19,7 @@ import (
 func fullTracking() *anymail.TrackingEvent {
 	return &anymail.TrackingEvent{
 		Common: anymail.Common{
-			ESP: "acme", Type: anymail.EventBounced, ID: "e1", Key: "acme:k1",
+			ESP: "acme", Account: "acme-eu", Type: anymail.EventBounced, ID: "e1", Key: "acme:k1",
 			Timestamp: time.Date(2026, 9, 21, 14, 13, 20, 500, time.UTC), Raw: anymail.Raw(`{"a" : "<&>"}`),
 		},
 		MessageID: "m1", Recipient: "ada@example.com", RejectReason: anymail.RejectInvalid,
@@ -35,7 +35,7 @@ func fullTracking() *anymail.TrackingEvent {
 func fullInbound() *anymail.InboundEvent {
 	score := 0.0
 	return &anymail.InboundEvent{
-		Common: anymail.Common{ESP: "acme", Type: anymail.EventInbound, Key: "acme:k2", Raw: anymail.Raw("not utf-8: \xff\x00")},
+		Common: anymail.Common{ESP: "acme", Account: "acme-eu", Type: anymail.EventInbound, Key: "acme:k2", Raw: anymail.Raw("not utf-8: \xff\x00")},
 		Message: anymail.InboundMessage{
 			EnvelopeSender: "a@example.com", EnvelopeRecipient: "b@example.org", EnvelopeRecipients: []string{"b@example.org", "c@example.org"},
 			From: []anymail.Address{{Name: "Ada", Address: "a@example.com"}}, To: []anymail.Address{{Address: "b@example.org"}},

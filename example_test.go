@@ -320,3 +320,43 @@ func ExampleHooks() {
 	// 400 malformed, will not be retried: {
 	// 500 receiver crm failed, no such file: true
 }
+
+// Accounts that are in a database are looked up when a request for them comes.
+func ExampleWithTenants() {
+	secrets := map[string]string{"shop-17": "shop:k7Vd-93qs-Hc2M-wTz5"} // or a table
+	lookUp := func(_ context.Context, name string) (anymail.Adapter, []anymail.Option, error) {
+		secret, ok := secrets[name]
+		if !ok {
+			return nil, nil, anymail.ErrUnknownTenant
+		}
+		adapter, err := postmark.New(postmark.Config{})
+		return adapter, []anymail.Option{anymail.WithSharedSecret(secret)}, err
+	}
+	d, err := anymail.New(
+		anymail.WithTenants(lookUp, anymail.TenantCache{}),
+		anymail.WithAccountKeys(),
+		anymail.WithLogger(slog.New(slog.DiscardHandler)),
+	)
+	if err != nil {
+		panic(err)
+	}
+	err = d.Tracking.Connect("print", func(_ context.Context, ev *anymail.TrackingEvent) error {
+		fmt.Println(ev.Account, ev.Type, ev.Recipient)
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+
+	fmt.Println(send(d, "/shop-17/tracking/", secrets["shop-17"], aBounce))
+	fmt.Println(send(d, "/shop-18/tracking/", secrets["shop-17"], aBounce))
+
+	delete(secrets, "shop-17")
+	d.ForgetTenant("shop-17")
+	fmt.Println(send(d, "/shop-17/tracking/", exampleSecret, aBounce))
+	// Output:
+	// shop-17 bounced ada@example.com
+	// 200
+	// 404
+	// 404
+}

@@ -1,6 +1,10 @@
 package anymail
 
-import "slices"
+import (
+	"context"
+	"net/netip"
+	"slices"
+)
 
 // UnusedPhrases returns the phrases of the table that none of the answers has,
 // and those without a source. Codes returns the codes of an answer.
@@ -19,3 +23,15 @@ func UnusedPhrases(answers []string, codes func(string) (int, string)) (unused [
 
 // DefaultMemory is the default of WithMaxMemory.
 func DefaultMemory() int64 { return defaultMemory() }
+
+// FindTenant looks a name up as a request without an address does.
+func FindTenant(d *Dispatcher, name string) {
+	_, _ = d.tenants.account(context.Background(), name, netip.Addr{})
+}
+
+// TenantsInMemory returns how many names the Dispatcher remembers or looks up.
+func TenantsInMemory(d *Dispatcher) int {
+	d.tenants.mu.Lock()
+	defer d.tenants.mu.Unlock()
+	return d.tenants.known.Len() + d.tenants.unknown.Len() + len(d.tenants.running)
+}

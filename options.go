@@ -41,6 +41,7 @@ type settings struct {
 	maxMemory        int64
 	window           time.Duration
 	noReplayCheck    bool
+	accountKeys      bool
 	store            IdempotencyStore
 	queue            Queue
 	startQueue       func(QueueHost) (RunningQueue, error)
@@ -48,6 +49,7 @@ type settings struct {
 	hooks            hookList
 	now              func() time.Time
 	forEndpoint      map[string][]Option // see WithEndpointOptions
+	newTenants       func(*Dispatcher) (*tenants, error)
 
 	errs []error // what is wrong with the options; New and Register return it
 }
@@ -394,6 +396,17 @@ func WithTimestampWindow(window time.Duration) Option {
 // from running twice.
 func WithoutReplayCheck() Option {
 	return func(s *settings) { s.noReplayCheck = true }
+}
+
+// WithAccountKeys makes the account a part of every event's Key: the same event of
+// the ESP is a different one in another account. Without it, a tenant who can sign
+// for one account can have the events of another taken for completed, because the
+// ESP's ids are what identifies an event. Everything that goes by the Key follows:
+// the idempotency store, queues, and consumers that drop repeats. Signatures are
+// remembered for each account anyway. An event that came in before the option was
+// given, or under another name, has another Key and runs again if it is redelivered.
+func WithAccountKeys() Option {
+	return func(s *settings) { s.accountKeys = true }
 }
 
 // WithIdempotencyStore remembers in store which receiver has completed which

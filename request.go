@@ -345,6 +345,11 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 	}
 	for _, ev := range events {
 		Normalize(ev, ep.info.ESP)
+		c := ev.Base()
+		c.Account = ep.info.Name
+		if ep.settings.accountKeys {
+			c.Key = EventKey(c.ESP, c.Account, c.Key)
+		}
 	}
 	return events, &Reply{}, nil
 }

@@ -179,27 +179,33 @@ func (d *Dispatcher) notFound(w http.ResponseWriter, r *http.Request) {
 		slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)), slog.String("hint", d.suggest(r.URL.Path)))
 }
 
-// suggest says which path would have matched instead of a path that does not.
+// suggest says which path would have matched instead of a path that does not. Any
+// client can ask for such a path, so it lists the endpoints only if they are few.
 func (d *Dispatcher) suggest(path string) string {
 	const most = 10 // of what is registered, in one line
-	endpoints := *d.endpoints.Load()
 	segments := strings.Split(strings.Trim(path, "/"), "/")
 	for i := 1; i < len(segments) && i < most; i++ {
-		if name, endpoint := segments[i], strings.Join(segments[i+1:], "/"); endpoints[routeKey(name, endpoint)] != nil {
+		name, endpoint := segments[i], strings.Join(segments[i+1:], "/")
+		if other := d.account(name); other != nil && other.endpoint(endpoint) != nil {
 			return fmt.Sprintf("/%s would match: remove the prefix, with http.StripPrefix for example", clip(strings.Join(segments[i:], "/")))
 		}
 	}
+	served := d.served.Load()
 	var known []string
-	for _, ep := range endpoints {
-		of := "/" + ep.info.Name + "/" + ep.info.Endpoint
-		if strings.EqualFold(ep.info.Name, segments[0]) {
-			known = append(known, of)
-		} else if len(endpoints) <= most {
-			known = append(known, of)
+	list := func(of *account) {
+		for _, ep := range of.endpoints {
+			known = append(known, "/"+ep.info.Name+"/"+ep.info.Endpoint)
 		}
 	}
+	if served <= most {
+		d.accounts.Range(func(_, of any) bool { list(of.(*account)); return true })
+	} else if of := d.account(segments[0]); of != nil {
+		list(of)
+	} else if of := d.account(strings.ToLower(segments[0])); of != nil {
+		list(of)
+	}
 	if known == nil {
-		return fmt.Sprintf("no adapter is registered under this name; %d endpoints are registered", len(endpoints))
+		return fmt.Sprintf("no adapter is registered under this name; %d endpoints are registered", served)
 	}
 	slices.Sort(known)
 	return "registered: " + strings.Join(known, ", ")

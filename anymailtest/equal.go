@@ -10,14 +10,14 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Equal fails the test unless two events are equal. It does not compare Raw and
-// Key. An expected event without a type is an [anymail.EventUnknown].
+// Equal fails the test unless two events are equal. It does not compare Account,
+// Raw and Key. An expected event without a type is an [anymail.EventUnknown].
 func Equal(t testing.TB, want, got anymail.Event) {
 	t.Helper()
 	if base := want.Base(); base.Type == "" {
 		base.Type = anymail.EventUnknown
 	}
-	options := append(EventOptions(), cmpopts.IgnoreFields(anymail.Common{}, "Raw", "Key"))
+	options := append(EventOptions(), cmpopts.IgnoreFields(anymail.Common{}, "Account", "Raw", "Key"))
 	if diff := cmp.Diff(want, got, options...); diff != "" {
 		t.Errorf("event (-want +got):\n%s", diff)
 	}

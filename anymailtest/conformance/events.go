@@ -96,7 +96,7 @@ func whole(t *testing.T, sim *simulator.Simulator, sample simulator.Sample, p si
 
 func equal(t *testing.T, want, got []anymail.Event) {
 	t.Helper()
-	options := append(anymailtest.EventOptions(), cmpopts.IgnoreFields(anymail.Common{}, "ESP", "Key", "Raw"))
+	options := append(anymailtest.EventOptions(), cmpopts.IgnoreFields(anymail.Common{}, "ESP", "Account", "Key", "Raw"))
 	if diff := cmp.Diff(want, got, options...); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

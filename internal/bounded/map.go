@@ -32,5 +32,11 @@ func (m *Map[K, V]) Set(key K, value V) {
 	m.recent[key] = value
 }
 
+// Delete removes key.
+func (m *Map[K, V]) Delete(key K) {
+	delete(m.recent, key)
+	delete(m.older, key)
+}
+
 // Len returns the number of entries. It counts an entry in both halves twice.
 func (m *Map[K, V]) Len() int { return len(m.recent) + len(m.older) }

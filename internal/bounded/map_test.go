@@ -24,6 +24,10 @@ func TestMap(t *testing.T) {
 	require.Equal(t, "d", get(3))
 	_, ok := m.Get(5)
 	require.False(t, ok)
+	m.Set(3, "g") // in both halves
+	m.Delete(3)
+	_, ok = m.Get(3)
+	require.False(t, ok)
 	for i := range 1000 {
 		m.Set(i, "x")
 		require.LessOrEqual(t, m.Len(), 4)
