@@ -210,10 +210,6 @@ const (
 type Common struct {
 	// ESP is the adapter's canonical name, for example "mailgun".
 	ESP string `json:"esp"`
-	// Account is the name under which the event came in: that of
-	// [Dispatcher.Register], or the one that [WithTenants] resolved. It is empty
-	// if no Dispatcher received the event.
-	Account string `json:"account,omitempty"`
 	// Type is the normalized event type.
 	Type EventType `json:"event_type"`
 	// ID is the ESP's own id of this event, empty if it gives none.
@@ -224,6 +220,10 @@ type Common struct {
 	// Key is the idempotency key: never empty, the same for every redelivery
 	// of this event, different for any two different events.
 	Key string `json:"key"`
+	// Account is the name under which the event came in: that of
+	// [Dispatcher.Register], or the one that [WithTenants] resolved. It is empty
+	// if no Dispatcher received the event.
+	Account string `json:"account,omitempty"`
 	// Raw is the ESP's own event, unchanged.
 	Raw Raw `json:"raw,omitempty"`
 }

@@ -65,7 +65,7 @@ func TestJSONForm(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, `{
 		"kind": "tracking", "esp": "acme", "event_type": "bounced", "event_id": "e1", "timestamp": "2026-09-21T14:13:20.0000005Z",
-		"key": "acme:k1", "raw": "{\"a\" : \"<&>\"}", "message_id": "m1", "recipient": "ada@example.com", "reject_reason": "invalid",
+		"key": "acme:k1", "account": "acme-eu", "raw": "{\"a\" : \"<&>\"}", "message_id": "m1", "recipient": "ada@example.com", "reject_reason": "invalid",
 		"description": "d", "mta_response": "550 5.1.1 no", "tags": ["a", "b"],
 		"metadata": {"s": "x", "n": 9007199254740993, "b": true, "nil": null, "list": [1.50]},
 		"click_url": "https://example.com/?a=1&b=<2>", "user_agent": "UA", "ip": "2001:db8::1",
