@@ -107,7 +107,7 @@ func isHeader(path string) bool {
 // and what the library itself makes, are not.
 func isField(path string) bool {
 	switch {
-	case slices.Contains([]string{"kind", "esp", "key", "raw", "raw.base64"}, path),
+	case slices.Contains([]string{"kind", "esp", "account", "key", "raw", "raw.base64"}, path),
 		strings.HasPrefix(path, "message.headers["), strings.HasPrefix(path, "message.raw_mime"), strings.HasSuffix(path, "].content"):
 		return false
 	}
