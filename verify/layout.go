@@ -105,6 +105,18 @@ func decodeBase64(encoding *base64.Encoding, text string) ([]byte, error) {
 	return decodeWith(encoding.Strict().DecodeString, text)
 }
 
+// Prefixed decodes what follows a prefix, such as the "sha256=" of a signature. A text
+// without the prefix is refused: the sender does not choose the algorithm.
+func Prefixed(prefix string, decode func(string) ([]byte, error)) func(string) ([]byte, error) {
+	return func(text string) ([]byte, error) {
+		rest, ok := strings.CutPrefix(text, prefix)
+		if !ok {
+			return nil, errEncoding
+		}
+		return decode(rest)
+	}
+}
+
 func decodeWith(decode func(string) ([]byte, error), text string) ([]byte, error) {
 	if len(text) > maxSignatureText {
 		return nil, errEncoding

@@ -244,3 +244,14 @@ func TestSignatureHeader(t *testing.T) {
 	_, err = find(request("", "X-Sig", "sha256="))
 	require.EqualError(t, err, encoding)
 }
+
+func TestPrefixed(t *testing.T) {
+	decode := verify.Prefixed("sha256=", verify.Hex)
+	signature, err := decode("sha256=00ff")
+	require.NoError(t, err)
+	require.Equal(t, []byte{0, 255}, signature)
+	for _, text := range []string{"00ff", "sha1=00ff", "SHA256=00ff", "sha256=zz", "sha256=", ""} {
+		_, err := decode(text)
+		require.ErrorIs(t, err, anymail.ErrUnauthenticated, text)
+	}
+}

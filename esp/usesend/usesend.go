@@ -11,7 +11,6 @@ package usesend
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -61,7 +60,7 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 		// the signature is hexadecimal, and the time is in milliseconds.
 		tracking.Verifier = verify.HMAC{
 			Keys:       a.config.SigningKeys,
-			Signatures: verify.SignatureHeader("X-UseSend-Signature", decode),
+			Signatures: verify.SignatureHeader("X-UseSend-Signature", verify.Prefixed("v1=", verify.Hex)),
 			SignedAt:   signedAt,
 			Content:    verify.HeadersAndBody(".", timeHeader),
 		}.Verifier()
@@ -70,15 +69,6 @@ func (a *Adapter) Endpoints() []anymail.Endpoint {
 }
 
 const timeHeader = "X-UseSend-Timestamp"
-
-// decode decodes "v1=<hex>".
-func decode(text string) ([]byte, error) {
-	signature, ok := strings.CutPrefix(text, "v1=")
-	if !ok {
-		return nil, anymail.Unauthenticated(verify.ReasonEncoding)
-	}
-	return verify.Hex(signature)
-}
 
 // signedAt reads milliseconds since 1970, digits only.
 func signedAt(p *anymail.Payload) (time.Time, error) {
