@@ -28,8 +28,8 @@
 // # Limits
 //
 // Nothing here fails or panics. A report of any size takes bounded time and memory:
-// no more than 1 MiB of a part and 64 KiB of text are read, and at most 1000 recipients
-// and 2000 returned header fields are kept. What cannot be read is left out.
+// no more than 1 MiB of a part and 64 KiB of text are read, and the numbers of
+// recipients and returned header fields are bounded. What cannot be read is left out.
 //
 // Text is read only if a program wrote it in a known form. Addresses in the prose of
 // other bounces are not guessed: such a bounce has [FormUnknown] and no recipients.

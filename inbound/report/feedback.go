@@ -39,10 +39,12 @@ type Feedback struct {
 	Raw anymail.Raw
 }
 
-// maxValues is how many values of a repeated field are kept, recipients aside.
+// maxValues is how many values of a repeated field are kept. That includes recipients:
+// the event of each repeats the raw text.
 const maxValues = 100
 
 func readFeedback(r *Report, m *anymail.InboundMessage, limit int) bool {
+	limit = min(limit, maxValues)
 	for i := range m.Attachments {
 		a := &m.Attachments[i]
 		if a.ContentType != "message/feedback-report" {

@@ -80,9 +80,9 @@ const (
 //
 // Anyone can send a message that looks like a report. Read verifies nothing.
 //
-// At most limits.BatchEvents recipients, but never more than 1000, and
-// limits.MIMEHeaders returned header fields are kept. A limit that is 0 or less has
-// its default.
+// At most limits.BatchEvents recipients, but never more than 1000 of a bounce and 100 of
+// a complaint, and limits.MIMEHeaders returned header fields are kept. A limit that is
+// 0 or less has its default.
 func Read(m *anymail.InboundMessage, limits anymail.Limits) Report {
 	limits = limits.OrDefaults()
 	recipients := min(limits.BatchEvents, maxRecipients)
