@@ -16,7 +16,7 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/fetch"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
 )

@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/fetch"
 	"github.com/goanymail/anymail/inbound"
 	"github.com/goanymail/anymail/inbound/rawmime"
-	"github.com/goanymail/anymail/internal/fetch"
 	"github.com/goanymail/anymail/wire"
 )
 

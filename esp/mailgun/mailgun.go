@@ -17,7 +17,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp"
-	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/fetch"
 	"github.com/goanymail/anymail/verify"
 	"github.com/goanymail/anymail/wire"
 )

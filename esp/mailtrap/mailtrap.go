@@ -14,7 +14,7 @@ import (
 	"net/http"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/fetch"
 	"github.com/goanymail/anymail/verify"
 )
 

@@ -147,8 +147,8 @@ var mutations = []mutation{
 	{pkg: "verify", test: "TestHeader", file: "verify/layout.go", edits: []string{`case len(values) > 1:`, `case false:`}},
 	{pkg: "verify", test: "TestSignatures", file: "verify/layout.go", edits: []string{`if strings.ContainsAny(text, "\r\n") {`, `if false {`}},
 	{pkg: "verify/sns", test: "TestVerifyRefuses", file: "verify/sns/verifier.go", edits: []string{`if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil {`, `if rsa.VerifyPKCS1v15(key, hash, digest, signature) != nil && false {`}},
-	{pkg: "internal/fetch", test: "TestAllowed", file: "internal/fetch/fetch.go", edits: []string{`if host == allowed || (`, `if true || (`}},
-	{pkg: "internal/fetch", test: "TestRedirect", file: "internal/fetch/fetch.go", edits: []string{`return g.Allowed(next.URL.String())`, `return nil`}},
+	{pkg: "fetch", test: "TestAllowed", file: "fetch/fetch.go", edits: []string{`if host == allowed || (`, `if true || (`}},
+	{pkg: "fetch", test: "TestRedirect", file: "fetch/fetch.go", edits: []string{`return g.Allowed(next.URL.String())`, `return nil`}},
 
 	// replay, accounts, double processing
 	{test: "TestAnswers", file: "request.go", edits: []string{`p.ReceivedAt.Sub(at).Abs() > ep.window {`, `false {`}},

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/fetch"
 	"github.com/goanymail/anymail/verify"
 )
 

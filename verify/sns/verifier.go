@@ -24,7 +24,7 @@ import (
 	"time"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/fetch"
 	"github.com/goanymail/anymail/internal/trace"
 	"github.com/goanymail/anymail/verify"
 )

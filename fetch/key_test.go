@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
-	"github.com/goanymail/anymail/internal/fetch"
+	"github.com/goanymail/anymail/fetch"
 )
 
 func TestKey(t *testing.T) {
