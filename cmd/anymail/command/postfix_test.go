@@ -42,7 +42,7 @@ func postfix(t *testing.T, program, to, key string) string {
 	}
 	require.NoError(t, os.Chmod(dir, 0o755))
 	binary := filepath.Join(dir, "anymail")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	keyFile := write("key", key, 0o644) // for the user of the pipe
 	for _, name := range []string{"queue", "data"} {
