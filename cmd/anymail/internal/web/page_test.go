@@ -123,20 +123,28 @@ func (p *tab) clickText(text string) {
 
 func (p *tab) clickFound(script string) {
 	p.t.Helper()
-	p.eventually("((found) => { window.found = found; return found?.checkVisibility() && !found.disabled; })(" + script + ")")
-	// In the middle of the window, nothing that is fixed covers it. It must not move any
-	// more, as the list does when the chart above it appears.
-	var before []float64
-	for {
-		var at []float64
-		p.eval(`found.scrollIntoView({ block: "center" }); (({ x, y, width, height }) => [x + width / 2, y + height / 2])(found.getBoundingClientRect())`, &at)
-		if slices.Equal(at, before) {
-			break
+	for range 10 { // the page may draw the element anew between the two halves of a click
+		p.eventually("((found) => { window.found = found; return found?.checkVisibility() && !found.disabled; })(" + script + ")")
+		p.eval(`window.hit = false; document.addEventListener("click", (e) => { hit = found.contains(e.target); }, { once: true, capture: true })`, nil)
+		// In the middle of the window, nothing that is fixed covers it. It must not move any
+		// more, as the list does when the chart above it appears.
+		var before []float64
+		for {
+			var at []float64
+			p.eval(`found.scrollIntoView({ block: "center" }); (({ x, y, width, height }) => [x + width / 2, y + height / 2])(found.getBoundingClientRect())`, &at)
+			if slices.Equal(at, before) {
+				break
+			}
+			before = at
+			time.Sleep(50 * time.Millisecond)
 		}
-		before = at
-		time.Sleep(50 * time.Millisecond)
+		p.run(chromedp.MouseClickXY(before[0], before[1]))
+		hit := false
+		if p.eval("window.hit ?? true", &hit); hit { // a new page has no such variable
+			return
+		}
 	}
-	p.run(chromedp.MouseClickXY(before[0], before[1]))
+	require.FailNow(p.t, "no click arrived: "+script)
 }
 
 // keys types keys wherever the focus is.
