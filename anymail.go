@@ -22,7 +22,7 @@ type Dispatcher struct {
 
 	settings settings
 	mux      *chi.Mux
-	running  RunningQueue // started by New; nil if there is none
+	running  RunningQueue // started by New; nil without WithRunningQueue
 
 	accounts sync.Map     // *account by plainName
 	mu       sync.Mutex   // held to change accounts
@@ -83,14 +83,14 @@ const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 // account is what is registered under one name. It does not change: Register and
 // Replace store another one.
 type account struct {
-	name      string
 	endpoints []*endpoint // few, so that a search is as fast as a map
 }
 
 // endpoint returns the endpoint at a path, or nil.
 func (a *account) endpoint(path string) *endpoint {
+	path = plainName(path)
 	for _, ep := range a.endpoints {
-		if plainName(ep.Path) == plainName(path) {
+		if plainName(ep.Path) == path {
 			return ep
 		}
 	}
@@ -204,7 +204,7 @@ func (d *Dispatcher) newAccount(name string, adapter Adapter, options []Option) 
 	if s.maxInFlight != d.settings.maxInFlight {
 		working.max = int64(s.maxInFlight)
 	}
-	made := &account{name: name, endpoints: make([]*endpoint, 0, len(served))}
+	made := &account{endpoints: make([]*endpoint, 0, len(served))}
 	for _, e := range served {
 		s, err := s.with(s.forEndpoint[e.Path])
 		if err != nil {
