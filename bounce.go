@@ -60,7 +60,8 @@ var codeMeanings = map[string]meaning{
 // explainBounce refines a bounce by the answer of the receiving server: by a
 // code that means one thing, else by the words, else by 5.7.x, which means a
 // refusal if nothing else is said. A temporary answer never makes an address
-// invalid, and words without a code never make hard what the ESP calls soft. The words are those of the answer, or the ESP's if there is none.
+// invalid, and words without a code never make a bounce hard that the ESP calls
+// soft. The words are those of the answer, or the ESP's if it gives no answer.
 func explainBounce(ev *TrackingEvent) {
 	answer := ev.MTAResponse
 	if answer == "" {

@@ -63,7 +63,7 @@ func newCatalog(more ...ESP) catalog {
 
 func (c catalog) find(name string) (esp.Spec, bool) { return esp.Find(c.specs, name) }
 
-// simulator returns a new simulator of an ESP, or nil if there is none.
+// simulator returns a new simulator of an ESP, or nil if the name is unknown.
 func (c catalog) simulator(name string) *simulator.Simulator {
 	name = strings.ReplaceAll(name, "_", "")
 	list := c.simulators()

@@ -135,8 +135,8 @@ func deliveredToTwo() simulator.Sample {
 	return s
 }
 
-// bounced is a bounce, or, without a category, what was not sent because of an earlier
-// one.
+// bounced is a bounce. Without a category, it is a message that AgentMail did not send
+// because of an earlier bounce.
 func bounced(name, kind, subType string, reason anymail.RejectReason, category anymail.BounceCategory) simulator.Sample {
 	typ := anymail.EventBounced
 	if category == "" {

@@ -32,14 +32,14 @@ func (l *Listener) events(w http.ResponseWriter, req *http.Request) {
 		badRequest(w, err)
 		return
 	}
-	limit, err := number(q.Get("limit"), defaultList)
+	limit, err := number(q, "limit", defaultList)
 	if err != nil {
-		badRequest(w, fmt.Errorf("limit: %w", err))
+		badRequest(w, err)
 		return
 	}
-	after, err := number(q.Get("after"), 0)
+	after, err := number(q, "after", 0)
 	if err != nil {
-		badRequest(w, fmt.Errorf("after: %w", err))
+		badRequest(w, err)
 		return
 	}
 	list := []found{}
@@ -69,9 +69,9 @@ func (l *Listener) wait(w http.ResponseWriter, req *http.Request) {
 		badRequest(w, err)
 		return
 	}
-	after, err := number(q.Get("after"), 0)
+	after, err := number(q, "after", 0)
 	if err != nil {
-		badRequest(w, fmt.Errorf("after: %w", err))
+		badRequest(w, err)
 		return
 	}
 	timeout := defaultWait

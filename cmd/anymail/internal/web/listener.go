@@ -34,7 +34,7 @@ const (
 // ESP is an ESP whose webhooks a [Listener] receives.
 type ESP struct {
 	Spec      esp.Spec
-	Simulator *simulator.Simulator // makes its events; nil if there is none
+	Simulator *simulator.Simulator // makes its events; may be nil
 	Package   string               // of the adapter, if the library has it; its simulator is below
 }
 

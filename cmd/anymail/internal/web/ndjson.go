@@ -136,8 +136,8 @@ func (l *Listener) exported(w http.ResponseWriter, req *http.Request) {
 // maxImport is the largest file that is imported.
 const maxImport = 256 << 20
 
-// imported adds requests that were exported. A file with a line that is none of these
-// changes nothing.
+// imported adds requests that were exported. A file with any other line changes
+// nothing.
 func (l *Listener) imported(w http.ResponseWriter, req *http.Request) {
 	var records []*Record
 	err := eachLine(http.MaxBytesReader(w, req.Body, maxImport), func(n int, line []byte) error {

@@ -121,7 +121,7 @@ func TestPageLinks(t *testing.T) {
 	p.run(chromedp.NavigateBack())
 	p.shows("#detail-title", "Select a request")
 
-	// What is not kept any more is said.
+	// The page says that a request is not kept any more.
 	p.visit(b.url + "/?request=99")
 	p.shows("#detail-body", "not kept any more")
 

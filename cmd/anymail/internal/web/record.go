@@ -34,7 +34,7 @@ type Record struct {
 	Removed  []string // headers that hold a secret, which a file does not have
 	Body     []byte
 	ESP      string
-	Name     string // of the adapter; empty if there is none
+	Name     string // of the adapter; empty if no adapter has the path
 	Endpoint string
 	Status   int
 	Answered int    // the status that was sent instead, if the user asked for one; or 0

@@ -131,7 +131,7 @@ func TestReplay(t *testing.T) {
 		name   string
 		id     int
 		ask    map[string]any
-		status int // of the answer to the replay; 0 if there is none
+		status int // of the answer to the replay; 0 without an answer
 		err    string
 	}{
 		{"as it was", 1, map[string]any{}, 200, ""},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -32,27 +33,28 @@ func (l *Listener) list(w http.ResponseWriter, req *http.Request) {
 		badRequest(w, err)
 		return
 	}
-	limit, err := number(q.Get("limit"), defaultList)
+	limit, err := number(q, "limit", defaultList)
 	if err != nil {
-		badRequest(w, fmt.Errorf("limit: %w", err))
+		badRequest(w, err)
 		return
 	}
-	before, err := number(q.Get("before"), 0)
+	before, err := number(q, "before", 0)
 	if err != nil {
-		badRequest(w, fmt.Errorf("before: %w", err))
+		badRequest(w, err)
 		return
 	}
 	writeJSON(w, l.store.list(f, before, min(int(limit), maxList)))
 }
 
-// number reads an optional number that is not negative.
-func number(text string, missing int64) (int64, error) {
+// number reads an optional parameter that is a number and not negative.
+func number(q url.Values, name string, missing int64) (int64, error) {
+	text := q.Get(name)
 	if text == "" {
 		return missing, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("must be a number")
+		return 0, fmt.Errorf("%s: must be a number", name)
 	}
 	return n, nil
 }
@@ -178,7 +180,8 @@ func download(w http.ResponseWriter, filename string) {
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 }
 
-// record returns the record that the path names, or answers that there is none.
+// record returns the record that the path names. If it is unknown, it answers 404 and
+// returns nil.
 func (l *Listener) record(w http.ResponseWriter, req *http.Request) *Record {
 	id, err := strconv.ParseInt(chi.URLParam(req, "id"), 10, 64)
 	if err == nil {
@@ -190,7 +193,8 @@ func (l *Listener) record(w http.ResponseWriter, req *http.Request) *Record {
 	return nil
 }
 
-// message returns the message that the path names, or answers that there is none.
+// message returns the message that the path names. If it is unknown, it answers 404
+// and returns nil.
 func (l *Listener) message(w http.ResponseWriter, req *http.Request) *anymail.InboundMessage {
 	r := l.record(w, req)
 	if r == nil {

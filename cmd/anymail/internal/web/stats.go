@@ -32,7 +32,7 @@ func (l *Listener) stats(w http.ResponseWriter, req *http.Request) {
 		badRequest(w, err)
 		return
 	}
-	buckets, err := number(q.Get("buckets"), 60)
+	buckets, err := number(q, "buckets", 60)
 	if err != nil || buckets < 1 || buckets > 1000 {
 		badRequest(w, fmt.Errorf("buckets: must be a number from 1 to 1000"))
 		return
