@@ -218,11 +218,11 @@ func newESP(t *testing.T, name string) esp {
 	return e
 }
 
-// request returns the first sample with a tracking event, addressed and signed.
+// request returns the first sample with one event, a tracking event, addressed and signed.
 func (e esp) request(t *testing.T, base, secret string, params simulator.Params) *http.Request {
 	t.Helper()
 	for _, sample := range e.Samples {
-		if len(sample.Types) == 0 || sample.Types[0] == anymail.EventInbound {
+		if len(sample.Types) != 1 || sample.Types[0] == anymail.EventInbound {
 			continue
 		}
 		w := simulator.Webhook{Simulator: e.Simulator, URL: base, Secret: secret, Credential: e.credential}
@@ -296,7 +296,11 @@ func TestServeInAnEmptyDirectory(t *testing.T) {
 			continue // it reports no events
 		}
 		e := newESP(t, sim.ESP)
-		require.Equal(t, 400, e.post(t, p.base, "anymail:0123456789abcdefghij", simulator.NewParams()), e.ESP)
+		refused := 400
+		if sim.ESP == "azure" {
+			refused = 503 // the one refusal that Event Grid repeats
+		}
+		require.Equal(t, refused, e.post(t, p.base, "anymail:0123456789abcdefghij", simulator.NewParams()), e.ESP)
 		require.Equal(t, 200, e.post(t, p.base, secret[1], simulator.NewParams()), e.ESP)
 		n++
 		got := p.events(t, n)
