@@ -134,6 +134,10 @@ func BenchmarkInbound(b *testing.B) {
 				}
 				w.requests = []simulator.Request{r}
 			}
+			renew()
+			if ep := w.endpoint(); ep.MaxBody > 0 && int64(len(w.requests[0].Body)) > ep.MaxBody {
+				b.Skip("the ESP's requests are smaller")
+			}
 			b.SetBytes(int64(len(mail)))
 			before := w.received.Load()
 			for range b.N {
