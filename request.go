@@ -350,6 +350,11 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 		if ep.settings.accountKeys {
 			c.Key = EventKey(c.ESP, c.Account, c.Key)
 		}
+		if message, ok := ev.(*InboundEvent); ok && ep.settings.attachments != nil {
+			if err := ep.storeAttachments(ctx, message); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	return events, &Reply{}, nil
 }
