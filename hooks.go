@@ -125,7 +125,8 @@ type Hooks struct {
 	// Receiver runs around each call of a receiver by the Dispatcher or by a
 	// queue of [WithRunningQueue]. Any other queue observes its own calls.
 	Receiver func(ctx context.Context, receiver string, ev Event) (context.Context, func(error))
-	// Rejected is called for each request that is not answered with success.
+	// Rejected is called for each request that is not answered with success, also if its
+	// account could not be looked up (see [WithTenants]), but not for a 404.
 	Rejected func(context.Context, Rejection)
 }
 
