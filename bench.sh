@@ -24,4 +24,5 @@ for _ in $(seq "${COUNT:-7}"); do
 	bench -test.cpu 1 -test.bench '^BenchmarkKeys$'
 	bench -test.cpu 1 -test.bench '^BenchmarkGrowth$'
 	bench -test.cpu 1 -test.bench '^BenchmarkInbound$' -test.benchtime 2x
+	bench -test.bench '^BenchmarkServer$' -test.benchtime 1x
 done | go run ./cmd/table "${target[@]}"

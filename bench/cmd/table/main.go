@@ -102,6 +102,15 @@ func (fs *figures) best(name, unit string) float64 {
 	return slices.Min(list)
 }
 
+// median returns the median of the repetitions.
+func (fs *figures) median(name, unit string) float64 {
+	list := slices.Sorted(slices.Values(fs.values[name][unit]))
+	if len(list) == 0 {
+		return 0
+	}
+	return list[len(list)/2]
+}
+
 // time returns the processor time of an operation in microseconds, or the time on
 // the clock if that cannot be measured.
 func (fs *figures) time(name string) float64 {
@@ -129,6 +138,7 @@ func (fs *figures) tables() string {
 	}
 	fmt.Fprintf(&b, "\n%s, %d processors, %s %s/%s; the best of %d runs.\n", fs.cpu, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, count)
 	fs.requests(&b)
+	fs.servers(&b)
 	fs.inbound(&b)
 	fs.keys(&b)
 	fs.json(&b)
@@ -162,6 +172,16 @@ func (fs *figures) requests(b *strings.Builder) {
 			number(stages), stages/floor, strings.Join(peers, ", "), number(fs.best(name+"/anymail", "allocs/op")/events),
 			fs.best(name+"/anymail", "B/op")/events,
 			fs.best("Parallel/"+subject, "events/s"), fs.best("Parallel/"+subject+"-2", "events/s"))
+	}
+}
+
+func (fs *figures) servers(b *strings.Builder) {
+	b.WriteString("\n| a server's µs for a request | bare handler, without the signature | bare handler | anymail | × without the signature | × bare |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, esp := range fs.below("Server") {
+		median := func(unit string) float64 { return fs.median("Server/"+esp, unit) }
+		name, _, _ := strings.Cut(esp, "-") // without the number of processors
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %.2f | %.2f |\n", name, number(median("unchecked-µs")), number(median("bare-µs")),
+			number(median("anymail-µs")), median("ratio-unchecked"), median("ratio"))
 	}
 }
 
