@@ -345,9 +345,16 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 	}
 	for _, ev := range events {
 		Normalize(ev, ep.info.ESP)
-		c := ev.Base()
-		c.Account = ep.info.Name
-		if ep.settings.accountKeys {
+		ev.Base().Account = ep.info.Name
+	}
+	if ep.settings.reports != nil {
+		if events, err = ep.withReports(ctx, events); err != nil {
+			return nil, nil, err
+		}
+	}
+	if ep.settings.accountKeys {
+		for _, ev := range events {
+			c := ev.Base()
 			c.Key = EventKey(c.ESP, c.Account, c.Key)
 		}
 	}
