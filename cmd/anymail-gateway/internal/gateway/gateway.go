@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -347,9 +348,10 @@ func needRestart(before, after *Config) []string {
 	return names
 }
 
-// Run serves until ctx is done, and then stops gracefully: it answers new requests
-// with 503, waits for running requests and sinks, and closes everything. It
-// returns nil if that took no longer than the configuration allows.
+// Run serves until ctx is done, and then stops gracefully: it is not ready, but
+// accepts requests for the time that the configuration sets; then it answers new
+// requests with 503, waits for running requests and sinks, and closes everything.
+// It returns nil if that took no longer than the configuration allows.
 func (g *Gateway) Run(ctx context.Context) error {
 	router := chi.NewRouter()
 	router.Mount(g.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -386,10 +388,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	g.stopping.Store(true)
+	if delay := g.config.ShutdownDelay; err == nil && delay > 0 {
+		g.log.Info("anymail: not ready, and still accepting requests", slog.Duration("for", delay))
+		select {
+		case <-time.After(delay):
+		case err = <-failed:
+		}
+	}
 	g.log.Info("anymail: stopping", slog.Duration("at_most", g.config.StopTimeout))
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.StopTimeout)
 	defer cancel()
-	g.stopping.Store(true)
 	err = errors.Join(err, g.dispatcher.Load().Shutdown(limit), webhooks.Shutdown(limit), webhooks.Close())
 	if g.queue != nil {
 		err = errors.Join(err, g.queue.Stop(limit))
