@@ -28,6 +28,10 @@ type RequestInfo struct {
 	ESP      string // the adapter's canonical name
 	Name     string // the name that the adapter is registered under
 	Endpoint string // the endpoint's path
+	// ID names the request in the log. It is the request's X-Request-Id if that has
+	// at most 64 letters, digits and "-_."; any client can send one. It is empty in
+	// Stage hooks.
+	ID string
 }
 
 // RequestResult tells how a request ended.
@@ -57,6 +61,7 @@ type Rejection struct {
 	// Err is a [*RequestError].
 	Err        error
 	Status     int
+	RequestID  string // see [RequestInfo.ID]
 	RemoteAddr netip.Addr
 	// URL is the one that the ESP is assumed to have called, without its query.
 	// Some ESPs sign it.
@@ -136,10 +141,11 @@ type hookList struct {
 	logger *slog.Logger
 }
 
-func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(RequestResult)) {
+func (hs hookList) request(ctx context.Context, info RequestInfo, id requestID) (context.Context, func(RequestResult)) {
 	if len(hs.all) == 0 {
 		return ctx, nil
 	}
+	info.ID = id.String()
 	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(RequestResult)) {
 		if h.Request == nil {
 			return ctx, nil

@@ -35,6 +35,7 @@ type endpoint struct {
 func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	v := ep.visit(w, ep.guard.origin(r), begin)
+	v.id = newRequestID(r.Header)
 	if r.ContentLength != 0 {
 		// net/http reads what is left of a body before it answers, so this bounds
 		// a refused request too. Not every ResponseWriter supports it; the
@@ -43,7 +44,7 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	leave, err := ep.enter(r.Method)
 	defer leave() // after the hooks: Shutdown waits for them too
-	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
+	ctx, end := ep.settings.hooks.request(r.Context(), ep.info, v.id)
 	result := RequestResult{Err: errGoexit, Key: -1, Secret: -1}
 	if end != nil {
 		defer func() { end(result) }()
@@ -63,7 +64,7 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	processed.Status = ep.respond(ctx, w, r, v, received, reply, processed)
 	result = processed
 	if !overloaded {
-		ep.reportSlowness(ctx, r, time.Since(begin))
+		ep.reportSlowness(ctx, r, v.id, time.Since(begin))
 	}
 }
 

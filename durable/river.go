@@ -25,7 +25,7 @@ type riverClient interface {
 }
 
 func migrateRiver[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], s settings) error {
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: s.logger})
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: riverLogger(s.logger)})
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx
 		CompletedJobRetentionPeriod: s.retention,
 		CancelledJobRetentionPeriod: s.deadRetention,
 		DiscardedJobRetentionPeriod: s.deadRetention,
-		Logger:                      s.logger,
+		Logger:                      riverLogger(s.logger),
 		TestOnly:                    s.testOnly,
 	})
 	if err != nil {

@@ -50,6 +50,7 @@ type Config struct {
 	Adapters         []Adapter      `key:"adapters,reload"`
 	Sinks            []Sink         `key:"sinks"`
 	Log              Log            `key:"log"`
+	ShutdownDelay    time.Duration  `key:"shutdown_delay" range:"0 to 10m"`
 	StopTimeout      time.Duration  `key:"stop_timeout" range:"1s to 1h"`
 
 	// Warnings are about probable mistakes.

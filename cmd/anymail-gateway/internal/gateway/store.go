@@ -65,16 +65,18 @@ func OpenQueue(ctx context.Context, text string, signals *anymail.Signals, optio
 	return nil, nil
 }
 
-func (d Delivery) options(logger *slog.Logger, hooks anymail.Hooks) []durable.Option {
+func (d Delivery) options(logger *slog.Logger, hooks []anymail.Hooks) []durable.Option {
 	options := []durable.Option{
 		durable.WithLogger(logger),
-		durable.WithHooks(hooks),
 		durable.WithWorkers(d.Workers),
 		durable.WithTimeout(d.Timeout),
 		durable.WithMaxAttempts(d.MaxAttempts),
 		durable.WithRetention(d.Retention),
 		durable.WithMaxPending(d.MaxPending),
 		durable.WithMaxRepeats(d.MaxRepeats),
+	}
+	for _, h := range hooks {
+		options = append(options, durable.WithHooks(h))
 	}
 	if d.DeadLetterRetention > 0 {
 		options = append(options, durable.WithDeadLetterRetention(d.DeadLetterRetention))
