@@ -166,7 +166,7 @@ const maxEcho = 1 << 10
 
 // answerProbe returns the answer to a request that has no event.
 func (ep *endpoint) answerProbe(r *http.Request) *Reply {
-	answer := &Reply{header: ep.ProbeHeader}
+	answer := &Reply{header: ep.ProbeHeader, Body: ep.ProbeBody}
 	if value := r.URL.Query().Get(ep.ProbeEcho); ep.ProbeEcho != "" && len(value) <= maxEcho {
 		answer.ContentType, answer.Body = "text/plain; charset=utf-8", []byte(value)
 		answer.header = http.Header{"X-Content-Type-Options": {"nosniff"}} // or a browser might take it for HTML
@@ -359,7 +359,8 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 			c.Key = EventKey(c.ESP, c.Account, c.Key)
 		}
 	}
-	return events, &Reply{}, nil
+	answer := ep.Answer
+	return events, &answer, nil
 }
 
 // explainContentType names the types that the endpoint accepts, and the adapter's

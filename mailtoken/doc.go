@@ -10,7 +10,7 @@
 //
 // Every sending library can set these: a token needs nothing but the key.
 // Package inbound/report checks tokens of mail that comes back, and package
-// esp/oneclick those of unsubscriptions by HTTP.
+// oneclick those of unsubscriptions by HTTP.
 //
 // # Form
 //

@@ -60,7 +60,7 @@ func (t *Tokens) Unsubscribe(ctx context.Context, m Message) (string, error) {
 // unsubscribe: List-Unsubscribe (RFC 2369) and, for one click, List-Unsubscribe-Post
 // (RFC 8058). The DKIM signature must cover both, which most ESPs see to.
 //
-// Endpoint is the https URL of an esp/oneclick endpoint, and address is where
+// Endpoint is the https URL of an oneclick endpoint, and address is where
 // unsubscriptions by mail go, for example "unsubscribe@example.com". One of them may
 // be empty.
 func (t *Tokens) ListUnsubscribe(ctx context.Context, m Message, endpoint, address string) (anymail.Headers, error) {
