@@ -51,23 +51,7 @@ func (g *Gateway) unready(ctx context.Context) string {
 		}
 	}
 	if g.queue == nil { // a queue would keep the events until the sinks are back
-		return unreachable(ctx, g.outputs)
-	}
-	return ""
-}
-
-// unreachable checks all sinks concurrently.
-func unreachable(ctx context.Context, outputs []*output) string {
-	failed := make([]bool, len(outputs))
-	var asked sync.WaitGroup
-	for i, o := range outputs {
-		asked.Go(func() { failed[i] = o.sink.reach(ctx) != nil })
-	}
-	asked.Wait()
-	for i, o := range outputs {
-		if failed[i] {
-			return "the sink " + o.Name + " is out of reach"
-		}
+		return g.sinks.failed(ctx)
 	}
 	return ""
 }

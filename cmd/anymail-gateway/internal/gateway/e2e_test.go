@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/big"
 	"net"
 	"net/http"
@@ -812,7 +813,7 @@ func TestKafkaSink(t *testing.T) {
 	require.NotEqual(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
 	status, body = get(t, p.admin+"/readyz")
 	require.Equal(t, 503, status)
-	require.Equal(t, "the sink kafka is out of reach\n", body)
+	require.Contains(t, body, "the sink kafka cannot work: ")
 	require.NoError(t, p.stop(t))
 	require.NotContains(t, p.stderr.String(), "pass@")
 }
@@ -826,7 +827,7 @@ func TestCheckCommand(t *testing.T) {
 	write(t, dir, "anymail.yaml", "listn: :1\n")
 	code, _, info = run(t, dir, "check")
 	require.Equal(t, 2, code)
-	require.Contains(t, info, "anymail.yaml:1: listn: unknown key; ")
+	require.Contains(t, info, "anymail.yaml:1: listn: unknown key (did you mean listen?)")
 
 	code, _, info = run(t, dir, "check", "--config", "missing.yaml")
 	require.Equal(t, 2, code)
@@ -837,6 +838,70 @@ func TestCheckCommand(t *testing.T) {
 	require.Equal(t, 2, code)
 	require.Contains(t, info, `adapters[0]: `)
 	require.Contains(t, info, "any client could post")
+
+	// Values of variables are in no output.
+	write(t, dir, "variable.yaml", "listen: ${PATH}\n")
+	code, out, info = run(t, dir, "check", "--config", "variable.yaml")
+	require.Equal(t, 2, code)
+	require.Contains(t, info, "variable.yaml:1: listen: must be an address")
+	require.NotContains(t, out+info, os.Getenv("PATH"))
+}
+
+// check --connect names the sinks that cannot work, and delivers nothing.
+func TestCheckConnect(t *testing.T) {
+	redis := os.Getenv("ANYMAIL_TEST_REDIS")
+	if redis == "" {
+		t.Skip("ANYMAIL_TEST_REDIS is not set")
+	}
+	asked := make(chan string, 10)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.Method }))
+	defer srv.Close()
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", "sinks:\n- {type: stdout}\n- {type: redis, topic: anymail_no_such_stream, url: 'redis://"+redis+"'}\n- {type: webhook, secrets: "+whsec+", url: "+srv.URL+"}\n")
+	code, out, info := run(t, dir, "check", "--connect")
+	require.Zero(t, code, info)
+	require.Contains(t, out, "3 sinks")
+	require.Equal(t, "HEAD", <-asked)
+	require.Empty(t, asked)
+
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	require.NoError(t, err)
+	defer cluster.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	write(t, dir, "anymail.yaml", "sinks:\n- {type: kafka, topic: missing, url: 'kafka://"+cluster.ListenAddrs()[0]+"'}\n"+
+		"- {type: webhook, secrets: "+whsec+", url: '"+closed.URL+"/SECRET'}\n- {type: redis, topic: a, url: '"+strings.Replace(closed.URL, "http://", "redis://u:SECRET@", 1)+"'}\n")
+	code, out, info = run(t, dir, "check", "--connect")
+	require.Equal(t, 1, code)
+	require.Empty(t, out)
+	require.Contains(t, info, "the sink kafka cannot work: the topic missing: UNKNOWN_TOPIC_OR_PARTITION")
+	require.Contains(t, info, "the sink webhook cannot work: no answer")
+	require.Contains(t, info, "the sink redis cannot work: dial tcp ")
+	require.NotContains(t, info, "SECRET")
+}
+
+// Events and secrets in files are for the owner alone.
+func TestFilesAreForTheOwner(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o022))
+	dir := t.TempDir()
+	write(t, dir, "anymail.yaml", "shared_secrets: "+sharedSecret+"\nqueue: sqlite:queue.db\nidempotency: sqlite:done.db\nrefused: {dir: refused}\nsinks: [{type: stdout, attachments: {directory: a/b}}]\n")
+	p := serve(t, dir)
+	require.Equal(t, 200, newESP(t, "postmark").post(t, p.base, sharedSecret, simulator.NewParams()))
+	modes := map[string]string{}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == dir || entry.Name() == "anymail.yaml" {
+			return err
+		}
+		info, err := entry.Info()
+		modes[entry.Name()] = info.Mode().String()
+		return err
+	}))
+	require.Equal(t, map[string]string{
+		"queue.db": "-rw-------", "queue.db-wal": "-rw-------", "queue.db-shm": "-rw-------",
+		"done.db": "-rw-------", "done.db-wal": "-rw-------", "done.db-shm": "-rw-------",
+		"refused": "drwx------", "a": "drwx------", "b": "drwx------",
+	}, modes)
+	require.NoError(t, p.stop(t))
 }
 
 func TestAddressInUse(t *testing.T) {

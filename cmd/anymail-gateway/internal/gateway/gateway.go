@@ -37,6 +37,7 @@ type Gateway struct {
 	tracers *sdktrace.TracerProvider // nil without traces
 	hooks   []anymail.Hooks          // of both
 	outputs []*output
+	sinks   *checks
 	signals anymail.Signals // the sinks, for the queue
 	store   anymail.IdempotencyStore
 	db      *sql.DB // of the store; nil for none
@@ -62,7 +63,7 @@ func Check(config *Config) error {
 // New opens the listeners, the queue and the store. Events for sinks of type
 // stdout go to out, the log to logs.
 func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, err error) {
-	g := &Gateway{config: config, log: config.Log.logger(logs), outputs: openSinks(config.Sinks, out)}
+	g := &Gateway{config: config, log: config.Log.logger(logs)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(context.WithoutCancel(ctx)))
@@ -71,6 +72,10 @@ func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, 
 	for _, warning := range config.Warnings {
 		g.log.Warn(warning)
 	}
+	if g.outputs, err = openSinks(config.Sinks, out); err != nil {
+		return nil, err
+	}
+	g.sinks = &checks{outputs: g.outputs}
 	if err := g.observe(ctx); err != nil {
 		return nil, err
 	}
@@ -300,7 +305,7 @@ func (g *Gateway) URLs() []string {
 }
 
 // Reload applies the changes that need no restart: the keys tagged "reload",
-// certificates, and the secrets of webhook sinks. If config is wrong, nothing
+// certificates, and the secrets and headers of webhook sinks. If config is wrong, nothing
 // changes.
 func (g *Gateway) Reload(config *Config) error {
 	g.reloading.Lock()
@@ -317,8 +322,8 @@ func (g *Gateway) Reload(config *Config) error {
 	}
 	for _, s := range config.Sinks {
 		for _, o := range g.outputs {
-			if w, ok := o.sink.(*webhook); ok && o.Name == s.Name && len(s.Secrets) > 0 {
-				w.secrets.Set(s.Secrets...)
+			if w, ok := o.sink.(*webhook); ok && o.Name == s.Name && s.Type == sinkWebhook {
+				w.configure(s)
 			}
 		}
 	}
@@ -334,7 +339,7 @@ func needRestart(before, after *Config) []string {
 	withoutSecrets := func(c Config) reflect.Value {
 		c.Sinks = append([]Sink(nil), c.Sinks...)
 		for i := range c.Sinks {
-			c.Sinks[i].Secrets = nil
+			c.Sinks[i].Secrets, c.Sinks[i].Headers = nil, nil
 		}
 		return reflect.ValueOf(&c).Elem()
 	}
@@ -414,7 +419,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 func (g *Gateway) close(ctx context.Context) error {
 	var errs []error
 	for _, o := range g.outputs {
-		if err := within(ctx, o.sink.Close); err != nil {
+		if err := within(ctx, o.Close); err != nil {
 			errs = append(errs, fmt.Errorf("sink %s: %w", o.Name, err))
 		}
 	}
