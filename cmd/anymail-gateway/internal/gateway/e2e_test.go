@@ -525,8 +525,9 @@ func TestDeadLetters(t *testing.T) {
 	}
 	require.Equal(t, "crm", jobs[0].Receiver)
 
-	code, out, info := run(t, dir, "dead", "list", "--queue", "sqlite:events.db", "--receiver", "crm")
+	code, out, info := run(t, dir, "dead", "list", "--queue", "sqlite:events.db", "--sink", "crm")
 	require.Zero(t, code, info)
+	require.Empty(t, info, "it logs nothing")
 	require.Contains(t, out, jobs[2].Key)
 	require.Contains(t, out, "webhook answered 418")
 
@@ -554,7 +555,43 @@ func TestDeadLetters(t *testing.T) {
 	require.Zero(t, h.done[jobs[0].Key], "what was deleted is not delivered")
 	h.mu.Unlock()
 
+	code, out, info = run(t, dir, "dead", "list", "--state", "done")
+	require.Zero(t, code, info)
+	require.Contains(t, out, jobs[1].Key)
+	require.Contains(t, out, jobs[2].Key)
+	code, _, info = run(t, dir, "dead", "retry", fmt.Sprint(jobs[1].ID))
+	require.Equal(t, 1, code)
+	require.Contains(t, info, "the job is done: the sink crm got its event at 20")
+
+	mu.Lock()
+	working = false
+	mu.Unlock()
+	for range 2 {
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
+	}
+	h.wait(t, "two more attempts", func() bool { return len(h.tried) == 5 })
+	deletes := func(want string, wantCode int, flags ...string) {
+		t.Helper()
+		require.Eventually(t, func() bool { // the last attempt may not be stored yet
+			code, out, info := run(t, dir, append([]string{"dead", "delete"}, flags...)...)
+			return code == wantCode && strings.Contains(out+info, want)
+		}, patience, 100*time.Millisecond, "%s %v", want, flags)
+	}
+	deletes("2 dead letters would be deleted; confirm it with --yes", 2, "--all")
+	deletes("deleted 0\n", 0, "--before", "1h", "--yes")
+	deletes("deleted 0\n", 0, "--sink", "other", "--yes")
+	deletes("deleted 2\n", 0, "--sink", "crm", "--yes")
+	deletes("deleted 0\n", 0, "--all")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600))
+	code, _, info = run(t, dir, "dead", "list", "--queue", "sqlite:empty.db")
+	require.Equal(t, 1, code)
+	require.Contains(t, info, "tables are missing")
 	for _, wrong := range [][]string{
+		{"dead", "list", "--state", "odd"},
+		{"dead", "delete"},
+		{"dead", "delete", "--all", "1"},
+		{"dead", "delete", "--before", "yesterday", "--yes"},
 		{"dead", "list", "--queue", "sqlite:missing.db"},
 		{"dead", "list", "--queue", "redis:"},
 		{"dead", "retry"},
