@@ -206,6 +206,7 @@ func (p *process) events(t *testing.T, n int) []anymail.Event {
 // esp is a simulated ESP.
 type esp struct {
 	*simulator.Simulator
+	name       string // of the account; empty for the ESP's
 	credential simulator.Credential
 }
 
@@ -227,7 +228,7 @@ func (e esp) request(t *testing.T, base, secret string, params simulator.Params)
 		if len(sample.Types) != 1 || sample.Types[0] == anymail.EventInbound {
 			continue
 		}
-		w := simulator.Webhook{Simulator: e.Simulator, URL: base, Secret: secret, Credential: e.credential}
+		w := simulator.Webhook{Simulator: e.Simulator, Name: e.name, URL: base, Secret: secret, Credential: e.credential}
 		r, err := w.Sign(sample.Make(params))
 		require.NoError(t, err)
 		req, err := r.HTTP()
@@ -888,28 +889,40 @@ func TestAddressInUse(t *testing.T) {
 	require.Contains(t, info, "in use")
 }
 
-// Two gateways share a database: either delivers, once, what one accepts.
-func TestTwoGatewaysOnOnePostgres(t *testing.T) {
-	dsn := os.Getenv("ANYMAIL_TEST_POSTGRES")
-	if dsn == "" {
+// schema is a schema of its own in PostgreSQL.
+type schema struct {
+	name, dsn string
+	server    string  // the dsn without the schema
+	db        *sql.DB // without the schema
+}
+
+func newSchema(t *testing.T) schema {
+	t.Helper()
+	s := schema{name: fmt.Sprintf("gateway_%d", time.Now().UnixNano()), server: os.Getenv("ANYMAIL_TEST_POSTGRES")}
+	if s.server == "" {
 		t.Skip("ANYMAIL_TEST_POSTGRES is not set")
 	}
-	db, err := sql.Open("pgx", dsn)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	schema := fmt.Sprintf("gateway_%d", time.Now().UnixNano())
-	_, err = db.Exec("CREATE SCHEMA " + schema)
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = db.Exec("DROP SCHEMA " + schema + " CASCADE") })
-	u, err := url.Parse(dsn)
+	u, err := url.Parse(s.server)
 	require.NoError(t, err)
 	query := u.Query()
-	query.Set("search_path", schema)
+	query.Set("search_path", s.name)
 	u.RawQuery = query.Encode()
+	s.dsn = u.String()
+	s.db, err = sql.Open("pgx", s.server)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.db.Close() })
+	_, err = s.db.Exec("CREATE SCHEMA " + s.name)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = s.db.Exec("DROP SCHEMA " + s.name + " CASCADE") })
+	return s
+}
 
+// Two gateways share a database: either delivers, once, what one accepts.
+func TestTwoGatewaysOnOnePostgres(t *testing.T) {
+	schema := newSchema(t)
 	h := newHook(t, func(anymail.Event) int { return http.StatusOK })
 	dir := t.TempDir()
-	write(t, dir, "database", u.String())
+	write(t, dir, "database", schema.dsn)
 	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue_file: database\nidempotency_file: database\n")
 	first, second := serve(t, dir), serve(t, dir)
 	e, params := newESP(t, "postmark"), simulator.NewParams()
