@@ -207,6 +207,7 @@ func (p *process) events(t *testing.T, n int) []anymail.Event {
 // esp is a simulated ESP.
 type esp struct {
 	*simulator.Simulator
+	name       string // of the account; empty for the ESP's
 	credential simulator.Credential
 }
 
@@ -228,7 +229,7 @@ func (e esp) request(t *testing.T, base, secret string, params simulator.Params)
 		if len(sample.Types) != 1 || sample.Types[0] == anymail.EventInbound {
 			continue
 		}
-		w := simulator.Webhook{Simulator: e.Simulator, URL: base, Secret: secret, Credential: e.credential}
+		w := simulator.Webhook{Simulator: e.Simulator, Name: e.name, URL: base, Secret: secret, Credential: e.credential}
 		r, err := w.Sign(sample.Make(params))
 		require.NoError(t, err)
 		req, err := r.HTTP()
@@ -526,8 +527,9 @@ func TestDeadLetters(t *testing.T) {
 	}
 	require.Equal(t, "crm", jobs[0].Receiver)
 
-	code, out, info := run(t, dir, "dead", "list", "--queue", "sqlite:events.db", "--receiver", "crm")
+	code, out, info := run(t, dir, "dead", "list", "--queue", "sqlite:events.db", "--sink", "crm")
 	require.Zero(t, code, info)
+	require.Empty(t, info, "it logs nothing")
 	require.Contains(t, out, jobs[2].Key)
 	require.Contains(t, out, "webhook answered 418")
 
@@ -555,7 +557,43 @@ func TestDeadLetters(t *testing.T) {
 	require.Zero(t, h.done[jobs[0].Key], "what was deleted is not delivered")
 	h.mu.Unlock()
 
+	code, out, info = run(t, dir, "dead", "list", "--state", "done")
+	require.Zero(t, code, info)
+	require.Contains(t, out, jobs[1].Key)
+	require.Contains(t, out, jobs[2].Key)
+	code, _, info = run(t, dir, "dead", "retry", fmt.Sprint(jobs[1].ID))
+	require.Equal(t, 1, code)
+	require.Contains(t, info, "the job is done: the sink crm got its event at 20")
+
+	mu.Lock()
+	working = false
+	mu.Unlock()
+	for range 2 {
+		require.Equal(t, 200, e.post(t, p.base, sharedSecret, simulator.NewParams()))
+	}
+	h.wait(t, "two more attempts", func() bool { return len(h.tried) == 5 })
+	deletes := func(want string, wantCode int, flags ...string) {
+		t.Helper()
+		require.Eventually(t, func() bool { // the last attempt may not be stored yet
+			code, out, info := run(t, dir, append([]string{"dead", "delete"}, flags...)...)
+			return code == wantCode && strings.Contains(out+info, want)
+		}, patience, 100*time.Millisecond, "%s %v", want, flags)
+	}
+	deletes("2 dead letters would be deleted; confirm it with --yes", 2, "--all")
+	deletes("deleted 0\n", 0, "--before", "1h", "--yes")
+	deletes("deleted 0\n", 0, "--sink", "other", "--yes")
+	deletes("deleted 2\n", 0, "--sink", "crm", "--yes")
+	deletes("deleted 0\n", 0, "--all")
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600))
+	code, _, info = run(t, dir, "dead", "list", "--queue", "sqlite:empty.db")
+	require.Equal(t, 1, code)
+	require.Contains(t, info, "tables are missing")
 	for _, wrong := range [][]string{
+		{"dead", "list", "--state", "odd"},
+		{"dead", "delete"},
+		{"dead", "delete", "--all", "1"},
+		{"dead", "delete", "--before", "yesterday", "--yes"},
 		{"dead", "list", "--queue", "sqlite:missing.db"},
 		{"dead", "list", "--queue", "redis:"},
 		{"dead", "retry"},
@@ -916,28 +954,40 @@ func TestAddressInUse(t *testing.T) {
 	require.Contains(t, info, "in use")
 }
 
-// Two gateways share a database: either delivers, once, what one accepts.
-func TestTwoGatewaysOnOnePostgres(t *testing.T) {
-	dsn := os.Getenv("ANYMAIL_TEST_POSTGRES")
-	if dsn == "" {
+// schema is a schema of its own in PostgreSQL.
+type schema struct {
+	name, dsn string
+	server    string  // the dsn without the schema
+	db        *sql.DB // without the schema
+}
+
+func newSchema(t *testing.T) schema {
+	t.Helper()
+	s := schema{name: fmt.Sprintf("gateway_%d", time.Now().UnixNano()), server: os.Getenv("ANYMAIL_TEST_POSTGRES")}
+	if s.server == "" {
 		t.Skip("ANYMAIL_TEST_POSTGRES is not set")
 	}
-	db, err := sql.Open("pgx", dsn)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	schema := fmt.Sprintf("gateway_%d", time.Now().UnixNano())
-	_, err = db.Exec("CREATE SCHEMA " + schema)
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = db.Exec("DROP SCHEMA " + schema + " CASCADE") })
-	u, err := url.Parse(dsn)
+	u, err := url.Parse(s.server)
 	require.NoError(t, err)
 	query := u.Query()
-	query.Set("search_path", schema)
+	query.Set("search_path", s.name)
 	u.RawQuery = query.Encode()
+	s.dsn = u.String()
+	s.db, err = sql.Open("pgx", s.server)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.db.Close() })
+	_, err = s.db.Exec("CREATE SCHEMA " + s.name)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = s.db.Exec("DROP SCHEMA " + s.name + " CASCADE") })
+	return s
+}
 
+// Two gateways share a database: either delivers, once, what one accepts.
+func TestTwoGatewaysOnOnePostgres(t *testing.T) {
+	schema := newSchema(t)
 	h := newHook(t, func(anymail.Event) int { return http.StatusOK })
 	dir := t.TempDir()
-	write(t, dir, "database", u.String())
+	write(t, dir, "database", schema.dsn)
 	write(t, dir, "anymail.yaml", fmt.Sprintf(webhookConfig, h.URL)+"queue_file: database\nidempotency_file: database\n")
 	first, second := serve(t, dir), serve(t, dir)
 	e, params := newESP(t, "postmark"), simulator.NewParams()
