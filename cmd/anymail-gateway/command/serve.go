@@ -155,6 +155,7 @@ func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Co
 					err = g.Reload(config)
 				}
 				if err != nil {
+					g.NotReloaded()
 					log.Error("anymail: not reloaded", "error", err.Error())
 					continue
 				}

@@ -13,6 +13,9 @@ import (
 	"github.com/goanymail/anymail/durable"
 )
 
+// probeTimeout bounds what a probe or a scrape waits for: the database and sinks.
+const probeTimeout = 2 * time.Second
+
 // admin is the handler of the administrative listener.
 func (g *Gateway) admin() http.Handler {
 	router := chi.NewRouter()
@@ -20,7 +23,7 @@ func (g *Gateway) admin() http.Handler {
 		fmt.Fprintln(w, "ok")
 	})
 	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 		defer cancel()
 		if reason := g.unready(ctx); reason != "" {
 			http.Error(w, reason, http.StatusServiceUnavailable)
@@ -28,7 +31,7 @@ func (g *Gateway) admin() http.Handler {
 		}
 		fmt.Fprintln(w, "ready")
 	})
-	router.Handle("/metrics", promhttp.HandlerFor(g.telemetry.registry, promhttp.HandlerOpts{}))
+	router.Handle("/metrics", promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}))
 	return router
 }
 
@@ -53,22 +56,22 @@ func (g *Gateway) unready(ctx context.Context) string {
 	return ""
 }
 
-// statsCache queries the queue's numbers, which is expensive, at most every two
+// statsCache queries the queue's numbers by sink, which is expensive, at most every two
 // seconds.
 type statsCache struct {
 	queue *durable.Queue
 
 	mu    sync.Mutex
 	at    time.Time
-	stats durable.Stats
+	stats map[string]durable.Stats
 	err   error
 }
 
-func (c *statsCache) get(ctx context.Context) (durable.Stats, error) {
+func (c *statsCache) get(ctx context.Context) (map[string]durable.Stats, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at.IsZero() || time.Since(c.at) > 2*time.Second {
-		c.stats, c.err = c.queue.Stats(ctx)
+		c.stats, c.err = c.queue.StatsByReceiver(ctx)
 		c.at = time.Now()
 	}
 	return c.stats, c.err

@@ -82,16 +82,18 @@ func createPrivate(file string) error {
 	return f.Close()
 }
 
-func (d Delivery) options(logger *slog.Logger, hooks anymail.Hooks) []durable.Option {
+func (d Delivery) options(logger *slog.Logger, hooks []anymail.Hooks) []durable.Option {
 	options := []durable.Option{
 		durable.WithLogger(logger),
-		durable.WithHooks(hooks),
 		durable.WithWorkers(d.Workers),
 		durable.WithTimeout(d.Timeout),
 		durable.WithMaxAttempts(d.MaxAttempts),
 		durable.WithRetention(d.Retention),
 		durable.WithMaxPending(d.MaxPending),
 		durable.WithMaxRepeats(d.MaxRepeats),
+	}
+	for _, h := range hooks {
+		options = append(options, durable.WithHooks(h))
 	}
 	if d.DeadLetterRetention > 0 {
 		options = append(options, durable.WithDeadLetterRetention(d.DeadLetterRetention))
