@@ -139,7 +139,7 @@ func refusedPublish(err *amqp091.Error) error {
 	case err == nil:
 		return amqp091.ErrClosed
 	case err.Code == amqp091.PreconditionFailed && strings.Contains(err.Reason, "message size"):
-		return tooLarge{err}
+		return tooLargeError{err}
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func TestAMQPTooLarge(t *testing.T) {
 	require.NoError(t, err)
 	// RabbitMQ's default is 128 MiB, since version 4 it is 16 MiB.
 	err = b.publish(t.Context(), &message{event: bounce(), body: make([]byte, 129<<20)})
-	var large tooLarge
+	var large tooLargeError
 	require.ErrorAs(t, err, &large)
 	require.NoError(t, sink.deliver(t.Context(), bounce()), "on another channel")
 }

@@ -55,7 +55,7 @@ func (b *kafkaBroker) publish(ctx context.Context, m *message) error {
 	}
 	err := b.client.ProduceSync(ctx, r).FirstErr()
 	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
-		return tooLarge{err}
+		return tooLargeError{err}
 	}
 	return err
 }

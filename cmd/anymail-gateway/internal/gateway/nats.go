@@ -43,7 +43,7 @@ func (b *natsBroker) publish(ctx context.Context, m *message) error {
 	}
 	_, err := b.stream.PublishMsg(ctx, &nats.Msg{Subject: b.subject, Header: header, Data: m.body}, jetstream.WithMsgID(m.event.Base().Key))
 	if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) {
-		return tooLarge{err}
+		return tooLargeError{err}
 	}
 	return err
 }

@@ -65,7 +65,7 @@ func (b *redisBroker) checkSize(ctx context.Context, size int) error {
 		limit = n
 	}
 	if size > limit {
-		return tooLarge{fmt.Errorf("proto-max-bulk-len is %d", limit)}
+		return tooLargeError{fmt.Errorf("proto-max-bulk-len is %d", limit)}
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (t *topic) deliver(ctx context.Context, ev anymail.Event) error {
 	if err == nil {
 		err = b.publish(ctx, m)
 	}
-	var large tooLarge
+	var large tooLargeError
 	switch {
 	case err == nil:
 		return nil
@@ -88,10 +88,10 @@ func (t *topic) deliver(ctx context.Context, ev anymail.Event) error {
 	return anymail.Because(anymail.ErrUnavailable, "broker", fmt.Errorf("%s: %w", t.Type, err))
 }
 
-// tooLarge is the error about a message that the broker never takes.
-type tooLarge struct{ error }
+// tooLargeError is the error about a message that the broker never takes.
+type tooLargeError struct{ error }
 
-func (e tooLarge) Unwrap() error { return e.error }
+func (e tooLargeError) Unwrap() error { return e.error }
 
 // Check implements sink.
 func (t *topic) Check(ctx context.Context) error {

@@ -56,7 +56,7 @@ func large(size int) anymail.Event {
 
 func requireTooLarge(t *testing.T, err error) {
 	t.Helper()
-	var large tooLarge
+	var large tooLargeError
 	require.ErrorAs(t, err, &large)
 	require.IsType(t, durable.Permanent(errors.New("any")), err)
 }
