@@ -148,6 +148,10 @@ type Attachment struct {
 	Size int64 `json:"size"`
 	// Content is the decoded content.
 	Content []byte `json:"content,omitempty"`
+	// File names the file that has the content instead, relative to a directory on
+	// which writer and reader of the JSON form agree. Adapters do not set it;
+	// anymail-gateway does.
+	File string `json:"file,omitempty"`
 	// Ref is the reference to the content that the store of [WithAttachmentStore]
 	// returned. There is no Content then.
 	Ref string `json:"ref,omitempty"`

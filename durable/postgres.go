@@ -93,6 +93,9 @@ func OpenPostgres(ctx context.Context, dsn string, signals *anymail.Signals, opt
 const migrationLock = 0x616e796d61696c
 
 func (q *Queue) migratePostgres(ctx context.Context, pool *pgxpool.Pool, driver riverdriver.Driver[pgx.Tx]) error {
+	if q.settings.unmigrated {
+		return migrateRiver(ctx, driver, q.settings)
+	}
 	tx, err := pool.Begin(ctx)
 	if err != nil {
 		return err

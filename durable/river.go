@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -24,12 +25,20 @@ type riverClient interface {
 	JobDelete(context.Context, int64) (*rivertype.JobRow, error)
 }
 
+// migrateRiver makes or changes River's tables, or only checks them.
 func migrateRiver[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], s settings) error {
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: s.logger})
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: riverLogger(s.logger)})
 	if err != nil {
 		return err
 	}
-	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if !s.unmigrated {
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	}
+	result, err := m.Validate(ctx, nil)
+	if err == nil && !result.OK {
+		err = errors.New("the tables are missing or of another version, and WithoutMigration is set: " + strings.Join(result.Messages, "; "))
+	}
 	return err
 }
 
@@ -63,7 +72,7 @@ func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx
 		CompletedJobRetentionPeriod: s.retention,
 		CancelledJobRetentionPeriod: s.deadRetention,
 		DiscardedJobRetentionPeriod: s.deadRetention,
-		Logger:                      s.logger,
+		Logger:                      riverLogger(s.logger),
 		TestOnly:                    s.testOnly,
 	})
 	if err != nil {

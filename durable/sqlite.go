@@ -103,7 +103,7 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 }
 
 func (q *Queue) migrateSQLite(ctx context.Context, driver riverdriver.Driver[*sql.Tx]) error {
-	if err := migrateRiver(ctx, driver, q.settings); err != nil {
+	if err := migrateRiver(ctx, driver, q.settings); err != nil || q.settings.unmigrated {
 		return err
 	}
 	_, err := q.db.ExecContext(ctx, fmt.Sprintf(contentSchema, "blob", "integer"))

@@ -1,8 +1,11 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -16,6 +19,9 @@ type Stats struct {
 	// Oldest is since when the oldest due job has been due; zero if no job is
 	// due.
 	Oldest time.Time
+	// Arrived is when the oldest job that is pending or running was enqueued; zero
+	// if there is none, or if the Stats are those of all receivers.
+	Arrived time.Time
 }
 
 // Stats counts jobs. It reads an index of all jobs that are not done: call it
@@ -33,31 +39,82 @@ func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 		if err := rows.Scan(&state, &n); err != nil {
 			return stats, fmt.Errorf("durable: stats: %w", err)
 		}
-		switch stateFromRiver(rivertype.JobState(state)) {
-		case Pending:
-			stats.Pending += n
-		case Running:
-			stats.Running += n
-		case Dead:
-			stats.Dead += n
-		}
+		stats.add(stateFromRiver(rivertype.JobState(state)), n)
 	}
 	if err := rows.Err(); err != nil {
 		return stats, fmt.Errorf("durable: stats: %w", err)
 	}
-	var due any // SQLite does not have a type for times
+	var due any
 	if err := q.db.QueryRowContext(ctx, "SELECT min(scheduled_at) FROM river_job WHERE state = 'available' AND queue LIKE 'anymail-%'").Scan(&due); err != nil {
 		return stats, fmt.Errorf("durable: stats: %w", err)
 	}
-	switch due := due.(type) {
-	case time.Time:
-		stats.Oldest = due.UTC()
-	case string:
-		if stats.Oldest, err = time.Parse(sqliteTime, due); err != nil {
-			return stats, fmt.Errorf("durable: stats: %w", err)
-		}
+	if stats.Oldest, err = timeOf(due); err != nil {
+		return stats, fmt.Errorf("durable: stats: %w", err)
 	}
 	return stats, nil
+}
+
+// StatsByReceiver returns the numbers of each receiver that is connected or has jobs
+// that are not done. Their Oldest is not set. It costs as much as [Queue.Stats].
+func (q *Queue) StatsByReceiver(ctx context.Context) (map[string]Stats, error) {
+	all, receiverOf := map[string]Stats{}, map[string]string{}
+	for _, receiver := range slices.Concat(q.signals.Tracking.Receivers(), q.signals.Inbound.Receivers()) {
+		all[receiver], receiverOf[queueName(receiver)] = Stats{}, receiver
+	}
+	rows, err := q.db.QueryContext(ctx, `SELECT s.queue, s.state, s.jobs, j.created_at FROM
+		(SELECT queue, state, count(*) AS jobs, min(id) AS oldest FROM river_job WHERE state <> 'completed' AND queue LIKE 'anymail-%' GROUP BY queue, state) s
+		JOIN river_job j ON j.id = s.oldest`)
+	if err != nil {
+		return nil, fmt.Errorf("durable: stats: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var queue, state string
+		var n int
+		var created any
+		if err := rows.Scan(&queue, &state, &n, &created); err != nil {
+			return nil, fmt.Errorf("durable: stats: %w", err)
+		}
+		arrived, err := timeOf(created)
+		if err != nil {
+			return nil, fmt.Errorf("durable: stats: %w", err)
+		}
+		receiver := cmp.Or(receiverOf[queue], strings.TrimPrefix(queue, queuePrefix))
+		stats := all[receiver]
+		is := stateFromRiver(rivertype.JobState(state))
+		stats.add(is, n)
+		if is != Dead && (stats.Arrived.IsZero() || arrived.Before(stats.Arrived)) {
+			stats.Arrived = arrived
+		}
+		all[receiver] = stats
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("durable: stats: %w", err)
+	}
+	return all, nil
+}
+
+// add counts n jobs of a state.
+func (s *Stats) add(state State, n int) {
+	switch state {
+	case Pending:
+		s.Pending += n
+	case Running:
+		s.Running += n
+	case Dead:
+		s.Dead += n
+	}
+}
+
+// timeOf returns a time as PostgreSQL or SQLite, which has no type for it, returns it.
+func timeOf(value any) (time.Time, error) {
+	switch value := value.(type) {
+	case time.Time:
+		return value.UTC(), nil
+	case string:
+		return time.Parse(sqliteTime, value)
+	}
+	return time.Time{}, nil // NULL
 }
 
 // sqliteTime is the layout of River's times in SQLite. They are in UTC.

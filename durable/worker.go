@@ -38,6 +38,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	}
 	end(err)
 
+	failed := error(attemptError{err})
 	var permanent permanentError
 	var panicked *anymail.PanicError
 	switch {
@@ -49,13 +50,13 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	case errors.Is(err, anymail.ErrUnavailable) && !errors.Is(err, anymail.ErrReceiver):
 		return river.JobSnooze(snoozeTime) // not connected in this process, or no longer
 	case errors.As(err, &permanent):
-		return river.JobCancel(attemptError{err})
+		failed = river.JobCancel(failed)
 	case errors.As(err, &panicked):
 		w.q.settings.logger.ErrorContext(ctx, "durable: receiver panicked", "receiver", job.Args.Receiver, "job", job.ID, "stack", string(panicked.Stack))
 	}
 	w.q.settings.logger.WarnContext(ctx, "durable: receiver failed", "receiver", job.Args.Receiver, "job", job.ID,
 		"key", job.Args.Key, "attempt", job.Attempt, "of", job.MaxAttempts, "error", attemptError{err}.Error())
-	return attemptError{err}
+	return failed
 }
 
 // call runs a receiver in a goroutine of its own. A receiver that ends its

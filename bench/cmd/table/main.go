@@ -1,6 +1,7 @@
 // Table reads the output of "go test -bench" and writes it as tables in Markdown,
 // with the best of the repetitions of each figure. With -write FILE it puts them
-// into that file, between two comments.
+// into that file, between two comments. With -plots DIR it draws the curves of
+// BenchmarkGrowth and BenchmarkKeys into that folder.
 package main
 
 import (
@@ -25,10 +26,16 @@ const (
 func main() {
 	log.SetFlags(0)
 	file := flag.String("write", "", "put the tables into this `file`, between its comments")
+	plots := flag.String("plots", "", "draw curves into this `folder`")
 	flag.Parse()
 	fs, err := read(os.Stdin)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if *plots != "" {
+		if err := fs.draw(*plots); err != nil {
+			log.Fatal(err)
+		}
 	}
 	tables := fs.tables()
 	if *file == "" {
