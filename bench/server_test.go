@@ -109,7 +109,7 @@ func serve(b *testing.B, h http.Handler, requests []simulator.Request) func() ti
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }()
 
-	client := exec.Command(os.Args[0]) //nolint:gosec // this program
+	client := exec.Command(os.Args[0])
 	client.Env = append(os.Environ(), clientVariable+"="+listener.Addr().String())
 	client.Stderr = os.Stderr
 	input, err := client.StdinPipe()
