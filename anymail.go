@@ -244,6 +244,10 @@ func (d *Dispatcher) newEndpoint(e Endpoint, siblings []Endpoint, s settings, in
 	}
 	ep.limits.Body = positiveOr(s.limits.Body, e.MaxBody)
 	ep.limits = ep.limits.OrDefaults()
+	if s.attachments != nil {
+		// In base64, the encoding in which attachments are large.
+		ep.limits = ep.limits.DeferAttachments(max(s.keepAttachment/3*4, smallBody))
+	}
 	var err error
 	ep.guard, err = newGuard(&ep.settings)
 	return ep, err

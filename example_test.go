@@ -6,10 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
@@ -98,6 +101,38 @@ func ExampleDispatcher_chi() {
 	fmt.Println(send(r, "/acme/anymail/postmark/tracking/", exampleSecret, aBounce))
 	// Output:
 	// acme bounced
+	// 200
+}
+
+// Keep attachments in a directory. The name of a file is the same if the ESP retries.
+func ExampleWithAttachmentStore() {
+	dir, err := os.MkdirTemp("", "attachments")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	store := anymail.AttachmentStoreFunc(func(_ context.Context, info anymail.AttachmentInfo, content io.Reader) (string, error) {
+		name := fmt.Sprintf("%s-%d", url.PathEscape(info.Key), info.Index)
+		file, err := os.Create(filepath.Join(dir, name))
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(file, content)
+		return name, errors.Join(err, file.Close())
+	})
+	d := exampleDispatcher(anymail.WithAttachmentStore(store, 3))
+	_ = d.Inbound.Connect("print", func(_ context.Context, ev *anymail.InboundEvent) error {
+		for _, a := range ev.Message.Attachments {
+			content, err := os.ReadFile(filepath.Join(dir, a.Ref))
+			fmt.Println(a.Filename, a.Size, string(content), err)
+		}
+		return nil
+	})
+
+	fmt.Println(send(d, "/postmark/inbound/", exampleSecret, `{"FromFull":{"Email":"ada@example.com"},"MessageID":"1",
+		"Attachments":[{"Name":"note.txt","ContentType":"text/plain","Content":"aGVsbG8="}]}`))
+	// Output:
+	// note.txt 5 hello <nil>
 	// 200
 }
 

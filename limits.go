@@ -57,6 +57,23 @@ type Limits struct {
 	// Fetch is how many bytes an adapter may fetch from its ESP for one request,
 	// in all. Default: 64 MiB.
 	Fetch int64
+
+	deferOver int // the encoded bytes over which attachments are deferred; 0 if none is
+}
+
+// DeferAttachments returns l with which parsers leave attachments undecoded that have
+// more than a number of bytes of encoded content: see [Attachment].Deferred. A number
+// of 0 or less defers none. [WithAttachmentStore] sets it for the requests of a
+// Dispatcher.
+func (l Limits) DeferAttachments(over int) Limits {
+	l.deferOver = over
+	return l
+}
+
+// DefersAttachment reports whether a parser leaves an attachment with so many bytes of
+// encoded content undecoded.
+func (l Limits) DefersAttachment(encoded int) bool {
+	return l.deferOver > 0 && encoded > l.deferOver
 }
 
 // OrDefaults returns l with the default in each field that is 0 or less. A
@@ -89,6 +106,7 @@ func (l Limits) over(under Limits) Limits {
 		MIMEParts:   positiveOr(l.MIMEParts, under.MIMEParts),
 		MIMEHeaders: positiveOr(l.MIMEHeaders, under.MIMEHeaders),
 		Fetch:       positiveOr(l.Fetch, under.Fetch),
+		deferOver:   positiveOr(l.deferOver, under.deferOver),
 	}
 }
 

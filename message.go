@@ -1,8 +1,10 @@
 package anymail
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/mail"
 	"strings"
 	"time"
@@ -150,6 +152,21 @@ type Attachment struct {
 	// which writer and reader of the JSON form agree. Adapters do not set it;
 	// anymail-gateway does.
 	File string `json:"file,omitempty"`
+	// Ref is the reference to the content that the store of [WithAttachmentStore]
+	// returned. There is no Content then.
+	Ref string `json:"ref,omitempty"`
+	// Deferred returns a reader that decodes the content. A parser sets it instead of
+	// Content and Size if [Limits.DefersAttachment] says so. It is nil in the events
+	// that receivers get.
+	Deferred func() io.Reader `json:"-"`
+}
+
+// Open returns a reader of the content, whether it is decoded or not.
+func (a *Attachment) Open() io.Reader {
+	if a.Deferred != nil {
+		return a.Deferred()
+	}
+	return bytes.NewReader(a.Content)
 }
 
 // Inline returns the part that an html body refers to as "cid:" + contentID.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -300,8 +301,12 @@ func sumMessage(m *InboundMessage) []byte {
 		write(header.Name, header.Value)
 	}
 	for _, a := range m.Attachments {
-		write(a.Filename, a.ContentType, a.ContentID, strconv.FormatInt(a.Size, 10))
-		_, _ = h.Write(a.Content)
+		size := a.Size
+		if a.Deferred != nil { // count it, so that the key is that of the decoded message
+			size, _ = io.Copy(io.Discard, a.Open())
+		}
+		write(a.Filename, a.ContentType, a.ContentID, strconv.FormatInt(size, 10))
+		_, _ = io.Copy(h, a.Open())
 	}
 	return h.Sum(nil)
 }

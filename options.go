@@ -42,6 +42,8 @@ type settings struct {
 	window           time.Duration
 	noReplayCheck    bool
 	accountKeys      bool
+	attachments      AttachmentStore // nil for none
+	keepAttachment   int             // bytes of an attachment that stays in its event
 	store            IdempotencyStore
 	queue            Queue
 	startQueue       func(QueueHost) (RunningQueue, error)

@@ -359,6 +359,15 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 			c.Key = EventKey(c.ESP, c.Account, c.Key)
 		}
 	}
+	if ep.settings.attachments != nil {
+		for _, ev := range events {
+			if message, ok := ev.(*InboundEvent); ok {
+				if err := ep.storeAttachments(ctx, message); err != nil {
+					return nil, nil, err
+				}
+			}
+		}
+	}
 	answer := ep.Answer
 	return events, &answer, nil
 }

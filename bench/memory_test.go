@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
@@ -114,15 +115,15 @@ func routes() (list []route) {
 }
 
 // BenchmarkInbound measures a mail of 25 MiB: the bytes allocated in total and the
-// peak in use, both as multiples of its size. The memory of the request that is
-// sent does not count.
+// peak in use, both as multiples of its size, and the peak if the attachments are
+// stored. The memory of the request that is sent does not count.
 func BenchmarkInbound(b *testing.B) {
 	mail := mail()
 	for _, route := range routes() {
 		sim := route.sim
 		b.Run(sim.ESP+"/"+route.sample.Name, func(b *testing.B) {
 			w := newWorldOf(b, sim, 1)
-			renew := func() { // with another Message-ID, so that it is not a repetition
+			renew := func(w *world) { // with another Message-ID, so that it is not a repetition
 				id := simulator.NewParams().EventID
 				copy(mail[bytes.Index(mail, []byte("Message-ID: <"))+len("Message-ID: <"):], id)
 				p := simulator.NewParams()
@@ -134,7 +135,7 @@ func BenchmarkInbound(b *testing.B) {
 				}
 				w.requests = []simulator.Request{r}
 			}
-			renew()
+			renew(w)
 			if ep := w.endpoint(); ep.MaxBody > 0 && int64(len(w.requests[0].Body)) > ep.MaxBody {
 				b.Skip("the ESP's requests are smaller")
 			}
@@ -142,18 +143,27 @@ func BenchmarkInbound(b *testing.B) {
 			before := w.received.Load()
 			for range b.N {
 				b.StopTimer()
-				renew()
+				renew(w)
 				b.StartTimer()
 				w.dispatch(b, once())
 			}
 			b.StopTimer()
-			renew()
+			renew(w)
 			total, peak := heap(func() { w.dispatch(b, once()) })
 			require.EqualValues(b, b.N+1, w.received.Load()-before)
+			w = newWorldOf(b, sim, 1, anymail.WithAttachmentStore(anymail.AttachmentStoreFunc(discard), 0))
+			renew(w)
+			_, stored := heap(func() { w.dispatch(b, once()) })
+			b.ReportMetric(float64(stored)/float64(len(mail)), "stored/size")
 			b.ReportMetric(float64(total)/float64(len(mail)), "total/size")
 			b.ReportMetric(float64(peak)/float64(len(mail)), "peak/size")
 		})
 	}
+}
+
+func discard(_ context.Context, _ anymail.AttachmentInfo, content io.Reader) (string, error) {
+	_, err := io.Copy(io.Discard, content)
+	return "ref", err
 }
 
 func once() func() bool {

@@ -38,18 +38,18 @@ type world struct {
 
 // newWorldOf returns a world without requests, whose store forgets after that
 // many events.
-func newWorldOf(b testing.TB, sim *simulator.Simulator, remember int) *world {
+func newWorldOf(b testing.TB, sim *simulator.Simulator, remember int, options ...anymail.Option) *world {
 	b.Helper()
 	w := &world{perRequest: 1}
 	adapter, credential, err := sim.NewAccount()
 	require.NoError(b, err)
 	w.credential = credential
 	w.endpoints = adapter.Endpoints()
-	w.dispatcher, err = anymail.New(
+	w.dispatcher, err = anymail.New(append([]anymail.Option{
 		anymail.Insecure(), // SparkPost and Postmark sign nothing
 		anymail.WithIdempotencyStore(anymail.NewMemoryStore(remember)),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
-	)
+	}, options...)...)
 	require.NoError(b, err)
 	require.NoError(b, w.dispatcher.Register(sim.ESP, adapter))
 	require.NoError(b, w.dispatcher.Tracking.Connect("count", func(context.Context, *anymail.TrackingEvent) error {

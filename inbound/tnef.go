@@ -54,11 +54,12 @@ func OpenTNEF(m *anymail.InboundMessage, limits anymail.Limits) {
 	m.Attachments = attachments
 }
 
-// isTNEF reports whether an attachment is declared as TNEF or named like it, and
-// has its signature.
-func isTNEF(a anymail.Attachment) bool {
-	declared := a.ContentType == "application/ms-tnef" || a.ContentType == "application/vnd.ms-tnef"
-	return (declared || strings.EqualFold(a.Filename, "winmail.dat")) && tnef.IsTNEF(a.Content)
+// isTNEF reports whether an attachment is one that [MayBeTNEF], and has TNEF's signature.
+func isTNEF(a anymail.Attachment) bool { return MayBeTNEF(a) && tnef.IsTNEF(a.Content) }
+
+// MayBeTNEF reports whether an attachment is declared as TNEF or named like it.
+func MayBeTNEF(a anymail.Attachment) bool {
+	return a.ContentType == "application/ms-tnef" || a.ContentType == "application/vnd.ms-tnef" || strings.EqualFold(a.Filename, "winmail.dat")
 }
 
 // isNote reports whether a message of a class has no content but its body and its

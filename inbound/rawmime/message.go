@@ -49,7 +49,7 @@ func Parse(raw []byte, limits anymail.Limits) anymail.InboundMessage {
 	fields := syntax.NewFieldList(limits.MIMEHeaders)
 	var c contents
 	newParser(syntax.TrimStart(raw), limits, c.add).message(fields.Add)
-	c.sort()
+	c.sort(limits)
 	inbound.SetHeaders(&m, fields.Fields)
 	m.Text, m.HTML, m.Attachments = joinTexts(c.texts), joinTexts(c.htmls), c.attachments
 	inbound.OpenTNEF(&m, limits)
@@ -126,10 +126,18 @@ func mainType(contentType string) string {
 }
 
 // sort decides what each part is used for, and decodes it.
-func (c *contents) sort() {
+func (c *contents) sort(limits anymail.Limits) {
 	c.chooseBodies()
 	for i := range c.parts {
 		p := &c.parts[i]
+		if p.use == asAttachment && limits.DefersAttachment(len(p.body)) {
+			a := p.attachment(nil)
+			a.Deferred = deferTransfer(p.fields.transferEncoding, p.body)
+			if a.Deferred != nil && !inbound.MayBeTNEF(a) {
+				c.attachments = append(c.attachments, a)
+				continue
+			}
+		}
 		content, plain := decodeTransfer(p.fields.transferEncoding, p.body)
 		switch p.use {
 		case asText:

@@ -2,6 +2,7 @@ package rawmime
 
 import (
 	"bytes"
+	"io"
 
 	"github.com/goanymail/anymail/inbound/internal/syntax"
 	"github.com/goanymail/anymail/internal/mimefield"
@@ -22,6 +23,21 @@ func decodeTransfer(encoding string, body []byte) (content, plain []byte) {
 		return decodeQuotedPrintable(body), nil
 	}
 	return body[:len(body):len(body)], nil
+}
+
+// deferTransfer returns a function that returns readers of the content that
+// decodeTransfer returns, which they decode piece by piece. It returns nil if nothing
+// is to be decoded.
+func deferTransfer(encoding string, body []byte) func() io.Reader {
+	switch syntax.FirstToken(encoding) {
+	case "base64":
+		if encoded, _ := syntax.CutBase64(body); encoded != nil {
+			return func() io.Reader { return syntax.Base64Reader(encoded) }
+		}
+	case "quoted-printable":
+		return func() io.Reader { return syntax.LineReader(body, decodeQuotedPrintable) }
+	}
+	return nil
 }
 
 // decodeQuotedPrintable never fails: an invalid escape stays as it is.

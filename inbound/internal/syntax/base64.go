@@ -3,6 +3,7 @@ package syntax
 import (
 	"bytes"
 	"encoding/base64"
+	"io"
 	"strings"
 )
 
@@ -13,6 +14,20 @@ func DecodeBase64(b []byte) []byte {
 	d := newBase64Decoder(len(b) - bytes.Count(b, []byte{'\n'}) - bytes.Count(b, []byte{'\r'}))
 	d.write(b)
 	return d.end()
+}
+
+// Base64Reader returns a reader of what [DecodeBase64] returns. It decodes b piece by
+// piece.
+func Base64Reader(b []byte) io.Reader {
+	d := newBase64Decoder(pieceSize)
+	return &pieceReader{left: b, decode: func(piece []byte, last bool) []byte {
+		d.out = d.out[:0]
+		d.write(piece)
+		if last {
+			d.endQuantum()
+		}
+		return d.out
+	}}
 }
 
 // DecodeBase64String is [DecodeBase64] for a string, which it does not copy.
