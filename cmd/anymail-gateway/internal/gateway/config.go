@@ -54,7 +54,7 @@ type Config struct {
 	AdaptersDirectory string         `key:"adapters_directory,reload"`
 	Sinks             []Sink         `key:"sinks"`
 	Log               Log            `key:"log"`
-	ShutdownDelay     time.Duration  `key:"shutdown_delay" range:"0 to 10m"`
+	ShutdownDelay     time.Duration  `key:"shutdown_delay" range:"0 or 1ms to 10m"`
 	StopTimeout       time.Duration  `key:"stop_timeout" range:"1s to 1h"`
 
 	// Warnings are about probable mistakes.

@@ -71,8 +71,9 @@ func run(ctx context.Context, s settings) (err error) {
 	if s.dir, err = os.MkdirTemp("", "anymail-load"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(s.dir)
-	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(s.dir, "gateway"), "github.com/goanymail/anymail/cmd/anymail-gateway")
+	defer func() { _ = os.RemoveAll(s.dir) }()
+	program := filepath.Join(s.dir, "gateway")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/goanymail/anymail/cmd/anymail-gateway") //nolint:gosec // a directory of its own
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, out)
 	}
@@ -174,11 +175,12 @@ func (s *settings) dropSchema(ctx context.Context) {
 }
 
 func (s *settings) configure(sink string) error {
-	config := fmt.Sprintf("shared_secrets: %s\nqueue: %q\nidempotency: %q\ndelivery: {workers: %d, max_repeats: %d}\nlog: {level: error}\nsinks:\n", secret, s.postgres, s.postgres, s.workers, s.repeats)
+	var config strings.Builder
+	fmt.Fprintf(&config, "shared_secrets: %s\nqueue: %q\nidempotency: %q\ndelivery: {workers: %d, max_repeats: %d}\nlog: {level: error}\nsinks:\n", secret, s.postgres, s.postgres, s.workers, s.repeats)
 	for i := range s.sinks {
-		config += fmt.Sprintf("  - {type: webhook, name: sink%d, url: %q, secrets: %s}\n", i, sink, whsec)
+		fmt.Fprintf(&config, "  - {type: webhook, name: sink%d, url: %q, secrets: %s}\n", i, sink, whsec)
 	}
-	return os.WriteFile(filepath.Join(s.dir, "anymail.yaml"), []byte(config), 0o600)
+	return os.WriteFile(filepath.Join(s.dir, "anymail.yaml"), []byte(config.String()), 0o600)
 }
 
 // gateway is a running process.
@@ -188,7 +190,7 @@ type gateway struct {
 }
 
 func (s *settings) start(ctx context.Context) (*gateway, error) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -196,14 +198,14 @@ func (s *settings) start(ctx context.Context) (*gateway, error) {
 	if err := free.Close(); err != nil {
 		return nil, err
 	}
-	g := &gateway{exec.CommandContext(ctx, filepath.Join(s.dir, "gateway"), "serve"), "http://" + address + "/anymail"}
+	g := &gateway{exec.CommandContext(ctx, filepath.Join(s.dir, "gateway"), "serve"), "http://" + address + "/anymail"} //nolint:gosec // as above
 	g.cmd.Dir, g.cmd.Stderr = s.dir, os.Stderr
 	g.cmd.Env = append(os.Environ(), "ANYMAIL_LISTEN="+address, "ANYMAIL_ADMIN=off")
 	if err := g.cmd.Start(); err != nil {
 		return nil, err
 	}
 	for until := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		c, err := net.Dial("tcp", address)
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 		if err == nil {
 			return g, c.Close()
 		}
