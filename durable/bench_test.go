@@ -3,7 +3,7 @@ package durable_test
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -17,7 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
@@ -198,38 +197,19 @@ func benchWork(b *testing.B, db database, workers int, receive func(context.Cont
 	report(b, residentMiB(), "rss-MiB")
 }
 
-// floor returns a function that inserts the rows of Enqueue and does nothing
-// else.
+// floor returns a function that inserts the events of a request as one row of a
+// table, and does nothing else.
 func floor(b *testing.B, db database) func([]anymail.Event) error {
 	b.Helper()
-	require.NoError(b, db.open(b, new(anymail.Signals)).Close()) // makes the tables
-	ctx := b.Context()
-	if db.kind == "sqlite" {
-		handle, err := sql.Open("sqlite", "file:"+db.dsn+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
-		require.NoError(b, err)
-		handle.SetMaxOpenConns(1)
-		b.Cleanup(func() { _ = handle.Close() })
-		return func(evs []anymail.Event) error {
-			_, err := handle.ExecContext(ctx, `INSERT INTO river_job (args, kind, max_attempts, queue, state, unique_key, unique_states)
-				SELECT jsonb(value ->> 'args'), 'anymail_delivery', 15, 'anymail-crm', 'available', unhex(value ->> 'key'), 255 FROM json_each($1)`, durable.FloorJSON(evs))
-			return err
-		}
-	}
-	config, err := pgx.ParseConfig(db.dsn)
+	q := db.open(b, new(anymail.Signals))
+	kind := map[string]string{"sqlite": "blob", "postgres": "bytea"}[db.kind]
+	_, err := q.DB().ExecContext(b.Context(), "CREATE TABLE floor (events "+kind+")")
 	require.NoError(b, err)
-	conns := make(chan *pgx.Conn, 16)
-	for range cap(conns) {
-		conn, err := pgx.ConnectConfig(ctx, config)
-		require.NoError(b, err)
-		b.Cleanup(func() { _ = conn.Close(context.Background()) })
-		conns <- conn
-	}
-	columns := []string{"args", "kind", "max_attempts", "queue", "state", "unique_key", "unique_states"}
 	return func(evs []anymail.Event) error {
-		conn := <-conns
-		defer func() { conns <- conn }()
-		rows := durable.FloorRows(evs)
-		_, err := conn.CopyFrom(ctx, pgx.Identifier{"river_job"}, columns, pgx.CopyFromRows(rows))
+		encoded, err := json.Marshal(evs)
+		if err == nil {
+			_, err = q.DB().ExecContext(b.Context(), "INSERT INTO floor VALUES ($1)", encoded)
+		}
 		return err
 	}
 }

@@ -263,7 +263,7 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newSandbox(t, onSQLite(t))
 	q := w.open(t)
-	w.limitDisk(t, q, 20) // 80 KiB, two or three batches
+	w.limitDisk(t, q, 5) // 20 KiB, two or three batches
 	server := httptest.NewServer(dispatcher(t, q))
 	defer server.Close()
 
@@ -419,7 +419,7 @@ func TestClockJumps(t *testing.T) {
 			require.NoError(t, err)
 		}
 		for _, prefix := range []string{"ahead", "behind", "running"} {
-			require.NoError(t, q.Enqueue(ctx, events(prefix, 5)))
+			enqueueOneByOne(t, q, events(prefix, 5))
 		}
 		// Written while the clock was a day behind: due immediately.
 		shift("behind", "scheduled_at", "-1 day")
@@ -474,7 +474,7 @@ func TestClockSetBack(t *testing.T) {
 			require.NoError(t, err)
 		}
 		for _, prefix := range []string{"new", "failed", "running", "later"} {
-			require.NoError(t, q.Enqueue(ctx, events(prefix, 3)))
+			enqueueOneByOne(t, q, events(prefix, 3))
 		}
 		const where = " WHERE args ->> 'key' LIKE "
 		exec("UPDATE river_job SET created_at = " + ahead("+1 day") + ", scheduled_at = " + ahead("+1 day") + where + "'new%'")
