@@ -117,7 +117,7 @@ func enqueue(b *testing.B, db database) func([]anymail.Event) error {
 	return func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) }
 }
 
-// BenchmarkEnqueueParallel measures the same with single events from 16
+// BenchmarkEnqueueParallel measures the same with single events from 64
 // concurrent requests.
 func BenchmarkEnqueueParallel(b *testing.B) {
 	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
@@ -126,7 +126,7 @@ func BenchmarkEnqueueParallel(b *testing.B) {
 				insert := open(b, fresh(b))
 				var mu sync.Mutex
 				var took []time.Duration
-				b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
+				b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
 				b.ResetTimer()
 				b.RunParallel(func(pb *testing.PB) {
 					var own []time.Duration
@@ -240,7 +240,7 @@ func printTables(w io.Writer) {
 	for _, r := range []struct{ rate, latency, benchmark string }{
 		{"single events, per second", "median / p99", "Enqueue/db=%s/batch=1/%s"},
 		{"1000 in a request, events per second", "median / p99 of such a request", "Enqueue/db=%s/batch=1000/%s"},
-		{"single events from 16 concurrent requests, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
+		{"single events from 64 concurrent requests, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
 	} {
 		var rates, latencies []string
 		for _, db := range []string{"sqlite", "postgres"} {

@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -39,7 +41,7 @@ func (q *Queue) Enqueue(ctx context.Context, events []anymail.Event) error {
 		if len(receivers) == 0 {
 			continue
 		}
-		encoded, err := json.Marshal(ev)
+		encoded, err := encode(ev)
 		if err != nil {
 			return fmt.Errorf("durable: event %s: %w", ev.Base().Key, err)
 		}
@@ -64,6 +66,20 @@ func (q *Queue) Enqueue(ctx context.Context, events []anymail.Event) error {
 	case <-ctx.Done():
 		return anymail.Because(anymail.ErrUnavailable, "events could not be stored in time", ctx.Err())
 	}
+}
+
+// encode returns the JSON form of an event, on one line. Events write it without
+// insignificant space; json.Marshal would take as long again to look for some.
+func encode(ev anymail.Event) ([]byte, error) {
+	m, ok := ev.(json.Marshaler)
+	if !ok {
+		return json.Marshal(ev)
+	}
+	encoded, err := m.MarshalJSON()
+	if err == nil && bytes.IndexByte(encoded, '\n') >= 0 {
+		return json.Marshal(ev)
+	}
+	return encoded, err
 }
 
 // request is a call of Enqueue.
@@ -192,8 +208,21 @@ func (q *Queue) store(ctx context.Context, requests []*request) error {
 	if len(requests) == 0 {
 		return nil
 	}
-	err := q.transact(ctx, func(s session) error {
-		fresh, err := q.storeKeys(ctx, s, requests)
+	err := q.tryStore(ctx, requests, false)
+	if errors.Is(err, errRepeated) {
+		err = q.tryStore(ctx, requests, true)
+	}
+	if err != nil {
+		return anymail.Because(anymail.ErrUnavailable, "events could not be stored", err)
+	}
+	return nil
+}
+
+// tryStore stores the events of requests. Unless it may expect repeated ones, it
+// returns errRepeated if there are any; to know which costs time.
+func (q *Queue) tryStore(ctx context.Context, requests []*request, repeated bool) error {
+	return q.transact(ctx, func(s session) error {
+		fresh, err := q.storeKeys(ctx, s, requests, repeated)
 		if err != nil {
 			return err
 		}
@@ -227,25 +256,32 @@ func (q *Queue) store(ctx context.Context, requests []*request) error {
 		}
 		return q.storeBatches(ctx, s, batches)
 	})
-	if err != nil {
-		return anymail.Because(anymail.ErrUnavailable, "events could not be stored", err)
-	}
-	return nil
 }
 
 // storeKeys stores the hashes of requests, and returns those that are new.
-func (q *Queue) storeKeys(ctx context.Context, s session, requests []*request) (map[hash]bool, error) {
-	var hashes [][]any
+func (q *Queue) storeKeys(ctx context.Context, s session, requests []*request, repeated bool) (map[hash]bool, error) {
+	fresh := map[hash]bool{}
 	for _, r := range requests {
 		for _, e := range r.events {
-			for i := range e.hashes {
-				hashes = append(hashes, []any{e.hashes[i][:]})
+			for _, h := range e.hashes {
+				fresh[h] = true
 			}
 		}
 	}
 	// In this order two processes with the same events cannot wait for each other.
-	slices.SortFunc(hashes, func(a, b []any) int { return bytes.Compare(a[0].([]byte), b[0].([]byte)) })
-	fresh := make(map[hash]bool, len(hashes))
+	hashes := slices.SortedFunc(maps.Keys(fresh), func(a, b hash) int { return bytes.Compare(a[:], b[:]) })
+	list := make([][]any, len(hashes))
+	for i := range hashes {
+		list[i] = []any{hashes[i][:]}
+	}
+	if !repeated {
+		inserted, err := s.exec(ctx, q.queries.insertKeys, rows(list))
+		if err == nil && int(inserted) < len(hashes) {
+			err = errRepeated
+		}
+		return fresh, err
+	}
+	clear(fresh)
 	err := s.query(ctx, func(scan func(...any) error) error {
 		var h []byte
 		err := scan(&h)
@@ -253,9 +289,12 @@ func (q *Queue) storeKeys(ctx context.Context, s session, requests []*request) (
 			fresh[hash(h)] = true
 		}
 		return err
-	}, "INSERT INTO anymail_key SELECT hash FROM "+q.dialect.list("#hash")+" WHERE true ON CONFLICT DO NOTHING RETURNING hash", rows(hashes))
+	}, q.queries.insertFreshKeys, rows(list))
 	return fresh, err
 }
+
+// errRepeated means that not all events are new.
+var errRepeated = errors.New("durable: repeated events")
 
 func (q *Queue) storeBatches(ctx context.Context, s session, batches []*batch) error {
 	var jobs []river.InsertManyParams
@@ -277,7 +316,7 @@ func (q *Queue) storeBatches(ctx context.Context, s session, batches []*batch) e
 	}
 	var list [][]any
 	for _, b := range batches {
-		id, err := insertBatch(ctx, s, b.events...)
+		id, err := q.insertBatch(ctx, s, b.events...)
 		if err != nil {
 			return err
 		}
@@ -289,8 +328,8 @@ func (q *Queue) storeBatches(ctx context.Context, s session, batches []*batch) e
 }
 
 // insertBatch stores events as lines: their JSON has no newline.
-func insertBatch(ctx context.Context, s session, events ...[]byte) (id int64, err error) {
-	inserted, err := collect(ctx, s, scanID, "INSERT INTO anymail_batch (events) VALUES ($1) RETURNING id", bytes.Join(events, []byte("\n")))
+func (q *Queue) insertBatch(ctx context.Context, s session, events ...[]byte) (id int64, err error) {
+	inserted, err := collect(ctx, s, scanID, q.queries.insertBatch, bytes.Join(events, []byte("\n")))
 	if err != nil {
 		return 0, err
 	}
@@ -300,7 +339,7 @@ func insertBatch(ctx context.Context, s session, events ...[]byte) (id int64, er
 // insertJobs inserts rows of anymail_job: the job, its batch, the bits of its events,
 // their number, and their hashes.
 func (q *Queue) insertJobs(ctx context.Context, s session, list [][]any) error {
-	_, err := s.exec(ctx, "INSERT INTO anymail_job (job_id, batch_id, open, events, keys) SELECT * FROM "+q.dialect.list("job", "batch", "bits", "events", "#keys"), rows(list))
+	_, err := s.exec(ctx, q.queries.insertJobs, rows(list))
 	return err
 }
 

@@ -21,4 +21,3 @@ func (q *Queue) DB() *sql.DB { return q.db }
 
 // QueueName is queueName.
 var QueueName = queueName
-

@@ -263,12 +263,13 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newSandbox(t, onSQLite(t))
 	q := w.open(t)
-	w.limitDisk(t, q, 5) // 20 KiB, two or three batches
+	w.limitDisk(t, q, 5)
 	server := httptest.NewServer(dispatcher(t, q))
 	defer server.Close()
 
 	var answered, refused []string
-	for i := range 6 {
+	const batches = 30 // 6 KiB each
+	for i := range batches {
 		keys := make([]string, 5)
 		for j := range keys {
 			keys[j] = fmt.Sprintf("k%d-%d%s", i, j, strings.Repeat("-", 1000))
@@ -292,7 +293,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	start(t, q)
 	w.check(t, q, answered)
-	require.Len(t, answered, 30)
+	require.Len(t, answered, 5*batches)
 }
 
 func TestDiskFullWhileReceiversRun(t *testing.T) {

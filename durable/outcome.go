@@ -87,9 +87,7 @@ func (q *Queue) tryOutcomes(ctx context.Context, s session, outcomes []outcome) 
 	if len(released) == 0 {
 		return nil
 	}
-	// The job keeps its time, so it is the next that a worker takes.
-	_, err = s.exec(ctx, "UPDATE river_job SET state = 'available', attempt = river_job.attempt - 1 FROM "+q.dialect.list("job", "attempt")+
-		" WHERE river_job.id = list.job AND river_job.attempt = list.attempt AND "+q.dialect.running, rows(released))
+	_, err = s.exec(ctx, q.queries.release, rows(released))
 	return err
 }
 
@@ -133,14 +131,11 @@ func (q *Queue) record(ctx context.Context, s statements, list []progress) (comp
 			batches = append(batches, batch)
 		}
 		return nil
-	}, "UPDATE anymail_job SET open = open & ~list.bits, events = anymail_job.events - list.events FROM river_job, "+q.dialect.list("job", "attempt", "bits", "events")+
-		" WHERE anymail_job.job_id = list.job AND anymail_job.open & list.bits = list.bits"+
-		" AND river_job.id = list.job AND river_job.attempt = list.attempt AND "+q.dialect.running+" RETURNING job_id, batch_id, open", rows(encoded))
+	}, q.queries.progress, rows(encoded))
 	if err != nil || len(done) == 0 {
 		return true, err
 	}
-	completed, err := s.exec(ctx, "UPDATE river_job SET state = 'completed', finalized_at = "+q.dialect.clock.now+" FROM "+q.dialect.list("job", "attempt")+
-		" WHERE river_job.id = list.job AND river_job.attempt = list.attempt AND "+q.dialect.running, rows(done))
+	completed, err := s.exec(ctx, q.queries.complete, rows(done))
 	if err != nil {
 		return false, err
 	}
@@ -156,7 +151,7 @@ func (q *Queue) separate(ctx context.Context, s session, outcomes []outcome) err
 		if err != nil {
 			return err
 		}
-		batch, err := insertBatch(ctx, s, o.run.events[o.event])
+		batch, err := q.insertBatch(ctx, s, o.run.events[o.event])
 		if err != nil {
 			return err
 		}

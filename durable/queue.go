@@ -35,6 +35,8 @@ type Queue struct {
 	txDB     *sql.DB       // receivers' transactions
 	txPool   *pgxpool.Pool // receivers' transactions through pgx; nil on SQLite
 	dialect  dialect
+	queries  queries
+	prepared map[string]*sql.Stmt // by statement; empty on PostgreSQL
 	close    func()
 	life     context.Context // ends with Close
 	end      context.CancelFunc
@@ -52,7 +54,7 @@ type Queue struct {
 
 // newQueue makes a queue that has no database yet.
 func newQueue(s settings, signals *anymail.Signals, d dialect) *Queue {
-	q := &Queue{settings: s, signals: signals, dialect: d, lanes: map[string]*lane{}}
+	q := &Queue{settings: s, signals: signals, dialect: d, queries: d.queries(), lanes: map[string]*lane{}}
 	q.requests.work = q.storeRequests
 	q.outcomes.work = q.storeOutcomes
 	q.life, q.end = context.WithCancel(context.Background())

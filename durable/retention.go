@@ -79,12 +79,11 @@ func (q *Queue) removeBatches(ctx context.Context, s statements, batches []int64
 		return nil
 	}
 	encoded := ids(batches)
-	in := " FROM anymail_batch WHERE id IN (SELECT id FROM " + q.dialect.list("id") + ")"
 	if q.dialect.lock != "" {
-		if _, err := s.exec(ctx, "SELECT id"+in+" ORDER BY id"+q.dialect.lock, encoded); err != nil {
+		if _, err := s.exec(ctx, "SELECT id FROM anymail_batch WHERE id IN (SELECT id FROM "+q.dialect.list("id")+") ORDER BY id"+q.dialect.lock, encoded); err != nil {
 			return err
 		}
 	}
-	_, err := s.exec(ctx, "DELETE"+in+" AND NOT EXISTS (SELECT 1 FROM anymail_job WHERE batch_id = anymail_batch.id AND open <> 0)", encoded)
+	_, err := s.exec(ctx, q.queries.removeBatches, encoded)
 	return err
 }

@@ -39,10 +39,19 @@ type statements interface {
 	query(ctx context.Context, row func(scan func(...any) error) error, statement string, args ...any) error
 }
 
-type sqlStatements struct{ *sql.Tx }
+type sqlStatements struct {
+	*sql.Tx
+	prepared map[string]*sql.Stmt
+}
 
 func (s sqlStatements) exec(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := s.ExecContext(ctx, statement, args...)
+	var result sql.Result
+	var err error
+	if prepared := s.prepared[statement]; prepared != nil {
+		result, err = s.StmtContext(ctx, prepared).ExecContext(ctx, args...)
+	} else {
+		result, err = s.ExecContext(ctx, statement, args...)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -50,7 +59,13 @@ func (s sqlStatements) exec(ctx context.Context, statement string, args ...any) 
 }
 
 func (s sqlStatements) query(ctx context.Context, row func(func(...any) error) error, statement string, args ...any) error {
-	rows, err := s.QueryContext(ctx, statement, args...)
+	var rows *sql.Rows
+	var err error
+	if prepared := s.prepared[statement]; prepared != nil {
+		rows, err = s.StmtContext(ctx, prepared).QueryContext(ctx, args...)
+	} else {
+		rows, err = s.QueryContext(ctx, statement, args...)
+	}
 	if err != nil {
 		return err
 	}

@@ -72,6 +72,33 @@ func (d dialect) list(columns ...string) string {
 	return "(SELECT " + strings.Join(selected, ", ") + " FROM " + d.elements + ") AS list"
 }
 
+// queries are the statements that run for every group of events or outcomes.
+type queries struct {
+	insertKeys, insertFreshKeys, insertBatch, insertJobs, load string
+	progress, complete, removeBatches, release                 string
+}
+
+func (d dialect) queries() queries {
+	attempts := d.list("job", "attempt") + " WHERE river_job.id = list.job AND river_job.attempt = list.attempt AND " + d.running
+	insertKeys := "INSERT INTO anymail_key SELECT hash FROM " + d.list("#hash") + " WHERE true ON CONFLICT DO NOTHING"
+	return queries{
+		insertKeys:      insertKeys,
+		insertFreshKeys: insertKeys + " RETURNING hash",
+		insertBatch:     "INSERT INTO anymail_batch (events) VALUES ($1) RETURNING id",
+		insertJobs: "INSERT INTO anymail_job (job_id, batch_id, open, events, keys) SELECT job, batch, bits, events, keys FROM " +
+			d.list("job", "batch", "bits", "events", "#keys"),
+		load: "SELECT open, keys, batch.events FROM anymail_job LEFT JOIN anymail_batch AS batch ON batch.id = batch_id WHERE job_id = $1",
+		progress: "UPDATE anymail_job SET open = open & ~list.bits, events = anymail_job.events - list.events FROM river_job, " +
+			d.list("job", "attempt", "bits", "events") + " WHERE anymail_job.job_id = list.job AND anymail_job.open & list.bits = list.bits" +
+			" AND river_job.id = list.job AND river_job.attempt = list.attempt AND " + d.running + " RETURNING job_id, batch_id, open",
+		complete: "UPDATE river_job SET state = 'completed', finalized_at = " + d.clock.now + " FROM " + attempts,
+		removeBatches: "DELETE FROM anymail_batch WHERE id IN (SELECT id FROM " + d.list("id") + ")" +
+			" AND NOT EXISTS (SELECT 1 FROM anymail_job WHERE batch_id = anymail_batch.id AND open <> 0)",
+		// The job keeps its time, so it is the next that a worker takes.
+		release: "UPDATE river_job SET state = 'available', attempt = river_job.attempt - 1 FROM " + attempts,
+	}
+}
+
 // rows encodes the rows of a list.
 func rows(rows [][]any) string {
 	for _, row := range rows {
@@ -128,7 +155,7 @@ func (q *Queue) adopt(ctx context.Context, tx *sql.Tx) error {
 		event, content sql.NullString
 	}
 	for {
-		page, err := collect(ctx, sqlStatements{tx}, func(scan func(...any) error) (j oldJob, err error) {
+		page, err := collect(ctx, sqlStatements{Tx: tx}, func(scan func(...any) error) (j oldJob, err error) {
 			return j, scan(&j.id, &j.event, &j.content)
 		}, "SELECT id, args ->> 'event', args ->> 'content' FROM river_job WHERE state <> 'completed' AND "+old+fmt.Sprintf(" ORDER BY id LIMIT %d", adoptPage))
 		if err != nil {

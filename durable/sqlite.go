@@ -82,11 +82,14 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 		time.Sleep(50 * time.Millisecond)
 	}
 	if err == nil {
+		err = q.prepare(ctx)
+	}
+	if err == nil {
 		err = connect(q, driver, transactions[*sql.Tx]{
 			begin:      func(ctx context.Context) (*sql.Tx, error) { return db.BeginTx(ctx, nil) },
 			commit:     func(_ context.Context, tx *sql.Tx) error { return tx.Commit() },
 			rollback:   func(_ context.Context, tx *sql.Tx) error { return tx.Rollback() },
-			statements: func(tx *sql.Tx) statements { return sqlStatements{tx} },
+			statements: func(tx *sql.Tx) statements { return sqlStatements{tx, q.prepared} },
 		})
 	}
 	if err != nil {
@@ -109,4 +112,19 @@ func (q *Queue) migrateSQLite(ctx context.Context, driver riverdriver.Driver[*sq
 		return err
 	}
 	return tx.Commit()
+}
+
+// prepare prepares the statements that run most often. Only SQLite needs that: pgx
+// prepares what it runs.
+func (q *Queue) prepare(ctx context.Context) error {
+	q.prepared = map[string]*sql.Stmt{}
+	s := q.queries
+	for _, statement := range []string{s.insertKeys, s.insertBatch, s.insertJobs, s.load, s.progress, s.complete, s.removeBatches} {
+		prepared, err := q.db.PrepareContext(ctx, statement)
+		if err != nil {
+			return err
+		}
+		q.prepared[statement] = prepared
+	}
+	return nil
 }

@@ -107,7 +107,7 @@ func (t *transaction) commit(ctx context.Context) error {
 	var commit func() error
 	switch {
 	case t.sql != nil:
-		in, commit = sqlStatements{t.sql}, t.sql.Commit
+		in, commit = sqlStatements{t.sql, t.q.prepared}, t.sql.Commit
 	case t.pgx != nil:
 		in, commit = pgxStatements{t.pgx}, func() error { return t.pgx.Commit(ctx) }
 	default:

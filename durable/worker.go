@@ -3,6 +3,7 @@ package durable
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -75,6 +77,12 @@ func (l *lane) enter(ctx context.Context, end <-chan struct{}) bool {
 	return true
 }
 
+// leave gives back a place that no event has taken.
+func (l *lane) leave() {
+	<-l.running
+	<-l.unstored
+}
+
 func enter(ctx context.Context, places chan<- struct{}, end <-chan struct{}) bool {
 	select {
 	case <-ctx.Done():
@@ -116,8 +124,13 @@ func (q *Queue) load(ctx context.Context, job *rivertype.JobRow, d delivery) (*r
 	r := &run{jobAttempt: jobAttempt{job.ID, job.Attempt}, q: q, row: job, receiver: d.Receiver, alone: d.Events <= 1}
 	var open int64
 	var events []byte
-	err := q.db.QueryRowContext(ctx, "SELECT open, keys, events.events FROM anymail_job LEFT JOIN anymail_batch AS events ON events.id = batch_id WHERE job_id = $1", job.ID).
-		Scan(&open, &r.hashes, &events)
+	var row *sql.Row
+	if prepared := q.prepared[q.queries.load]; prepared != nil {
+		row = prepared.QueryRowContext(ctx, job.ID)
+	} else {
+		row = q.db.QueryRowContext(ctx, q.queries.load, job.ID)
+	}
+	err := row.Scan(&open, &r.hashes, &events)
 	if err != nil {
 		return nil, fmt.Errorf("durable: events of job %d: %w", job.ID, err)
 	}
@@ -164,18 +177,7 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 		}
 		return r.wait(ctx)
 	}
-	end, cancel := context.WithTimeout(q.beginning, q.settings.beginWithin())
-	defer cancel()
-	lane, released := q.lane(r.receiver), false
-	var running sync.WaitGroup
-	for event := range r.left() {
-		if !lane.enter(ctx, end.Done()) {
-			released = true
-			break
-		}
-		running.Go(func() { r.deliver(ctx, lane, event) })
-	}
-	running.Wait()
+	released := r.deliverAll(ctx)
 	if err := r.wait(ctx); r.err != nil || !released {
 		return err
 	}
@@ -184,6 +186,36 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 	}
 	r.store(outcome{run: r, release: true})
 	return r.wait(ctx)
+}
+
+// deliverAll runs the receiver on the events, as many at once as its lane has places
+// for. It reports whether some have not begun.
+func (r *run) deliverAll(ctx context.Context) (released bool) {
+	end, cancel := context.WithTimeout(r.q.beginning, r.q.settings.beginWithin())
+	defer cancel()
+	lane := r.q.lane(r.receiver)
+	events := make(chan int, maxBatchEvents)
+	for event := range r.left() {
+		events <- event
+	}
+	close(events)
+	var running sync.WaitGroup
+	var begun atomic.Int64
+	for range min(len(events), r.q.settings.workers) {
+		running.Go(func() {
+			for lane.enter(ctx, end.Done()) {
+				event, ok := <-events
+				if !ok {
+					lane.leave()
+					return
+				}
+				begun.Add(1)
+				r.deliver(ctx, lane, event)
+			}
+		})
+	}
+	running.Wait()
+	return int(begun.Load()) < bits.OnesCount64(r.open)
 }
 
 func (r *run) store(o outcome) {
