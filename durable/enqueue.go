@@ -314,26 +314,38 @@ func (q *Queue) storeBatches(ctx context.Context, s session, batches []*batch) e
 	if err != nil {
 		return err
 	}
+	stored, err := q.insertBatches(ctx, s, batches)
+	if err != nil {
+		return err
+	}
 	var list [][]any
-	for _, b := range batches {
-		id, err := q.insertBatch(ctx, s, b.events...)
-		if err != nil {
-			return err
-		}
+	for i, b := range batches {
 		for _, j := range b.jobs {
-			list = append(list, []any{inserted[len(list)], id, int64(j.open), bits.OnesCount64(j.open), j.keys}) //nolint:gosec // the same bits
+			list = append(list, []any{inserted[len(list)], stored[i], int64(j.open), bits.OnesCount64(j.open), j.keys}) //nolint:gosec // the same bits
 		}
 	}
 	return q.insertJobs(ctx, s, list)
 }
 
-// insertBatch stores events as lines: their JSON has no newline.
-func (q *Queue) insertBatch(ctx context.Context, s session, events ...[]byte) (id int64, err error) {
-	inserted, err := collect(ctx, s, scanID, q.queries.insertBatch, bytes.Join(events, []byte("\n")))
-	if err != nil {
-		return 0, err
+// insertBatches stores events as lines: their JSON has no newline.
+func (q *Queue) insertBatches(ctx context.Context, s session, batches []*batch) (ids []int64, err error) {
+	lines := make([][]byte, len(batches))
+	for i, b := range batches {
+		lines[i] = bytes.Join(b.events, []byte("\n"))
 	}
-	return inserted[0], nil
+	if many := q.dialect.insertBatches; many != "" {
+		ids, err = collect(ctx, s, scanID, many, lines)
+		slices.Sort(ids) // the order of insertion
+		return ids, err
+	}
+	for _, l := range lines {
+		id, err := collect(ctx, s, scanID, q.queries.insertBatch, l)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id...)
+	}
+	return ids, nil
 }
 
 // insertJobs inserts rows of anymail_job: the job, its batch, the bits of its events,

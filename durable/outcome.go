@@ -144,24 +144,28 @@ func (q *Queue) record(ctx context.Context, s statements, list []progress) (comp
 
 // separate inserts the jobs of events that continue on their own.
 func (q *Queue) separate(ctx context.Context, s session, outcomes []outcome) error {
-	var list [][]any
+	if len(outcomes) == 0 {
+		return nil
+	}
+	batches := make([]*batch, len(outcomes))
+	for i, o := range outcomes {
+		batches[i] = &batch{events: [][]byte{o.run.events[o.event]}}
+	}
+	stored, err := q.insertBatches(ctx, s, batches)
+	if err != nil {
+		return err
+	}
+	list := make([][]any, len(outcomes))
 	keys := map[int64][]byte{} // of the jobs that had the events
-	for _, o := range outcomes {
+	for i, o := range outcomes {
 		id, err := s.insertFull(ctx, o.separate)
 		if err != nil {
 			return err
 		}
-		batch, err := q.insertBatch(ctx, s, o.run.events[o.event])
-		if err != nil {
-			return err
-		}
 		at := o.event * hashSize
-		list = append(list, []any{id, batch, 1, 1, o.run.hashes[at : at+hashSize]})
+		list[i] = []any{id, stored[i], 1, 1, o.run.hashes[at : at+hashSize]}
 		clear(o.run.keys[at : at+hashSize]) // belongs to the new job
 		keys[o.run.id] = o.run.keys
-	}
-	if len(list) == 0 {
-		return nil
 	}
 	if err := q.insertJobs(ctx, s, list); err != nil {
 		return err
