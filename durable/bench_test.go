@@ -205,6 +205,57 @@ func benchWork(b *testing.B, db database, workers int, receive func(context.Cont
 	report(b, residentMiB(), "rss-MiB")
 }
 
+// steadyEnv is for how long BenchmarkSteady runs: 5 seconds if it is not set.
+const steadyEnv = "ANYMAIL_BENCH_STEADY"
+
+// BenchmarkSteady lets 64 clients post single events while a receiver runs, and logs
+// how the queue, the memory and the database grow. A client whose event is refused
+// because the queue is full waits, as an ESP does, but for less time.
+func BenchmarkSteady(b *testing.B) {
+	lasts := 5 * time.Second
+	if text := os.Getenv(steadyEnv); text != "" {
+		var err error
+		lasts, err = time.ParseDuration(text)
+		require.NoError(b, err)
+	}
+	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
+		db := fresh(b)
+		var signals anymail.Signals
+		var done, accepted, refused atomic.Int64
+		connect(b, &signals, "crm", func(context.Context, *anymail.TrackingEvent) error { done.Add(1); return nil })
+		q := db.open(b, &signals, durable.WithMaxPending(100_000))
+		start(b, q)
+		began := time.Now()
+		var clients sync.WaitGroup
+		for range 64 {
+			clients.Go(func() {
+				for time.Since(began) < lasts {
+					for _, ev := range benchEvents(100) {
+						for q.Enqueue(b.Context(), []anymail.Event{ev}) != nil {
+							refused.Add(1)
+							time.Sleep(10 * time.Millisecond)
+						}
+						accepted.Add(1)
+					}
+				}
+			})
+		}
+		for range 10 {
+			before := accepted.Load()
+			time.Sleep(lasts / 10)
+			stats, err := q.Stats(b.Context())
+			require.NoError(b, err)
+			b.Logf("%4.0f s: %6.0f events/s accepted, %d refusals, %d waiting, %.0f MiB RSS", time.Since(began).Seconds(),
+				float64(accepted.Load()-before)/(lasts/10).Seconds(), refused.Load(), stats.Pending+stats.Running, residentMiB())
+		}
+		clients.Wait()
+		report(b, float64(accepted.Load())/time.Since(began).Seconds(), "events/s")
+		settle(b, q)
+		require.Equal(b, accepted.Load(), done.Load())
+		b.Logf("%d events, each done once", done.Load())
+	})
+}
+
 // floor returns a function that inserts the events of a request as one row of a
 // table, and does nothing else.
 func floor(b *testing.B, db database) func([]anymail.Event) error {

@@ -23,12 +23,13 @@ const killEventsEnv = "ANYMAIL_TEST_KILL_EVENTS"
 // No event that was answered 200 is lost. A kill repeats few events, and none for a
 // receiver that works in Tx.
 func TestKilledAtRandomMoments(t *testing.T) {
-	const workers, repeats, posters, most = 16, durable.DefaultMaxRepeats, 16, 100
-	enough, long := 2000, false
+	const workers, repeats, posters = 16, durable.DefaultMaxRepeats, 16
+	enough, most, long := 2000, 100, false
+	longest := 2 * time.Second
 	if text := os.Getenv(killEventsEnv); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err)
-		enough, long = n, true
+		enough, most, longest, long = n, 400, 10*time.Second, true
 	}
 	onEach(t, func(t *testing.T, db database) {
 		w := newSandbox(t, db)
@@ -40,7 +41,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		for len(answered) < enough {
 			addr, kill := w.child(t)
 			dead := make(chan struct{})
-			time.AfterFunc(time.Duration(200+rand.IntN(2000))*time.Millisecond, func() { kill(); close(dead) })
+			time.AfterFunc(200*time.Millisecond+rand.N(longest), func() { kill(); close(dead) })
 			var wg sync.WaitGroup
 			for range posters {
 				wg.Go(func() {
