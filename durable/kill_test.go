@@ -29,7 +29,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	if text := os.Getenv(killEventsEnv); text != "" {
 		n, err := strconv.Atoi(text)
 		require.NoError(t, err)
-		enough, most, longest, long = n, 400, 10*time.Second, true
+		enough, most, longest, long = n, 400, 5*time.Second, true
 	}
 	onEach(t, func(t *testing.T, db database) {
 		w := newSandbox(t, db)

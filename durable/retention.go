@@ -62,11 +62,11 @@ func (q *Queue) forget(ctx context.Context, s session, jobs []int64) error {
 			keys = append(keys, []any{hashes[:hashSize]})
 		}
 		return err
-	}, "DELETE FROM anymail_job WHERE job_id IN (SELECT id FROM "+q.dialect.list("id")+") RETURNING batch_id, keys", ids(jobs))
+	}, q.queries.forget, ids(jobs))
 	if err != nil {
 		return err
 	}
-	if _, err := s.exec(ctx, "DELETE FROM anymail_key WHERE hash IN (SELECT hash FROM "+q.dialect.list("#hash")+")", rows(keys)); err != nil {
+	if _, err := s.exec(ctx, q.queries.forgetKeys, rows(keys)); err != nil {
 		return err
 	}
 	return q.removeBatches(ctx, s, batches)
@@ -80,7 +80,7 @@ func (q *Queue) removeBatches(ctx context.Context, s statements, batches []int64
 	}
 	encoded := ids(batches)
 	if q.dialect.lock != "" {
-		if _, err := s.exec(ctx, "SELECT id FROM anymail_batch WHERE id IN (SELECT id FROM "+q.dialect.list("id")+") ORDER BY id"+q.dialect.lock, encoded); err != nil {
+		if _, err := s.exec(ctx, q.queries.lockBatches, encoded); err != nil {
 			return err
 		}
 	}

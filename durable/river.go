@@ -48,7 +48,7 @@ func (s sqlStatements) exec(ctx context.Context, statement string, args ...any) 
 	var result sql.Result
 	var err error
 	if prepared := s.prepared[statement]; prepared != nil {
-		result, err = s.StmtContext(ctx, prepared).ExecContext(ctx, args...)
+		result, err = s.StmtContext(ctx, prepared).ExecContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
 	} else {
 		result, err = s.ExecContext(ctx, statement, args...)
 	}
@@ -62,7 +62,7 @@ func (s sqlStatements) query(ctx context.Context, row func(func(...any) error) e
 	var rows *sql.Rows
 	var err error
 	if prepared := s.prepared[statement]; prepared != nil {
-		rows, err = s.StmtContext(ctx, prepared).QueryContext(ctx, args...)
+		rows, err = s.StmtContext(ctx, prepared).QueryContext(ctx, args...) //nolint:sqlclosecheck // ends with the transaction
 	} else {
 		rows, err = s.QueryContext(ctx, statement, args...)
 	}

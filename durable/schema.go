@@ -76,10 +76,11 @@ func (d dialect) list(columns ...string) string {
 	return "(SELECT " + strings.Join(selected, ", ") + " FROM " + d.elements + ") AS list"
 }
 
-// queries are the statements that run for every group of events or outcomes.
+// queries are statements that are the same but for the dialect.
 type queries struct {
 	insertKeys, insertFreshKeys, insertBatch, insertJobs, load string
-	progress, complete, removeBatches, release                 string
+	progress, complete, lockBatches, removeBatches, release    string
+	countEvents, forget, forgetKeys                            string
 }
 
 func (d dialect) queries() queries {
@@ -95,7 +96,11 @@ func (d dialect) queries() queries {
 		progress: "UPDATE anymail_job SET open = open & ~list.bits, events = anymail_job.events - list.events FROM river_job, " +
 			d.list("job", "attempt", "bits", "events") + " WHERE anymail_job.job_id = list.job AND anymail_job.open & list.bits = list.bits" +
 			" AND river_job.id = list.job AND river_job.attempt = list.attempt AND " + d.running + " RETURNING job_id, batch_id, open",
-		complete: "UPDATE river_job SET state = 'completed', finalized_at = " + d.clock.now + " FROM " + attempts,
+		complete:    "UPDATE river_job SET state = 'completed', finalized_at = " + d.clock.now + " FROM " + attempts,
+		lockBatches: "SELECT id FROM anymail_batch WHERE id IN (SELECT id FROM " + d.list("id") + ") ORDER BY id" + d.lock,
+		countEvents: "SELECT job_id, events, keys FROM anymail_job WHERE job_id IN (SELECT id FROM " + d.list("id") + ")",
+		forget:      "DELETE FROM anymail_job WHERE job_id IN (SELECT id FROM " + d.list("id") + ") RETURNING batch_id, keys",
+		forgetKeys:  "DELETE FROM anymail_key WHERE hash IN (SELECT hash FROM " + d.list("#hash") + ")",
 		removeBatches: "DELETE FROM anymail_batch WHERE id IN (SELECT id FROM " + d.list("id") + ")" +
 			" AND NOT EXISTS (SELECT 1 FROM anymail_job WHERE batch_id = anymail_batch.id AND open <> 0)",
 		// The job keeps its time, so it is the next that a worker takes.

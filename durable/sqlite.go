@@ -120,7 +120,7 @@ func (q *Queue) prepare(ctx context.Context) error {
 	q.prepared = map[string]*sql.Stmt{}
 	s := q.queries
 	for _, statement := range []string{s.insertKeys, s.insertBatch, s.insertJobs, s.load, s.progress, s.complete, s.removeBatches} {
-		prepared, err := q.db.PrepareContext(ctx, statement)
+		prepared, err := q.db.PrepareContext(ctx, statement) //nolint:sqlclosecheck // ends with the database
 		if err != nil {
 			return err
 		}
