@@ -72,15 +72,21 @@ type Endpoint struct {
 	// ProbeHeader is in the answers to Probes, for an ESP that wants more than the
 	// status: CloudEvents needs WebHook-Allowed-Origin. Anyone can ask for it.
 	ProbeHeader http.Header
+	// ProbeBody is the body of the answers to Probes, of the Content-Type that
+	// ProbeHeader has. Anyone can ask for it.
+	ProbeBody []byte
 	// ProbeEcho names a parameter of the query whose value is the body of the answer
 	// to Probes, for an ESP that wants its challenge back. Anyone can ask for it.
 	ProbeEcho string
 	// Handshake, if not nil, gets an authentic payload before Parser. If it
 	// returns a Reply, that is the answer and there are no events.
 	Handshake func(context.Context, *Payload) (*Reply, error)
+	// Answer is the answer to a request whose events are completed or queued. Its zero
+	// value is 200 without a body, which is all that ESPs read.
+	Answer Reply
 }
 
-// Reply is the answer to a handshake. A zero Status means 200.
+// Reply is the answer to a request. A zero Status means 200.
 type Reply struct {
 	Status      int
 	ContentType string

@@ -1,6 +1,7 @@
 package anymail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -21,7 +22,6 @@ type Dispatcher struct {
 	Signals
 
 	settings settings
-	mux      *chi.Mux
 	running  RunningQueue // started by New; nil without WithRunningQueue
 
 	accounts sync.Map     // *account by plainName
@@ -49,17 +49,7 @@ func New(options ...Option) (*Dispatcher, error) {
 	if s.store == nil {
 		s.store = NewMemoryStore(0)
 	}
-	d := &Dispatcher{settings: s, mux: chi.NewMux(), intake: newIntake(&s)}
-	name, endpoint := "/{"+nameParam+"}", "/{"+endpointParam+"}"
-	for _, pattern := range []string{name, name + "/", name + endpoint, name + endpoint + "/"} {
-		d.mux.HandleFunc(pattern, d.route)
-	}
-	d.mux.NotFound(d.notFound)
-	// For methods that chi does not know. Endpoints answer to all others.
-	d.mux.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Allow", allowedMethods(nil))
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-	})
+	d := &Dispatcher{settings: s, intake: newIntake(&s)}
 	if s.newTenants != nil {
 		d.settings.newTenants = nil // so that Register sees whether it is given one
 		if d.tenants, err = s.newTenants(d); err != nil {
@@ -259,20 +249,13 @@ func (d *Dispatcher) newEndpoint(e Endpoint, siblings []Endpoint, s settings, in
 	return ep, err
 }
 
-// The parameters of the Dispatcher's own routes. chi keeps them together with
-// those of the routes that it is mounted below, which may well be called "name".
-const (
-	nameParam     = "anymail.name"
-	endpointParam = "anymail.endpoint"
-)
-
 // ServeHTTP implements [http.Handler].
 func (d *Dispatcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d.mux.ServeHTTP(w, r)
-}
-
-func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
-	name, path := chi.URLParam(r, nameParam), chi.URLParam(r, endpointParam)
+	name, path, ok := splitPath(pathBelowMount(r))
+	if !ok {
+		d.notFound(w, r)
+		return
+	}
 	found := d.account(name)
 	if found == nil && d.tenants != nil {
 		client := d.tenants.guard.origin(r).addr
@@ -292,6 +275,23 @@ func (d *Dispatcher) route(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ep.ServeHTTP(w, r)
+}
+
+// pathBelowMount returns the path of a request without what a chi router has matched
+// of it, in the form in which chi compares it.
+func pathBelowMount(r *http.Request) string {
+	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePath != "" {
+		return c.RoutePath
+	}
+	return cmp.Or(r.URL.RawPath, r.URL.Path)
+}
+
+// splitPath splits /{name} or /{name}/{endpoint}, with or without a slash at the end.
+func splitPath(path string) (name, endpoint string, ok bool) {
+	path, ok = strings.CutPrefix(path, "/")
+	name, rest, _ := strings.Cut(path, "/")
+	endpoint = strings.TrimSuffix(rest, "/")
+	return name, endpoint, ok && name != "" && rest != "/" && !strings.Contains(endpoint, "/")
 }
 
 // Shutdown answers new requests with 503 and waits until those in flight have

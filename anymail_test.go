@@ -34,6 +34,24 @@ func TestMountedOnServeMux(t *testing.T) {
 	require.Equal(t, 404, srv.do(t, p).StatusCode)
 }
 
+func TestRoutes(t *testing.T) {
+	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet))
+	require.NoError(t, err)
+	a, root := newAcme("key"), newAcme("key")
+	root.endpoint.Path = ""
+	require.NoError(t, d.Register("acme", a))
+	require.NoError(t, d.Register("root", root))
+	for path, want := range map[string]int{
+		"/acme/tracking": 405, "/acme/tracking/": 405, "/acme/tracking//": 404, "/acme//tracking": 404, "//acme/tracking": 404,
+		"/acme/tracking/x": 404, "/acme/": 404, "/acme": 404, "/": 404, "": 404, "/acme/tracking%2F": 404,
+		"/root": 405, "/root/": 405, "/root//": 404, "/ro_ot": 405,
+	} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("BREW", "http://example.com"+path, nil)
+		d.ServeHTTP(w, r)
+		require.Equal(t, want, w.Code, path)
+	}
+}
+
 // The Dispatcher leaves the URL parameters of the routes around it alone.
 func TestMountedBelowParameters(t *testing.T) {
 	d, err := anymail.New(anymail.WithSharedSecret(secret), anymail.WithLogger(quiet), anymail.WithPublicURL("https://example.com/x"))

@@ -169,6 +169,17 @@ func kindOf(err error) (reason Reason, kind error) {
 	return reason, nil
 }
 
+// ReasonOf returns why a request was refused, for the label of a metric: the
+// reason given with the error that decides the answer, or else the text of the
+// Err variable that it is. It returns "internal error" if err wraps none of them.
+func ReasonOf(err error) Reason {
+	reason, kind := kindOf(err)
+	if reason == "" && kind == nil {
+		return "internal error"
+	}
+	return cmp.Or(reason, Reason(kind.Error()))
+}
+
 // ReceiverError tells which receiver failed on which event. It is an
 // [ErrReceiver] and wraps the receiver's error, or a [*PanicError].
 type ReceiverError struct {

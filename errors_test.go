@@ -64,3 +64,14 @@ func TestStatusOfErrorsFromUserCode(t *testing.T) {
 		}
 	}
 }
+
+func TestReasonOf(t *testing.T) {
+	for want, err := range map[anymail.Reason]error{
+		"signature mismatch": &anymail.RequestError{Err: anymail.Unauthenticated("signature mismatch")},
+		"receiver failed":    &anymail.ReceiverError{Err: anymail.Because(anymail.ErrTooLarge, "of a receiver's own client", nil)},
+		"method not allowed": anymail.ErrMethodNotAllowed,
+		"internal error":     errors.New("of an adapter"),
+	} {
+		require.Equal(t, want, anymail.ReasonOf(err))
+	}
+}

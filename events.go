@@ -265,6 +265,9 @@ type TrackingEvent struct {
 	// Automated is Yes if the ESP reports that a bot, proxy or prefetch opened
 	// or clicked, No if it reports that none did.
 	Automated Tri `json:"automated,omitzero"`
+	// Verified tells how an event that came as mail was matched to a message that was
+	// sent: see [WithReports]. It is empty for the ESP's own events.
+	Verified Verification `json:"verified,omitempty"`
 }
 
 // Kind returns [KindTracking].
@@ -276,8 +279,12 @@ func (*TrackingEvent) sealed() {}
 // bounce for good or of an invalid address, a complaint, an unsubscription, and a
 // rejection because of an earlier one of these. It does not after a soft bounce, a
 // refusal of sender or content, a deferral, or a rejection for a reason that the
-// ESP does not give ([RejectBlocked]). Package suppress keeps the list.
+// ESP does not give ([RejectBlocked]). A report that nothing verifies ([VerifiedNone])
+// suppresses no one: anyone may have sent it. Package suppress keeps the list.
 func (e *TrackingEvent) ShouldSuppress() bool {
+	if e.Verified == VerifiedNone {
+		return false
+	}
 	switch e.Type {
 	case EventComplained, EventUnsubscribed:
 		return true

@@ -28,7 +28,7 @@ func fullTracking() *anymail.TrackingEvent {
 		ClickURL: "https://example.com/?a=1&b=<2>", UserAgent: "UA", IP: netip.MustParseAddr("2001:db8::1"),
 		Geo:       anymail.Geo{Country: "DE", Region: "BE", City: "Berlin"},
 		Bounce:    anymail.Bounce{Category: anymail.BounceHard, SMTPCode: 550, EnhancedCode: "5.1.1"},
-		Automated: anymail.No,
+		Automated: anymail.No, Verified: anymail.VerifiedToken,
 	}
 }
 
@@ -44,7 +44,7 @@ func fullInbound() *anymail.InboundEvent {
 			Headers: anymail.Headers{{Name: "Received", Value: "1"}, {Name: "Received", Value: "2"}},
 			Text:    "t\x00", HTML: "<p>", StrippedText: "s", StrippedHTML: "<s>",
 			SpamDetected: anymail.Yes, SpamScore: &score, Authentication: anymail.Authentication{SPF: "pass", DKIM: "fail", DMARC: "none"},
-			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Params: map[string]string{"charset": "utf-8"}, Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}}},
+			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Params: map[string]string{"charset": "utf-8"}, Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}, File: "d/e"}},
 			RawMIME:     anymail.Raw("From: x\r\n\r\n"),
 		},
 	}
@@ -68,7 +68,7 @@ func TestJSONForm(t *testing.T) {
 		"key": "acme:k1", "account": "acme-eu", "raw": "{\"a\" : \"<&>\"}", "message_id": "m1", "recipient": "ada@example.com", "reject_reason": "invalid",
 		"description": "d", "mta_response": "550 5.1.1 no", "tags": ["a", "b"],
 		"metadata": {"s": "x", "n": 9007199254740993, "b": true, "nil": null, "list": [1.50]},
-		"click_url": "https://example.com/?a=1&b=<2>", "user_agent": "UA", "ip": "2001:db8::1",
+		"verified": "token", "click_url": "https://example.com/?a=1&b=<2>", "user_agent": "UA", "ip": "2001:db8::1",
 		"geo": {"country": "DE", "region": "BE", "city": "Berlin"},
 		"bounce": {"category": "hard", "smtp_code": 550, "enhanced_code": "5.1.1"}, "automated": false}`, string(form))
 	require.True(t, strings.HasPrefix(string(form), `{"kind":"tracking","esp":"acme","event_type":"bounced"`), "kind is first")
@@ -122,6 +122,7 @@ func TestSchemaIsComplete(t *testing.T) {
 	require.Equal(t, texts([]anymail.Kind{fullTracking().Kind(), fullInbound().Kind()}), s.Properties["kind"].Enum)
 	tracking := s.Defs["tracking"].Properties
 	require.Equal(t, texts(anymail.RejectReasons()), tracking["reject_reason"].Enum)
+	require.Equal(t, texts(anymail.Verifications()), tracking["verified"].Enum)
 	require.Equal(t, texts([]anymail.BounceCategory{anymail.BounceHard, anymail.BounceSoft, anymail.BounceBlock, anymail.BounceUndetermined}), tracking["bounce"].Properties["category"].Enum)
 
 	members := func(v any) []string {
@@ -192,6 +193,8 @@ func TestShouldSuppress(t *testing.T) {
 	} {
 		ev := &anymail.TrackingEvent{Common: anymail.Common{Type: tt.typ}, RejectReason: tt.reason, Bounce: anymail.Bounce{Category: tt.category}}
 		require.Equal(t, tt.want, ev.ShouldSuppress(), "%+v", tt)
+		ev.Verified = anymail.VerifiedNone
+		require.False(t, ev.ShouldSuppress(), "anyone may have sent it")
 	}
 }
 

@@ -28,6 +28,10 @@ type RequestInfo struct {
 	ESP      string // the adapter's canonical name
 	Name     string // the name that the adapter is registered under
 	Endpoint string // the endpoint's path
+	// ID names the request in the log. It is the request's X-Request-Id if that has
+	// at most 64 letters, digits and "-_."; any client can send one. It is empty in
+	// Stage hooks.
+	ID string
 }
 
 // RequestResult tells how a request ended.
@@ -57,6 +61,7 @@ type Rejection struct {
 	// Err is a [*RequestError].
 	Err        error
 	Status     int
+	RequestID  string // see [RequestInfo.ID]
 	RemoteAddr netip.Addr
 	// URL is the one that the ESP is assumed to have called, without its query.
 	// Some ESPs sign it.
@@ -125,7 +130,8 @@ type Hooks struct {
 	// Receiver runs around each call of a receiver by the Dispatcher or by a
 	// queue of [WithRunningQueue]. Any other queue observes its own calls.
 	Receiver func(ctx context.Context, receiver string, ev Event) (context.Context, func(error))
-	// Rejected is called for each request that is not answered with success.
+	// Rejected is called for each request that is not answered with success, also if its
+	// account could not be looked up (see [WithTenants]), but not for a 404.
 	Rejected func(context.Context, Rejection)
 }
 
@@ -135,10 +141,11 @@ type hookList struct {
 	logger *slog.Logger
 }
 
-func (hs hookList) request(ctx context.Context, info RequestInfo) (context.Context, func(RequestResult)) {
+func (hs hookList) request(ctx context.Context, info RequestInfo, id requestID) (context.Context, func(RequestResult)) {
 	if len(hs.all) == 0 {
 		return ctx, nil
 	}
+	info.ID = id.String()
 	return around(hs, ctx, func(ctx context.Context, h *Hooks) (context.Context, func(RequestResult)) {
 		if h.Request == nil {
 			return ctx, nil

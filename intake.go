@@ -80,6 +80,7 @@ type visit struct {
 	ep      *endpoint
 	control *http.ResponseController
 	from    origin
+	id      requestID
 	client  netip.Addr      // an IPv4 address or an IPv6 /64; invalid if unknown
 	ctx     context.Context // the request's, with its time limit
 	begin   time.Time

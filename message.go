@@ -146,6 +146,10 @@ type Attachment struct {
 	Size int64 `json:"size"`
 	// Content is the decoded content.
 	Content []byte `json:"content,omitempty"`
+	// File names the file that has the content instead, relative to a directory on
+	// which writer and reader of the JSON form agree. Adapters do not set it;
+	// anymail-gateway does.
+	File string `json:"file,omitempty"`
 }
 
 // Inline returns the part that an html body refers to as "cid:" + contentID.

@@ -101,7 +101,7 @@ func cleanMessage(m *InboundMessage) {
 	}
 	for i := range m.Attachments {
 		a := &m.Attachments[i]
-		for _, field := range []*string{&a.Filename, &a.ContentType, &a.Disposition, &a.ContentID} {
+		for _, field := range []*string{&a.Filename, &a.ContentType, &a.Disposition, &a.ContentID, &a.File} {
 			*field = oneLine(*field)
 		}
 		a.Params = oneLineParams(a.Params)

@@ -45,6 +45,7 @@ type settings struct {
 	store            IdempotencyStore
 	queue            Queue
 	startQueue       func(QueueHost) (RunningQueue, error)
+	reports          ReportReader // nil for none
 	logger           *slog.Logger
 	hooks            hookList
 	now              func() time.Time

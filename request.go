@@ -35,6 +35,7 @@ type endpoint struct {
 func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	v := ep.visit(w, ep.guard.origin(r), begin)
+	v.id = newRequestID(r.Header)
 	if r.ContentLength != 0 {
 		// net/http reads what is left of a body before it answers, so this bounds
 		// a refused request too. Not every ResponseWriter supports it; the
@@ -43,7 +44,7 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	leave, err := ep.enter(r.Method)
 	defer leave() // after the hooks: Shutdown waits for them too
-	ctx, end := ep.settings.hooks.request(r.Context(), ep.info)
+	ctx, end := ep.settings.hooks.request(r.Context(), ep.info, v.id)
 	result := RequestResult{Err: errGoexit, Key: -1, Secret: -1}
 	if end != nil {
 		defer func() { end(result) }()
@@ -63,7 +64,7 @@ func (ep *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	processed.Status = ep.respond(ctx, w, r, v, received, reply, processed)
 	result = processed
 	if !overloaded {
-		ep.reportSlowness(ctx, r, time.Since(begin))
+		ep.reportSlowness(ctx, r, v.id, time.Since(begin))
 	}
 }
 
@@ -165,7 +166,7 @@ const maxEcho = 1 << 10
 
 // answerProbe returns the answer to a request that has no event.
 func (ep *endpoint) answerProbe(r *http.Request) *Reply {
-	answer := &Reply{header: ep.ProbeHeader}
+	answer := &Reply{header: ep.ProbeHeader, Body: ep.ProbeBody}
 	if value := r.URL.Query().Get(ep.ProbeEcho); ep.ProbeEcho != "" && len(value) <= maxEcho {
 		answer.ContentType, answer.Body = "text/plain; charset=utf-8", []byte(value)
 		answer.header = http.Header{"X-Content-Type-Options": {"nosniff"}} // or a browser might take it for HTML
@@ -345,13 +346,21 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 	}
 	for _, ev := range events {
 		Normalize(ev, ep.info.ESP)
-		c := ev.Base()
-		c.Account = ep.info.Name
-		if ep.settings.accountKeys {
+		ev.Base().Account = ep.info.Name
+	}
+	if ep.settings.reports != nil {
+		if events, err = ep.withReports(ctx, events); err != nil {
+			return nil, nil, err
+		}
+	}
+	if ep.settings.accountKeys {
+		for _, ev := range events {
+			c := ev.Base()
 			c.Key = EventKey(c.ESP, c.Account, c.Key)
 		}
 	}
-	return events, &Reply{}, nil
+	answer := ep.Answer
+	return events, &answer, nil
 }
 
 // explainContentType names the types that the endpoint accepts, and the adapter's

@@ -54,7 +54,7 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 		status = max(reply.Status, http.StatusOK)
 		w.WriteHeader(status)
 		_, _ = w.Write(reply.Body) //nolint:gosec // an echo is text/plain with nosniff; a client that hung up retries
-		ep.reportAccepted(ctx, r, status, result)
+		ep.reportAccepted(ctx, r, v.id, status, result)
 		return status
 	}
 	reason, kind := kindOf(err)
@@ -79,20 +79,20 @@ func (ep *endpoint) respond(ctx context.Context, w http.ResponseWriter, r *http.
 		header.Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	}
 	http.Error(w, http.StatusText(status), status)
-	ep.reportRejection(ctx, r, v.from, payload, status, challenged, reason, err)
+	ep.reportRejection(ctx, r, v, payload, status, challenged, reason, err)
 	return status
 }
 
 // identify returns the attributes that tell which endpoint a log line is about.
 func (ep *endpoint) identify(status int) []slog.Attr {
-	return append(make([]slog.Attr, 0, 10), // with room for what the callers add
+	return append(make([]slog.Attr, 0, 11), // with room for what the callers add
 		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
 		slog.Int("status", status))
 }
 
 // reportAccepted logs what became of a request that was answered with success. A
 // received message that no receiver wants is a warning: its ESP does not keep it.
-func (ep *endpoint) reportAccepted(ctx context.Context, r *http.Request, status int, result RequestResult) {
+func (ep *endpoint) reportAccepted(ctx context.Context, r *http.Request, id requestID, status int, result RequestResult) {
 	level, text, delivery := slog.LevelDebug, "anymail: request accepted", result.Delivery
 	switch {
 	case delivery.Unreceived > 0 && slices.ContainsFunc(result.Events, func(ev Event) bool { return ev.Kind() == KindInbound }):
@@ -107,42 +107,42 @@ func (ep *endpoint) reportAccepted(ctx context.Context, r *http.Request, status 
 	}
 	attrs := append(ep.identify(status), slog.String("method", r.Method), slog.Int("events", len(result.Events)),
 		slog.Int("completed", delivery.Completed), slog.Int("duplicates", delivery.Duplicates),
-		slog.Int("queued", delivery.Queued), slog.Int("unreceived", delivery.Unreceived))
+		slog.Int("queued", delivery.Queued), slog.Int("unreceived", delivery.Unreceived), id.attr())
 	ep.settings.logger.LogAttrs(ctx, level, text, attrs...)
 }
 
 // reportSlowness warns of an answer that came when the ESP had given up on the
 // attempt, so that it retries though everything was done.
-func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, took time.Duration) {
+func (ep *endpoint) reportSlowness(ctx context.Context, r *http.Request, id requestID, took time.Duration) {
 	gone := r.Context().Err() != nil
 	if (ep.Patience == 0 || took <= ep.Patience) && !gone {
 		return
 	}
 	ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: the answer was late: the ESP had hung up or does not wait so long, and retries; a queue in front of the receivers answers at once",
 		slog.String("name", ep.info.Name), slog.String("esp", ep.info.ESP), slog.String("endpoint", ep.info.Endpoint),
-		slog.Duration("took", took.Round(time.Millisecond)), slog.Duration("patience", ep.Patience), slog.Bool("hung_up", gone))
+		slog.Duration("took", took.Round(time.Millisecond)), slog.Duration("patience", ep.Patience), slog.Bool("hung_up", gone), id.attr())
 }
 
 // reportRejection tells the log and the hooks of a request that was not
 // accepted: everything that is not secret.
-func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from origin, received *Payload, status int, challenged bool, reason Reason, err error) {
+func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, v *visit, received *Payload, status int, challenged bool, reason Reason, err error) {
 	logged := ep.settings.logger.Enabled(ctx, slog.LevelWarn)
 	wanted := ep.settings.hooks.wantRejections()
 	if !logged && !wanted {
 		return
 	}
 	ignored, why := ep.guard.ignoredHeaders(r)
-	url, _, _ := strings.Cut(ep.url(r, from), "?")
+	url, _, _ := strings.Cut(ep.url(r, v.from), "?")
 	if logged {
 		remote := r.RemoteAddr // without a port, that of a Unix socket
-		if from.addr.IsValid() {
-			remote = from.addr.String()
+		if v.from.addr.IsValid() {
+			remote = v.from.addr.String()
 		}
 		attrs := append(ep.identify(status), slog.String("remote", remote), slog.String("url", clip(url)), slog.String("error", clip(err.Error())))
 		if len(ignored) > 0 {
 			attrs = append(attrs, slog.String("ignored_headers", strings.Join(ignored, ", ")+": "+why))
 		}
-		ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", attrs...)
+		ep.settings.logger.LogAttrs(ctx, slog.LevelWarn, "anymail: request not accepted", append(attrs, v.id.attr())...)
 	}
 	if !wanted {
 		return // a copy of the headers would cost more than the rest of a refusal
@@ -151,7 +151,8 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 		Err:            &RequestError{ESP: ep.info.ESP, Name: ep.info.Name, Endpoint: ep.info.Endpoint, Reason: reason, Err: err},
 		Status:         status,
 		URL:            url,
-		RemoteAddr:     from.addr,
+		RemoteAddr:     v.from.addr,
+		RequestID:      v.id.String(),
 		IgnoredHeaders: ignored,
 		Challenged:     challenged,
 		Received:       Received{At: ep.settings.now(), Method: r.Method},
@@ -176,7 +177,7 @@ func (ep *endpoint) reportRejection(ctx context.Context, r *http.Request, from o
 func (d *Dispatcher) notFound(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 	d.settings.logger.LogAttrs(r.Context(), slog.LevelWarn, "anymail: no endpoint at this path",
-		slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)), slog.String("hint", d.suggest(r.URL.Path)))
+		slog.String("method", r.Method), slog.String("path", clip(r.URL.Path)), slog.String("hint", d.suggest(r.URL.Path)), newRequestID(r.Header).attr())
 }
 
 // suggest says which path would have matched instead of a path that does not. Any

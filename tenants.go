@@ -243,12 +243,26 @@ func (t *tenants) forget(name string) {
 	t.unknown.Delete(name)
 }
 
-// refuseTenant answers a request whose account could not be looked up now.
+// refuseTenant answers a request whose account could not be looked up now, and tells
+// the log and the hooks of it.
 func (d *Dispatcher) refuseTenant(w http.ResponseWriter, r *http.Request, name string, client netip.Addr, err error) {
-	_, kind := kindOf(err)
+	reason, kind := kindOf(err)
 	status := statusOf(kind, d.settings.rejectStatus)
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	http.Error(w, http.StatusText(status), status)
+	id := newRequestID(r.Header)
 	d.settings.logger.LogAttrs(r.Context(), slog.LevelWarn, "anymail: account not looked up",
-		slog.String("name", name), slog.Int("status", status), slog.String("remote", client.String()), slog.String("error", clip(err.Error())))
+		slog.String("name", name), slog.Int("status", status), slog.String("remote", client.String()), slog.String("error", clip(err.Error())), id.attr())
+	if !d.settings.hooks.wantRejections() {
+		return
+	}
+	rejection := Rejection{
+		Err:        &RequestError{Name: name, Reason: reason, Err: err},
+		Status:     status,
+		RequestID:  id.String(),
+		RemoteAddr: client,
+		Received:   Received{At: d.settings.now(), Method: r.Method},
+	}
+	rejection.Received.Header, rejection.Received.Removed = withoutSecrets(r.Header, nil)
+	d.settings.hooks.rejected(r.Context(), rejection)
 }

@@ -193,12 +193,23 @@ func TestTenantLookupsAreBounded(t *testing.T) {
 	const most = 3
 	var now, peak atomic.Int64
 	release := make(chan struct{})
-	srv := newTestServer(t, newAcme("key"), anymail.WithLogger(quiet), anymail.WithTenants(func(context.Context, string) (anymail.Adapter, []anymail.Option, error) {
+	var refused atomic.Int64
+	hooks := anymail.Hooks{Rejected: func(_ context.Context, r anymail.Rejection) {
+		var of *anymail.RequestError
+		if errors.As(r.Err, &of) && strings.HasPrefix(of.Name, "random-") && errors.Is(r.Err, anymail.ErrUnavailable) && r.Status == 503 && r.RemoteAddr.IsLoopback() {
+			refused.Add(1)
+		}
+	}}
+	srv := newTestServer(t, newAcme("key"), anymail.WithLogger(quiet), anymail.WithHooks(hooks), anymail.WithTenants(func(_ context.Context, name string) (anymail.Adapter, []anymail.Option, error) {
+		if name == "shop" {
+			return newAcme(), nil, nil
+		}
 		peak.Store(max(peak.Load(), now.Add(1)))
 		defer now.Add(-1)
 		<-release
 		return nil, nil, anymail.ErrUnknownTenant
 	}, anymail.TenantCache{Lookups: most}))
+	require.Equal(t, 200, srv.do(t, newPost(delivered).at("shop")).StatusCode)
 	statuses := make(chan int)
 	for i := range 20 {
 		go func() { statuses <- srv.do(t, newPost(delivered).at(fmt.Sprint("random-", i))).StatusCode }()
@@ -206,6 +217,8 @@ func TestTenantLookupsAreBounded(t *testing.T) {
 	for range 20 - most {
 		require.Equal(t, 503, <-statuses)
 	}
+	require.EqualValues(t, 20-most, refused.Load())
+	require.Equal(t, 200, srv.do(t, newPost(delivered).at("shop")).StatusCode, "an account in the cache needs no look-up")
 	close(release)
 	for range most {
 		require.Equal(t, 404, <-statuses)

@@ -4,13 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 failed=()
-for dir in $(go list -m -f '{{.Dir}}'); do
-	echo "== ${dir#"$PWD"}/"
-	(cd "$dir" && go test "$@" ./...) || failed+=("${dir#"$PWD"}/")
-done
+# One command for the whole workspace: a package that waits for a browser or a
+# server does not keep the next module's waiting.
+go test "$@" $(go list -m -f '{{.Dir}}/...') || failed+=(workspace)
 for dir in bench deploy; do
-	echo "== /$dir/"
-	(cd $dir && GOWORK=off go test "$@" ./...) || failed+=("/$dir/")
+	(cd $dir && GOWORK=off go test "$@" ./...) || failed+=("$dir")
 done
 if ((${#failed[@]})); then
 	echo "failed: ${failed[*]}"

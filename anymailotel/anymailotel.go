@@ -14,7 +14,8 @@
 //	                           among the configured ones, to follow a rotation
 //
 // The spans of requests have the same as attributes: anymail.key, anymail.secret,
-// anymail.completed, anymail.duplicate, anymail.queued and anymail.unreceived.
+// anymail.completed, anymail.duplicate, anymail.queued and anymail.unreceived. They
+// also have anymail.request_id, which is in the log, and the anymail.reason of a refusal.
 //
 // The only attribute from a payload is the event's type, and of a key there is the
 // index alone. So the configuration bounds the number of time series.
@@ -104,6 +105,7 @@ func requestAttributes(info anymail.RequestInfo) []attribute.KeyValue {
 func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 	begin, attributes := time.Now(), requestAttributes(info)
 	ctx, span := o.startSpan(ctx, "anymail "+info.Name+"/"+info.Endpoint, trace.SpanKindServer, attributes)
+	span.SetAttributes(attribute.String("anymail.request_id", info.ID))
 	return ctx, func(result anymail.RequestResult) {
 		status := attribute.Int("http.response.status_code", result.Status)
 		span.SetAttributes(status, attribute.Int("anymail.events", len(result.Events)))
@@ -113,6 +115,9 @@ func (o *observer) request(ctx context.Context, info anymail.RequestInfo) (conte
 		}
 		for _, o := range outcomes {
 			span.SetAttributes(attribute.Int("anymail."+o.name, o.n))
+		}
+		if result.Err != nil {
+			span.SetAttributes(attribute.String("anymail.reason", string(anymail.ReasonOf(result.Err))))
 		}
 		endSpan(span, result.Err)
 		if o.instruments == nil {

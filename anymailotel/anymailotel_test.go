@@ -37,6 +37,7 @@ func TestHooks(t *testing.T) {
 	s := anymailtest.NewServer(t, sim, anymail.WithHooks(hooks))
 	sample, _ := sim.Sample("Delivery")
 	request := s.Prepare(t, sample, simulator.NewParams())
+	request.Header.Set("X-Request-Id", "request-17")
 	s.Err = func(anymail.Event) error { return errors.New("not now") }
 	status, _ := s.Post(t, request)
 	require.Equal(t, 500, status)
@@ -45,12 +46,12 @@ func TestHooks(t *testing.T) {
 	require.Equal(t, 200, status)
 
 	byName := map[string][]codes.Code{}
-	var root, receiver sdktrace.ReadOnlySpan
+	var failed, root, receiver sdktrace.ReadOnlySpan
 	for _, span := range spans.Ended() {
 		byName[span.Name()] = append(byName[span.Name()], span.Status().Code)
 		switch span.Name() {
 		case "anymail postmark/tracking":
-			root = span
+			failed, root = root, span
 		case "anymail receiver recorder":
 			receiver = span
 		}
@@ -65,6 +66,8 @@ func TestHooks(t *testing.T) {
 	}, byName)
 	require.Equal(t, root.SpanContext().TraceID(), receiver.SpanContext().TraceID())
 	require.Contains(t, root.Attributes(), attribute.Int("http.response.status_code", 200))
+	require.Contains(t, failed.Attributes(), attribute.String("anymail.reason", "receiver failed"))
+	require.Contains(t, failed.Attributes(), attribute.String("anymail.request_id", "request-17"))
 	require.Contains(t, receiver.Attributes(), attribute.String("anymail.event_type", "delivered"))
 
 	var data metricdata.ResourceMetrics

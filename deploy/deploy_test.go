@@ -282,7 +282,13 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	grace := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second
-	require.Greater(t, grace, stopTimeout+time.Duration(container.Lifecycle.PreStop.Sleep.Seconds)*time.Second)
+	var settings struct {
+		ShutdownDelay string `json:"shutdown_delay"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "kubernetes/anymail.yaml")), &settings))
+	delay, err := time.ParseDuration(settings.ShutdownDelay)
+	require.NoError(t, err)
+	require.Greater(t, grace, stopTimeout+delay)
 
 	require.True(t, *pod.SecurityContext.RunAsNonRoot)
 	require.EqualValues(t, uid, *pod.SecurityContext.RunAsUser)

@@ -87,6 +87,9 @@ func TestDeadLetters(t *testing.T) {
 		stats, err := q.Stats(ctx)
 		require.NoError(t, err)
 		require.Equal(t, durable.Stats{Dead: 3}, stats)
+		byReceiver, err := q.StatsByReceiver(ctx)
+		require.NoError(t, err)
+		require.Equal(t, map[string]durable.Stats{"crm": {}, "Other One": {Dead: 3}}, byReceiver)
 
 		for _, id := range []int64{done[0].ID, crm[1].ID, 1 << 40} {
 			require.ErrorIs(t, q.Retry(ctx, id), durable.ErrNotFound)
@@ -112,6 +115,9 @@ func TestRetryDoesNotReviveCompletedJob(t *testing.T) {
 		pending, err := q.List(ctx, durable.Filter{State: durable.Pending})
 		require.NoError(t, err)
 		require.Len(t, pending, 1)
+		stats, err := q.StatsByReceiver(ctx)
+		require.NoError(t, err)
+		require.Equal(t, map[string]durable.Stats{"crm": {Pending: 1, Arrived: pending[0].EnqueuedAt}}, stats)
 
 		tx, err := other.DB().BeginTx(ctx, nil)
 		require.NoError(t, err)

@@ -49,6 +49,7 @@ type settings struct {
 	pollCooldown  time.Duration
 	pollInterval  time.Duration
 	relaxedSync   bool
+	unmigrated    bool
 	logger        *slog.Logger
 	hooks         []anymail.Hooks
 
@@ -215,6 +216,13 @@ func WithPolling(cooldown, interval time.Duration) Option {
 // PostgreSQL has the setting synchronous_commit for this.
 func WithRelaxedSync() Option {
 	return func(s *settings) { s.relaxedSync = true }
+}
+
+// WithoutMigration leaves the database's tables as they are, for programs that only
+// look at a queue or manage its jobs. Opening it is an error if the tables are missing
+// or of another version.
+func WithoutMigration() Option {
+	return func(s *settings) { s.unmigrated = true }
 }
 
 // WithLogger sets the logger. The default is [slog.Default], or the

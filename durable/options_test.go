@@ -110,3 +110,32 @@ func TestDocumentedDefaults(t *testing.T) {
 		require.Contains(t, string(page), fmt.Sprintf("| `%s` | %v |", constant, value))
 	}
 }
+
+// A queue that is opened without migration makes no tables, and manages the jobs of
+// one that has them.
+func TestWithoutMigration(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		ctx := t.Context()
+		var signals anymail.Signals
+		connect(t, &signals, "crm", new(counter).receive)
+		open := func() (*durable.Queue, error) {
+			if db.kind == "postgres" {
+				return durable.OpenPostgres(ctx, db.dsn, &signals, durable.WithoutMigration())
+			}
+			return durable.OpenSQLite(ctx, db.dsn, &signals, durable.WithoutMigration())
+		}
+		_, err := open()
+		require.ErrorContains(t, err, "the tables are missing or of another version")
+		_, err = open()
+		require.ErrorContains(t, err, "the tables are missing or of another version", "the first call made none")
+
+		require.NoError(t, db.open(t, &signals).Enqueue(ctx, events("e", 1)))
+		q, err := open()
+		require.NoError(t, err)
+		defer q.Close()
+		jobs, err := q.List(ctx, durable.Filter{State: durable.Pending})
+		require.NoError(t, err)
+		require.Len(t, jobs, 1)
+		require.NoError(t, q.Delete(ctx, jobs[0].ID))
+	})
+}

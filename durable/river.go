@@ -3,6 +3,8 @@ package durable
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,12 +25,20 @@ type riverClient interface {
 	JobGet(context.Context, int64) (*rivertype.JobRow, error)
 }
 
+// migrateRiver makes or changes River's tables, or only checks them.
 func migrateRiver[Tx any](ctx context.Context, driver riverdriver.Driver[Tx], s settings) error {
-	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: s.logger})
+	m, err := rivermigrate.New(driver, &rivermigrate.Config{Logger: riverLogger(s.logger)})
 	if err != nil {
 		return err
 	}
-	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if !s.unmigrated {
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	}
+	result, err := m.Validate(ctx, nil)
+	if err == nil && !result.OK {
+		err = fmt.Errorf("%w: %s", errUnmigrated, strings.Join(result.Messages, "; "))
+	}
 	return err
 }
 
@@ -183,7 +193,7 @@ func connect[Tx any](q *Queue, driver riverdriver.Driver[Tx], in transactions[Tx
 		CompletedJobRetentionPeriod: -1,
 		CancelledJobRetentionPeriod: -1,
 		DiscardedJobRetentionPeriod: -1,
-		Logger:                      s.logger,
+		Logger:                      riverLogger(s.logger),
 		TestOnly:                    s.testOnly,
 	})
 	if err != nil {

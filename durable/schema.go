@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -133,12 +134,18 @@ func ids(ids []int64) string {
 // openIndex has the jobs that still need their batch, and counts their events.
 const openIndex = "CREATE INDEX anymail_job_open ON anymail_job (batch_id, events) WHERE open <> 0"
 
+// errUnmigrated means that tables are missing which may not be made.
+var errUnmigrated = errors.New("the tables are missing or of another version, and WithoutMigration is set")
+
 // createTables creates the tables in tx, if they are missing, and adopts the jobs of
 // a database that had none.
 func (q *Queue) createTables(ctx context.Context, tx *sql.Tx) error {
 	var exist int
 	if err := tx.QueryRowContext(ctx, q.dialect.exists).Scan(&exist); err != nil || exist > 0 {
 		return err
+	}
+	if q.settings.unmigrated {
+		return errUnmigrated
 	}
 	for _, statement := range append(q.dialect.tables, openIndex) {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound/internal/syntax"
@@ -15,6 +16,9 @@ const maxAddresses = 5000
 
 // maxCommentInAddress is how long a comment within angle brackets may be.
 const maxCommentInAddress = 128
+
+// maxSpace is the memory in bytes that is prepared for the text of an entry.
+const maxSpace = 128
 
 // Addresses reads the address lists of header fields such as From and To.
 // Encoded words in names are decoded, members of groups are listed like other
@@ -57,7 +61,7 @@ type mailbox struct {
 // false if that mailbox has an unclosed quote or comment; without, quotes and
 // comments are plain text.
 func (p *addressParser) parse(quotes bool) bool {
-	var m mailbox
+	m := mailbox{text: make([]byte, 0, min(len(p.s), maxSpace))}
 	for i := p.pos; i < len(p.s) && len(p.list) < maxAddresses; i++ {
 		rest := p.s[i:]
 		inAngle := m.open > 0 && m.closed == 0
@@ -120,7 +124,7 @@ func (p *addressParser) add(m mailbox) {
 }
 
 func (p *addressParser) addOne(m mailbox) {
-	if m.open == 0 {
+	if m.open == 0 && bytes.ContainsFunc(m.text, unicode.IsSpace) {
 		for _, address := range bareAddresses(string(m.text)) {
 			if len(p.list) < maxAddresses {
 				p.list = append(p.list, anymail.Address{Address: address})

@@ -55,6 +55,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/internal/cloudevent"
 )
 
 // Publisher is an [anymail.Queue] that publishes each event as one message.
@@ -162,22 +163,15 @@ func (p *Publisher) message(ctx context.Context, ev anymail.Event) (*message.Mes
 	if err != nil {
 		return nil, fmt.Errorf("stream: %w", err)
 	}
-	const contentType = "application/json"
-	base := ev.Base()
-	msg := message.NewMessage(base.Key, payload)
+	msg := message.NewMessage(ev.Base().Key, payload)
 	msg.SetContext(ctx)
-	set := func(name, value string) { msg.Metadata.Set(p.prefix+name, value) }
-	set("specversion", "1.0")
-	set("id", base.Key)
-	set("source", "/anymail/"+base.ESP)
-	set("type", "anymail."+string(ev.Kind())+"."+string(base.Type))
-	if !base.Timestamp.IsZero() {
-		set("time", base.Timestamp.Format(time.RFC3339Nano))
+	for _, a := range cloudevent.Attributes(ev) {
+		msg.Metadata.Set(p.prefix+a.Name, a.Value)
 	}
 	if p.prefix == DefaultAttributePrefix {
-		set("datacontenttype", contentType) // NATS has no other field for it
+		msg.Metadata.Set(p.prefix+"datacontenttype", cloudevent.ContentType) // NATS has no other field for it
 	}
-	msg.Metadata.Set("content-type", contentType)
+	msg.Metadata.Set("content-type", cloudevent.ContentType)
 	return msg, nil
 }
 

@@ -33,6 +33,7 @@ type Policy func(ev *anymail.TrackingEvent) (reason Reason, listed bool)
 // subscription if the sender adds an address to a list.
 func DefaultPolicy(ev *anymail.TrackingEvent) (reason Reason, listed bool) {
 	switch {
+	case ev.Verified == anymail.VerifiedNone: // anyone may have sent it
 	case ev.Type == anymail.EventSubscribed:
 		return Unsubscribed, false
 	case ev.ShouldSuppress():

@@ -120,6 +120,9 @@ func TestDefaultPolicy(t *testing.T) {
 		reason, listed := suppress.DefaultPolicy(&tt.event)
 		require.Equal(t, tt.reason, reason, tt.name)
 		require.Equal(t, tt.listed, listed, tt.name)
+		tt.event.Verified = anymail.VerifiedNone
+		reason, _ = suppress.DefaultPolicy(&tt.event)
+		require.Empty(t, reason, "anyone may have sent it")
 	}
 }
 

@@ -28,6 +28,19 @@ func looseText(value []byte) string {
 	return strings.ToValidUTF8(string(value), "\ufffd")
 }
 
+// Bytes is a long string, such as a message as it was received, which is then not
+// copied to be parsed. Anything but a string is empty.
+type Bytes []byte
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (text *Bytes) UnmarshalJSON(b []byte) error {
+	*text = nil
+	if b[0] == '"' {
+		*text = jsonscan.UnquoteBytes(b)
+	}
+	return nil
+}
+
 // String returns the text.
 func (t Text) String() string { return string(t) }
 

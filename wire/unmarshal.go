@@ -15,7 +15,7 @@ import (
 // so that they may be logged.
 func Unmarshal(raw []byte, v any) error {
 	to := reflect.ValueOf(v)
-	if to.Kind() != reflect.Pointer || to.IsNil() || to.Elem().Kind() != reflect.Struct && to.Elem().Kind() != reflect.Slice {
+	if to.Kind() != reflect.Pointer || to.IsNil() {
 		return jsonscan.Unquoted(json.Unmarshal(raw, v, jsonscan.Lenient))
 	}
 	if !jsontext.Value(raw).IsValid(jsonscan.Lenient) {

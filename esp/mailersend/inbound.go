@@ -30,7 +30,7 @@ type content struct {
 	Headers     wire.Headers            `json:"headers"`
 	Text        string                  `json:"text"`
 	HTML        string                  `json:"html"`
-	Raw         string                  `json:"raw"`
+	Raw         wire.Bytes              `json:"raw"`
 	Attachments []attachment            `json:"attachments"`
 	SPF         wire.Object[spfCheck]   `json:"spf_check"`
 	DKIM        wire.Text               `json:"dkim_check"`
@@ -81,7 +81,7 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 		d, m := &w.Data.Value, &ev.Message
 		ev.ID = string(d.ID)
 		ev.Timestamp = cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time)
-		if d.Raw != "" {
+		if len(d.Raw) > 0 {
 			*m = rawmime.ParseText(d.Raw, d.Text, d.HTML, p.Limits)
 		} else {
 			d.fill(m)

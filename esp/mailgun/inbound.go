@@ -90,19 +90,19 @@ func (a *Adapter) rawMIME(ctx context.Context, p *anymail.Payload, v anymail.Fie
 		return nil, err
 	}
 	var stored struct {
-		MIME string `json:"body-mime"`
+		MIME wire.Bytes `json:"body-mime"`
 	}
 	err = a.api.Budget(p).JSON(ctx, at, http.Header{
 		"Accept":        {"message/rfc2822"},
 		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+key))},
 	}, &stored)
-	if err == nil && stored.MIME == "" {
+	if err == nil && len(stored.MIME) == 0 {
 		err = anymail.Because(anymail.ErrUnavailable, "Mailgun's store did not give the raw message", nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return []byte(stored.MIME), nil
+	return stored.MIME, nil
 }
 
 // fromFields makes the message from the parts that Mailgun parsed.

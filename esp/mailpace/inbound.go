@@ -24,7 +24,7 @@ type message struct {
 	Headers     wire.Strings `json:"headers"` // lines
 	HTML        string       `json:"html"`
 	Text        string       `json:"text"`
-	Raw         string       `json:"raw"`
+	Raw         wire.Bytes   `json:"raw"`
 	Attachments []attachment `json:"attachments"`
 }
 
@@ -39,7 +39,7 @@ type attachment struct {
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
-		if w.Raw != "" {
+		if len(w.Raw) > 0 {
 			ev.Message = rawmime.ParseText(w.Raw, w.Text, w.HTML, p.Limits)
 		} else {
 			w.fill(&ev.Message)

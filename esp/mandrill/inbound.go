@@ -1,6 +1,7 @@
 package mandrill
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 
@@ -13,7 +14,7 @@ import (
 // mail is a received message: the whole one in RawMsg, and Mandrill's parsed form.
 // https://mandrill.zendesk.com/hc/en-us/articles/205583207
 type mail struct {
-	RawMsg    jsonText     `json:"raw_msg"`
+	RawMsg    wire.Bytes   `json:"raw_msg"`
 	Headers   wire.Headers `json:"headers"`
 	Text      wire.Text    `json:"text"`
 	HTML      wire.Text    `json:"html"`
@@ -38,16 +39,6 @@ type mail struct {
 		Signed wire.Text `json:"signed"`
 		Valid  wire.Text `json:"valid"`
 	}] `json:"dkim"`
-}
-
-// jsonText is a string, or "" if there is a value of another kind.
-type jsonText string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (t *jsonText) UnmarshalJSON(b []byte) error {
-	text, _ := wire.Any(b).(string)
-	*t = jsonText(text)
-	return nil
 }
 
 // addresses are pairs of an address and a name, which may be null.
@@ -142,16 +133,16 @@ func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
 }
 
 func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
-	raw := string(w.RawMsg)
-	if raw != "" {
-		*m = rawmime.Parse([]byte(raw), limits)
+	raw := []byte(w.RawMsg)
+	if len(raw) > 0 {
+		*m = rawmime.Parse(raw, limits)
 		// Mandrill's own, if it is on top. Mandrill does not document it, and further
 		// down it is the sender's.
 		m.EnvelopeSender = wire.TrimID(inbound.ServerHeaders(m.Headers).Get("Return-Path"))
 	} else {
 		inbound.SetHeaders(m, w.Headers.Message())
 	}
-	if raw == "" || strings.ContainsRune(raw, utf8.RuneError) {
+	if len(raw) == 0 || bytes.ContainsRune(raw, utf8.RuneError) {
 		// A JSON string cannot hold text that is not UTF-8, but Mandrill decoded
 		// it before.
 		w.fillParsed(m, limits)

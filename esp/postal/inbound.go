@@ -20,8 +20,8 @@ type received struct {
 	RcptTo   wire.Text `json:"rcpt_to"`
 	MailFrom wire.Text `json:"mail_from"`
 
-	Message *string   `json:"message"`
-	Base64  wire.Text `json:"base64"`
+	Message *wire.Bytes `json:"message"`
+	Base64  wire.Text   `json:"base64"`
 
 	Token       wire.Text    `json:"token"`
 	Time        wire.Unix    `json:"timestamp"`
@@ -79,7 +79,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		Text: v.Get("plain_body"), Replies: v.Get("replies_from_plain_body"), HTML: v.Get("html_body"),
 	}
 	if v.Has("message") {
-		raw := form.Fields.Get("message") // may be in any charset
+		raw := wire.Bytes(form.Fields.Bytes("message")) // may be in any charset
 		w.Message = &raw
 	}
 	for _, replyTo := range append(v.All("reply_to"), v.All("reply_to[]")...) {
@@ -116,7 +116,7 @@ func (w *received) event(p *anymail.Payload, decoded bool) anymail.Event {
 	case w.Message != nil:
 		raw := []byte(*w.Message)
 		if w.Base64 != "false" && w.Base64 != "0" {
-			raw = inbound.DecodeBase64(*w.Message)
+			raw = inbound.DecodeBase64(raw)
 		}
 		decoded = decoded && len(raw) > 0
 		ev.Message = rawmime.Parse(raw, p.Limits)

@@ -33,7 +33,7 @@ type message struct {
 		Content                      inbound.Base64
 		Data                         inbound.Base64 // instead of Content in Postmark's test
 	}
-	RawEmail string
+	RawEmail wire.Bytes
 }
 
 type mailbox struct{ Email, Name string }
@@ -91,7 +91,7 @@ func (w *message) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 	inbound.OpenTNEF(m, limits)
 	headers := w.Headers.Message()
 	fromHeaders(m, ownHeaders(headers))
-	if w.RawEmail != "" {
+	if len(w.RawEmail) > 0 {
 		// Text and attachments stay those that Postmark decoded: a JSON string
 		// cannot hold a message with bytes that are not UTF-8.
 		m.RawMIME = rawEmail(w.RawEmail)
@@ -175,12 +175,12 @@ var (
 
 // rawEmail returns the message itself. It is documented as plain text, but has been
 // described as base64 too.
-func rawEmail(s string) []byte {
-	if headerLine.MatchString(s) {
-		return []byte(s)
+func rawEmail(b []byte) []byte {
+	if headerLine.Match(b) {
+		return b
 	}
-	if decoded := inbound.DecodeBase64(s); headerLine.Match(decoded) {
+	if decoded := inbound.DecodeBase64(b); headerLine.Match(decoded) {
 		return decoded
 	}
-	return []byte(s)
+	return b
 }

@@ -98,7 +98,8 @@ const inboundRecord = "Inbound"
 const sampleID = "883953f4-6105-42a2-a16a-77a8eac79483"
 
 func parseTracking(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	if wire.Member(p.Body, "FromFull") != nil || wire.StringMember(p.Body, "RecordType") == inboundRecord {
+	switch record := wire.StringMember(p.Body, "RecordType"); {
+	case record == inboundRecord, record == "" && wire.Member(p.Body, "FromFull") != nil:
 		return nil, anymail.Malformed("an inbound message: its URL should be that of the inbound endpoint", nil)
 	}
 	return wire.AtLeastOne(wire.Batch(p, func(r *record, ev *anymail.TrackingEvent) {

@@ -183,10 +183,11 @@ func recipient(d *data) string {
 	if len(d.To) == 0 {
 		return ""
 	}
-	answer := strings.ToLower(strings.Join(d.Bounce.Value.Diagnostics, "\n"))
-	for _, mailbox := range d.To {
-		if address := bare(mailbox); strings.Contains(answer, "<"+strings.ToLower(address)+">") {
-			return address
+	if answer := strings.ToLower(strings.Join(d.Bounce.Value.Diagnostics, "\n")); answer != "" {
+		for _, mailbox := range d.To {
+			if address := bare(mailbox); strings.Contains(answer, "<"+strings.ToLower(address)+">") {
+				return address
+			}
 		}
 	}
 	return bare(d.To[0])

@@ -16,19 +16,9 @@ type message struct {
 	Sender    wire.Text `json:"msg_from"` // "" for a bounce
 	Recipient wire.Text `json:"rcpt_to"`
 	Content   wire.Object[struct {
-		MIME   jsonText  `json:"email_rfc822"`
-		Base64 wire.Text `json:"email_rfc822_is_base64"` // true if MIME is not UTF-8
+		MIME   wire.Bytes `json:"email_rfc822"`
+		Base64 wire.Text  `json:"email_rfc822_is_base64"` // true if MIME is not UTF-8
 	}] `json:"content"`
-}
-
-// jsonText is a string, or "" if there is a value of another kind.
-type jsonText string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (t *jsonText) UnmarshalJSON(b []byte) error {
-	text, _ := wire.Any(b).(string)
-	*t = jsonText(text)
-	return nil
 }
 
 // received makes the event of a received message: inbound_failed if there is no
@@ -40,7 +30,7 @@ func received(c classed, limits anymail.Limits) anymail.Event {
 	content := w.Content.Value
 	raw := []byte(content.MIME)
 	if content.Base64 == "true" {
-		raw = inbound.DecodeBase64(string(content.MIME))
+		raw = inbound.DecodeBase64(raw)
 	}
 	if len(raw) > 0 {
 		ev.Message = rawmime.Parse(raw, limits)

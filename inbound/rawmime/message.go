@@ -1,6 +1,7 @@
 package rawmime
 
 import (
+	"bytes"
 	"cmp"
 	"regexp"
 	"strings"
@@ -58,9 +59,10 @@ func Parse(raw []byte, limits anymail.Limits) anymail.InboundMessage {
 // ParseText parses a message whose source an ESP gives as the text of a JSON string.
 // Such a text cannot hold bytes of a charset other than UTF-8. If it has lost some,
 // text and html, which the ESP decoded, replace the bodies unless they are empty.
-func ParseText(source, text, html string, limits anymail.Limits) anymail.InboundMessage {
-	m := Parse([]byte(source), limits)
-	if strings.Contains(source, "\ufffd") {
+// The message shares the memory of source, as that of [Parse] does.
+func ParseText(source []byte, text, html string, limits anymail.Limits) anymail.InboundMessage {
+	m := Parse(source, limits)
+	if bytes.Contains(source, []byte("\ufffd")) {
 		m.Text, m.HTML = cmp.Or(text, m.Text), cmp.Or(html, m.HTML)
 	}
 	return m

@@ -166,3 +166,10 @@ func Unquote(quoted []byte) string {
 	text, _ := jsontext.AppendUnquote(space[:0], quoted) // the error is about invalid UTF-8
 	return string(text)
 }
+
+// UnquoteBytes is [Unquote] for a text that may be long. It copies the text once, into
+// as much memory as the JSON string takes.
+func UnquoteBytes(quoted []byte) []byte {
+	text, _ := jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted)
+	return text
+}

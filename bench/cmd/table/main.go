@@ -1,6 +1,7 @@
 // Table reads the output of "go test -bench" and writes it as tables in Markdown,
 // with the best of the repetitions of each figure. With -write FILE it puts them
-// into that file, between two comments.
+// into that file, between two comments. With -plots DIR it draws the curves of
+// BenchmarkGrowth and BenchmarkKeys into that folder.
 package main
 
 import (
@@ -25,10 +26,16 @@ const (
 func main() {
 	log.SetFlags(0)
 	file := flag.String("write", "", "put the tables into this `file`, between its comments")
+	plots := flag.String("plots", "", "draw curves into this `folder`")
 	flag.Parse()
 	fs, err := read(os.Stdin)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if *plots != "" {
+		if err := fs.draw(*plots); err != nil {
+			log.Fatal(err)
+		}
 	}
 	tables := fs.tables()
 	if *file == "" {
@@ -95,6 +102,15 @@ func (fs *figures) best(name, unit string) float64 {
 	return slices.Min(list)
 }
 
+// median returns the median of the repetitions.
+func (fs *figures) median(name, unit string) float64 {
+	list := slices.Sorted(slices.Values(fs.values[name][unit]))
+	if len(list) == 0 {
+		return 0
+	}
+	return list[len(list)/2]
+}
+
 // time returns the processor time of an operation in microseconds, or the time on
 // the clock if that cannot be measured.
 func (fs *figures) time(name string) float64 {
@@ -122,6 +138,7 @@ func (fs *figures) tables() string {
 	}
 	fmt.Fprintf(&b, "\n%s, %d processors, %s %s/%s; the best of %d runs.\n", fs.cpu, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, count)
 	fs.requests(&b)
+	fs.servers(&b)
 	fs.inbound(&b)
 	fs.keys(&b)
 	fs.json(&b)
@@ -155,6 +172,16 @@ func (fs *figures) requests(b *strings.Builder) {
 			number(stages), stages/floor, strings.Join(peers, ", "), number(fs.best(name+"/anymail", "allocs/op")/events),
 			fs.best(name+"/anymail", "B/op")/events,
 			fs.best("Parallel/"+subject, "events/s"), fs.best("Parallel/"+subject+"-2", "events/s"))
+	}
+}
+
+func (fs *figures) servers(b *strings.Builder) {
+	b.WriteString("\n| a server's µs for a request | bare handler, without the signature | bare handler | anymail | × without the signature | × bare |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, esp := range fs.below("Server") {
+		median := func(unit string) float64 { return fs.median("Server/"+esp, unit) }
+		name, _, _ := strings.Cut(esp, "-") // without the number of processors
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %.2f | %.2f |\n", name, number(median("unchecked-µs")), number(median("bare-µs")),
+			number(median("anymail-µs")), median("ratio-unchecked"), median("ratio"))
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/goanymail/anymail/internal/cli"
 )
 
-// A gateway whose sink is out of reach is alive, but not ready.
+// A gateway whose sink cannot work is alive, but not ready.
 func TestHealth(t *testing.T) {
 	t.Chdir(t.TempDir())
 	config, err := gateway.Load("", []string{
@@ -35,7 +35,7 @@ func TestHealth(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "ok\n", out)
 		_, err = run(t, "health", "--ready")
-		require.ErrorContains(t, err, "503 Service Unavailable: the sink crm is out of reach")
+		require.ErrorContains(t, err, "503 Service Unavailable: the sink crm cannot work: nats: ")
 		require.Equal(t, 1, cli.ExitCode(err))
 	}
 }

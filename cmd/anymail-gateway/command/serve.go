@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
 
@@ -53,13 +55,17 @@ secrets, keys and adapters.`,
 
 func newCheckCommand(more []esp.Spec) *cobra.Command {
 	file := configFile{more: more}
+	var connect bool
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration without connecting to anything",
+		Short: "Check the configuration",
 		Long: `check reads the configuration as "anymail-gateway serve" does, prints everything
-that is wrong with it, and connects to nothing.`,
-		Example: "  anymail-gateway check -c /etc/anymail.yaml",
-		Args:    noArguments,
+that is wrong with it, and connects to nothing. With --connect it then connects to
+the sinks, prints those that cannot work, and exits with status 1 if there are any.
+It delivers nothing.`,
+		Example: `  anymail-gateway check -c /etc/anymail.yaml
+  anymail-gateway check --connect`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := file.loadChecked()
 			if err != nil {
@@ -68,10 +74,17 @@ that is wrong with it, and connects to nothing.`,
 			for _, warning := range config.Warnings {
 				fmt.Fprintln(cmd.ErrOrStderr(), "warning:", warning)
 			}
+			if connect {
+				redis.SetLogger(redisLog{slog.New(slog.DiscardHandler)})
+				if err := gateway.Connect(cmd.Context(), config); err != nil {
+					return err
+				}
+			}
 			fmt.Fprintf(cmd.OutOrStdout(), "ok: %d adapters, %d sinks\n", len(config.Adapters), len(config.Sinks))
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&connect, "connect", false, "connect to the sinks as well")
 	file.addFlag(cmd)
 	return cmd
 }
@@ -123,6 +136,7 @@ func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Co
 	}
 	log := g.Logger()
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("anymail: telemetry", "error", err.Error()) }))
+	redis.SetLogger(redisLog{log})
 	if config.WantsSecret {
 		fmt.Fprintf(info, "no shared secret is configured; this one was made, for this run only:\n  %s\n"+
 			"register these URLs at your ESPs:\n", config.SharedSecrets[0])
@@ -141,6 +155,7 @@ func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Co
 					err = g.Reload(config)
 				}
 				if err != nil {
+					g.NotReloaded()
 					log.Error("anymail: not reloaded", "error", err.Error())
 					continue
 				}
@@ -151,4 +166,11 @@ func serve(ctx context.Context, config *gateway.Config, load func() (*gateway.Co
 		}
 	}()
 	return g.Run(ctx)
+}
+
+// redisLog logs what the client of Redis prints. Calls return their errors as well.
+type redisLog struct{ *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.DebugContext(ctx, "anymail: redis", "message", fmt.Sprintf(format, v...))
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/esp/relay"
 	"github.com/goanymail/anymail/internal/cli"
 )
 
@@ -36,6 +38,10 @@ what was computed with each key, over what, and the probable cause. Then it prin
 the normalized events, each field next to the raw member that has its value. If the
 request is not authentic, that is what the events would be.
 
+A FILE whose name ends in .eml is a message that a mail server received. inspect
+prints what it reports, if it is a bounce, a complaint, an automatic reply or an
+unsubscription, and what verifies that (--token-key).
+
 Nothing leaves this machine without --fetch, and nothing is stored: the same
 capture can be inspected any number of times.
 
@@ -51,6 +57,7 @@ could not be checked, and 2 for a wrong command line.`,
   pbpaste | anymail inspect sendgrid --set tracking_signing_keys=MFkw... --at 2026-09-21T14:13:20Z
   anymail inspect mandrill request.har --entry 3 --key key-1 --url https://hooks.example.com/anymail/mandrill/
   anymail inspect amazonses request.txt --set topic_arns=arn:aws:sns:... --fetch
+  anymail inspect bounce.eml --token-key @token-key
   anymail inspect postmark request.txt --secret anymail:some-long-password --json | jq .verdict`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 2 {
@@ -86,6 +93,7 @@ could not be checked, and 2 for a wrong command line.`,
 	f.StringArrayVar(&o.keys, "key", nil, "`key` of the endpoint's signature, or @FILE to read it from; may be repeated")
 	f.StringArrayVar(&o.settings, "set", nil, "`setting` of the ESP, as NAME=VALUE or NAME=@FILE; may be repeated")
 	f.StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" that the server requires; may be repeated")
+	f.StringArrayVar(&o.tokenKeys, "token-key", nil, "`key` of the tokens in sent messages, or @FILE, to verify reports that come as mail; may be repeated")
 	f.StringVar(&o.url, "url", "", "`URL` that the ESP calls, if it signs the URL and it is not the captured one")
 	f.StringVar(&o.at, "at", "", "`time` at which the request was received (RFC 3339, seconds since 1970 or \"now\"), if it is not in the capture")
 	f.IntVar(&o.entry, "entry", 0, "`number` of the entry of a HAR file or a list, from 1; the first POST by default")
@@ -128,6 +136,10 @@ func (c catalog) splitArgs(args []string) (*esp.Spec, string, error) {
 
 // detect finds the ESP of a capture and notes how.
 func (c catalog) detect(captured *capture.Request) (esp.Spec, error) {
+	if captured.Form == "message" {
+		spec, _ := c.find(relay.ESP)
+		return spec, nil
+	}
 	detector, err := inspect.NewDetector(c.specs, c.simulators())
 	if err != nil {
 		return esp.Spec{}, err
@@ -163,6 +175,7 @@ type inspectOptions struct {
 	endpoint                *string
 	endpointText            string
 	keys, settings, secrets []string
+	tokenKeys               []string
 	url, at                 string
 	entry                   int
 	files, certificate      string
@@ -233,11 +246,11 @@ func (o *inspectOptions) options(spec esp.Spec) (inspect.Options, error) {
 	if _, err := spec.Adapter(esp.Values{Settings: options.Settings}); err != nil {
 		return options, cli.UsageError{Err: err}
 	}
-	for _, key := range o.keys {
-		if key, err = orFile(key); err != nil {
-			return options, err
-		}
-		options.Keys = append(options.Keys, key)
+	if options.Keys, err = orFiles(o.keys); err != nil {
+		return options, err
+	}
+	if options.TokenKeys, err = orFiles(o.tokenKeys); err != nil {
+		return options, err
 	}
 	if o.certificate != "" {
 		if options.Certificate, err = os.ReadFile(o.certificate); err != nil {
@@ -264,6 +277,17 @@ func orFile(value string) (string, error) {
 		return "", cli.UsageError{Err: err}
 	}
 	return strings.TrimSpace(string(content)), nil
+}
+
+// orFiles returns the values, read like orFile's.
+func orFiles(values []string) (read []string, err error) {
+	for _, value := range values {
+		if value, err = orFile(value); err != nil {
+			return nil, err
+		}
+		read = append(read, value)
+	}
+	return read, nil
 }
 
 func parseTime(s string) (time.Time, error) {
@@ -309,7 +333,12 @@ func (o *inspectOptions) read(stdin io.Reader, info io.Writer, file string) (*ca
 	if err != nil {
 		return nil, err
 	}
-	captured, err := capture.Read(b, options)
+	var captured *capture.Request
+	if strings.EqualFold(filepath.Ext(file), ".eml") {
+		captured, err = capture.Message(b)
+	} else {
+		captured, err = capture.Read(b, options)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the capture: %w", err)
 	}

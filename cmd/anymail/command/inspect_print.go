@@ -49,7 +49,7 @@ func (p *inspectPrinter) report(r *inspect.Report) {
 	p.line("%s", p.faint(fmt.Sprintf("%s; a server with these settings answers %d %s", endpoint, r.Status, http.StatusText(r.Status))))
 
 	p.line("\n%s", p.strong("Request"))
-	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file", "Lambda": "an event of AWS Lambda", "ngrok": "a request of ngrok", "webhook.site": "a request of webhook.site", "refused": "a request that a server refused and kept"}[r.Request.Form], "a body alone"))
+	p.line("  read as   %s", orElse(map[string]string{"HTTP": "an HTTP request", "curl": "a curl command", "HAR": "an entry of a HAR file", "Lambda": "an event of AWS Lambda", "ngrok": "a request of ngrok", "webhook.site": "a request of webhook.site", "refused": "a request that a server refused and kept", "message": "a message"}[r.Request.Form], "a body alone"))
 	p.line("  called    %s %s", cli.Printable(r.Request.Method), p.clip(orElse(r.Request.URL, "(no URL in the capture)"), 120))
 	p.line("  body      %s bytes, %s", thousands(r.Request.BodyBytes), p.clip(orElse(r.Request.ContentType, "no content type"), 90))
 	if !r.Request.ReceivedAt.IsZero() {

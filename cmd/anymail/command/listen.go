@@ -45,6 +45,7 @@ the same API as the page: docs/listen.md describes it.`,
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "shared secret \"user:password\" to require; may be repeated")
 	cmd.Flags().StringArrayVar(&o.settings, "set", nil, "a `setting` of an ESP, as ESP.NAME=VALUE or ESP.NAME=@FILE; may be repeated")
 	_ = cmd.RegisterFlagCompletionFunc("set", c.completeSettings(""))
+	cmd.Flags().StringArrayVar(&o.tokenKeys, "token-key", nil, "`key` of the tokens in sent messages, or @FILE, to verify reports that come as mail; may be repeated")
 	cmd.Flags().StringVar(&o.publicURL, "public-url", "", "`URL` of the tunnel to this listener, without a path, for ESPs that sign the URL")
 	cmd.Flags().StringVar(&o.store, "store", "", "`file` in which requests are kept for the next start")
 	cmd.Flags().StringVar(&o.forward, "forward", "", "`URL` under which your own Dispatcher is mounted, which gets each request as well")
@@ -57,6 +58,7 @@ the same API as the page: docs/listen.md describes it.`,
 type listenOptions struct {
 	address           string
 	secrets, settings []string
+	tokenKeys         []string
 	forward           string
 	forwardSign       bool
 	signKeys          []string
@@ -115,6 +117,9 @@ func (c catalog) newListener(info io.Writer, o listenOptions) (*web.Listener, er
 	options := web.Options{
 		Secrets: o.secrets, Settings: settings, Keep: o.keep, PublicURL: o.publicURL, Version: cli.Version(), Forward: o.forward, ForwardSign: o.forwardSign,
 		Store: o.store, Warn: func(err error) { fmt.Fprintln(info, "warning:", err) },
+	}
+	if options.TokenKeys, err = orFiles(o.tokenKeys); err != nil {
+		return nil, err
 	}
 	if options.SignKeys, err = c.parseSignKeys(o.signKeys); err != nil {
 		return nil, err

@@ -39,6 +39,9 @@ func New() *simulator.Simulator {
 			// the message.
 			sample("action-mailbox", http.Header{"User-Agent": {"Action Mailbox relayer v8.1.0"}},
 				"Return-Path: <ada@example.com>\r\nX-Original-To: help@inbound.example.org\r\n", simulator.Envelope("ada@example.com", "help@inbound.example.org")),
+			// Reports that come as mail. A program that has anymail.WithReports makes
+			// tracking events of them.
+			report("dsn", dsn), report("arf", arf), report("autoreply", autoreply), report("unsubscribe", unsubscribe),
 		},
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/goanymail/anymail/durable"
 )
 
+// probeTimeout bounds what a probe or a scrape waits for: the database and sinks.
+const probeTimeout = 2 * time.Second
+
 // admin is the handler of the administrative listener.
 func (g *Gateway) admin() http.Handler {
 	router := chi.NewRouter()
@@ -20,7 +23,7 @@ func (g *Gateway) admin() http.Handler {
 		fmt.Fprintln(w, "ok")
 	})
 	router.Get("/readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 		defer cancel()
 		if reason := g.unready(ctx); reason != "" {
 			http.Error(w, reason, http.StatusServiceUnavailable)
@@ -28,7 +31,7 @@ func (g *Gateway) admin() http.Handler {
 		}
 		fmt.Fprintln(w, "ready")
 	})
-	router.Handle("/metrics", promhttp.HandlerFor(g.telemetry.registry, promhttp.HandlerOpts{}))
+	router.Handle("/metrics", promhttp.HandlerFor(g.metrics.registry, promhttp.HandlerOpts{}))
 	return router
 }
 
@@ -48,43 +51,27 @@ func (g *Gateway) unready(ctx context.Context) string {
 		}
 	}
 	if g.queue == nil { // a queue would keep the events until the sinks are back
-		return unreachable(ctx, g.outputs)
+		return g.sinks.failed(ctx)
 	}
 	return ""
 }
 
-// unreachable checks all sinks concurrently.
-func unreachable(ctx context.Context, outputs []*output) string {
-	failed := make([]bool, len(outputs))
-	var asked sync.WaitGroup
-	for i, o := range outputs {
-		asked.Go(func() { failed[i] = o.sink.reach(ctx) != nil })
-	}
-	asked.Wait()
-	for i, o := range outputs {
-		if failed[i] {
-			return "the sink " + o.Name + " is out of reach"
-		}
-	}
-	return ""
-}
-
-// statsCache queries the queue's numbers, which is expensive, at most every two
+// statsCache queries the queue's numbers by sink, which is expensive, at most every two
 // seconds.
 type statsCache struct {
 	queue *durable.Queue
 
 	mu    sync.Mutex
 	at    time.Time
-	stats durable.Stats
+	stats map[string]durable.Stats
 	err   error
 }
 
-func (c *statsCache) get(ctx context.Context) (durable.Stats, error) {
+func (c *statsCache) get(ctx context.Context) (map[string]durable.Stats, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.at.IsZero() || time.Since(c.at) > 2*time.Second {
-		c.stats, c.err = c.queue.Stats(ctx)
+		c.stats, c.err = c.queue.StatsByReceiver(ctx)
 		c.at = time.Now()
 	}
 	return c.stats, c.err

@@ -3,7 +3,9 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -21,6 +23,7 @@ import (
 	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
+	"github.com/goanymail/anymail/internal/setting"
 	"github.com/goanymail/anymail/refused"
 	"github.com/goanymail/anymail/verify"
 )
@@ -31,26 +34,28 @@ import (
 // smallest and the largest value; 0 in a Config that the file does not set is the
 // library's default.
 type Config struct {
-	Listen           string         `key:"listen"`
-	Path             string         `key:"path"`
-	Admin            string         `key:"admin"`
-	PublicURL        string         `key:"public_url,reload"`
-	TLS              TLS            `key:"tls"`
-	RequireTLS       bool           `key:"require_tls,reload"`
-	TrustedProxies   []netip.Prefix `key:"trusted_proxies,reload"`
-	ForwardedHeaders []string       `key:"forwarded_headers,reload"`
-	SharedSecrets    []string       `key:"shared_secrets,secret,reload"`
-	RejectStatus     int            `key:"reject_status,reload" range:"400 to 499"`
-	RateLimit        RateLimit      `key:"rate_limit,reload"`
-	Limits           Limits         `key:"limits,reload"`
-	Refused          Refused        `key:"refused"`
-	Idempotency      string         `key:"idempotency,secret"`
-	Queue            string         `key:"queue,secret"`
-	Delivery         Delivery       `key:"delivery"`
-	Adapters         []Adapter      `key:"adapters,reload"`
-	Sinks            []Sink         `key:"sinks"`
-	Log              Log            `key:"log"`
-	StopTimeout      time.Duration  `key:"stop_timeout" range:"1s to 1h"`
+	Listen            string         `key:"listen"`
+	Path              string         `key:"path"`
+	Admin             string         `key:"admin"`
+	PublicURL         string         `key:"public_url,reload"`
+	TLS               TLS            `key:"tls"`
+	RequireTLS        bool           `key:"require_tls,reload"`
+	TrustedProxies    []netip.Prefix `key:"trusted_proxies,reload"`
+	ForwardedHeaders  []string       `key:"forwarded_headers,reload"`
+	SharedSecrets     []string       `key:"shared_secrets,secret,reload"`
+	RejectStatus      int            `key:"reject_status,reload" range:"400 to 499"`
+	RateLimit         RateLimit      `key:"rate_limit,reload"`
+	Limits            Limits         `key:"limits,reload"`
+	Refused           Refused        `key:"refused"`
+	Idempotency       string         `key:"idempotency,secret"`
+	Queue             string         `key:"queue,secret"`
+	Delivery          Delivery       `key:"delivery"`
+	Adapters          []Adapter      `key:"adapters,reload"`
+	AdaptersDirectory string         `key:"adapters_directory,reload"`
+	Sinks             []Sink         `key:"sinks"`
+	Log               Log            `key:"log"`
+	ShutdownDelay     time.Duration  `key:"shutdown_delay" range:"0 or 1ms to 10m"`
+	StopTimeout       time.Duration  `key:"stop_timeout" range:"1s to 1h"`
 
 	// Warnings are about probable mistakes.
 	Warnings []string
@@ -145,15 +150,28 @@ type Adapter struct {
 
 // Sink is a destination of events.
 type Sink struct {
-	Name    string        `key:"name"`
-	Type    string        `key:"type"`
-	ESPs    []string      `key:"esps"`
-	Types   []string      `key:"types"`
-	Kinds   []string      `key:"kinds"`
-	URL     string        `key:"url,secret"`
-	Secrets []string      `key:"secrets,secret"`
-	Timeout time.Duration `key:"timeout" range:"1ms to 1h"`
-	Topic   string        `key:"topic"`
+	Name        string              `key:"name"`
+	Type        string              `key:"type"`
+	ESPs        []string            `key:"esps"`
+	Types       []string            `key:"types"`
+	Kinds       []string            `key:"kinds"`
+	Raw         anymail.Tri         `key:"raw"` // Unsaid for all but received mail that could be read
+	RawMIME     bool                `key:"raw_mime"`
+	Attachments Attachments         `key:"attachments"`
+	URL         string              `key:"url,secret"`
+	Secrets     []string            `key:"secrets,secret"`
+	Headers     map[string][]string `key:"headers"`
+	Timeout     time.Duration       `key:"timeout" range:"1ms to 1h"`
+	Topic       string              `key:"topic"`
+	Exchange    string              `key:"exchange"`
+}
+
+// Attachments is what a sink gets of the content of attachments. In the file it is a
+// mode, or the keys of a directory.
+type Attachments struct {
+	Mode      string // inline or none; empty with a directory
+	Directory string `key:"directory"`
+	MaxBytes  Size   `key:"max_bytes" range:"1MiB to 1TiB"`
 }
 
 // The types of sinks.
@@ -216,6 +234,9 @@ func Load(file string, environ []string, more ...esp.Spec) (*Config, error) {
 		d.file(file, text, config)
 	}
 	d.environment(config)
+	if config.AdaptersDirectory != "" {
+		d.directory(config)
+	}
 	config.Warnings, config.at = d.warnings, d.at
 	config.complete()
 	config.check(d.failNew())
@@ -234,6 +255,12 @@ func (c *Config) complete() {
 		}
 		if s.Timeout == 0 {
 			s.Timeout = 15 * time.Second
+		}
+		switch a := &s.Attachments; {
+		case a.Directory != "" && a.MaxBytes == 0:
+			a.MaxBytes = 10 << 30
+		case *a == Attachments{}:
+			a.Mode = attachmentsInline
 		}
 	}
 	if c.Adapters == nil {
@@ -319,12 +346,16 @@ func (c *Config) checkAdapters(fail fail) {
 			continue
 		}
 		if !known {
-			fail(key+".esp", "unknown ESP %q; known are %s", a.ESP, strings.Join(c.espNames(), ", "))
+			fail(key+".esp", "%s", unknown("ESP", a.ESP, c.espNames()))
 			continue
 		}
 		route := strings.ReplaceAll(a.Name, "_", "")
 		if before, taken := names[route]; taken {
-			fail(key+".name", "%q is taken by adapters[%d]", a.Name, before)
+			taken := fmt.Sprintf("adapters[%d]", before)
+			if c.at != nil && c.at(taken) != "" {
+				taken += " (" + c.at(taken) + ")"
+			}
+			fail(key+".name", "%q is taken by %s", a.Name, taken)
 		}
 		names[route] = i
 		if strings.Trim(a.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
@@ -369,11 +400,15 @@ func (c *Config) checkSinks(fail fail) {
 	if len(c.Sinks) == 0 {
 		fail("sinks", "is empty: events would go nowhere")
 	}
-	names := map[string]int{}
+	var types []string
+	for _, t := range anymail.EventTypes() {
+		types = append(types, string(t))
+	}
+	names, directories := map[string]int{}, map[string]int{}
 	for i, s := range c.Sinks {
 		key := fmt.Sprintf("sinks[%d]", i)
 		if !slices.Contains(sinkTypes, s.Type) {
-			fail(key+".type", "must be one of %s", strings.Join(sinkTypes, ", "))
+			fail(key+".type", "must be one of %s%s", strings.Join(sinkTypes, ", "), didYouMean(s.Type, sinkTypes))
 			continue
 		}
 		if !plainName.MatchString(s.Name) {
@@ -385,21 +420,33 @@ func (c *Config) checkSinks(fail fail) {
 		names[s.Name] = i
 		for _, name := range s.ESPs {
 			if _, known := esp.Find(c.specs, name); !known {
-				fail(key+".esps", "unknown ESP %q; known are %s", name, strings.Join(c.espNames(), ", "))
+				fail(key+".esps", "%s", unknown("ESP", name, c.espNames()))
 			}
 		}
 		for _, name := range s.Types {
-			if !slices.Contains(anymail.EventTypes(), anymail.EventType(name)) {
-				fail(key+".types", "unknown event type %q", name)
+			if !slices.Contains(types, name) {
+				fail(key+".types", "%s", unknown("event type", name, types))
 			}
 		}
 		for _, name := range s.Kinds {
 			if name != string(anymail.KindTracking) && name != string(anymail.KindInbound) {
-				fail(key+".kinds", "must be tracking or inbound, not %q", name)
+				fail(key+".kinds", "must be tracking or inbound, not %q%s", name, didYouMean(name, []string{"tracking", "inbound"}))
 			}
+		}
+		if directory := s.Attachments.Directory; directory != "" {
+			// A reader that removes files must not remove another's.
+			if before, taken := directories[filepath.Clean(directory)]; taken {
+				fail(key+".attachments.directory", "is that of sinks[%d]: each sink needs its own", before)
+			}
+			directories[filepath.Clean(directory)] = i
 		}
 		s.check(fail, key)
 	}
+}
+
+// unknown is about a name that is none of names.
+func unknown(what, name string, names []string) string {
+	return fmt.Sprintf("unknown %s %q%s; known are %s", what, name, didYouMean(name, names), strings.Join(names, ", "))
 }
 
 // check checks the keys that depend on the type.
@@ -416,11 +463,20 @@ func (s *Sink) check(fail fail, key string) {
 	if topical && (s.Topic == "" || strings.ContainsAny(s.Topic, " \t\r\n*>")) {
 		fail(key+".topic", "must be the name of a topic, without spaces or wildcards")
 	}
+	unwanted("headers", s.Type != sinkWebhook && len(s.Headers) > 0)
+	unwanted("exchange", s.Type != sinkAMQP && s.Exchange != "")
+	switch a := s.Attachments; {
+	case a.Directory == "" && a.MaxBytes > 0:
+		fail(key+".attachments.directory", "is missing")
+	case a.Directory == "" && a.Mode != attachmentsInline && a.Mode != attachmentsNone:
+		fail(key+".attachments", "must be inline, none, or have a directory")
+	}
+	checkHeaders(fail, key+".headers", s.Headers)
 	switch s.Type {
 	case sinkWebhook:
 		checkURL(fail, key+".url", s.URL, "https", "http")
-		if len(s.Secrets) == 0 {
-			fail(key+".secrets", `is missing: "whsec_" and the base64 of 24 to 64 random bytes`)
+		if len(s.Secrets) == 0 && len(s.Headers) == 0 {
+			fail(key+".secrets", `is missing, as are headers: "whsec_" and the base64 of 24 to 64 random bytes`)
 		}
 		for _, secret := range s.Secrets {
 			raw, err := verify.DecodeWebhookSecret(secret)
@@ -444,6 +500,43 @@ func (s *Sink) check(fail fail, key string) {
 		checkURL(fail, key+".url", s.URL, "redis", "rediss")
 	case sinkAMQP:
 		checkURL(fail, key+".url", s.URL, "amqp", "amqps")
+	}
+}
+
+// tokenLetters are those of the name of a header field.
+//
+// Source: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+const tokenLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
+
+// ownHeaders are those that the gateway sets, or that belong to the connection.
+var ownHeaders = []string{
+	"Content-Type", "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature", "Traceparent", "Tracestate",
+	"Host", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Connection", "Proxy-Connection", "Keep-Alive", "Upgrade", "Te", "Trailer", "Expect",
+}
+
+// checkHeaders does not quote values, which may be secrets.
+func checkHeaders(fail fail, key string, headers map[string][]string) {
+	seen := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		canonical := http.CanonicalHeaderKey(name)
+		switch {
+		case name == "" || strings.Trim(name, tokenLetters) != "":
+			fail(key, "%q is not the name of a header field", name)
+		case slices.Contains(ownHeaders, canonical):
+			fail(key+"."+name, "is set by the gateway or belongs to the connection")
+		case seen[canonical]:
+			fail(key+"."+name, "is set more than once")
+		}
+		seen[canonical] = true
+		for i, value := range headers[name] {
+			err := setting.CheckSecret(value)
+			if err == nil && strings.ContainsAny(value, "\r\n") {
+				err = errors.New("must be one line")
+			}
+			if err != nil {
+				fail(fmt.Sprintf("%s.%s[%d]", key, name, i), "%v", err)
+			}
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
 	"github.com/goanymail/anymail/esp/all"
 	"github.com/goanymail/anymail/esp/all/allsim"
@@ -73,8 +74,13 @@ adapters:
     allowed_addresses: 198.51.100.0/24
   - {esp: amazon_ses, settings: {require_sha256: true}}
 sinks:
-  - {type: webhook, name: crm, url: "https://crm.example.com/in", secrets: `+whsec+`, timeout: 3s, kinds: [tracking]}
-  - {type: nats, url: nats://127.0.0.1:4222, topic: mail, esps: [mailgun], types: [bounced, complained]}
+  - {type: webhook, name: crm, url: "https://crm.example.com/in", secrets: `+whsec+`, timeout: 3s, kinds: [tracking], raw: false}
+  - {type: nats, url: nats://127.0.0.1:4222, topic: mail, esps: [mailgun], types: [bounced, complained], attachments: none, raw: true, raw_mime: true}
+  - {type: amqp, url: amqp://127.0.0.1, topic: mail, exchange: events, attachments: {directory: parts}}
+  - type: webhook
+    url: https://example.com
+    headers: {Authorization_file: `+secrets+`, X-Tenant: [a, b]}
+    attachments: {directory: others, max_bytes: 1GiB}
 log: {format: json, level: debug}
 stop_timeout: 9s
 `)
@@ -100,8 +106,13 @@ stop_timeout: 9s
 			{ESP: "amazon_ses", Name: "amazon_ses", Settings: map[string][]string{"require_sha256": {"true"}}},
 		},
 		Sinks: []gateway.Sink{
-			{Type: "webhook", Name: "crm", URL: "https://crm.example.com/in", Secrets: []string{whsec}, Timeout: 3 * time.Second, Kinds: []string{"tracking"}},
-			{Type: "nats", Name: "nats", URL: "nats://127.0.0.1:4222", Topic: "mail", Timeout: 15 * time.Second, ESPs: []string{"mailgun"}, Types: []string{"bounced", "complained"}},
+			{Type: "webhook", Name: "crm", URL: "https://crm.example.com/in", Secrets: []string{whsec}, Timeout: 3 * time.Second, Kinds: []string{"tracking"}, Raw: anymail.No, Attachments: gateway.Attachments{Mode: "inline"}},
+			{Type: "nats", Name: "nats", URL: "nats://127.0.0.1:4222", Topic: "mail", Timeout: 15 * time.Second, ESPs: []string{"mailgun"}, Types: []string{"bounced", "complained"}, Raw: anymail.Yes, RawMIME: true, Attachments: gateway.Attachments{Mode: "none"}},
+			{Type: "amqp", Name: "amqp", URL: "amqp://127.0.0.1", Topic: "mail", Exchange: "events", Timeout: 15 * time.Second, Attachments: gateway.Attachments{Directory: "parts", MaxBytes: 10 << 30}},
+			{
+				Type: "webhook", Name: "webhook", URL: "https://example.com", Timeout: 15 * time.Second, Attachments: gateway.Attachments{Directory: "others", MaxBytes: 1 << 30},
+				Headers: map[string][]string{"Authorization": {sharedSecret, otherSecret}, "X-Tenant": {"a", "b"}},
+			},
 		},
 		Log:         gateway.Log{Format: "json", Level: "debug"},
 		StopTimeout: 9 * time.Second,
@@ -146,6 +157,7 @@ func TestErrorsNameTheKey(t *testing.T) {
 	dir := t.TempDir()
 	empty := write(t, dir, "empty", " \n")
 	two := write(t, dir, "two", "a\nb\n")
+	pem := write(t, dir, "pem", "-----BEGIN KEY-----\nSECRET\n-----END KEY-----\n")
 	adapter := func(text string) string { return "adapters:\n  - " + text }
 	sink := func(text string) string { return "sinks:\n  - {" + text + "}" }
 	tests := []struct {
@@ -158,8 +170,9 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"idempotency of a wrong mode", "idempotency: postgres:host=h password=SECRET sslmode=SECRET", "anymail.yaml:1: idempotency: PostgreSQL's client refuses it: failed to configure TLS (sslmode is invalid)"},
 		{"a list", "- listen", "anymail.yaml: must have keys and values"},
 		{"two documents", "listen: :1\n---\nlisten: :2", "more than one document"},
-		{"unknown", "\nlissten: :1", "anymail.yaml:2: lissten: unknown key; known are adapters, admin,"},
-		{"nearly", "public-url: https://example.com", "public-url: unknown key; did you mean public_url?"},
+		{"unknown", "\nlissten: :1", "anymail.yaml:2: lissten: unknown key (did you mean listen?)"},
+		{"quite unknown", "\ncolour: red", "anymail.yaml:2: colour: unknown key; known are adapters, adapters_directory, admin,"},
+		{"nearly", "public-url: https://example.com", "public-url: unknown key (did you mean public_url?)"},
 		{"unknown below", "limits: {size: 1}", "limits.size: unknown key"},
 		{"twice", "listen: :1\nlisten: :2", "anymail.yaml:2: listen: is set more than once"},
 		{"value and file", "queue: none\nqueue_file: /dev/null", "queue_file: is set more than once"},
@@ -202,7 +215,7 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"adapters is no list", "adapters: {esp: mailgun}", "adapters: must be a list"},
 		{"adapter is no mapping", "adapters: [mailgun]", "adapters[0]: must have keys and values"},
 		{"esp missing", adapter("name: a"), "anymail.yaml:2: adapters[0].esp: is missing"},
-		{"esp", adapter("esp: mailgum"), `adapters[0].esp: unknown ESP "mailgum"; known are agentmail,`},
+		{"esp", adapter("esp: mailgum"), `adapters[0].esp: unknown ESP "mailgum" (did you mean mailgun?); known are agentmail,`},
 		{"adapter key", adapter("{esp: mailgun, secrets: a}"), "adapters[0].secrets: unknown key"},
 		{"adapter setting", adapter("{esp: mailgun, settings: {signing_key: SECRET}}"), `anymail.yaml:2: adapters[0].settings.signing_key: is not a setting of Mailgun, which has signing_keys, api_keys`},
 		{"adapter setting value", adapter("{esp: postal, settings: {require_sha256: SECRET}}"), `anymail.yaml:2: adapters[0].settings.require_sha256: must be true or false`},
@@ -211,18 +224,32 @@ func TestErrorsNameTheKey(t *testing.T) {
 		{"adapter setting file", adapter("{esp: mailgun, settings: {signing_keys_file: /nowhere}}"), "adapters[0].settings.signing_keys_file: open /nowhere"},
 		{"adapter secret", adapter("{esp: mailgun, shared_secrets: SECRET}"), "anymail.yaml:2: adapters[0].shared_secrets[0]: "},
 		{"adapter addresses", adapter("{esp: mailgun, allowed_addresses: x}"), `adapters[0].allowed_addresses[0]: "x" is neither`},
-		{"adapter name taken", "adapters: [{esp: mailgun}, {esp: postmark, name: mail_gun}]", `adapters[1].name: "mail_gun" is taken by adapters[0]`},
+		{"adapter name taken", "adapters: [{esp: mailgun}, {esp: postmark, name: mail_gun}]", `adapters[1].name: "mail_gun" is taken by adapters[0] (anymail.yaml:1)`},
 		{"sinks", "sinks: []", "sinks: is empty"},
 		{"sink type", sink("type: file"), "sinks[0].type: must be one of stdout, webhook, nats, kafka, redis, amqp"},
+		{"sink type nearly", sink("type: kafak"), "redis, amqp (did you mean kafka?)"},
 		{"sink name", sink("type: stdout, name: A b"), "sinks[0].name: must be up to 48"},
 		{"sink name taken", "sinks: [{type: stdout}, {type: stdout}]", `sinks[1].name: "stdout" is taken by sinks[0]`},
 		{"sink esps", sink("type: stdout, esps: [nobody]"), `sinks[0].esps: unknown ESP "nobody"`},
-		{"sink types", sink("type: stdout, types: [bounce]"), `sinks[0].types: unknown event type "bounce"`},
+		{"sink types", sink("type: stdout, types: [bounce]"), `sinks[0].types: unknown event type "bounce" (did you mean bounced?); known are queued,`},
 		{"sink kinds", sink("type: stdout, kinds: [mail]"), `sinks[0].kinds: must be tracking or inbound, not "mail"`},
 		{"stdout url", sink("type: stdout, url: http://example.com"), "sinks[0].url: is not a setting of a sink of type stdout"},
 		{"webhook url", sink("type: webhook, secrets: " + whsec), "sinks[0].url: must be a URL such as https://host/"},
 		{"webhook url scheme", sink("type: webhook, url: 'file:///SECRET', secrets: " + whsec), "sinks[0].url: must be a URL"},
 		{"webhook without secret", sink("type: webhook, url: http://example.com"), "sinks[0].secrets: is missing"},
+		{"header name", sink("type: webhook, url: http://example.com, headers: {X Token: SECRET}"), `sinks[0].headers: "X Token" is not the name`},
+		{"header of the gateway", sink("type: webhook, url: http://example.com, headers: {webhook-id: SECRET}"), "sinks[0].headers.webhook-id: is set by the gateway"},
+		{"header of the connection", sink("type: webhook, url: http://example.com, headers: {Host: SECRET}"), "sinks[0].headers.Host: is set by the gateway"},
+		{"header twice", sink("type: webhook, url: http://example.com, headers: {X-A: a, x-a: SECRET}"), "sinks[0].headers.x-a: is set more than once"},
+		{"header with control characters", sink(`type: webhook, url: http://example.com, headers: {X-A: "SECRET\r\nX-B: b"}`), "sinks[0].headers.X-A[0]: must not have control characters"},
+		{"header of a PEM file", sink("type: webhook, url: http://example.com, headers: {X-A_file: " + pem + "}"), "sinks[0].headers.X-A[0]: must be one line"},
+		{"header that a template left", sink("type: webhook, url: http://example.com, headers: {X-A: <no value>}"), "sinks[0].headers.X-A[0]: must be a value"},
+		{"headers of stdout", sink("type: stdout, headers: {X-A: a}"), "sinks[0].headers: is not a setting of a sink of type stdout"},
+		{"exchange of NATS", sink("type: nats, topic: a, url: nats://a, exchange: b"), "sinks[0].exchange: is not a setting of a sink of type nats"},
+		{"raw", sink("type: stdout, raw: perhaps"), "sinks[0].raw: must be true or false"},
+		{"attachments", sink("type: stdout, attachments: files"), "sinks[0].attachments: must be inline, none, or have a directory"},
+		{"attachments without a directory", sink("type: stdout, attachments: {max_bytes: 1GiB}"), "sinks[0].attachments.directory: is missing"},
+		{"attachments of two sinks", "sinks:\n- {type: stdout, attachments: {directory: a}}\n- {type: stdout, name: b, attachments: {directory: ./a/}}", "anymail.yaml:3: sinks[1].attachments.directory: is that of sinks[0]"},
 		{"webhook short secret", sink("type: webhook, url: http://example.com, secrets: whsec_U0VDUkVU"), "sinks[0].secrets: must be"},
 		{"webhook secret without prefix", sink("type: webhook, url: http://example.com, secrets: MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), "sinks[0].secrets: must be"},
 		{"webhook timeout", sink("type: webhook, timeout: soon"), "sinks[0].timeout: must be a time"},
@@ -365,7 +392,7 @@ func TestExampleIsValid(t *testing.T) {
 		require.Contains(t, string(text), "/run/secrets/"+name)
 		text = []byte(strings.ReplaceAll(string(text), "/run/secrets/"+name, file))
 	}
-	config, err := gateway.Load(write(t, dir, "anymail.yaml", string(text)), nil)
+	config, err := gateway.Load(write(t, dir, "anymail.yaml", string(text)), []string{"ARCHIVE_TOKEN=token"})
 	require.NoError(t, err)
 	require.NoError(t, gateway.Check(config))
 }

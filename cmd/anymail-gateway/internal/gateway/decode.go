@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/setting"
 )
@@ -26,22 +28,32 @@ import (
 // decoder fills a [Config] and records mistakes with the key and its place. It
 // never quotes a value, which could be a secret.
 type decoder struct {
-	environ  []string
-	specs    []esp.Spec
-	source   string            // the current file; empty for the environment
-	esp      string            // of the current adapter
-	where    map[string]string // key to "anymail.yaml:7" or the variable's name
-	wrong    []string          // keys with a mistake
-	errs     []error
-	warnings []string
+	variables  map[string]string // the environment
+	values     map[string]string // of the variables that the file refers to, to their names
+	specs      []esp.Spec
+	source     string            // the current file; empty for the environment
+	esp        string            // of the current adapter
+	where      map[string]string // key to "anymail.yaml:7" or the variable's name
+	wrong      []string          // keys with a mistake
+	unexpanded []string          // keys with a mistake in a variable
+	errs       []error
+	warnings   []string
 }
 
 func newDecoder(environ []string, specs []esp.Spec) *decoder {
-	return &decoder{environ: environ, specs: specs, where: map[string]string{}}
+	d := &decoder{variables: map[string]string{}, values: map[string]string{}, specs: specs, where: map[string]string{}}
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		d.variables[name] = value
+	}
+	return d
 }
 
 func (d *decoder) fail(key, format string, args ...any) {
-	text := key + ": " + fmt.Sprintf(format, args...)
+	if slices.ContainsFunc(d.unexpanded, func(outer string) bool { return inside(key, outer) }) {
+		return
+	}
+	text := key + ": " + d.redact(fmt.Sprintf(format, args...))
 	if where := d.at(key); where != "" {
 		text = where + ": " + text
 	}
@@ -81,23 +93,86 @@ func (d *decoder) failNew() fail {
 // YAML, but perhaps meant to be a secret.
 var anchor = regexp.MustCompile(`anchor '.*'`)
 
-func (d *decoder) file(name string, text []byte, config *Config) {
-	d.source = name
-	defer func() { d.source = "" }()
+// parse returns the root of a file in YAML, or nil if the file is empty or wrong.
+func (d *decoder) parse(name string, text []byte) *yaml.Node {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if !errors.Is(err, io.EOF) { // an empty file
 			d.errs = append(d.errs, fmt.Errorf("%s: %s", name, anchor.ReplaceAllString(err.Error(), "anchor '...'")))
 		}
-		return
+		return nil
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		d.errs = append(d.errs, fmt.Errorf("%s: has more than one document", name))
+		return nil
+	}
+	root := document.Content[0]
+	if root.Tag == "!!null" && root.Value == "" { // comments alone
+		return nil
+	}
+	return root
+}
+
+func (d *decoder) file(name string, text []byte, config *Config) {
+	d.source = name
+	defer func() { d.source = "" }()
+	if root := d.parse(name, text); root != nil {
+		d.expand("", root)
+		d.value("", root, field{to: reflect.ValueOf(config).Elem()})
+	}
+}
+
+// directory adds the adapters in the files of a directory, in the order of the files'
+// names. A file has one adapter or a list of them. Hidden files, and those that do not
+// end in .yaml or .yml, are left out.
+func (d *decoder) directory(config *Config) {
+	const key = "adapters_directory"
+	before := len(d.errs) + len(config.Adapters)
+	entries, err := os.ReadDir(config.AdaptersDirectory)
+	if err != nil {
+		d.fail(key, "%v", err)
 		return
 	}
-	if root := document.Content[0]; root.Tag != "!!null" || root.Value != "" { // not comments alone
-		d.value("", root, field{to: reflect.ValueOf(config).Elem()})
+	for _, entry := range entries {
+		name := filepath.Join(config.AdaptersDirectory, entry.Name())
+		if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" || strings.HasPrefix(entry.Name(), ".") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			d.fail(key, "%v", err)
+			continue
+		}
+		d.adapters(name, text, config)
+	}
+	if len(d.errs)+len(config.Adapters) == before {
+		d.fail(key, "has no file that ends in .yaml or .yml")
+	}
+}
+
+// adapters adds the adapters of a file.
+func (d *decoder) adapters(name string, text []byte, config *Config) {
+	d.source = name
+	defer func() { d.source = "" }()
+	mistakes := len(d.errs)
+	root := d.parse(name, text)
+	if root == nil {
+		if len(d.errs) == mistakes {
+			d.errs = append(d.errs, fmt.Errorf("%s: has no adapter", name))
+		}
+		return
+	}
+	list := []*yaml.Node{root}
+	if root.Kind == yaml.SequenceNode {
+		list = root.Content
+	}
+	for _, node := range list {
+		key := fmt.Sprintf("adapters[%d]", len(config.Adapters))
+		var a Adapter
+		d.expand(key, node)
+		d.value(key, node, field{to: reflect.ValueOf(&a).Elem()})
+		config.Adapters = append(config.Adapters, a)
 	}
 }
 
@@ -105,8 +180,8 @@ func (d *decoder) file(name string, text []byte, config *Config) {
 func (d *decoder) environment(config *Config) {
 	known := map[string]bool{"ANYMAIL_CONFIG": true}
 	values := map[string]string{}
-	for _, pair := range d.environ {
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "ANYMAIL_") && value != "" {
+	for name, value := range d.variables {
+		if strings.HasPrefix(name, "ANYMAIL_") && value != "" {
 			values[name] = value
 		}
 	}
@@ -185,6 +260,8 @@ func (d *decoder) value(key string, node *yaml.Node, f field) {
 			d.value(fmt.Sprintf("%s[%d]", key, i), element, field{to: list.Index(i)})
 		}
 		f.to.Set(list)
+	case f.to.Type() == reflect.TypeFor[Attachments]() && node.Kind == yaml.ScalarNode:
+		d.leaf(key, node, field{to: f.to.FieldByName("Mode")})
 	default:
 		d.mapping(key, node, f.to)
 	}
@@ -389,6 +466,12 @@ func parseNumber(to reflect.Value, text string) (kind string) {
 		if *p, err = strconv.ParseBool(text); err != nil {
 			return "true or false"
 		}
+	case *anymail.Tri:
+		is, err := strconv.ParseBool(text)
+		if err != nil {
+			return "true or false"
+		}
+		*p = anymail.TriOf(is)
 	case *int:
 		if *p, err = strconv.Atoi(text); err != nil || *p < 0 {
 			return "a whole number"
@@ -635,13 +718,9 @@ func isLeaf(v reflect.Value) bool {
 
 // suggestion names a similar key, or else all keys.
 func suggestion(name string, fields map[string]field) string {
-	names := make([]string, 0, len(fields))
-	for known := range fields {
-		if strings.ReplaceAll(known, "_", "") == strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name)) {
-			return fmt.Sprintf("; did you mean %s?", known)
-		}
-		names = append(names, known)
+	names := slices.Sorted(maps.Keys(fields))
+	if near := didYouMean(name, names); near != "" {
+		return near
 	}
-	slices.Sort(names)
 	return "; known are " + strings.Join(names, ", ")
 }

@@ -17,10 +17,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/anymailotel"
 	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/refused"
@@ -29,15 +32,18 @@ import (
 
 // Gateway is a running configuration. Make one with [New].
 type Gateway struct {
-	log       *slog.Logger
-	telemetry *telemetry
-	outputs   []*output
-	signals   anymail.Signals // the sinks, for the queue
-	store     anymail.IdempotencyStore
-	db        *sql.DB // of the store; nil for none
-	queue     *durable.Queue
-	stats     *statsCache
-	refused   *refused.Dir // nil for none
+	log     *slog.Logger
+	metrics *metrics
+	tracers *sdktrace.TracerProvider // nil without traces
+	hooks   []anymail.Hooks          // of both
+	outputs []*output
+	sinks   *checks
+	signals anymail.Signals // the sinks, for the queue
+	store   anymail.IdempotencyStore
+	db      *sql.DB // of the store; nil for none
+	queue   *durable.Queue
+	stats   *statsCache
+	refused *refused.Dir // nil for none
 
 	listener, adminListener net.Listener
 
@@ -57,7 +63,7 @@ func Check(config *Config) error {
 // New opens the listeners, the queue and the store. Events for sinks of type
 // stdout go to out, the log to logs.
 func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, err error) {
-	g := &Gateway{config: config, log: config.Log.logger(logs), outputs: openSinks(config.Sinks, out)}
+	g := &Gateway{config: config, log: config.Log.logger(logs)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(context.WithoutCancel(ctx)))
@@ -66,7 +72,11 @@ func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, 
 	for _, warning := range config.Warnings {
 		g.log.Warn(warning)
 	}
-	if g.telemetry, err = newTelemetry(ctx); err != nil {
+	if g.outputs, err = openSinks(config.Sinks, out); err != nil {
+		return nil, err
+	}
+	g.sinks = &checks{outputs: g.outputs}
+	if err := g.observe(ctx); err != nil {
 		return nil, err
 	}
 	if err := connect(&g.signals, g.outputs); err != nil {
@@ -75,14 +85,12 @@ func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, 
 	if g.store, g.db, err = openIdempotency(ctx, config.Idempotency); err != nil {
 		return nil, err
 	}
-	if g.queue, err = OpenQueue(ctx, config.Queue, &g.signals, config.Delivery.options(g.log, g.telemetry.hooks)...); err != nil {
+	if g.queue, err = OpenQueue(ctx, config.Queue, &g.signals, config.Delivery.options(g.log, g.hooks)...); err != nil {
 		return nil, err
 	}
 	if g.queue != nil {
 		g.stats = &statsCache{queue: g.queue}
-		if err := g.telemetry.watch(g.stats.get); err != nil {
-			return nil, err
-		}
+		g.metrics.watch(g.stats.get)
 	}
 	if r := config.Refused; r.Dir != "" {
 		g.refused, err = refused.Open(r.Dir, refused.Options{Files: r.Files, Bytes: int64(r.Bytes), BodyBytes: int64(r.Body), Logger: g.log})
@@ -103,6 +111,18 @@ func New(ctx context.Context, config *Config, out, logs io.Writer) (_ *Gateway, 
 		}
 	}
 	return g, nil
+}
+
+// observe makes the metrics and the traces.
+func (g *Gateway) observe(ctx context.Context) (err error) {
+	g.metrics = newMetrics()
+	g.hooks = []anymail.Hooks{g.metrics.hooks()}
+	if g.tracers, err = newTracers(ctx); err != nil || g.tracers == nil {
+		return err
+	}
+	traces, err := anymailotel.Hooks(g.tracers, nil)
+	g.hooks = append(g.hooks, traces)
+	return err
 }
 
 // apply makes a Dispatcher from config, for all new requests. The one before it
@@ -154,8 +174,8 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	if c.PublicURL != "" {
 		options = append(options, anymail.WithPublicURL(c.PublicURL))
 	}
-	if g.telemetry != nil {
-		options = append(options, anymail.WithHooks(g.telemetry.hooks))
+	for _, hooks := range g.hooks {
+		options = append(options, anymail.WithHooks(hooks))
 	}
 	if g.refused != nil {
 		options = append(options, g.refused.Option())
@@ -285,7 +305,7 @@ func (g *Gateway) URLs() []string {
 }
 
 // Reload applies the changes that need no restart: the keys tagged "reload",
-// certificates, and the secrets of webhook sinks. If config is wrong, nothing
+// certificates, and the secrets and headers of webhook sinks. If config is wrong, nothing
 // changes.
 func (g *Gateway) Reload(config *Config) error {
 	g.reloading.Lock()
@@ -296,13 +316,14 @@ func (g *Gateway) Reload(config *Config) error {
 	if err := g.apply(config); err != nil {
 		return err
 	}
+	g.metrics.reload(true)
 	for _, key := range needRestart(g.config, config) {
 		g.log.Warn("anymail: the change takes effect after a restart", slog.String("key", key))
 	}
 	for _, s := range config.Sinks {
 		for _, o := range g.outputs {
-			if w, ok := o.sink.(*webhook); ok && o.Name == s.Name && len(s.Secrets) > 0 {
-				w.secrets.Set(s.Secrets...)
+			if w, ok := o.sink.(*webhook); ok && o.Name == s.Name && s.Type == sinkWebhook {
+				w.configure(s)
 			}
 		}
 	}
@@ -310,12 +331,15 @@ func (g *Gateway) Reload(config *Config) error {
 	return nil
 }
 
+// NotReloaded records in the metrics that the configuration could not be reloaded.
+func (g *Gateway) NotReloaded() { g.metrics.reload(false) }
+
 // needRestart returns the changed keys that are not tagged "reload".
 func needRestart(before, after *Config) []string {
 	withoutSecrets := func(c Config) reflect.Value {
 		c.Sinks = append([]Sink(nil), c.Sinks...)
 		for i := range c.Sinks {
-			c.Sinks[i].Secrets = nil
+			c.Sinks[i].Secrets, c.Sinks[i].Headers = nil, nil
 		}
 		return reflect.ValueOf(&c).Elem()
 	}
@@ -329,9 +353,10 @@ func needRestart(before, after *Config) []string {
 	return names
 }
 
-// Run serves until ctx is done, and then stops gracefully: it answers new requests
-// with 503, waits for running requests and sinks, and closes everything. It
-// returns nil if that took no longer than the configuration allows.
+// Run serves until ctx is done, and then stops gracefully: it is not ready, but
+// accepts requests for the time that the configuration sets; then it answers new
+// requests with 503, waits for running requests and sinks, and closes everything.
+// It returns nil if that took no longer than the configuration allows.
 func (g *Gateway) Run(ctx context.Context) error {
 	router := chi.NewRouter()
 	router.Mount(g.config.Path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -368,10 +393,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	g.stopping.Store(true)
+	if delay := g.config.ShutdownDelay; err == nil && delay > 0 {
+		g.log.Info("anymail: not ready, and still accepting requests", slog.Duration("for", delay))
+		select {
+		case <-time.After(delay):
+		case err = <-failed:
+		}
+	}
 	g.log.Info("anymail: stopping", slog.Duration("at_most", g.config.StopTimeout))
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.StopTimeout)
 	defer cancel()
-	g.stopping.Store(true)
 	err = errors.Join(err, g.dispatcher.Load().Shutdown(limit), webhooks.Shutdown(limit), webhooks.Close())
 	if g.queue != nil {
 		err = errors.Join(err, g.queue.Stop(limit))
@@ -387,7 +419,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 func (g *Gateway) close(ctx context.Context) error {
 	var errs []error
 	for _, o := range g.outputs {
-		if err := within(ctx, o.sink.Close); err != nil {
+		if err := within(ctx, o.Close); err != nil {
 			errs = append(errs, fmt.Errorf("sink %s: %w", o.Name, err))
 		}
 	}
@@ -405,8 +437,8 @@ func (g *Gateway) close(ctx context.Context) error {
 	if g.refused != nil {
 		errs = append(errs, g.refused.Close(ctx))
 	}
-	if g.telemetry != nil {
-		errs = append(errs, g.telemetry.shutdown(ctx))
+	if g.tracers != nil {
+		errs = append(errs, g.tracers.Shutdown(ctx)) // it sends what is left
 	}
 	return errors.Join(errs...)
 }

@@ -8,16 +8,21 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/dustin/go-humanize"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/goanymail/anymail/internal/cloudevent"
 )
 
-// kafkaBroker is franz-go's client as a Watermill publisher; docs/dependencies.md
-// says why it is not Watermill's own.
-type kafkaBroker struct{ client *kgo.Client }
+// kafkaBroker produces to a topic.
+type kafkaBroker struct {
+	client *kgo.Client
+	topic  string
+}
 
 // newKafka connects with the first request. The gateway makes no topic: it cannot
 // guess the number of partitions and replicas.
@@ -37,25 +42,43 @@ func newKafka(s Sink) (broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &kafkaBroker{client}, nil
+	return &kafkaBroker{client, s.Topic}, nil
 }
 
-// Publish waits until all in-sync replicas have the messages. The record's key is
-// the event's, so that a compacted topic keeps one of several repeats.
-func (b *kafkaBroker) Publish(topic string, messages ...*message.Message) error {
-	records := make([]*kgo.Record, len(messages))
-	for i, msg := range messages {
-		r := &kgo.Record{Topic: topic, Key: []byte(msg.UUID), Value: msg.Payload, Context: msg.Context()}
-		for name, value := range msg.Metadata {
-			r.Headers = append(r.Headers, kgo.RecordHeader{Key: name, Value: []byte(value)})
-		}
-		records[i] = r
+// publish waits until all in-sync replicas have the message. The record's key is the
+// event's, so that a compacted topic keeps one of several repeats.
+func (b *kafkaBroker) publish(ctx context.Context, m *message) error {
+	r := &kgo.Record{Topic: b.topic, Key: []byte(m.event.Base().Key), Value: m.body}
+	r.Headers = append(r.Headers, kgo.RecordHeader{Key: "content-type", Value: []byte(cloudevent.ContentType)})
+	for _, a := range m.attributes("ce_") {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: a.Name, Value: []byte(a.Value)})
 	}
-	// The records have contexts of their own.
-	return b.client.ProduceSync(context.Background(), records...).FirstErr()
+	err := b.client.ProduceSync(ctx, r).FirstErr()
+	if errors.Is(err, kerr.MessageTooLarge) || errors.Is(err, kerr.RecordListTooLarge) {
+		return tooLargeError{err}
+	}
+	return err
 }
 
-func (b *kafkaBroker) reach(ctx context.Context) error { return b.client.Ping(ctx) }
+// check asks for the topic without making it.
+func (b *kafkaBroker) check(ctx context.Context) error {
+	request := kmsg.NewPtrMetadataRequest()
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.Topic = &b.topic
+	request.Topics = []kmsg.MetadataRequestTopic{topic}
+	response, err := request.RequestWith(ctx, b.client)
+	if err != nil {
+		return err
+	}
+	for _, t := range response.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return fmt.Errorf("the topic %s: %w", b.topic, err)
+		}
+	}
+	return nil
+}
+
+func (b *kafkaBroker) lost() bool { return false }
 
 func (b *kafkaBroker) Close() error {
 	b.client.Close()

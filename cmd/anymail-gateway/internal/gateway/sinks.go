@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,15 +21,16 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/verify"
 )
 
 // sink accepts events. An event for which deliver returns nil is safe there.
 type sink interface {
 	deliver(ctx context.Context, ev anymail.Event) error
-	// reach returns an error if the destination is out of reach. Its context has
-	// a deadline.
-	reach(ctx context.Context) error
+	// Check returns why the sink cannot work: nothing answers, or there is no
+	// stream, topic or exchange. It delivers nothing. Its context has a deadline.
+	Check(ctx context.Context) error
 	io.Closer
 }
 
@@ -36,13 +38,13 @@ type sink interface {
 type output struct {
 	Sink
 	sink sink
+	dir  *attachmentDir // nil for none
 }
 
 // openSinks makes all sinks. Each connects with its first event, so that the
 // gateway accepts events even if a broker is down.
-func openSinks(list []Sink, stdout io.Writer) []*output {
-	var outputs []*output
-	for _, s := range list {
+func openSinks(list []Sink, stdout io.Writer) (outputs []*output, err error) {
+	for i, s := range list {
 		o := &output{Sink: s}
 		switch s.Type {
 		case sinkStdout:
@@ -53,8 +55,38 @@ func openSinks(list []Sink, stdout io.Writer) []*output {
 			o.sink = &topic{Sink: s}
 		}
 		outputs = append(outputs, o)
+		if s.Attachments.Directory != "" {
+			if o.dir, err = openAttachments(s.Attachments); err != nil {
+				return outputs, fmt.Errorf("sinks[%d].attachments.directory: %w", i, err)
+			}
+		}
 	}
-	return outputs
+	return outputs, nil
+}
+
+func (o *output) deliver(ctx context.Context, ev anymail.Event) error {
+	ev, err := o.reduced(ev, o.dir)
+	if err != nil {
+		return err
+	}
+	return o.sink.deliver(ctx, ev)
+}
+
+// Check returns why the sink cannot work, or nil.
+func (o *output) Check(ctx context.Context) error {
+	err := o.sink.Check(ctx)
+	if err == nil && o.dir != nil {
+		err = o.dir.Check()
+	}
+	return err
+}
+
+func (o *output) Close() error {
+	err := o.sink.Close()
+	if o.dir != nil {
+		err = errors.Join(err, o.dir.Close())
+	}
+	return err
 }
 
 // connect connects the sinks as receivers.
@@ -63,10 +95,10 @@ func connect(signals *anymail.Signals, outputs []*output) error {
 	for _, o := range outputs {
 		filters := o.filters()
 		if o.wants(anymail.KindTracking) {
-			errs = append(errs, signals.Tracking.Connect(o.Name, func(ctx context.Context, ev *anymail.TrackingEvent) error { return o.sink.deliver(ctx, ev) }, filters...))
+			errs = append(errs, signals.Tracking.Connect(o.Name, func(ctx context.Context, ev *anymail.TrackingEvent) error { return o.deliver(ctx, ev) }, filters...))
 		}
 		if o.wants(anymail.KindInbound) {
-			errs = append(errs, signals.Inbound.Connect(o.Name, func(ctx context.Context, ev *anymail.InboundEvent) error { return o.sink.deliver(ctx, ev) }, filters...))
+			errs = append(errs, signals.Inbound.Connect(o.Name, func(ctx context.Context, ev *anymail.InboundEvent) error { return o.deliver(ctx, ev) }, filters...))
 		}
 	}
 	return errors.Join(errs...)
@@ -147,8 +179,8 @@ func (l *lines) deliver(ctx context.Context, ev anymail.Event) error {
 	}
 }
 
-// reach returns an error if a line is blocked.
-func (l *lines) reach(ctx context.Context) error {
+// Check returns an error if a line is blocked.
+func (l *lines) Check(ctx context.Context) error {
 	select {
 	case <-l.turn:
 		l.turn <- struct{}{}
@@ -164,11 +196,12 @@ func (*lines) Close() error { return nil }
 //
 // Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 type webhook struct {
-	url     string
-	secrets anymail.KeyRing
-	client  http.Client
-	now     func() time.Time
-	lost    atomic.Bool // the last call had no answer
+	url      string
+	secrets  anymail.KeyRing // empty for no signature
+	headers  atomic.Pointer[http.Header]
+	client   http.Client
+	now      func() time.Time
+	answered atomic.Bool // the last call had an answer
 }
 
 func newWebhook(s Sink) *webhook {
@@ -180,8 +213,18 @@ func newWebhook(s Sink) *webhook {
 		// A POST must not become a GET to another URL.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	w.secrets.Set(s.Secrets...)
+	w.configure(s)
 	return w
+}
+
+// configure sets what may change without a restart.
+func (w *webhook) configure(s Sink) {
+	w.secrets.Set(s.Secrets...)
+	headers := http.Header{}
+	for name, values := range s.Headers {
+		headers[http.CanonicalHeaderKey(name)] = values
+	}
+	w.headers.Store(&headers)
 }
 
 func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
@@ -198,15 +241,20 @@ func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "anymail-gateway")
+	maps.Copy(req.Header, *w.headers.Load())
+	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Webhook-Id", id)
 	req.Header.Set("Webhook-Timestamp", at)
-	req.Header.Set("Webhook-Signature", signature)
+	if signature != "" {
+		req.Header.Set("Webhook-Signature", signature)
+	}
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 
 	resp, err := w.client.Do(req)
-	w.lost.Store(err != nil && !errors.Is(ctx.Err(), context.Canceled))
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		w.answered.Store(err == nil)
+	}
 	if err != nil {
 		var about *url.Error
 		if errors.As(err, &about) { // it quotes the URL, which may contain a secret
@@ -216,16 +264,19 @@ func (w *webhook) deliver(ctx context.Context, ev anymail.Event) error {
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is reused
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	switch {
+	case resp.StatusCode == http.StatusRequestEntityTooLarge:
+		return durable.Permanent(fmt.Errorf("webhook answered 413: the event has %d bytes", len(body)))
+	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		return fmt.Errorf("webhook answered %d", resp.StatusCode)
 	}
 	return nil
 }
 
-// reach tries to connect if the last call had no answer, and otherwise spares the
+// Check tries to connect unless the last call had an answer, which spares the
 // destination's log.
-func (w *webhook) reach(ctx context.Context) error {
-	if !w.lost.Load() {
+func (w *webhook) Check(ctx context.Context) error {
+	if w.answered.Load() {
 		return nil
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, w.url, nil)
@@ -237,7 +288,7 @@ func (w *webhook) reach(ctx context.Context) error {
 		return errors.New("no answer")
 	}
 	_ = resp.Body.Close() // any answer will do
-	w.lost.Store(false)
+	w.answered.Store(true)
 	return nil
 }
 
@@ -251,7 +302,8 @@ func messageID(ev anymail.Event) string {
 	return base.Key
 }
 
-// sign signs with every secret, so that the destination can change secrets.
+// sign signs with every secret, so that the destination can change secrets. Without
+// a secret it returns "".
 func (w *webhook) sign(ctx context.Context, prefix string, body []byte) (string, error) {
 	secrets, err := w.secrets.Keys(ctx)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/anymailtest"
+	"github.com/goanymail/anymail/durable"
 	"github.com/goanymail/anymail/verify"
 )
 
@@ -95,6 +96,38 @@ func TestWebhookSucceedsWith2xxOnly(t *testing.T) {
 	}
 }
 
+// Headers of one's own may replace the signature. The gateway's are added.
+func TestWebhookHeaders(t *testing.T) {
+	got := make(chan http.Header, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got <- r.Header }))
+	defer srv.Close()
+	sink := Sink{URL: srv.URL, Headers: map[string][]string{"authorization": {"Bearer one"}, "X-Tenant": {"a", "b"}, "User-Agent": {"ours"}}, Timeout: 10 * time.Second}
+	w := newWebhook(sink)
+	require.NoError(t, w.deliver(t.Context(), bounce()))
+	header := <-got
+	require.Equal(t, []string{"Bearer one"}, header["Authorization"])
+	require.Equal(t, []string{"a", "b"}, header["X-Tenant"])
+	require.Equal(t, []string{"ours"}, header["User-Agent"])
+	require.Equal(t, bounce().Key, header.Get("Webhook-Id"))
+	require.NotContains(t, header, "Webhook-Signature")
+
+	sink.Headers["authorization"], sink.Secrets = []string{"Bearer two"}, []string{newerSecret} // a reload
+	w.configure(sink)
+	require.NoError(t, w.deliver(t.Context(), bounce()))
+	header = <-got
+	require.Equal(t, []string{"Bearer two"}, header["Authorization"])
+	require.Contains(t, header, "Webhook-Signature")
+}
+
+func TestWebhookThatTakesNoSuchSize(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) }))
+	defer srv.Close()
+	w := newWebhook(Sink{URL: srv.URL, Secrets: []string{newerSecret}, Timeout: 10 * time.Second})
+	err := w.deliver(t.Context(), bounce())
+	require.ErrorContains(t, err, "webhook answered 413: the event has 145 bytes")
+	require.IsType(t, durable.Permanent(errors.New("any")), err)
+}
+
 func TestWebhookTimeout(t *testing.T) {
 	release := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
@@ -162,23 +195,23 @@ func TestLinesReportWriteErrors(t *testing.T) {
 func TestLinesWithoutReader(t *testing.T) {
 	read, write := io.Pipe()
 	l := newLines(write, 50*time.Millisecond)
-	require.NoError(t, l.reach(t.Context()))
+	require.NoError(t, l.Check(t.Context()))
 	for range 2 {
 		require.ErrorIs(t, l.deliver(t.Context(), bounce()), anymail.ErrUnavailable)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	require.Error(t, l.reach(ctx))
+	require.Error(t, l.Check(ctx))
 
 	lines := bufio.NewScanner(read)
 	require.True(t, lines.Scan(), "the begun line is complete")
 	ev, err := anymail.DecodeEvent(lines.Bytes())
 	require.NoError(t, err)
 	anymailtest.Equal(t, bounce(), ev)
-	require.NoError(t, l.reach(t.Context()))
+	require.NoError(t, l.Check(t.Context()))
 }
 
-func TestWebhookReach(t *testing.T) {
+func TestWebhookCheck(t *testing.T) {
 	asked := 0
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -187,25 +220,26 @@ func TestWebhookReach(t *testing.T) {
 	}))
 	defer srv.Close()
 	w := newWebhook(Sink{URL: srv.URL, Secrets: []string{newerSecret}, Timeout: 10 * time.Second})
-	require.NoError(t, w.reach(t.Context()))
+	require.NoError(t, w.Check(t.Context()))
+	require.Equal(t, 1, asked)
 	require.NoError(t, w.deliver(t.Context(), bounce()))
-	require.NoError(t, w.reach(t.Context()))
-	require.Zero(t, asked, "not after a successful call")
+	require.NoError(t, w.Check(t.Context()))
+	require.Equal(t, 1, asked, "not after a successful call")
 
 	w.url = closedAddress(t)
 	require.Error(t, w.deliver(t.Context(), bounce()))
-	require.Error(t, w.reach(t.Context()))
+	require.Error(t, w.Check(t.Context()))
 	w.url = srv.URL
-	require.NoError(t, w.reach(t.Context()), "it is back")
-	require.Equal(t, 1, asked)
-	require.NoError(t, w.reach(t.Context()))
-	require.Equal(t, 1, asked)
+	require.NoError(t, w.Check(t.Context()), "it is back")
+	require.Equal(t, 2, asked)
+	require.NoError(t, w.Check(t.Context()))
+	require.Equal(t, 2, asked)
 }
 
 func TestNeedRestart(t *testing.T) {
 	before, after := Default(), Default()
 	after.SharedSecrets, after.RequireTLS, after.Limits.Body = []string{"x"}, true, 1
-	before.Sinks, after.Sinks = []Sink{{Type: sinkWebhook, Secrets: []string{"a"}}}, []Sink{{Type: sinkWebhook, Secrets: []string{"b"}}}
+	before.Sinks, after.Sinks = []Sink{{Type: sinkWebhook, Secrets: []string{"a"}}}, []Sink{{Type: sinkWebhook, Secrets: []string{"b"}, Headers: map[string][]string{"X-A": {"a"}}}}
 	require.Empty(t, needRestart(before, after))
 	after.Queue, after.Delivery.Workers, after.Sinks[0].URL = "sqlite:a", 2, "http://example.com"
 	require.Equal(t, []string{"queue", "delivery", "sinks"}, needRestart(before, after))

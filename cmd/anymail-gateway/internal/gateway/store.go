@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"; durable has "sqlite"
@@ -24,6 +25,9 @@ func openIdempotency(ctx context.Context, text string) (anymail.IdempotencyStore
 	var dialect sqlstore.Dialect
 	switch kind {
 	case "sqlite":
+		if err := createPrivate(dsn); err != nil {
+			return nil, nil, fmt.Errorf("idempotency: %w", err)
+		}
 		driver, dialect = "sqlite", sqlstore.SQLite
 		dsn = "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(dsn) +
 			"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)"
@@ -58,6 +62,9 @@ func OpenQueue(ctx context.Context, text string, signals *anymail.Signals, optio
 	case err != nil || kind == "memory":
 		return nil, fmt.Errorf("%w: a queue is none, sqlite:FILE or postgres://host/db", anymail.ErrConfig)
 	case kind == "sqlite":
+		if err := createPrivate(dsn); err != nil {
+			return nil, fmt.Errorf("queue: %w", err)
+		}
 		return durable.OpenSQLite(ctx, dsn, signals, options...)
 	case kind == "postgres":
 		return durable.OpenPostgres(ctx, dsn, signals, options...)
@@ -65,16 +72,28 @@ func OpenQueue(ctx context.Context, text string, signals *anymail.Signals, optio
 	return nil, nil
 }
 
-func (d Delivery) options(logger *slog.Logger, hooks anymail.Hooks) []durable.Option {
+// createPrivate creates a database's file if it does not exist, for the owner alone.
+// SQLite gives the mode of this file to the others that it makes.
+func createPrivate(file string) error {
+	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (d Delivery) options(logger *slog.Logger, hooks []anymail.Hooks) []durable.Option {
 	options := []durable.Option{
 		durable.WithLogger(logger),
-		durable.WithHooks(hooks),
 		durable.WithWorkers(d.Workers),
 		durable.WithTimeout(d.Timeout),
 		durable.WithMaxAttempts(d.MaxAttempts),
 		durable.WithRetention(d.Retention),
 		durable.WithMaxPending(d.MaxPending),
 		durable.WithMaxRepeats(d.MaxRepeats),
+	}
+	for _, h := range hooks {
+		options = append(options, durable.WithHooks(h))
 	}
 	if d.DeadLetterRetention > 0 {
 		options = append(options, durable.WithDeadLetterRetention(d.DeadLetterRetention))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail-gateway/internal/gateway"
 	kinds "github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/esp/all"
@@ -35,7 +36,7 @@ func wrongValues(t *testing.T, k gateway.Key) []string {
 		list = append(noTexts, "[]", "[a]") //nolint:gocritic // a new list
 	case *[]string, *[]netip.Prefix:
 		list = slices.Concat(noTexts, noLists)
-	case *bool:
+	case *bool, *anymail.Tri:
 		list = noTruths
 	case *int, *float64, *gateway.Size, *time.Duration:
 		list = noNumbers
@@ -59,6 +60,10 @@ func document(path, value string) (text, key string, line int) {
 		first := map[string]string{"adapters": "esp: mailgun", "sinks": "type: stdout"}[outer]
 		if strings.HasPrefix(first, inner+":") {
 			return fmt.Sprintf("%s:\n- %s: %s\n", outer, inner, value), outer + "[0]." + inner, 2
+		}
+		around, name, nested := strings.Cut(inner, ".")
+		if nested {
+			return fmt.Sprintf("%s:\n- %s\n  %s:\n    %s: %s\n", outer, first, around, name, value), outer + "[0]." + inner, 4
 		}
 		return fmt.Sprintf("%s:\n- %s\n  %s: %s\n", outer, first, inner, value), outer + "[0]." + inner, 3
 	}
@@ -124,7 +129,7 @@ func TestEveryVariableNeedsAValue(t *testing.T) {
 			switch reflect.New(k.Type).Interface().(type) {
 			case *[]string, *[]netip.Prefix, *[]gateway.Adapter, *[]gateway.Sink:
 				values = append(values, ",", "[]", "[null]", "[~]", `[""]`, "[{a: b}]")
-			case *bool:
+			case *bool, *anymail.Tri:
 				values = append(values, "a", "2", "null")
 			case *int, *float64, *gateway.Size, *time.Duration:
 				values = append(values, "a", "null", "NaN", "Inf", "-1", "1e999", "99999999999999999999999999")

@@ -33,7 +33,7 @@ const maxHeaders = 1000
 // Request is a captured request.
 type Request struct {
 	// Form is the form of the capture: "HTTP", "curl", "HAR", "Lambda", "ngrok",
-	// "webhook.site", "refused" or "body".
+	// "webhook.site", "refused", "message" or "body".
 	Form   string
 	Method string // upper case, never empty
 	// URL is the called URL: absolute if the host is known.
@@ -99,6 +99,18 @@ func Read(b []byte, o Options) (*Request, error) {
 		}, nil)
 	}
 	return finish(readHTTP(start))
+}
+
+// Message returns a message, such as the content of an .eml file, as a mail server posts
+// it that has the adapter for raw mail.
+func Message(b []byte) (*Request, error) {
+	if len(b) > MaxBytes {
+		return nil, ErrTooLong
+	}
+	return finish(&Request{
+		Form: "message", Header: http.Header{"Content-Type": {"message/rfc822"}}, Body: b,
+		Notes: []string{"there is nothing but a message: its envelope is what the mail server wrote on top of it"},
+	}, nil)
 }
 
 // finish does what all forms have in common.

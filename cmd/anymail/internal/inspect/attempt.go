@@ -19,6 +19,7 @@ import (
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/cmd/anymail/internal/capture"
 	"github.com/goanymail/anymail/esp"
+	"github.com/goanymail/anymail/inbound/report"
 	"github.com/goanymail/anymail/internal/trace"
 )
 
@@ -31,6 +32,7 @@ type attempt struct {
 	// keySettings are the [KeySettings] of the endpoint.
 	keySettings []string
 	network     *network
+	reports     *report.Reader
 	now         time.Time
 	timed       bool // now is the time at which the request was received
 }
@@ -119,6 +121,7 @@ func (a attempt) try(ctx context.Context) (*outcome, error) {
 		anymail.Insecure(),
 		anymail.WithLogger(slog.New(slog.DiscardHandler)),
 		anymail.WithClock(func() time.Time { return a.now }),
+		anymail.WithReports(a.reports),
 		anymail.WithHooks(anymail.Hooks{
 			Request: func(ctx context.Context, _ anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 				return ctx, func(r anymail.RequestResult) { o.RequestResult = r }

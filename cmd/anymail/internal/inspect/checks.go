@@ -23,6 +23,7 @@ var checks = []struct {
 	{CheckSignature, checkSignature},
 	{CheckTime, checkTime},
 	{CheckPayload, checkPayload},
+	{CheckReport, checkReport},
 }
 
 // checkRequest finds a wrong method, and whatever else is refused before the

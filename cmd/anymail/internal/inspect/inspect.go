@@ -23,6 +23,7 @@ type Options struct {
 	Secrets   []string             // "user:password"
 	Settings  map[string][]string  // of the ESP
 	Keys      []string             // for the setting that has the keys of the endpoint
+	TokenKeys []string             // of package mailtoken, for reports that come as mail
 	URL       string               // the URL that the ESP calls, if not the captured one
 	At        time.Time            // when the request was received, if the capture does not tell
 	// Fetch allows requests over the network. Certificate is the signing
@@ -52,6 +53,10 @@ func Run(ctx context.Context, r *capture.Request, o Options) (*Report, error) {
 	}
 	if a.lacks("Authorization") {
 		a.Secrets = nil
+	}
+	var err error
+	if a.reports, err = ReportReader(o.TokenKeys, func() time.Time { return a.now }); err != nil {
+		return nil, err
 	}
 	endpoint, err := a.find(ctx)
 	if err != nil {

@@ -75,6 +75,7 @@ const (
 	CheckTime      = "time window"
 	CheckHandshake = "handshake"
 	CheckPayload   = "payload"
+	CheckReport    = "report"
 )
 
 // Check is the finding of one check.

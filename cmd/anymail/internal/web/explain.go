@@ -85,7 +85,7 @@ func (x *explainer) captured(r *Record) *capture.Request {
 
 // inspection returns what a request of an ESP is checked with: what the listener has.
 func (x *explainer) inspection(spec esp.Spec) inspect.Options {
-	o := inspect.Options{ESP: spec, Secrets: x.options.Secrets, Settings: x.options.Settings[spec.Name], Events: mostReported}
+	o := inspect.Options{ESP: spec, Secrets: x.options.Secrets, Settings: x.options.Settings[spec.Name], TokenKeys: x.options.TokenKeys, Events: mostReported}
 	for _, e := range x.options.ESPs {
 		if e.Spec.Name == spec.Name {
 			o.Simulator = e.Simulator

@@ -13,10 +13,12 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/cmd/anymail/internal/inspect"
 	"github.com/goanymail/anymail/esp"
 	"github.com/goanymail/anymail/internal/cli"
 	"github.com/goanymail/anymail/simulator"
@@ -43,11 +45,13 @@ type Options struct {
 	ESPs     []ESP
 	Secrets  []string                       // "user:password"; any of them is accepted
 	Settings map[string]map[string][]string // of the ESPs, by their names
-	Keep     int                            // events; see store
-	Size     int                            // bytes of records in memory; 512 MiB if 0
-	Store    string                         // file with the records, which outlive the process; or ""
-	Warn     func(error)                    // called if the file cannot be written; required with Store
-	Version  string                         // of the program
+	// TokenKeys are those of package mailtoken, which verify reports that come as mail.
+	TokenKeys []string
+	Keep      int         // events; see store
+	Size      int         // bytes of records in memory; 512 MiB if 0
+	Store     string      // file with the records, which outlive the process; or ""
+	Warn      func(error) // called if the file cannot be written; required with Store
+	Version   string      // of the program
 	// PublicURL is where the listener is reached from the internet, without a path:
 	// "https://name.tunnel.example". Some ESPs sign the URL. It may be "".
 	PublicURL string
@@ -154,7 +158,11 @@ func (l *Listener) dispatcher() (*anymail.Dispatcher, error) {
 	if l.options.PublicURL != "" {
 		options = append(options, anymail.WithPublicURL(l.options.origin("")+Mount))
 	}
-	d, err := anymail.New(options...)
+	reports, err := inspect.ReportReader(l.options.TokenKeys, time.Now)
+	if err != nil {
+		return nil, cli.UsageError{Err: err}
+	}
+	d, err := anymail.New(append(options, anymail.WithReports(reports))...)
 	if err != nil {
 		return nil, cli.UsageError{Err: err}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -58,16 +59,17 @@ func TestPageFits(t *testing.T) {
 	b := startForBrowser(t)
 	postEverything(t, b)
 	p := openPage(t, b, "/")
-	for _, width := range []int64{320, 360, 480, 768, 1024, 1366, 1920, 2560, 3840} {
-		p.size(width, 800)
-		for _, path := range []string{"/", "/?request=13", "/?request=11", "/?request=1&tab=event", "/?request=1&tab=replay", "/?q=bounce&type=bounced&answer=accepted"} {
-			p.visit(b.url + path)
-			if path != "/" && path[2] == 'r' {
-				p.shows("#detail-title", "Request")
-				p.eventually(`document.querySelector(".tabbed")`)
-			} else {
-				p.eventually(`document.querySelector("#list li")`)
-			}
+	for _, path := range []string{"/", "/?request=13", "/?request=11", "/?request=1&tab=event", "/?request=1&tab=replay", "/?q=bounce&type=bounced&answer=accepted"} {
+		p.visit(b.url + path)
+		if path != "/" && path[2] == 'r' {
+			p.shows("#detail-title", "Request")
+			p.eventually(`document.querySelector(".tabbed")`)
+		} else {
+			p.eventually(`document.querySelector("#list li")`)
+		}
+		for _, width := range []int64{320, 360, 480, 768, 1024, 1366, 1920, 2560, 3840} {
+			p.size(width, 800)
+			p.eventually("innerWidth === " + strconv.FormatInt(width, 10))
 			var wide string
 			p.eval(`(() => {
 				if (document.scrollingElement.scrollWidth <= innerWidth) return "";
@@ -310,7 +312,7 @@ func TestPageIsFast(t *testing.T) {
 	}
 	measure("u") // the first time, the browser compiles
 	var all []float64
-	for _, text := range []string{"us", "user9", "user99", "user9999", "bounced", "bounced user77", "nothing like it", "postmark", ""} {
+	for _, text := range []string{"us", "user9999", "bounced user77", "nothing like it", ""} {
 		shown, answered, busy := measure(text)
 		t.Logf("search %q in 10,000 events: shown after %.0f ms; the server had answered after %.0f ms, the key took %.0f ms", text, shown, answered, busy)
 		all = append(all, shown)

@@ -2,12 +2,14 @@ package web_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail/cmd/anymail/internal/web"
 	"github.com/goanymail/anymail/esp/all/allsim"
+	"github.com/goanymail/anymail/esp/relay"
 )
 
 // Every event of every ESP can be made from the page, without keys and with them.
@@ -41,7 +43,11 @@ func TestTriggerEverySample(t *testing.T) {
 					}
 					b.getJSON(t, fmt.Sprintf("/api/requests/%d", answer.ID), &d)
 					require.Equal(t, "triggered", d.Summary.Source)
-					require.Len(t, d.Summary.Events, len(sample.Types), "%s %s", sim.ESP, sample.Name)
+					more := 0 // what a received message reports
+					if sim.ESP == relay.ESP && slices.Contains([]string{"dsn", "arf", "autoreply", "unsubscribe"}, sample.Name) {
+						more = 1
+					}
+					require.Len(t, d.Summary.Events, len(sample.Types)+more, "%s %s", sim.ESP, sample.Name)
 				}
 			}
 		})
