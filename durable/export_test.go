@@ -23,6 +23,9 @@ func Pragma(pragma string) Option {
 // DB is the queue's database.
 func (q *Queue) DB() *sql.DB { return q.db }
 
+// Sweep calls sweep.
+func (q *Queue) Sweep(ctx context.Context) error { return q.sweep(ctx) }
+
 // QueueName is queueName.
 var QueueName = queueName
 

@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -15,7 +16,7 @@ type sweep struct{}
 const (
 	sweepQueue    = "anymail"
 	sweepInterval = time.Minute
-	sweepPage     = 100 // jobs in a transaction, so that it does not delay others
+	sweepPage     = "100" // jobs in a transaction, so that it does not delay others
 )
 
 // Kind implements [river.JobArgs].
@@ -25,24 +26,39 @@ func newSweep() (river.JobArgs, *river.InsertOpts) {
 	return sweep{}, &river.InsertOpts{Queue: sweepQueue, MaxAttempts: 1}
 }
 
+// sweep removes jobs after their retention, and what belongs to jobs that River's own
+// tools have deleted.
 func (q *Queue) sweep(ctx context.Context) error {
-	for states, retention := range map[string]time.Duration{
-		"('completed')":              q.settings.retention,
-		"('cancelled', 'discarded')": q.settings.deadRetention,
-	} {
-		for removed := sweepPage; retention > 0 && removed == sweepPage; {
-			err := q.transact(ctx, func(s session) error {
-				jobs, err := collect(ctx, s, scanID, "DELETE FROM river_job WHERE id IN (SELECT id FROM river_job WHERE state IN "+states+
-					" AND finalized_at < "+q.dialect.ago+" AND kind LIKE 'anymail%'"+fmt.Sprintf(" LIMIT %d) RETURNING id", sweepPage), retention.Seconds())
-				removed = len(jobs)
-				if err != nil {
-					return err
-				}
-				return q.forget(ctx, s, jobs)
-			})
-			if err != nil {
-				return fmt.Errorf("durable: sweep: %w", err)
+	completed := "DELETE FROM river_job WHERE id IN (SELECT id FROM river_job WHERE state = 'completed' AND finalized_at < " + q.dialect.ago +
+		" AND kind LIKE 'anymail%' LIMIT " + sweepPage + ") RETURNING id"
+	dead := strings.Replace(completed, "= 'completed'", "IN ('cancelled', 'discarded')", 1)
+	deleted := "SELECT job_id FROM anymail_job WHERE open <> 0 AND NOT EXISTS (SELECT 1 FROM river_job WHERE id = job_id) LIMIT " + sweepPage
+	err := q.forgetAll(ctx, completed, q.settings.retention.Seconds())
+	if err == nil && q.settings.deadRetention > 0 {
+		err = q.forgetAll(ctx, dead, q.settings.deadRetention.Seconds())
+	}
+	if err == nil {
+		err = q.forgetAll(ctx, deleted)
+	}
+	if err != nil {
+		return fmt.Errorf("durable: sweep: %w", err)
+	}
+	return nil
+}
+
+// forgetAll removes what belongs to the jobs that a statement returns, until it
+// returns no more.
+func (q *Queue) forgetAll(ctx context.Context, statement string, args ...any) error {
+	for more := true; more; {
+		err := q.transact(ctx, func(s session) error {
+			jobs, err := collect(ctx, s, scanID, statement, args...)
+			if more = len(jobs) > 0; err != nil || !more {
+				return err
 			}
+			return q.forget(ctx, s, jobs)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
