@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -48,6 +47,7 @@ func (s settings) beginWithin() time.Duration { return (s.rescueAfter - s.timeou
 
 // lane bounds the work of one receiver in this process.
 type lane struct {
+	turn     chan struct{} // has an element while a job begins its events
 	running  chan struct{} // has an element for each event that runs
 	unstored chan struct{} // and one until its outcome is stored
 }
@@ -58,7 +58,7 @@ func (q *Queue) lane(receiver string) *lane {
 	l := q.lanes[receiver]
 	if l == nil {
 		workers := q.settings.workers
-		l = &lane{make(chan struct{}, workers), make(chan struct{}, max(workers, q.settings.maxRepeats))}
+		l = &lane{make(chan struct{}, 1), make(chan struct{}, workers), make(chan struct{}, max(workers, q.settings.maxRepeats))}
 		q.lanes[receiver] = l
 	}
 	return l
@@ -75,12 +75,6 @@ func (l *lane) enter(ctx context.Context, end <-chan struct{}) bool {
 		return false
 	}
 	return true
-}
-
-// leave gives back a place that no event has taken.
-func (l *lane) leave() {
-	<-l.running
-	<-l.unstored
 }
 
 func enter(ctx context.Context, places chan<- struct{}, end <-chan struct{}) bool {
@@ -189,33 +183,26 @@ func (w *deliverer) Work(ctx context.Context, job *river.Job[delivery]) error {
 }
 
 // deliverAll runs the receiver on the events, as many at once as its lane has places
-// for. It reports whether some have not begun.
+// for. It reports whether some have not begun. One job begins all its events before
+// the next begins any: then each transaction stores many outcomes of few jobs.
 func (r *run) deliverAll(ctx context.Context) (released bool) {
 	end, cancel := context.WithTimeout(r.q.beginning, r.q.settings.beginWithin())
 	defer cancel()
 	lane := r.q.lane(r.receiver)
-	events := make(chan int, maxBatchEvents)
-	for event := range r.left() {
-		events <- event
+	if !enter(ctx, lane.turn, end.Done()) {
+		return true
 	}
-	close(events)
 	var running sync.WaitGroup
-	var begun atomic.Int64
-	for range min(len(events), r.q.settings.workers) {
-		running.Go(func() {
-			for lane.enter(ctx, end.Done()) {
-				event, ok := <-events
-				if !ok {
-					lane.leave()
-					return
-				}
-				begun.Add(1)
-				r.deliver(ctx, lane, event)
-			}
-		})
+	for event := range r.left() {
+		if !lane.enter(ctx, end.Done()) {
+			released = true
+			break
+		}
+		running.Go(func() { r.deliver(ctx, lane, event) })
 	}
+	<-lane.turn
 	running.Wait()
-	return int(begun.Load()) < bits.OnesCount64(r.open)
+	return released
 }
 
 func (r *run) store(o outcome) {
