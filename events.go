@@ -376,8 +376,15 @@ func DecodeEvent(b []byte) (Event, error) {
 	var head struct {
 		Kind Kind `json:"kind"`
 	}
-	if err := json.Unmarshal(b, &head); err != nil {
-		return nil, Malformed("form of an event", err)
+	switch { // what MarshalJSON writes
+	case bytes.HasPrefix(b, []byte(`{"kind":"tracking",`)):
+		head.Kind = KindTracking
+	case bytes.HasPrefix(b, []byte(`{"kind":"inbound",`)):
+		head.Kind = KindInbound
+	default:
+		if err := json.Unmarshal(b, &head); err != nil {
+			return nil, Malformed("form of an event", err)
+		}
 	}
 	var ev Event
 	switch head.Kind {

@@ -3,7 +3,7 @@ package durable_test
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -17,12 +17,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/durable"
 )
+
+// benchRaw has the length of an ESP's delivery event.
+const benchRaw = `{"RecordType":"Delivery","ServerID":23,"MessageStream":"outbound","MessageID":"%s-%s","Recipient":"%s@example.com",` +
+	`"Tag":"welcome-email","DeliveredAt":"2026-11-28T12:00:00Z","Details":"smtp;250 2.0.0 OK %s mx.example.com accepted the message for delivery",` +
+	`"Metadata":{"user":"%d","campaign":"autumn-2026","template":"welcome","variant":"b"},` +
+	`"Headers":[{"Name":"X-Mailer","Value":"example"},{"Name":"List-Unsubscribe","Value":"<https://example.com/unsubscribe>"}],` +
+	`"Geo":{"CountryISOCode":"RS","Country":"Serbia","RegionISOCode":"VO","Region":"Autonomna Pokrajina Vojvodina","City":"Novi Sad","Zip":"21000","Coords":"45.2517,19.8369","IP":"198.51.100.7"},` +
+	`"UserAgent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_10_3) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/43.0.2357.130 Safari/537.36"}`
 
 // benchEvents makes events of about 1 KiB of JSON with keys of their own.
 func benchEvents(n int) []anymail.Event {
@@ -30,7 +37,7 @@ func benchEvents(n int) []anymail.Event {
 	evs := make([]anymail.Event, n)
 	for i := range evs {
 		ev := event(fmt.Sprintf("example:%s%06d", run, i))
-		ev.Raw = anymail.Raw(`{"event":"delivered","padding":"` + strings.Repeat("0123456789", 78) + `"}`)
+		ev.Raw = anymail.Raw(fmt.Sprintf(benchRaw, rand.Text(), rand.Text(), rand.Text(), rand.Text(), i))
 		evs[i] = ev
 	}
 	return evs
@@ -118,7 +125,7 @@ func enqueue(b *testing.B, db database) func([]anymail.Event) error {
 	return func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) }
 }
 
-// BenchmarkEnqueueParallel measures the same with single events from 16
+// BenchmarkEnqueueParallel measures the same with single events from 64
 // concurrent requests.
 func BenchmarkEnqueueParallel(b *testing.B) {
 	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
@@ -127,7 +134,7 @@ func BenchmarkEnqueueParallel(b *testing.B) {
 				insert := open(b, fresh(b))
 				var mu sync.Mutex
 				var took []time.Duration
-				b.SetParallelism(max(1, 16/runtime.GOMAXPROCS(0)))
+				b.SetParallelism(max(1, 64/runtime.GOMAXPROCS(0)))
 				b.ResetTimer()
 				b.RunParallel(func(pb *testing.PB) {
 					var own []time.Duration
@@ -198,38 +205,70 @@ func benchWork(b *testing.B, db database, workers int, receive func(context.Cont
 	report(b, residentMiB(), "rss-MiB")
 }
 
-// floor returns a function that inserts the rows of Enqueue and does nothing
-// else.
+// steadyEnv is for how long BenchmarkSteady runs: 5 seconds if it is not set.
+const steadyEnv = "ANYMAIL_BENCH_STEADY"
+
+// BenchmarkSteady lets 64 clients post single events while a receiver runs, and logs
+// how the queue, the memory and the database grow. A client whose event is refused
+// because the queue is full waits, as an ESP does, but for less time.
+func BenchmarkSteady(b *testing.B) {
+	lasts := 5 * time.Second
+	if text := os.Getenv(steadyEnv); text != "" {
+		var err error
+		lasts, err = time.ParseDuration(text)
+		require.NoError(b, err)
+	}
+	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
+		db := fresh(b)
+		var signals anymail.Signals
+		var done, accepted, refused atomic.Int64
+		connect(b, &signals, "crm", func(context.Context, *anymail.TrackingEvent) error { done.Add(1); return nil })
+		q := db.open(b, &signals, durable.WithMaxPending(100_000))
+		start(b, q)
+		began := time.Now()
+		var clients sync.WaitGroup
+		for range 64 {
+			clients.Go(func() {
+				for time.Since(began) < lasts {
+					for _, ev := range benchEvents(100) {
+						for q.Enqueue(b.Context(), []anymail.Event{ev}) != nil {
+							refused.Add(1)
+							time.Sleep(10 * time.Millisecond)
+						}
+						accepted.Add(1)
+					}
+				}
+			})
+		}
+		for range 10 {
+			before := accepted.Load()
+			time.Sleep(lasts / 10)
+			stats, err := q.Stats(b.Context())
+			require.NoError(b, err)
+			b.Logf("%4.0f s: %6.0f events/s accepted, %d refusals, %d waiting, %.0f MiB RSS", time.Since(began).Seconds(),
+				float64(accepted.Load()-before)/(lasts/10).Seconds(), refused.Load(), stats.Pending+stats.Running, residentMiB())
+		}
+		clients.Wait()
+		report(b, float64(accepted.Load())/time.Since(began).Seconds(), "events/s")
+		settle(b, q)
+		require.Equal(b, accepted.Load(), done.Load())
+		b.Logf("%d events, each done once", done.Load())
+	})
+}
+
+// floor returns a function that inserts the events of a request as one row of a
+// table, and does nothing else.
 func floor(b *testing.B, db database) func([]anymail.Event) error {
 	b.Helper()
-	require.NoError(b, db.open(b, new(anymail.Signals)).Close()) // makes the tables
-	ctx := b.Context()
-	if db.kind == "sqlite" {
-		handle, err := sql.Open("sqlite", "file:"+db.dsn+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
-		require.NoError(b, err)
-		handle.SetMaxOpenConns(1)
-		b.Cleanup(func() { _ = handle.Close() })
-		return func(evs []anymail.Event) error {
-			_, err := handle.ExecContext(ctx, `INSERT INTO river_job (args, kind, max_attempts, queue, state, unique_key, unique_states)
-				SELECT jsonb(value ->> 'args'), 'anymail_delivery', 15, 'anymail-crm', 'available', unhex(value ->> 'key'), 255 FROM json_each($1)`, durable.FloorJSON(evs))
-			return err
-		}
-	}
-	config, err := pgx.ParseConfig(db.dsn)
+	q := db.open(b, new(anymail.Signals))
+	kind := map[string]string{"sqlite": "blob", "postgres": "bytea"}[db.kind]
+	_, err := q.DB().ExecContext(b.Context(), "CREATE TABLE floor (events "+kind+")")
 	require.NoError(b, err)
-	conns := make(chan *pgx.Conn, 16)
-	for range cap(conns) {
-		conn, err := pgx.ConnectConfig(ctx, config)
-		require.NoError(b, err)
-		b.Cleanup(func() { _ = conn.Close(context.Background()) })
-		conns <- conn
-	}
-	columns := []string{"args", "kind", "max_attempts", "queue", "state", "unique_key", "unique_states"}
 	return func(evs []anymail.Event) error {
-		conn := <-conns
-		defer func() { conns <- conn }()
-		rows := durable.FloorRows(evs)
-		_, err := conn.CopyFrom(ctx, pgx.Identifier{"river_job"}, columns, pgx.CopyFromRows(rows))
+		encoded, err := json.Marshal(evs)
+		if err == nil {
+			_, err = q.DB().ExecContext(b.Context(), "INSERT INTO floor VALUES ($1)", encoded)
+		}
 		return err
 	}
 }
@@ -260,7 +299,7 @@ func printTables(w io.Writer) {
 	for _, r := range []struct{ rate, latency, benchmark string }{
 		{"single events, per second", "median / p99", "Enqueue/db=%s/batch=1/%s"},
 		{"1000 in a request, events per second", "median / p99 of such a request", "Enqueue/db=%s/batch=1000/%s"},
-		{"single events from 16 concurrent requests, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
+		{"single events from 64 concurrent requests, per second", "median / p99 of each", "EnqueueParallel/db=%s/%s"},
 	} {
 		var rates, latencies []string
 		for _, db := range []string{"sqlite", "postgres"} {

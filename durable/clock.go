@@ -40,7 +40,7 @@ func (r reading) setBack(before reading) bool {
 
 func (q *Queue) readClock(ctx context.Context) (reading, error) {
 	var millis int64
-	err := q.db.QueryRowContext(ctx, q.clock.millis).Scan(&millis)
+	err := q.db.QueryRowContext(ctx, q.dialect.clock.millis).Scan(&millis)
 	return reading{time.UnixMilli(millis), time.Now()}, err
 }
 
@@ -73,7 +73,7 @@ func (q *Queue) correctTimes(ctx context.Context) error {
 		"UPDATE river_job SET scheduled_at = %[1]s WHERE state IN ('available', 'retryable', 'scheduled') AND scheduled_at > %[2]s" +
 			" AND coalesce(attempted_at, created_at) > %[2]s AND kind LIKE 'anymail%%'",
 	} {
-		if _, err := q.db.ExecContext(ctx, fmt.Sprintf(statement, q.clock.now, q.clock.later)); err != nil {
+		if _, err := q.db.ExecContext(ctx, fmt.Sprintf(statement, q.dialect.clock.now, q.dialect.clock.later)); err != nil {
 			return fmt.Errorf("durable: correct times: %w", err)
 		}
 	}

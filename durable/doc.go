@@ -21,26 +21,31 @@
 //
 // # Guarantees
 //
-// Enqueue makes one job for each event and each receiver that wants it. It
-// stores all jobs of a request in one transaction. An event that was answered
-// with success is on disk. It reaches each of these receivers at least once,
-// even after a crash, a restart or a database outage. It reaches a receiver
-// exactly once if the receiver works in the job's transaction, see [Tx]. A
-// redelivery of an event has no effect while its job is remembered, see
+// Enqueue stores all events of a request in one transaction, with a job for each
+// receiver that wants some of them. Requests that arrive at the same time share the
+// transaction. An event that was answered with success is on disk. It reaches each
+// of these receivers at least once, even after a crash, a restart or a database
+// outage. It reaches a receiver exactly once if the receiver works in [Tx]. A
+// redelivery of an event has no effect while the event is remembered, see
 // [WithRetention].
 //
-// A receiver that fails is called again later; the others are not. A job that
-// failed [WithMaxAttempts] times is a dead letter: [Queue.List] shows it and
-// [Queue.Retry] revives it. The queue does not keep the order of events.
+// A receiver that fails is called again later; the others are not. The event then
+// has a job of its own. A job that failed [WithMaxAttempts] times is a dead letter:
+// [Queue.List] shows it and [Queue.Retry] revives it. The queue does not keep the
+// order of events.
 //
-// # Content
+// # Tables
 //
-// A job holds its event as base64, because PostgreSQL's jsonb would reject or
-// change what ESPs send (NUL, lone surrogates, the order of keys). An event
-// larger than [WithInlineLimit], usually a received message with attachments,
-// is stored once for all its receivers in the table anymail_content. It is
-// removed within a minute after its last job is done. Content is in a table and
-// not in a bucket, because one transaction then writes content and jobs: there
-// is no content without a job and no job without its content. One backup has
-// everything.
+// River's jobs say that there is work for a receiver. The package has three tables
+// next to them, in the same transactions and the same backup:
+//
+//   - anymail_batch: up to 64 events that arrived together, as lines of JSON. The
+//     row is removed when no receiver needs it any more.
+//   - anymail_job: for each job its batch, which of the events are left, and their
+//     hashes.
+//   - anymail_key: a hash for each event and receiver, until the retention is over.
+//     Its primary key makes redeliveries have no effect.
+//
+// Events are bytes and not jsonb, because PostgreSQL's jsonb would reject or change
+// what ESPs send (NUL, lone surrogates, the order of keys).
 package durable

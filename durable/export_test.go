@@ -2,15 +2,11 @@ package durable
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
-
-	"github.com/goanymail/anymail"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // Quick makes River rescue a dead process's jobs soon, and begin maintenance
@@ -33,43 +29,30 @@ func (q *Queue) Sweep(ctx context.Context) error { return q.sweep(ctx) }
 // QueueName is queueName.
 var QueueName = queueName
 
-// FloorRows returns the rows that Enqueue makes for a receiver "crm", for a COPY
-// into river_job.
-func FloorRows(events []anymail.Event) [][]any {
-	rows := make([][]any, len(events))
-	for i, ev := range events {
-		args, key := floorRow(ev)
-		rows[i] = []any{args, deliveryKind, DefaultMaxAttempts, queueName("crm"), "available", key, pgtype.Bits{Bytes: []byte{0xff}, Len: 8, Valid: true}}
-	}
-	return rows
+// OldJob is a job of versions up to November 2026: one event for one receiver.
+type OldJob struct {
+	Receiver string `json:"receiver" river:"unique"`
+	Key      string `json:"key" river:"unique"`
+	Event    []byte `json:"event,omitempty"`
+	Content  string `json:"content,omitempty"`
+	Large    []byte `json:"-"` // what Content refers to
 }
 
-// FloorJSON returns the same rows as a JSON array, for SQLite.
-func FloorJSON(events []anymail.Event) string {
-	type row struct {
-		Args json.RawMessage `json:"args"`
-		Key  string          `json:"key"`
-	}
-	rows := make([]row, len(events))
-	for i, ev := range events {
-		args, key := floorRow(ev)
-		rows[i] = row{args, hex.EncodeToString(key)}
-	}
-	text, err := json.Marshal(rows)
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
-}
+// Kind implements [river.JobArgs].
+func (OldJob) Kind() string { return deliveryKind }
 
-func floorRow(ev anymail.Event) (args, key []byte) {
-	encoded, err := json.Marshal(ev)
-	if err != nil {
-		panic(err)
+// InsertOld inserts jobs as those versions did.
+func (q *Queue) InsertOld(ctx context.Context, jobs []OldJob) (ids []int64, err error) {
+	params := make([]river.InsertManyParams, len(jobs))
+	for i, job := range jobs {
+		params[i] = river.InsertManyParams{Args: job, InsertOpts: &river.InsertOpts{
+			Queue:      queueName(job.Receiver),
+			UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
+		}}
 	}
-	if args, err = json.Marshal(delivery{Receiver: "crm", Key: ev.Base().Key, Event: encoded}); err != nil {
-		panic(err)
-	}
-	sum := sha256.Sum256([]byte(ev.Base().Key))
-	return args, sum[:]
+	err = q.transact(ctx, func(s session) error {
+		ids, err = s.insert(ctx, params)
+		return err
+	})
+	return ids, err
 }

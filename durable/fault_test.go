@@ -263,12 +263,13 @@ func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newSandbox(t, onSQLite(t))
 	q := w.open(t)
-	w.limitDisk(t, q, 20) // 80 KiB, two or three batches
+	w.limitDisk(t, q, 5)
 	server := httptest.NewServer(dispatcher(t, q))
 	defer server.Close()
 
 	var answered, refused []string
-	for i := range 6 {
+	const batches = 30 // 6 KiB each
+	for i := range batches {
 		keys := make([]string, 5)
 		for j := range keys {
 			keys[j] = fmt.Sprintf("k%d-%d%s", i, j, strings.Repeat("-", 1000))
@@ -292,7 +293,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	start(t, q)
 	w.check(t, q, answered)
-	require.Len(t, answered, 30)
+	require.Len(t, answered, 5*batches)
 }
 
 func TestDiskFullWhileReceiversRun(t *testing.T) {
@@ -419,7 +420,7 @@ func TestClockJumps(t *testing.T) {
 			require.NoError(t, err)
 		}
 		for _, prefix := range []string{"ahead", "behind", "running"} {
-			require.NoError(t, q.Enqueue(ctx, events(prefix, 5)))
+			enqueueOneByOne(t, q, events(prefix, 5))
 		}
 		// Written while the clock was a day behind: due immediately.
 		shift("behind", "scheduled_at", "-1 day")
@@ -474,7 +475,7 @@ func TestClockSetBack(t *testing.T) {
 			require.NoError(t, err)
 		}
 		for _, prefix := range []string{"new", "failed", "running", "later"} {
-			require.NoError(t, q.Enqueue(ctx, events(prefix, 3)))
+			enqueueOneByOne(t, q, events(prefix, 3))
 		}
 		const where = " WHERE args ->> 'key' LIKE "
 		exec("UPDATE river_job SET created_at = " + ahead("+1 day") + ", scheduled_at = " + ahead("+1 day") + where + "'new%'")

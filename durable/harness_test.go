@@ -157,6 +157,14 @@ func event(key string) *anymail.TrackingEvent {
 	}
 }
 
+// enqueueOneByOne enqueues events so that each has a job of its own.
+func enqueueOneByOne(tb testing.TB, q *durable.Queue, evs []anymail.Event) {
+	tb.Helper()
+	for _, ev := range evs {
+		require.NoError(tb, q.Enqueue(tb.Context(), []anymail.Event{ev}))
+	}
+}
+
 // once returns the counts after each of events(prefix, n) arrived once.
 func once(prefix string, n int) map[string]int {
 	want := map[string]int{}

@@ -43,12 +43,16 @@ func stateFromRiver(s rivertype.JobState) State {
 	return State(s)
 }
 
-// Job is one event for one receiver.
+// Job is events for one receiver that arrived together. An event that fails becomes
+// a job of its own, so a dead letter is one event.
 type Job struct {
 	ID       int64  `json:"id"`
 	State    State  `json:"state"`
 	Receiver string `json:"receiver"`
-	// Key is the event's idempotency key.
+	// Events is how many events the receiver has succeeded for if the job is
+	// [Done], and otherwise how many are left.
+	Events int `json:"events"`
+	// Key is the event's idempotency key; empty if there are several events.
 	Key         string    `json:"key"`
 	Attempts    int       `json:"attempts"`
 	MaxAttempts int       `json:"max_attempts"`
@@ -117,38 +121,95 @@ func (q *Queue) List(ctx context.Context, filter Filter) ([]Job, error) {
 	}
 	jobs := make([]Job, 0, len(result.Jobs))
 	for _, row := range result.Jobs {
-		job, _, err := decodeJob(row)
+		job, _, err := q.decodeJob(row)
 		if err != nil {
 			return nil, err
 		}
 		jobs = append(jobs, job)
 	}
-	return jobs, nil
+	return jobs, q.countEvents(ctx, jobs)
 }
 
-// Get returns a job and its event. The event is nil if the job is [Done] and its
-// event was large and has been removed.
+// countEvents sets the numbers of the events of jobs.
+func (q *Queue) countEvents(ctx context.Context, jobs []Job) error {
+	at := map[int64]*Job{}
+	var several []int64
+	for i := range jobs {
+		if jobs[i].Events > 1 {
+			at[jobs[i].ID] = &jobs[i]
+			several = append(several, jobs[i].ID)
+		}
+	}
+	if len(several) == 0 {
+		return nil
+	}
+	rows, err := q.db.QueryContext(ctx, q.queries.countEvents, ids(several))
+	if err != nil {
+		return fmt.Errorf("durable: list: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var open int
+		var keys []byte
+		if err := rows.Scan(&id, &open, &keys); err != nil {
+			return fmt.Errorf("durable: list: %w", err)
+		}
+		if job := at[id]; job.State == Done {
+			job.Events = countKeys(keys)
+		} else {
+			job.Events = open
+		}
+	}
+	return rows.Err()
+}
+
+// Get returns a job and its event. The event is nil if the job is [Done], because
+// it is removed then, or if there are several events.
 func (q *Queue) Get(ctx context.Context, id int64) (Job, anymail.Event, error) {
 	row, err := q.client.JobGet(ctx, id)
 	if err != nil {
 		return Job{}, nil, convertNotFound(err)
 	}
-	job, d, err := decodeJob(row)
+	job, d, err := q.decodeJob(row)
 	if err != nil {
 		return Job{}, nil, err
 	}
-	ev, err := q.event(ctx, d)
-	if err != nil && job.State == Done {
-		err = nil
+	if job.Events > 1 || job.State == Done {
+		jobs := []Job{job}
+		err := q.countEvents(ctx, jobs)
+		return jobs[0], nil, err
 	}
-	return job, ev, err
+	r, err := q.load(ctx, row, d)
+	if err != nil {
+		return job, nil, err
+	}
+	for event := range r.left() {
+		ev, err := anymail.DecodeEvent(r.events[event])
+		return job, ev, err
+	}
+	return job, nil, nil // done since
 }
 
 // Retry makes a dead letter pending again, with at least one more attempt, or
 // makes a pending job due immediately. It returns [ErrNotFound] if id is neither
 // a dead letter nor a pending job.
 func (q *Queue) Retry(ctx context.Context, id int64) error {
-	return convertNotFound(q.retry(ctx, id))
+	return convertNotFound(q.transact(ctx, func(s session) error {
+		// Without the lock, River could revive a job that a worker has just
+		// completed.
+		type kindState struct{ kind, state string }
+		found, err := collect(ctx, s, func(scan func(...any) error) (f kindState, err error) {
+			return f, scan(&f.kind, &f.state)
+		}, "SELECT kind, state FROM river_job WHERE id = $1"+q.dialect.lock, id)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 || found[0].kind != deliveryKind || !canRetry(stateFromRiver(rivertype.JobState(found[0].state))) {
+			return ErrNotFound
+		}
+		return s.retry(ctx, id)
+	}))
 }
 
 func canRetry(s State) bool { return s == Dead || s == Pending }
@@ -157,8 +218,8 @@ func canRetry(s State) bool { return s == Dead || s == Pending }
 const retryPage = 1000
 
 // RetryAll retries all jobs that filter selects: dead letters or, if its State
-// says so, pending jobs. It ignores the filter's Limit. It returns how many jobs
-// it retried.
+// says so, pending jobs. It ignores the filter's Limit. It returns how many events
+// the jobs have.
 func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
 	if filter.State != "" && !canRetry(filter.State) {
 		return 0, anymail.Misconfigured("durable.Filter.State", "must be dead or pending to retry jobs")
@@ -174,7 +235,7 @@ func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
 			filter.After = job.ID
 			switch err := q.Retry(ctx, job.ID); {
 			case err == nil:
-				retried++
+				retried += job.Events
 			case !errors.Is(err, ErrNotFound): // another process was faster
 				return retried, err
 			}
@@ -183,7 +244,7 @@ func (q *Queue) RetryAll(ctx context.Context, filter Filter) (int, error) {
 }
 
 // Delete removes a job that is not running. If the job was not done, its receiver
-// never sees the event, unless the ESP redelivers it.
+// never sees its events, unless the ESP redelivers them.
 func (q *Queue) Delete(ctx context.Context, id int64) error {
 	row, err := q.client.JobGet(ctx, id)
 	if err != nil {
@@ -192,8 +253,12 @@ func (q *Queue) Delete(ctx context.Context, id int64) error {
 	if row.Kind != deliveryKind {
 		return ErrNotFound
 	}
-	_, err = q.client.JobDelete(ctx, id)
-	return convertNotFound(err)
+	return convertNotFound(q.transact(ctx, func(s session) error {
+		if err := s.delete(ctx, id); err != nil {
+			return err
+		}
+		return q.forget(ctx, s, []int64{id})
+	}))
 }
 
 // convertNotFound returns ErrNotFound for River's.
@@ -207,7 +272,7 @@ func convertNotFound(err error) error {
 	return fmt.Errorf("durable: %w", err)
 }
 
-func decodeJob(row *rivertype.JobRow) (Job, delivery, error) {
+func (q *Queue) decodeJob(row *rivertype.JobRow) (Job, delivery, error) {
 	var d delivery
 	if row.Kind != deliveryKind {
 		return Job{}, d, ErrNotFound
@@ -219,10 +284,14 @@ func decodeJob(row *rivertype.JobRow) (Job, delivery, error) {
 		ID:          row.ID,
 		State:       stateFromRiver(row.State),
 		Receiver:    d.Receiver,
+		Events:      max(1, d.Events),
 		Key:         d.Key,
 		Attempts:    row.Attempt,
 		MaxAttempts: row.MaxAttempts,
 		EnqueuedAt:  row.CreatedAt.UTC(),
+	}
+	if job.Events > 1 {
+		job.MaxAttempts = q.settings.maxAttempts // of each event
 	}
 	if job.State == Pending {
 		job.NextAt = row.ScheduledAt.UTC()

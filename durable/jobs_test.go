@@ -104,6 +104,24 @@ func TestDeadLetters(t *testing.T) {
 	})
 }
 
+// River's own tools delete jobs without what belongs to them.
+func TestJobsDeletedByOthers(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		var signals anymail.Signals
+		connect(t, &signals, "crm", new(counter).receive)
+		q := db.open(t, &signals)
+		require.NoError(t, q.Enqueue(t.Context(), events("e", 3)))
+		_, err := q.DB().ExecContext(t.Context(), "DELETE FROM river_job")
+		require.NoError(t, err)
+		require.NoError(t, q.Sweep(t.Context()))
+		for _, table := range []string{"anymail_job", "anymail_batch", "anymail_key"} {
+			var rows int
+			require.NoError(t, q.DB().QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&rows))
+			require.Zero(t, rows, table)
+		}
+	})
+}
+
 // A worker may complete a job at the moment when another process retries it.
 func TestRetryDoesNotReviveCompletedJob(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {

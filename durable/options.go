@@ -11,21 +11,21 @@ import (
 
 // Defaults of the options.
 const (
-	// DefaultWorkers is how many jobs of one receiver run at once in a process.
+	// DefaultWorkers is how many events of one receiver run at once in a process.
 	DefaultWorkers = 16
 	// DefaultMaxAttempts is how often a receiver is called before the event is a
 	// dead letter. With the default backoff that takes about a day and a half.
 	DefaultMaxAttempts = 15
 	// DefaultTimeout is how long one call of a receiver may take.
 	DefaultTimeout = time.Minute
-	// DefaultRetention is how long a finished job is remembered. No ESP
+	// DefaultRetention is how long a completed event is remembered. No ESP
 	// redelivers an event for longer.
 	DefaultRetention = 72 * time.Hour
-	// DefaultMaxPending is how many jobs may wait.
+	// DefaultMaxPending is how many events may wait.
 	DefaultMaxPending = 1_000_000
-	// DefaultMaxRepeats is how many jobs of one receiver a crash may repeat.
-	DefaultMaxRepeats = 50
-	// DefaultInlineLimit is the largest event in bytes that its jobs hold.
+	// DefaultMaxRepeats is how many events of one receiver a crash may repeat.
+	DefaultMaxRepeats = 200
+	// DefaultInlineLimit is the largest event in bytes that shares a row.
 	DefaultInlineLimit = 16 << 10
 	// DefaultPollCooldown is the shortest time between two fetches of jobs.
 	DefaultPollCooldown = 10 * time.Millisecond
@@ -92,7 +92,7 @@ func (s *settings) check(ok bool, option, rule string) {
 	}
 }
 
-// WithWorkers sets how many jobs of one receiver may run at once in this
+// WithWorkers sets how many events of one receiver may run at once in this
 // process: 1 to 10000, [DefaultWorkers] by default. Receivers do not wait for
 // each other.
 func WithWorkers(n int) Option {
@@ -140,8 +140,8 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithRetention sets how long a finished job is remembered; [DefaultRetention]
-// by default. During that time a redelivery of its event has no effect. All
+// WithRetention sets how long a completed event is remembered;
+// [DefaultRetention] by default. During that time a redelivery has no effect. All
 // processes on one database need the same value.
 func WithRetention(d time.Duration) Option {
 	return func(s *settings) {
@@ -160,10 +160,10 @@ func WithDeadLetterRetention(d time.Duration) Option {
 	}
 }
 
-// WithMaxPending sets how many jobs may wait or run: [DefaultMaxPending] by
-// default. At that limit Enqueue returns [anymail.ErrUnavailable], so that the
-// ESP is answered 503 and retries. A request that starts below the limit is
-// accepted whole.
+// WithMaxPending sets how many events may wait or run: [DefaultMaxPending] by
+// default. An event counts once for each of its receivers. At that limit Enqueue
+// returns [anymail.ErrUnavailable], so that the ESP is answered 503 and retries. A
+// request that starts below the limit is accepted whole.
 func WithMaxPending(n int) Option {
 	return func(s *settings) {
 		s.check(n >= 1, "WithMaxPending", "must be at least 1")
@@ -171,17 +171,16 @@ func WithMaxPending(n int) Option {
 	}
 }
 
-// WithMaxRepeats sets how many jobs of one receiver run again after this process
-// is killed: 1 to 100000, [DefaultMaxRepeats] by default. They are the jobs that
-// were running and those that were done but not yet stored as done. A worker whose
-// job would exceed the number waits until that job is stored.
+// WithMaxRepeats sets how many events of one receiver run again after this process
+// is killed: 1 to 100000, [DefaultMaxRepeats] by default. They are the events that
+// the receiver was running and those that were done but not yet stored as done. A
+// worker whose next event would exceed the number waits until others are stored.
 //
-// As many jobs as [WithWorkers] can be running, so a smaller number means that
-// number: each worker stores its job before it takes the next. A larger number lets
-// workers go on meanwhile, which is faster if PostgreSQL answers slowly. On SQLite
-// each worker always stores its job first.
+// As many events as [WithWorkers] can be running, so a smaller number means that
+// number: each worker waits for its event to be stored before it takes the next. A
+// larger number is faster, because more events are stored in one transaction.
 //
-// A job whose receiver works in [Tx] leaves no effects that are repeated.
+// An event whose receiver works in [Tx] leaves no effects that are repeated.
 func WithMaxRepeats(n int) Option {
 	return func(s *settings) {
 		s.check(n >= 1 && n <= 100_000, "WithMaxRepeats", "must be between 1 and 100000")
@@ -189,9 +188,9 @@ func WithMaxRepeats(n int) Option {
 	}
 }
 
-// WithInlineLimit sets the largest event in bytes that its jobs hold, one copy
-// for each receiver; [DefaultInlineLimit] by default. A larger event is stored
-// once, in a row of its own.
+// WithInlineLimit sets the largest event in bytes that shares a row with others;
+// [DefaultInlineLimit] by default. A larger event has a row of its own, and its
+// jobs are not read together with others.
 func WithInlineLimit(bytes int) Option {
 	return func(s *settings) {
 		s.check(bytes >= 0, "WithInlineLimit", "must not be negative")
@@ -203,7 +202,7 @@ func WithInlineLimit(bytes int) Option {
 // often than every cooldown, [DefaultPollCooldown] by default, and at least
 // every interval, [DefaultPollInterval] by default, even if nothing announced
 // new jobs. The throughput of a receiver in one process is at most workers
-// divided by cooldown.
+// divided by cooldown, in jobs of 1 to 64 events.
 func WithPolling(cooldown, interval time.Duration) Option {
 	return func(s *settings) {
 		s.check(cooldown >= time.Millisecond && interval >= cooldown, "WithPolling", "must have 1ms <= cooldown <= interval")

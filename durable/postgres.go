@@ -58,27 +58,20 @@ func OpenPostgres(ctx context.Context, dsn string, signals *anymail.Signals, opt
 		pool.Close()
 		return nil, fmt.Errorf("durable: postgres: %w", err)
 	}
-	q := &Queue{settings: s, signals: signals, db: stdlib.OpenDBFromPool(pool),
-		txDB: stdlib.OpenDBFromPool(txPool), txPool: txPool, complete: completePostgres, ahead: s.maxRepeats - s.workers, clock: clockPostgres}
+	q := newQueue(s, signals, dialectPostgres)
+	q.db, q.txDB, q.txPool = stdlib.OpenDBFromPool(pool), stdlib.OpenDBFromPool(txPool), txPool
 	q.close = func() {
 		_, _ = q.db.Close(), q.txDB.Close()
 		pool.Close()
 		txPool.Close()
 	}
 	driver := riverpgxv5.New(pool)
-	if err = q.migratePostgres(ctx, pool, driver); err == nil {
+	if err = q.migratePostgres(ctx, driver); err == nil {
 		err = connect(q, driver, transactions[pgx.Tx]{
-			begin:    pool.Begin,
-			commit:   func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
-			rollback: func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) },
-			exec: func(ctx context.Context, tx pgx.Tx, query string, args ...any) error {
-				_, err := tx.Exec(ctx, query, args...)
-				return err
-			},
-			lock: func(ctx context.Context, tx pgx.Tx, job int64) (kind, state string, err error) {
-				err = tx.QueryRow(ctx, "SELECT kind, state FROM river_job WHERE id = $1 FOR UPDATE", job).Scan(&kind, &state)
-				return kind, state, err
-			},
+			begin:      pool.Begin,
+			commit:     func(ctx context.Context, tx pgx.Tx) error { return tx.Commit(ctx) },
+			rollback:   func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) },
+			statements: func(tx pgx.Tx) statements { return pgxStatements{tx} },
 		})
 	}
 	if err != nil {
@@ -92,23 +85,20 @@ func OpenPostgres(ctx context.Context, dsn string, signals *anymail.Signals, opt
 // that start together. The number is arbitrary.
 const migrationLock = 0x616e796d61696c
 
-func (q *Queue) migratePostgres(ctx context.Context, pool *pgxpool.Pool, driver riverdriver.Driver[pgx.Tx]) error {
-	if q.settings.unmigrated {
-		return migrateRiver(ctx, driver, q.settings)
-	}
-	tx, err := pool.Begin(ctx)
+func (q *Queue) migratePostgres(ctx context.Context, driver riverdriver.Driver[pgx.Tx]) error {
+	tx, err := q.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
+	defer func() { _ = tx.Rollback() }()
+	if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrationLock)); err != nil {
 		return err
 	}
 	if err := migrateRiver(ctx, driver, q.settings); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, fmt.Sprintf(contentSchema, "bytea", "bigint")); err != nil {
+	if err := q.createTables(ctx, tx); err != nil {
 		return err
 	}
-	return tx.Commit(ctx)
+	return tx.Commit()
 }

@@ -2,23 +2,18 @@ package durable
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/goanymail/anymail"
 )
@@ -31,114 +26,55 @@ type Queue struct {
 	settings settings
 	signals  *anymail.Signals
 	client   riverClient
-	insert   func(context.Context, []river.InsertManyParams, []content) (inserted int, err error)
-	retry    func(ctx context.Context, id int64) error
+	transact func(context.Context, func(session) error) error
+	requests group[*request]
 	pending  pendingCount
+	outcomes group[outcome]
 
 	db       *sql.DB       // the same database through database/sql
 	txDB     *sql.DB       // receivers' transactions
 	txPool   *pgxpool.Pool // receivers' transactions through pgx; nil on SQLite
-	complete completion    // completes attempts, in a transaction or not
-	ahead    int           // see completions
-	clock    databaseClock
+	dialect  dialect
+	queries  queries
+	prepared map[string]*sql.Stmt // by statement; empty on PostgreSQL
 	close    func()
+	life     context.Context // ends with Close
+	end      context.CancelFunc
+
+	lanesMu sync.Mutex
+	lanes   map[string]*lane // by receiver
 
 	mu            sync.Mutex
 	closed        bool
 	stopFollow    context.CancelFunc // ends follow; nil while stopped
 	followStopped chan struct{}
+	beginning     context.Context // ends when no more events begin: with Stop
+	stopBeginning context.CancelFunc
+}
 
-	completions     *completions
-	stopCompletions func()
+// newQueue makes a queue that has no database yet.
+func newQueue(s settings, signals *anymail.Signals, d dialect) *Queue {
+	q := &Queue{settings: s, signals: signals, dialect: d, queries: d.queries(), lanes: map[string]*lane{}}
+	q.requests.work = q.storeRequests
+	q.outcomes.work = q.storeOutcomes
+	q.life, q.end = context.WithCancel(context.Background())
+	return q
 }
 
 var _ anymail.RunningQueue = (*Queue)(nil)
 
-// delivery is the content of a job: one event for one receiver.
+// delivery is the arguments of a job: events for one receiver. The table
+// anymail_job has which.
 type delivery struct {
-	Receiver string `json:"receiver" river:"unique"`
-	Key      string `json:"key" river:"unique"`
-	// Event is the JSON form, as bytes so that the database does not change it.
-	Event []byte `json:"event,omitempty"`
-	// Content is the id of the row that holds the JSON form instead.
-	Content string `json:"content,omitempty"`
+	Receiver string `json:"receiver"`
+	Events   int    `json:"events,omitempty"` // 1 if missing: jobs of earlier versions
+	Key      string `json:"key,omitempty"`    // of the event, if the job has one
 }
 
 const deliveryKind = "anymail_delivery"
 
 // Kind implements [river.JobArgs].
 func (delivery) Kind() string { return deliveryKind }
-
-// Enqueue implements [anymail.Queue]: when it returns nil, each event is on
-// disk for each receiver that wants it. It keeps the jobs that exist already
-// under the same key for the same receiver.
-func (q *Queue) Enqueue(ctx context.Context, events []anymail.Event) error {
-	jobs, contents, err := q.makeJobs(events)
-	if err != nil || len(jobs) == 0 {
-		return err
-	}
-	settle, err := q.pending.reserve(ctx, len(jobs), q.settings.maxPending, q.countPending)
-	if err != nil {
-		return err
-	}
-	inserted, err := q.insert(ctx, jobs, contents)
-	settle(inserted)
-	if err != nil {
-		return anymail.Because(anymail.ErrUnavailable, "events could not be stored", err)
-	}
-	return nil
-}
-
-// makeJobs makes a job for each event and receiver. River refuses a batch that
-// has the same job twice, and an ESP may send the same event twice.
-func (q *Queue) makeJobs(events []anymail.Event) ([]river.InsertManyParams, []content, error) {
-	type pair struct{ receiver, key string }
-	jobs := make([]river.InsertManyParams, 0, len(events))
-	seen := make(map[pair]struct{}, len(events))
-	var contents []content
-	for _, ev := range events {
-		receivers := q.signals.Matching(ev)
-		if len(receivers) == 0 {
-			continue
-		}
-		encoded, err := json.Marshal(ev)
-		if err != nil {
-			return nil, nil, fmt.Errorf("durable: event %s: %w", ev.Base().Key, err)
-		}
-		d := delivery{Key: ev.Base().Key, Event: encoded}
-		if !isText(d.Key) {
-			d.Key = anymail.EventKey(ev.Base().ESP, d.Key)
-		}
-		if len(encoded) > q.settings.inlineLimit {
-			d.Event, d.Content = nil, rand.Text()
-		}
-		used := false
-		for _, d.Receiver = range receivers {
-			p := pair{d.Receiver, d.Key}
-			if _, twice := seen[p]; twice {
-				continue
-			}
-			if !isText(d.Receiver) {
-				return nil, nil, anymail.Misconfigured(fmt.Sprintf("receiver %q", d.Receiver), "name must be UTF-8 without NUL")
-			}
-			seen[p] = struct{}{}
-			used = true
-			jobs = append(jobs, river.InsertManyParams{Args: d, InsertOpts: &river.InsertOpts{
-				Queue: queueName(d.Receiver),
-				// With every state and no period, a job is unique until it is
-				// removed: see the retention periods in connect.
-				UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: rivertype.JobStates()},
-			}})
-		}
-		if used && d.Content != "" {
-			contents = append(contents, content{d.Content, encoded})
-		}
-	}
-	return jobs, contents, nil
-}
-
-// isText reports whether PostgreSQL accepts s as text.
-func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // queuePrefix separates receivers' queues from others in the same database.
 const queuePrefix = "anymail-"
@@ -180,9 +116,8 @@ func (q *Queue) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("durable: start: %w", err)
 	}
-	q.stopCompletions = q.completions.start(context.WithoutCancel(ctx))
+	q.beginning, q.stopBeginning = context.WithCancel(context.WithoutCancel(ctx))
 	if err := q.client.Start(ctx); err != nil {
-		q.stopCompletions()
 		return fmt.Errorf("durable: start: %w", err)
 	}
 	ctx, q.stopFollow = context.WithCancel(ctx)
@@ -262,6 +197,7 @@ func (q *Queue) stop(ctx context.Context) error {
 	q.stopFollow()
 	<-q.followStopped
 	q.stopFollow = nil
+	q.stopBeginning()
 	err := q.client.Stop(ctx)
 	if err != nil {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
@@ -270,7 +206,6 @@ func (q *Queue) stop(ctx context.Context) error {
 			err = errors.Join(err, fmt.Errorf("durable: receivers did not end: %w", hard))
 		}
 	}
-	q.stopCompletions() // River has stored all of them
 	return err
 }
 
@@ -290,6 +225,7 @@ func (q *Queue) Close() error {
 	if errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		err = nil // stop returns the error of now
 	}
+	q.end()
 	closed := make(chan struct{})
 	go func() {
 		q.close() // waits for the connections of receivers that did not end

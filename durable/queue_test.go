@@ -116,6 +116,23 @@ func TestEachReceiverGetsEachEventOnce(t *testing.T) {
 	})
 }
 
+// A redelivery reaches the receivers that were connected since, and no other.
+func TestRedeliveryReachesNewReceiver(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		var signals anymail.Signals
+		var first, second counter
+		connect(t, &signals, "first", first.receive)
+		q := db.open(t, &signals)
+		start(t, q)
+		require.NoError(t, q.Enqueue(t.Context(), events("e", 70))) // more than share a row
+		connect(t, &signals, "second", second.receive)
+		require.NoError(t, q.Enqueue(t.Context(), events("e", 100)))
+		settle(t, q)
+		require.Empty(t, cmp.Diff(once("e", 100), first.all()))
+		require.Empty(t, cmp.Diff(once("e", 100), second.all()))
+	})
+}
+
 func TestEventsAreUnchanged(t *testing.T) {
 	onEach(t, func(t *testing.T, db database) {
 		var signals anymail.Signals

@@ -2,10 +2,12 @@ package durable_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"net/http"
@@ -75,6 +77,10 @@ type sandbox struct {
 	Ballast         int  // bytes in each row in addition to the key
 	Hold            bool // receivers block before they do anything
 	MaxRepeats      int
+	Workers         int
+	MaxAttempts     int
+	Synced          bool // see database
+	TxEvery         int  // the receiver that works in Tx wants one event in so many
 
 	begun   chan struct{} // if not nil, receivers send to it when they begin
 	release chan struct{} // and wait until this is closed
@@ -105,7 +111,7 @@ func (w sandbox) open(tb testing.TB, options ...durable.Option) *durable.Queue {
 		_, err = fmt.Fprintf(f, "%d %s\n", os.Getpid(), ev.Key)
 		return errors.Join(err, f.Close())
 	})
-	connect(tb, signals, "tx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+	err := signals.Tracking.Connect("tx", func(ctx context.Context, ev *anymail.TrackingEvent) error {
 		w.hold()
 		tx, err := durable.Tx(ctx)
 		if err != nil {
@@ -113,11 +119,18 @@ func (w sandbox) open(tb testing.TB, options ...durable.Option) *durable.Queue {
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO effects (key, ballast) VALUES ($1, $2)", ev.Key, strings.Repeat("b", w.Ballast))
 		return err
-	})
-	return database{kind: w.Kind, dsn: w.DSN}.open(tb, signals, append([]durable.Option{
+	}, func(ev anymail.Event) bool { return w.wantsTx(ev.Base().Key) })
+	require.NoError(tb, err)
+	return database{w.Kind, w.DSN, w.Synced}.open(tb, signals, append([]durable.Option{
 		durable.WithTimeout(10 * time.Second), durable.Quick(11 * time.Second), durable.WithBackoff(soon),
 		durable.WithMaxRepeats(max(1, w.MaxRepeats)),
+		durable.WithWorkers(cmp.Or(w.Workers, testWorkers)), durable.WithMaxAttempts(cmp.Or(w.MaxAttempts, durable.DefaultMaxAttempts)),
 	}, options...)...)
+}
+
+// wantsTx reports whether the receiver that works in Tx wants the event.
+func (w sandbox) wantsTx(key string) bool {
+	return w.TxEvery <= 1 || crc32.ChecksumIEEE([]byte(key))%uint32(w.TxEvery) == 0
 }
 
 func (w sandbox) hold() {
@@ -173,7 +186,7 @@ func (w sandbox) check(t *testing.T, q *durable.Queue, answered []string) {
 	rows := effects(t, q)
 	for _, key := range answered {
 		require.GreaterOrEqual(t, calls[key], 1, "file, %s", key)
-		require.Equal(t, 1, rows[key], "tx, %s", key)
+		require.Equal(t, w.wantsTx(key), rows[key] == 1, "tx, %s", key)
 	}
 	for key, n := range rows {
 		require.Equal(t, 1, n, "tx, %s", key)

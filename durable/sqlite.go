@@ -58,7 +58,8 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 	db.SetMaxIdleConns(1)
 
 	driver := riversqlite.New(db)
-	q := &Queue{settings: s, signals: signals, db: db, txDB: db, complete: completeSQLite, clock: clockSQLite}
+	q := newQueue(s, signals, dialectSQLite)
+	q.db, q.txDB = db, db
 	q.close = func() { _ = db.Close() }
 	if vfs != "" {
 		// database/sql replaces a connection after a query was cancelled, and a
@@ -81,18 +82,14 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 		time.Sleep(50 * time.Millisecond)
 	}
 	if err == nil {
+		err = q.prepare(ctx)
+	}
+	if err == nil {
 		err = connect(q, driver, transactions[*sql.Tx]{
-			begin:    func(ctx context.Context) (*sql.Tx, error) { return db.BeginTx(ctx, nil) },
-			commit:   func(_ context.Context, tx *sql.Tx) error { return tx.Commit() },
-			rollback: func(_ context.Context, tx *sql.Tx) error { return tx.Rollback() },
-			exec: func(ctx context.Context, tx *sql.Tx, query string, args ...any) error {
-				_, err := tx.ExecContext(ctx, query, args...)
-				return err
-			},
-			lock: func(ctx context.Context, tx *sql.Tx, job int64) (kind, state string, err error) {
-				err = tx.QueryRowContext(ctx, "SELECT kind, state FROM river_job WHERE id = $1", job).Scan(&kind, &state)
-				return kind, state, err
-			},
+			begin:      func(ctx context.Context) (*sql.Tx, error) { return db.BeginTx(ctx, nil) },
+			commit:     func(_ context.Context, tx *sql.Tx) error { return tx.Commit() },
+			rollback:   func(_ context.Context, tx *sql.Tx) error { return tx.Rollback() },
+			statements: func(tx *sql.Tx) statements { return sqlStatements{tx, q.prepared} },
 		})
 	}
 	if err != nil {
@@ -103,9 +100,31 @@ func OpenSQLite(ctx context.Context, path string, signals *anymail.Signals, opti
 }
 
 func (q *Queue) migrateSQLite(ctx context.Context, driver riverdriver.Driver[*sql.Tx]) error {
-	if err := migrateRiver(ctx, driver, q.settings); err != nil || q.settings.unmigrated {
+	if err := migrateRiver(ctx, driver, q.settings); err != nil {
 		return err
 	}
-	_, err := q.db.ExecContext(ctx, fmt.Sprintf(contentSchema, "blob", "integer"))
-	return err
+	tx, err := q.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := q.createTables(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// prepare prepares the statements that run most often. Only SQLite needs that: pgx
+// prepares what it runs.
+func (q *Queue) prepare(ctx context.Context) error {
+	q.prepared = map[string]*sql.Stmt{}
+	s := q.queries
+	for _, statement := range []string{s.insertKeys, s.insertBatch, s.insertJobs, s.load, s.progress, s.complete, s.removeBatches} {
+		prepared, err := q.db.PrepareContext(ctx, statement) //nolint:sqlclosecheck // ends with the database
+		if err != nil {
+			return err
+		}
+		q.prepared[statement] = prepared
+	}
+	return nil
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/riverqueue/river/rivertype"
 )
 
-// Stats are the numbers of jobs for a dashboard or an alert.
+// Stats are the numbers of events for a dashboard or an alert. An event that
+// several receivers want counts for each of them.
 type Stats struct {
 	Pending int
-	Running int
+	Running int // in jobs that a worker has: it runs them, or they are next
 	Dead    int
 	// Oldest is since when the oldest due job has been due; zero if no job is
 	// due.
@@ -24,30 +25,26 @@ type Stats struct {
 	Arrived time.Time
 }
 
-// Stats counts jobs. It reads an index of all jobs that are not done: call it
+const (
+	// countOpen counts the events of jobs that are not done.
+	countOpen = "SELECT coalesce(sum(events), 0) FROM anymail_job WHERE open <> 0"
+	countDead = "SELECT count(*) FROM river_job WHERE state IN ('cancelled', 'discarded') AND kind = '" + deliveryKind + "'"
+)
+
+// Stats counts events. It reads an index of all jobs that are not done: call it
 // every ten seconds, not at every request. It also checks the database.
 func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
-	rows, err := q.db.QueryContext(ctx, "SELECT state, count(*) FROM river_job WHERE state <> 'completed' AND kind = $1 GROUP BY state", deliveryKind)
+	var open int
+	var due any
+	err := q.db.QueryRowContext(ctx, "SELECT ("+countOpen+"), ("+countDead+")"+
+		", (SELECT coalesce(sum(events), 0) FROM river_job JOIN anymail_job ON job_id = id WHERE state = 'running' AND kind = $1)"+
+		", (SELECT min(scheduled_at) FROM river_job WHERE state = 'available' AND queue LIKE 'anymail-%')", deliveryKind).
+		Scan(&open, &stats.Dead, &stats.Running, &due)
 	if err != nil {
 		return stats, fmt.Errorf("durable: stats: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var state string
-		var n int
-		if err := rows.Scan(&state, &n); err != nil {
-			return stats, fmt.Errorf("durable: stats: %w", err)
-		}
-		stats.add(stateFromRiver(rivertype.JobState(state)), n)
-	}
-	if err := rows.Err(); err != nil {
-		return stats, fmt.Errorf("durable: stats: %w", err)
-	}
-	var due any
-	if err := q.db.QueryRowContext(ctx, "SELECT min(scheduled_at) FROM river_job WHERE state = 'available' AND queue LIKE 'anymail-%'").Scan(&due); err != nil {
-		return stats, fmt.Errorf("durable: stats: %w", err)
-	}
+	stats.Pending = max(0, open-stats.Dead-stats.Running)
 	if stats.Oldest, err = timeOf(due); err != nil {
 		return stats, fmt.Errorf("durable: stats: %w", err)
 	}
@@ -55,15 +52,14 @@ func (q *Queue) Stats(ctx context.Context) (Stats, error) {
 }
 
 // StatsByReceiver returns the numbers of each receiver that is connected or has jobs
-// that are not done. Their Oldest is not set. It costs as much as [Queue.Stats].
+// that are not done. Their Oldest is not set. It reads all jobs that are not done.
 func (q *Queue) StatsByReceiver(ctx context.Context) (map[string]Stats, error) {
 	all, receiverOf := map[string]Stats{}, map[string]string{}
 	for _, receiver := range slices.Concat(q.signals.Tracking.Receivers(), q.signals.Inbound.Receivers()) {
 		all[receiver], receiverOf[queueName(receiver)] = Stats{}, receiver
 	}
-	rows, err := q.db.QueryContext(ctx, `SELECT s.queue, s.state, s.jobs, j.created_at FROM
-		(SELECT queue, state, count(*) AS jobs, min(id) AS oldest FROM river_job WHERE state <> 'completed' AND queue LIKE 'anymail-%' GROUP BY queue, state) s
-		JOIN river_job j ON j.id = s.oldest`)
+	rows, err := q.db.QueryContext(ctx, "SELECT queue, state, CAST(sum(events) AS bigint), min(created_at) FROM anymail_job JOIN river_job ON id = job_id"+
+		" WHERE open <> 0 AND state <> 'completed' AND queue LIKE 'anymail-%' GROUP BY queue, state")
 	if err != nil {
 		return nil, fmt.Errorf("durable: stats: %w", err)
 	}
@@ -94,7 +90,7 @@ func (q *Queue) StatsByReceiver(ctx context.Context) (map[string]Stats, error) {
 	return all, nil
 }
 
-// add counts n jobs of a state.
+// add counts n events of jobs of a state.
 func (s *Stats) add(state State, n int) {
 	switch state {
 	case Pending:
@@ -104,6 +100,12 @@ func (s *Stats) add(state State, n int) {
 	case Dead:
 		s.Dead += n
 	}
+}
+
+// countPending counts the events that [WithMaxPending] limits.
+func (q *Queue) countPending(ctx context.Context) (n int, err error) {
+	err = q.db.QueryRowContext(ctx, "SELECT ("+countOpen+") - ("+countDead+")").Scan(&n)
+	return n, err
 }
 
 // timeOf returns a time as PostgreSQL or SQLite, which has no type for it, returns it.

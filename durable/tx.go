@@ -12,9 +12,9 @@ import (
 	"github.com/goanymail/anymail"
 )
 
-// Tx returns the transaction of the job that a receiver is called for. The first
-// call begins it. When the receiver returns nil, the transaction is committed
-// together with the job's completion; an error, a panic or the timeout rolls both
+// Tx returns the transaction of the call of a receiver. Its first use begins it.
+// When the receiver returns nil, the transaction is committed together with the
+// fact that the event is done; an error, a panic or the timeout rolls both
 // back. So the receiver's writes in the transaction happen exactly once. The
 // receiver neither commits nor rolls back. Placeholders are $1, $2, ... in both
 // databases.
@@ -68,12 +68,12 @@ func PgxTx(ctx context.Context) (pgx.Tx, error) {
 
 // transaction is the transaction of one job, if its receiver asks for it.
 type transaction struct {
-	q       *Queue
-	attempt attempt
-	mu      sync.Mutex
-	ended   bool
-	sql     *sql.Tx
-	pgx     pgx.Tx
+	q        *Queue
+	progress progress // is stored with the receiver's writes
+	mu       sync.Mutex
+	ended    bool
+	sql      *sql.Tx
+	pgx      pgx.Tx
 }
 
 // begun reports whether the receiver asked for the transaction.
@@ -97,35 +97,28 @@ func transactionFrom(ctx context.Context, function string) (*transaction, error)
 	return t, nil
 }
 
-// commit completes the job in the transaction, if there is one, and commits it.
+// commit stores in the transaction, if there is one, that the event is done, and
+// commits it.
 func (t *transaction) commit(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.ended = true
-	statement, args := t.q.complete(t.attempt)
-	var completed int64
+	var in statements
 	var commit func() error
 	switch {
 	case t.sql != nil:
-		result, err := t.sql.ExecContext(ctx, statement, args...)
-		if err == nil {
-			completed, err = result.RowsAffected()
-		}
-		if err != nil {
-			return fmt.Errorf("durable: completion: %w", err)
-		}
-		commit = t.sql.Commit
+		in, commit = sqlStatements{t.sql, t.q.prepared}, t.sql.Commit
 	case t.pgx != nil:
-		result, err := t.pgx.Exec(ctx, statement, args...)
-		if err != nil {
-			return fmt.Errorf("durable: completion: %w", err)
-		}
-		completed = result.RowsAffected()
-		commit = func() error { return t.pgx.Commit(ctx) }
+		in, commit = pgxStatements{t.pgx}, func() error { return t.pgx.Commit(ctx) }
 	default:
 		return nil
 	}
-	if completed != 1 {
+	list := []progress{t.progress}
+	complete, err := t.q.record(ctx, in, list)
+	switch {
+	case err != nil:
+		return fmt.Errorf("durable: completion: %w", err)
+	case !complete || !list[0].valid:
 		return errSuperseded
 	}
 	if err := commit(); err != nil {

@@ -19,8 +19,11 @@ func TestJobWithoutReceiverIsSnoozed(t *testing.T) {
 	defer q.Close()
 	encoded, err := json.Marshal(&anymail.TrackingEvent{Common: anymail.Common{Key: "k"}})
 	require.NoError(t, err)
+	_, err = q.db.ExecContext(t.Context(), "INSERT INTO anymail_batch VALUES (1, $1); INSERT INTO anymail_job VALUES (1, 1, 1, 1, randomblob(16))", encoded)
+	require.NoError(t, err)
+	q.beginning = t.Context()
 	work := func() error {
-		return (&deliverer{q: q}).Work(context.Background(), &river.Job[delivery]{JobRow: &rivertype.JobRow{ID: 1}, Args: delivery{Receiver: "crm", Key: "k", Event: encoded}})
+		return (&deliverer{q: q}).Work(context.Background(), &river.Job[delivery]{JobRow: &rivertype.JobRow{ID: 1, Attempt: 1}, Args: delivery{Receiver: "crm", Key: "k"}})
 	}
 	var snoozed *rivertype.JobSnoozeError
 	require.ErrorAs(t, work(), &snoozed)

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,30 @@ func TestHooks(t *testing.T) {
 	}
 	require.Empty(t, cmp.Diff([]string{"outer begins crm", "inner begins crm", "inner ends <nil>", "outer ends <nil>"}, got))
 	require.Empty(t, cmp.Diff(once("e", 1), calls.all()))
+}
+
+// A job of a slow receiver does not keep its events: a process hands back those that
+// it has not begun, which is not an attempt.
+func TestSlowJobIsHandedBack(t *testing.T) {
+	onEach(t, func(t *testing.T, db database) {
+		var signals anymail.Signals
+		var calls counter
+		connect(t, &signals, "crm", func(ctx context.Context, ev *anymail.TrackingEvent) error {
+			time.Sleep(20 * time.Millisecond)
+			return calls.receive(ctx, ev)
+		})
+		// It begins no event after 50 milliseconds.
+		q := db.open(t, &signals, durable.WithWorkers(1), durable.WithTimeout(20*time.Second), durable.Quick(20*time.Second+100*time.Millisecond))
+		require.NoError(t, q.Enqueue(t.Context(), events("e", 10)))
+		start(t, q)
+		settle(t, q)
+		require.Empty(t, cmp.Diff(once("e", 10), calls.all()))
+		done, err := q.List(t.Context(), durable.Filter{State: durable.Done})
+		require.NoError(t, err)
+		require.Len(t, done, 1)
+		require.Equal(t, 10, done[0].Events)
+		require.Equal(t, 1, done[0].Attempts)
+	})
 }
 
 // A receiver that ends its goroutine has failed. It keeps none of the workers,

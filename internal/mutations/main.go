@@ -58,7 +58,7 @@ var mutations = []mutation{
 	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestEveryKeyNeedsAValue", file: "cmd/anymail-gateway/internal/gateway/decode.go", edits: []string{`case len(node.Content) == 0 && !mayBeEmpty:`, `case false:`}},
 	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestVariablesInTheFile", file: "cmd/anymail-gateway/internal/gateway/expand.go", edits: []string{`node.Value, node.Tag, node.Style = text, "!!str", yaml.DoubleQuotedStyle`, `node.Value, node.Tag = text, ""`}},
 	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestWrongVariables", file: "cmd/anymail-gateway/internal/gateway/expand.go", edits: []string{`if len(value) > shownValue {`, `if false {`}},
-	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestFilesAreForTheOwner", file: "cmd/anymail-gateway/internal/gateway/store.go", edits: []string{`os.O_RDWR|os.O_CREATE, 0o600`, `os.O_RDWR|os.O_CREATE, 0o644`}},
+	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestDatabasesAreForTheOwner", file: "cmd/anymail-gateway/internal/gateway/store.go", edits: []string{`os.O_RDWR|os.O_CREATE, 0o600`, `os.O_RDWR|os.O_CREATE, 0o644`}},
 	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestAttachmentsAsFiles", file: "cmd/anymail-gateway/internal/gateway/content.go", edits: []string{`os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600`, `os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644`}},
 	{pkg: "cmd/anymail-gateway/internal/gateway", test: "TestAttachmentsAsFiles", file: "cmd/anymail-gateway/internal/gateway/content.go", edits: []string{`id := hex.EncodeToString(hash[:16])`, `id := hex.EncodeToString(hash[:0]) + base.Key`}},
 	{pkg: "esp", test: "TestPublishedAddresses", file: "esp/resend/addresses.go", edits: []string{`2600:1f24:64:8000::/52`, `2600:1f24:64::/40`}},

@@ -73,17 +73,6 @@ func TestAMQPExchange(t *testing.T) {
 	require.Equal(t, sink.Topic, msg.RoutingKey)
 }
 
-// A broker that has ended the connection gets a new one.
-func TestAMQPReconnects(t *testing.T) {
-	url := address(t, "ANYMAIL_TEST_AMQP")
-	sink, channel := newTopic(t, sinkAMQP, url), rabbit(t, url)
-	require.NoError(t, sink.deliver(t.Context(), bounce()))
-	defer func() { _, _ = channel.QueueDelete(sink.Topic, false, false, false) }()
-	require.NoError(t, sink.last.broker.Close())
-	require.NoError(t, sink.deliver(t.Context(), bounce()))
-	require.NoError(t, check(sink, time.Minute))
-}
-
 func TestAMQPTooLarge(t *testing.T) {
 	url := address(t, "ANYMAIL_TEST_AMQP")
 	sink, channel := newTopic(t, sinkAMQP, url), rabbit(t, url)

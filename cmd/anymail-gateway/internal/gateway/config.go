@@ -47,6 +47,7 @@ type Config struct {
 	RateLimit         RateLimit      `key:"rate_limit,reload"`
 	Limits            Limits         `key:"limits,reload"`
 	Refused           Refused        `key:"refused"`
+	Reports           Reports        `key:"reports,reload"`
 	Idempotency       string         `key:"idempotency,secret"`
 	Queue             string         `key:"queue,secret"`
 	Delivery          Delivery       `key:"delivery"`
@@ -322,6 +323,7 @@ func (c *Config) check(fail fail) {
 	if c.Refused.Body > c.Refused.Bytes {
 		fail("refused.body", "must not be more than refused.bytes")
 	}
+	c.Reports.check(fail)
 	c.checkAdapters(fail)
 	c.checkSinks(fail)
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {

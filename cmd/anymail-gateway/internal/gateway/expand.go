@@ -1,9 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -81,9 +84,10 @@ const shownValue = 3
 // redact replaces the values of variables, which may be secrets in a wrong place, by
 // their names.
 func (d *decoder) redact(text string) string {
-	for value, name := range d.values {
+	longestFirst := func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) } // one may be a part of another
+	for _, value := range slices.SortedFunc(maps.Keys(d.values), longestFirst) {
 		if len(value) > shownValue {
-			text = strings.ReplaceAll(text, value, name)
+			text = strings.ReplaceAll(text, value, d.values[value])
 		}
 	}
 	return text

@@ -183,7 +183,11 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	if g.queue != nil {
 		options = append(options, anymail.WithQueue(g.queue))
 	}
-	d, err := anymail.New(options...)
+	reports, err := c.Reports.option(c.Limits.limits())
+	if err != nil {
+		return nil, c.fault("reports", err)
+	}
+	d, err := anymail.New(append(options, reports)...)
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +203,9 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 		if err != nil {
 			errs = append(errs, c.fault(fmt.Sprintf("adapters[%d]", i), err))
 		}
+	}
+	if err := c.Reports.registerOneClick(d); err != nil {
+		errs = append(errs, c.fault("reports.one_click", err))
 	}
 	return d, errors.Join(errs...)
 }

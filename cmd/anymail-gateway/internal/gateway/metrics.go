@@ -77,6 +77,13 @@ func (m *metrics) hooks() anymail.Hooks {
 	return anymail.Hooks{Request: m.request, Receiver: m.receiver}
 }
 
+// outcomes are the names of the fields of [anymail.Delivery], and uses those of what
+// a request can match.
+var (
+	outcomes = [...]string{"completed", "duplicate", "queued", "unreceived"}
+	uses     = [...]string{"key", "secret"}
+)
+
 func (m *metrics) request(ctx context.Context, info anymail.RequestInfo) (context.Context, func(anymail.RequestResult)) {
 	begin := time.Now()
 	return ctx, func(result anymail.RequestResult) {
@@ -89,14 +96,14 @@ func (m *metrics) request(ctx context.Context, info anymail.RequestInfo) (contex
 			m.events.WithLabelValues(info.ESP, string(ev.Base().Type)).Inc()
 		}
 		d := result.Delivery
-		for outcome, n := range map[string]int{"completed": d.Completed, "duplicate": d.Duplicates, "queued": d.Queued, "unreceived": d.Unreceived} {
+		for i, n := range [...]int{d.Completed, d.Duplicates, d.Queued, d.Unreceived} {
 			if n > 0 {
-				m.outcomes.WithLabelValues(info.ESP, outcome).Add(float64(n))
+				m.outcomes.WithLabelValues(info.ESP, outcomes[i]).Add(float64(n))
 			}
 		}
-		for use, index := range map[string]int{"key": result.Key, "secret": result.Secret} {
+		for i, index := range [...]int{result.Key, result.Secret} {
 			if index >= 0 {
-				m.matches.WithLabelValues(info.Name, info.Endpoint, use, strconv.Itoa(index)).Inc()
+				m.matches.WithLabelValues(info.Name, info.Endpoint, uses[i], strconv.Itoa(index)).Inc()
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,7 +21,7 @@ type natsBroker struct {
 }
 
 func newNATS(s Sink) (broker, error) {
-	conn, err := nats.Connect(s.URL, nats.Name("anymail "+s.Name), nats.MaxReconnects(-1), nats.Timeout(s.Timeout),
+	conn, err := nats.Connect(s.URL, nats.Name("anymail "+s.Name), nats.Timeout(s.Timeout), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
 		nats.ReconnectBufSize(-1), // nothing is sent after its call has failed
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})) // calls return their errors; the default prints
 	if err != nil {

@@ -6,14 +6,20 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -131,4 +137,91 @@ func TestTooLargeIsADeadLetter(t *testing.T) {
 		return err == nil && stats.Dead == 1
 	}, time.Minute, 20*time.Millisecond)
 	require.NoError(t, queue.Stop(t.Context()))
+}
+
+// link forwards connections to a broker, and can cut them.
+type link struct {
+	net.Listener
+	to string
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newLink(t *testing.T, to string) *link {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := &link{Listener: listener, to: to}
+	t.Cleanup(func() { _ = l.Close(); l.cut() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			broker, err := net.Dial("tcp", l.to)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			l.mu.Lock()
+			l.conns = append(l.conns, client, broker)
+			l.mu.Unlock()
+			forward := func(to, from net.Conn) { _, _ = io.Copy(to, from); _ = to.Close() }
+			go forward(broker, client)
+			go forward(client, broker)
+		}
+	}()
+	return l
+}
+
+func (l *link) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, conn := range l.conns {
+		_ = conn.Close()
+	}
+	l.conns = nil
+}
+
+// After a cut connection, events arrive again without a restart.
+func TestBrokerReconnects(t *testing.T) {
+	for kind, variable := range map[string]string{sinkNATS: "ANYMAIL_TEST_NATS", sinkRedis: "ANYMAIL_TEST_REDIS", sinkAMQP: "ANYMAIL_TEST_AMQP"} {
+		t.Run(kind, func(t *testing.T) {
+			text := address(t, variable)
+			if kind == sinkRedis {
+				text = "redis://" + text
+			}
+			u, err := url.Parse(text)
+			require.NoError(t, err)
+			l := newLink(t, u.Host)
+			u.Host = l.Addr().String()
+			sink := newTopic(t, kind, u.String())
+			switch kind {
+			case sinkNATS:
+				conn, err := nats.Connect(text)
+				require.NoError(t, err)
+				defer conn.Close()
+				js, err := jetstream.New(conn)
+				require.NoError(t, err)
+				_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: sink.Topic, Subjects: []string{sink.Topic}})
+				require.NoError(t, err)
+				defer func() { _ = js.DeleteStream(t.Context(), sink.Topic) }()
+			case sinkRedis:
+				client := redis.NewClient(&redis.Options{Addr: address(t, variable)})
+				defer client.Close()
+				defer client.Del(t.Context(), sink.Topic)
+			case sinkAMQP:
+				channel := rabbit(t, text)
+				defer func() { _, _ = channel.QueueDelete(sink.Topic, false, false, false) }()
+			}
+			for range 2 {
+				require.NoError(t, sink.deliver(t.Context(), bounce()))
+				l.cut()
+				require.Eventually(t, func() bool { return sink.deliver(t.Context(), bounce()) == nil }, time.Minute, 50*time.Millisecond)
+				require.NoError(t, check(sink, time.Minute))
+			}
+		})
+	}
 }
