@@ -44,7 +44,7 @@ func fullInbound() *anymail.InboundEvent {
 			Headers: anymail.Headers{{Name: "Received", Value: "1"}, {Name: "Received", Value: "2"}},
 			Text:    "t\x00", HTML: "<p>", StrippedText: "s", StrippedHTML: "<s>",
 			SpamDetected: anymail.Yes, SpamScore: &score, Authentication: anymail.Authentication{SPF: "pass", DKIM: "fail", DMARC: "none"},
-			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Params: map[string]string{"charset": "utf-8"}, Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}, File: "d/e", Ref: "r"}},
+			Attachments: []anymail.Attachment{{Filename: "f", ContentType: "image/png", Params: map[string]string{"charset": "utf-8"}, Disposition: "inline", ContentID: "c", Size: 3, Content: []byte{0, 1, 255}, Ref: "r"}},
 			RawMIME:     anymail.Raw("From: x\r\n\r\n"),
 		},
 	}

@@ -148,12 +148,9 @@ type Attachment struct {
 	Size int64 `json:"size"`
 	// Content is the decoded content.
 	Content []byte `json:"content,omitempty"`
-	// File names the file that has the content instead, relative to a directory on
-	// which writer and reader of the JSON form agree. Adapters do not set it;
-	// anymail-gateway does.
-	File string `json:"file,omitempty"`
-	// Ref is the reference to the content that the store of [WithAttachmentStore]
-	// returned. There is no Content then.
+	// Ref refers to the content if it is kept elsewhere: what the store of
+	// [WithAttachmentStore] returned, or the name of a file that anymail-gateway wrote,
+	// relative to the directory of the sink. There is no Content then.
 	Ref string `json:"ref,omitempty"`
 	// Deferred returns a reader that decodes the content. A parser sets it instead of
 	// Content and Size if [Limits.DefersAttachment] says so. It is nil in the events

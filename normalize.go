@@ -102,7 +102,7 @@ func cleanMessage(m *InboundMessage) {
 	}
 	for i := range m.Attachments {
 		a := &m.Attachments[i]
-		for _, field := range []*string{&a.Filename, &a.ContentType, &a.Disposition, &a.ContentID, &a.File} {
+		for _, field := range []*string{&a.Filename, &a.ContentType, &a.Disposition, &a.ContentID, &a.Ref} {
 			*field = oneLine(*field)
 		}
 		a.Params = oneLineParams(a.Params)

@@ -217,7 +217,7 @@ func TestNormalizeCleansText(t *testing.T) {
 			EnvelopeRecipients: []string{hostile, "b"}, References: []string{"a", hostile}, Headers: anymail.Headers{{Name: hostile, Value: hostile}},
 			Text: hostile, HTML: hostile, StrippedText: hostile, StrippedHTML: hostile,
 			Authentication: anymail.Authentication{SPF: hostile, DKIM: hostile, DMARC: hostile},
-			Attachments:    []anymail.Attachment{{Filename: hostile, ContentType: hostile, Params: map[string]string{"a": "b", hostile: hostile}, Disposition: hostile, ContentID: hostile, File: hostile, Content: []byte(hostile)}},
+			Attachments:    []anymail.Attachment{{Filename: hostile, ContentType: hostile, Params: map[string]string{"a": "b", hostile: hostile}, Disposition: hostile, ContentID: hostile, Ref: hostile, Content: []byte(hostile)}},
 		},
 	}
 	anymail.Normalize(inbound, "acme")
@@ -228,7 +228,7 @@ func TestNormalizeCleansText(t *testing.T) {
 			Subject: line, MessageID: line, InReplyTo: line, EnvelopeRecipients: []string{line, "b"}, References: []string{"a", line}, Headers: anymail.Headers{{Name: line, Value: line}},
 			Text: text, HTML: text, StrippedText: text, StrippedHTML: text,
 			Authentication: anymail.Authentication{SPF: line, DKIM: line, DMARC: line},
-			Attachments:    []anymail.Attachment{{Filename: line, ContentType: line, Params: map[string]string{"a": "b", line: line}, Disposition: line, ContentID: line, File: line, Content: []byte(hostile)}},
+			Attachments:    []anymail.Attachment{{Filename: line, ContentType: line, Params: map[string]string{"a": "b", line: line}, Disposition: line, ContentID: line, Ref: line, Content: []byte(hostile)}},
 		},
 	}, inbound), "raw and contents stay as they are")
 

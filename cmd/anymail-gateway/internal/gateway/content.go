@@ -45,7 +45,7 @@ func (s *Sink) reduced(ev anymail.Event, dir *attachmentDir) (anymail.Event, err
 			for i := range list {
 				if dir != nil && len(list[i].Content) > 0 {
 					var err error
-					if list[i].File, err = dir.store(&ev.Common, i, list[i].Content); err != nil {
+					if list[i].Ref, err = dir.store(&ev.Common, i, list[i].Content); err != nil {
 						return nil, anymail.Because(anymail.ErrUnavailable, "attachments", err)
 					}
 				}

@@ -101,10 +101,10 @@ func TestAttachmentsAsFiles(t *testing.T) {
 		return inbound.Message.Attachments
 	}
 	got := files(ev)
-	name := got[0].File
+	name := got[0].Ref
 	require.Regexp(t, regexp.MustCompile(`^[0-9a-f]{2}/[0-9a-f]{32}-0$`), name, "nothing of the message")
 	require.Nil(t, got[0].Content)
-	require.Empty(t, got[1].File, "it has no content")
+	require.Empty(t, got[1].Ref, "it has no content")
 	content, err := os.ReadFile(filepath.Join(path, name))
 	require.NoError(t, err)
 	require.Equal(t, ev.Message.Attachments[0].Content, content)
@@ -129,5 +129,5 @@ func TestAttachmentsAsFiles(t *testing.T) {
 	require.Equal(t, 1, count())
 	require.NoError(t, os.Remove(filepath.Join(path, name)))
 	dir.counted = dir.counted.Add(-2 * recount)
-	require.NotEqual(t, name, files(other)[0].File)
+	require.NotEqual(t, name, files(other)[0].Ref)
 }
