@@ -11,7 +11,7 @@ import (
 // requestID names a request in logs, traces and hooks. It becomes a text only if
 // one of them wants it.
 type requestID struct {
-	given string // by the client or a proxy; empty if there is none
+	given string // by the client or a proxy; empty if neither sent one
 	made  uint64
 }
 

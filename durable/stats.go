@@ -21,7 +21,7 @@ type Stats struct {
 	// due.
 	Oldest time.Time
 	// Arrived is when the oldest job that is pending or running was enqueued; zero
-	// if there is none, or if the Stats are those of all receivers.
+	// if there is no such job, or if the Stats are those of all receivers.
 	Arrived time.Time
 }
 

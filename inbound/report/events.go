@@ -69,7 +69,7 @@ func (r *Report) Events(in *anymail.InboundEvent) []*anymail.TrackingEvent {
 }
 
 // key makes the key of an event. Its prefix keeps it apart from the ESP's own events.
-// The id of the report alone does not identify it: whoever learns one could send
+// The id of the report alone does not identify it: anyone who learns one could send
 // another report under the same id first.
 func (r *Report) key(in *anymail.InboundEvent, ev *anymail.TrackingEvent) string {
 	return anymail.EventKey(in.ESP+keySuffix, string(r.Kind), cmp.Or(in.Message.MessageID, in.Key),

@@ -59,7 +59,7 @@ type Original struct {
 	Headers anymail.Headers
 }
 
-// ID returns the message id or, if there is none, the envelope id.
+// ID returns the message id, or the envelope id if the report has no message id.
 func (o *Original) ID() string {
 	if o.MessageID != "" {
 		return o.MessageID

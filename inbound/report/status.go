@@ -77,7 +77,7 @@ type Recipient struct {
 	Raw anymail.Raw
 }
 
-// Address returns the original recipient or, if there is none, the final one.
+// Address returns the original recipient, or the final one if the report has no original.
 func (r *Recipient) Address() string {
 	if r.Original != "" {
 		return r.Original
@@ -238,7 +238,7 @@ func typed(s string) string {
 	return rest
 }
 
-// address returns the address of a recipient field, "" if there is none.
+// address returns the address of a recipient field, or "" if the field has no address.
 func address(s string) string {
 	kind, rest := splitType(s)
 	if kind == "utf-8" {

@@ -48,7 +48,7 @@ func newAMQP(s Sink) (broker, error) {
 }
 
 // publish waits until RabbitMQ confirms. It declares the queue, durable and with
-// RabbitMQ's defaults, if there is none; it makes no exchange and binds nothing.
+// RabbitMQ's defaults, unless the queue exists; it makes no exchange and binds nothing.
 func (b *amqpBroker) publish(ctx context.Context, m *message) error {
 	var channel *amqpChannel
 	select {

@@ -446,7 +446,7 @@ func (c *Config) checkSinks(fail fail) {
 	}
 }
 
-// unknown is about a name that is none of names.
+// unknown is about a name that is not in names.
 func unknown(what, name string, names []string) string {
 	return fmt.Sprintf("unknown %s %q%s; known are %s", what, name, didYouMean(name, names), strings.Join(names, ", "))
 }
