@@ -2,7 +2,6 @@ package anymail
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -164,11 +163,18 @@ func (t *Tri) UnmarshalJSON(b []byte) error {
 type Raw []byte
 
 // MarshalJSON implements [json.Marshaler].
-func (r Raw) MarshalJSON() ([]byte, error) {
-	if utf8.Valid(r) {
-		return json.Marshal(string(r))
+func (r Raw) MarshalJSON() ([]byte, error) { return json.Marshal(r.form()) }
+
+// form is what r is in JSON. Events use it themselves, because the JSON that a
+// MarshalJSON returns is scanned again.
+func (r Raw) form() any {
+	switch {
+	case len(r) == 0:
+		return nil
+	case utf8.Valid(r):
+		return string(r)
 	}
-	return json.Marshal(map[string]string{"base64": base64.StdEncoding.EncodeToString(r)})
+	return map[string][]byte{"base64": r}
 }
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -358,7 +364,8 @@ func (e *TrackingEvent) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Kind Kind `json:"kind"`
 		*plainTracking
-	}{KindTracking, (*plainTracking)(e)})
+		Raw any `json:"raw,omitempty"`
+	}{KindTracking, (*plainTracking)(e), e.Raw.form()})
 }
 
 // MarshalJSON writes the documented JSON form (schema/event.schema.json).
@@ -366,7 +373,8 @@ func (e *InboundEvent) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Kind Kind `json:"kind"`
 		*plainInbound
-	}{KindInbound, (*plainInbound)(e)})
+		Raw any `json:"raw,omitempty"`
+	}{KindInbound, (*plainInbound)(e), e.Raw.form()})
 }
 
 // DecodeEvent reads the JSON form of either kind of event. It skips members that it
