@@ -125,6 +125,27 @@ func enqueue(b *testing.B, db database) func([]anymail.Event) error {
 	return func(evs []anymail.Event) error { return q.Enqueue(b.Context(), evs) }
 }
 
+// BenchmarkPack measures the compression of a row of events.
+func BenchmarkPack(b *testing.B) {
+	for _, n := range []int{1, 64} {
+		b.Run(fmt.Sprintf("events=%d", n), func(b *testing.B) {
+			var encoded [][]byte
+			size := 0
+			for _, ev := range benchEvents(n) {
+				e, err := json.Marshal(ev)
+				require.NoError(b, err)
+				encoded, size = append(encoded, e), size+len(e)
+			}
+			var row []byte
+			for b.Loop() {
+				row = durable.Pack(encoded)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/event")
+			b.ReportMetric(float64(size)/float64(len(row)), "ratio")
+		})
+	}
+}
+
 // BenchmarkEnqueueParallel measures the same with single events from 64
 // concurrent requests.
 func BenchmarkEnqueueParallel(b *testing.B) {

@@ -275,21 +275,21 @@ func (q *Queue) storeKeys(ctx context.Context, s session, requests []*request, r
 		list[i] = []any{hashes[i][:]}
 	}
 	if !repeated {
-		inserted, err := s.exec(ctx, q.queries.insertKeys, rows(list))
+		inserted, err := q.execRows(ctx, s, q.queries.insertKeys, list)
 		if err == nil && int(inserted) < len(hashes) {
 			err = errRepeated
 		}
 		return fresh, err
 	}
 	clear(fresh)
-	err := s.query(ctx, func(scan func(...any) error) error {
+	err := q.queryRows(ctx, s, func(scan func(...any) error) error {
 		var h []byte
 		err := scan(&h)
 		if len(h) == hashSize {
 			fresh[hash(h)] = true
 		}
 		return err
-	}, q.queries.insertFreshKeys, rows(list))
+	}, q.queries.insertFreshKeys, list)
 	return fresh, err
 }
 
@@ -321,25 +321,25 @@ func (q *Queue) storeBatches(ctx context.Context, s session, batches []*batch) e
 	var list [][]any
 	for i, b := range batches {
 		for _, j := range b.jobs {
-			list = append(list, []any{inserted[len(list)], stored[i], int64(j.open), bits.OnesCount64(j.open), j.keys}) //nolint:gosec // the same bits
+			list = append(list, []any{inserted[len(list)], stored[i], int64(j.open), int64(bits.OnesCount64(j.open)), j.keys}) //nolint:gosec // the same bits
 		}
 	}
 	return q.insertJobs(ctx, s, list)
 }
 
-// insertBatches stores events as lines: their JSON has no newline.
+// insertBatches stores events.
 func (q *Queue) insertBatches(ctx context.Context, s session, batches []*batch) (ids []int64, err error) {
-	lines := make([][]byte, len(batches))
+	packed := make([][]byte, len(batches))
 	for i, b := range batches {
-		lines[i] = bytes.Join(b.events, []byte("\n"))
+		packed[i] = pack(b.events)
 	}
 	if many := q.dialect.insertBatches; many != "" {
-		ids, err = collect(ctx, s, scanID, many, lines)
+		ids, err = collect(ctx, s, scanID, many, packed)
 		slices.Sort(ids) // the order of insertion
 		return ids, err
 	}
-	for _, l := range lines {
-		id, err := collect(ctx, s, scanID, q.queries.insertBatch, l)
+	for _, row := range packed {
+		id, err := collect(ctx, s, scanID, q.queries.insertBatch, row)
 		if err != nil {
 			return nil, err
 		}
@@ -351,7 +351,7 @@ func (q *Queue) insertBatches(ctx context.Context, s session, batches []*batch) 
 // insertJobs inserts rows of anymail_job: the job, its batch, the bits of its events,
 // their number, and their hashes.
 func (q *Queue) insertJobs(ctx context.Context, s session, list [][]any) error {
-	_, err := s.exec(ctx, q.queries.insertJobs, rows(list))
+	_, err := q.execRows(ctx, s, q.queries.insertJobs, list)
 	return err
 }
 

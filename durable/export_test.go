@@ -29,6 +29,9 @@ func (q *Queue) Sweep(ctx context.Context) error { return q.sweep(ctx) }
 // QueueName is queueName.
 var QueueName = queueName
 
+// Pack is pack.
+var Pack = pack
+
 // OldJob is a job of versions up to November 2026: one event for one receiver.
 type OldJob struct {
 	Receiver string `json:"receiver" river:"unique"`

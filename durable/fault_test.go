@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -259,6 +260,15 @@ func (w sandbox) limitDisk(t *testing.T, q *durable.Queue, more int) {
 
 const aLot = 1 << 20
 
+// incompressible returns a text of n characters that takes its size on disk.
+func incompressible(n int) string {
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(rand.Text())
+	}
+	return b.String()[:n]
+}
+
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newSandbox(t, onSQLite(t))
@@ -272,7 +282,7 @@ func TestFullDisk(t *testing.T) {
 	for i := range batches {
 		keys := make([]string, 5)
 		for j := range keys {
-			keys[j] = fmt.Sprintf("k%d-%d%s", i, j, strings.Repeat("-", 1000))
+			keys[j] = fmt.Sprintf("k%d-%d%s", i, j, incompressible(1000))
 		}
 		switch status := post(server.URL, keys...); status {
 		case http.StatusOK:
@@ -319,7 +329,7 @@ func TestDiskFullWhileReceiversRun(t *testing.T) {
 	}
 	w.limitDisk(t, q, 0)
 	large := event("large")
-	large.Raw = anymail.Raw(strings.Repeat(" ", 500_000))
+	large.Raw = anymail.Raw(incompressible(500_000))
 	require.ErrorIs(t, q.Enqueue(t.Context(), []anymail.Event{large}), anymail.ErrUnavailable)
 	close(w.release)
 	require.ErrorContains(t, next(t, failed, "no receiver fails"), "full")

@@ -143,7 +143,7 @@ func (q *Queue) countEvents(ctx context.Context, jobs []Job) error {
 	if len(several) == 0 {
 		return nil
 	}
-	rows, err := q.db.QueryContext(ctx, q.queries.countEvents, ids(several))
+	rows, err := q.db.QueryContext(ctx, q.queries.countEvents, q.dialect.args(ids(several))...)
 	if err != nil {
 		return fmt.Errorf("durable: list: %w", err)
 	}

@@ -58,7 +58,7 @@ func (q *Queue) tryOutcomes(ctx context.Context, s session, outcomes []outcome) 
 	var released [][]any
 	for _, o := range outcomes {
 		if o.release {
-			released = append(released, []any{o.run.id, o.run.attempt})
+			released = append(released, []any{o.run.id, int64(o.run.attempt)})
 			continue
 		}
 		i := slices.IndexFunc(list, func(p progress) bool { return p.id == o.run.id })
@@ -84,10 +84,7 @@ func (q *Queue) tryOutcomes(ctx context.Context, s session, outcomes []outcome) 
 	if err := q.separate(ctx, s, slices.DeleteFunc(slices.Clone(outcomes), func(o outcome) bool { return o.separate == nil || !valid(o) })); err != nil {
 		return err
 	}
-	if len(released) == 0 {
-		return nil
-	}
-	_, err = s.exec(ctx, q.queries.release, rows(released))
+	_, err = q.execRows(ctx, s, q.queries.release, released)
 	return err
 }
 
@@ -115,11 +112,11 @@ func (q *Queue) record(ctx context.Context, s statements, list []progress) (comp
 	slices.SortFunc(list, func(a, b progress) int { return int(a.id - b.id) })
 	encoded := make([][]any, len(list))
 	for i, p := range list {
-		encoded[i] = []any{p.id, p.attempt, int64(p.bits), bits.OnesCount64(p.bits)} //nolint:gosec // the same bits
+		encoded[i] = []any{p.id, int64(p.attempt), int64(p.bits), int64(bits.OnesCount64(p.bits))} //nolint:gosec // the same bits
 	}
 	var done [][]any
 	var batches []int64
-	err = s.query(ctx, func(scan func(...any) error) error {
+	err = q.queryRows(ctx, s, func(scan func(...any) error) error {
 		var id, batch, open int64
 		if err := scan(&id, &batch, &open); err != nil {
 			return err
@@ -127,15 +124,15 @@ func (q *Queue) record(ctx context.Context, s statements, list []progress) (comp
 		i := slices.IndexFunc(list, func(p progress) bool { return p.id == id })
 		list[i].valid = true
 		if open == 0 {
-			done = append(done, []any{id, list[i].attempt})
+			done = append(done, []any{id, int64(list[i].attempt)})
 			batches = append(batches, batch)
 		}
 		return nil
-	}, q.queries.progress, rows(encoded))
+	}, q.queries.progress, encoded)
 	if err != nil || len(done) == 0 {
 		return true, err
 	}
-	completed, err := s.exec(ctx, q.queries.complete, rows(done))
+	completed, err := q.execRows(ctx, s, q.queries.complete, done)
 	if err != nil {
 		return false, err
 	}
@@ -163,7 +160,7 @@ func (q *Queue) separate(ctx context.Context, s session, outcomes []outcome) err
 			return err
 		}
 		at := o.event * hashSize
-		list[i] = []any{id, stored[i], 1, 1, o.run.hashes[at : at+hashSize]}
+		list[i] = []any{id, stored[i], int64(1), int64(1), o.run.hashes[at : at+hashSize]}
 		clear(o.run.keys[at : at+hashSize]) // belongs to the new job
 		keys[o.run.id] = o.run.keys
 	}

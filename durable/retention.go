@@ -69,7 +69,7 @@ func (q *Queue) forgetAll(ctx context.Context, statement string, args ...any) er
 func (q *Queue) forget(ctx context.Context, s session, jobs []int64) error {
 	var batches []int64
 	var keys [][]any
-	err := s.query(ctx, func(scan func(...any) error) error {
+	err := q.queryRows(ctx, s, func(scan func(...any) error) error {
 		var batch int64
 		var hashes []byte
 		err := scan(&batch, &hashes)
@@ -82,7 +82,7 @@ func (q *Queue) forget(ctx context.Context, s session, jobs []int64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.exec(ctx, q.queries.forgetKeys, rows(keys)); err != nil {
+	if _, err := q.execRows(ctx, s, q.queries.forgetKeys, keys); err != nil {
 		return err
 	}
 	return q.removeBatches(ctx, s, batches)
@@ -91,15 +91,11 @@ func (q *Queue) forget(ctx context.Context, s session, jobs []int64) error {
 // removeBatches removes the batches that no job needs any more. With the lock, of
 // two transactions that end the last two jobs of a batch, the second removes it.
 func (q *Queue) removeBatches(ctx context.Context, s statements, batches []int64) error {
-	if len(batches) == 0 {
-		return nil
-	}
-	encoded := ids(batches)
 	if q.dialect.lock != "" {
-		if _, err := s.exec(ctx, q.queries.lockBatches, encoded); err != nil {
+		if _, err := q.execRows(ctx, s, q.queries.lockBatches, ids(batches)); err != nil {
 			return err
 		}
 	}
-	_, err := s.exec(ctx, q.queries.removeBatches, encoded)
+	_, err := q.execRows(ctx, s, q.queries.removeBatches, ids(batches))
 	return err
 }

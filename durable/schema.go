@@ -18,10 +18,10 @@ type dialect struct {
 	// exists is a query for the number of tables named anymail_key.
 	exists string
 	tables []string
-	// elements is the elements of the JSON array $1, each in a column "value".
-	elements string
-	number   string // the number at an index of value
-	bytes    string // the bytes at an index of value, which are hexadecimal
+	// list is a table named list with columns of numbers, or of bytes if their name
+	// begins with "#". Its rows are the first parameters, as args encodes them.
+	list func(columns ...string) string
+	args func(rows [][]any) []any
 	// insertBatches inserts the batches of an array; one by one if empty.
 	insertBatches string
 	lock          string // locks the rows that a query finds; SQLite has one writer
@@ -36,14 +36,12 @@ var (
 		tables: []string{
 			"CREATE TABLE anymail_key (hash bytea PRIMARY KEY)",
 			"CREATE TABLE anymail_batch (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, events bytea NOT NULL)",
-			// A third of the time of the default, if the server has it.
-			"DO $$ BEGIN EXECUTE 'ALTER TABLE anymail_batch ALTER events SET COMPRESSION lz4'; EXCEPTION WHEN OTHERS THEN NULL; END $$",
+			"ALTER TABLE anymail_batch ALTER events SET STORAGE EXTERNAL", // they are compressed
 			"CREATE TABLE anymail_job (job_id bigint PRIMARY KEY, batch_id bigint NOT NULL, open bigint NOT NULL, events bigint NOT NULL, keys bytea NOT NULL)",
 		},
-		elements:      "json_array_elements($1::json) AS elements (value)",
-		number:        "(value->>%d)::bigint",
-		bytes:         "decode(value->>%d, 'hex')",
-		insertBatches: "INSERT INTO anymail_batch (events) SELECT unnest($1::bytea[]) RETURNING id",
+		list:          listOfArrays,
+		args:          arrays,
+		insertBatches: "INSERT INTO anymail_batch (events) SELECT events FROM " + listOfArrays("#events") + " RETURNING id",
 		lock:          " FOR UPDATE",
 		running:       "river_job.state = 'running'",
 	}
@@ -56,25 +54,69 @@ var (
 			"CREATE TABLE anymail_batch (id integer PRIMARY KEY, events blob NOT NULL)",
 			"CREATE TABLE anymail_job (job_id integer PRIMARY KEY, batch_id integer NOT NULL, open integer NOT NULL, events integer NOT NULL, keys blob NOT NULL)",
 		},
-		elements: "json_each($1)",
-		number:   "value->>%d",
-		bytes:    "unhex(value->>%d)",
-		running:  "+river_job.state = 'running'", // the + keeps SQLite from searching by state instead of by id
+		list:    listOfJSON,
+		args:    asJSON,
+		running: "+river_job.state = 'running'", // the + keeps SQLite from searching by state instead of by id
 	}
 )
 
-// list is a table named list with columns of numbers, or of bytes if their name
-// begins with "#". The parameter $1 is its rows, encoded by [rows].
-func (d dialect) list(columns ...string) string {
+// listOfArrays has an array for each column.
+func listOfArrays(columns ...string) string {
+	arrays := make([]string, len(columns))
+	names := make([]string, len(columns))
+	for i, column := range columns {
+		kind := "bigint"
+		if strings.HasPrefix(column, "#") {
+			kind, column = "bytea", column[1:]
+		}
+		arrays[i], names[i] = fmt.Sprintf("$%d::%s[]", i+1, kind), column
+	}
+	return "unnest(" + strings.Join(arrays, ", ") + ") AS list (" + strings.Join(names, ", ") + ")"
+}
+
+func arrays(rows [][]any) []any {
+	columns := make([]any, len(rows[0]))
+	for i, cell := range rows[0] {
+		if _, is := cell.([]byte); is {
+			columns[i] = column[[]byte](rows, i)
+		} else {
+			columns[i] = column[int64](rows, i)
+		}
+	}
+	return columns
+}
+
+func column[T any](rows [][]any, i int) []T {
+	cells := make([]T, len(rows))
+	for at, row := range rows {
+		cells[at] = row[i].(T)
+	}
+	return cells
+}
+
+// listOfJSON is one parameter: an array of rows, with bytes in hexadecimal.
+func listOfJSON(columns ...string) string {
 	selected := make([]string, len(columns))
 	for i, column := range columns {
-		cell := d.number
+		cell := "value->>%d"
 		if strings.HasPrefix(column, "#") {
-			cell, column = d.bytes, column[1:]
+			cell, column = "unhex(value->>%d)", column[1:]
 		}
 		selected[i] = fmt.Sprintf(cell, i) + " AS " + column
 	}
-	return "(SELECT " + strings.Join(selected, ", ") + " FROM " + d.elements + ") AS list"
+	return "(SELECT " + strings.Join(selected, ", ") + " FROM json_each($1)) AS list"
+}
+
+func asJSON(rows [][]any) []any {
+	for _, row := range rows {
+		for i, cell := range row {
+			if b, is := cell.([]byte); is {
+				row[i] = hex.EncodeToString(b)
+			}
+		}
+	}
+	text, _ := json.Marshal(rows) // numbers and texts have no errors
+	return []any{string(text)}
 }
 
 // queries are statements that are the same but for the dialect.
@@ -109,26 +151,29 @@ func (d dialect) queries() queries {
 	}
 }
 
-// rows encodes the rows of a list.
-func rows(rows [][]any) string {
-	for _, row := range rows {
-		for i, cell := range row {
-			if b, is := cell.([]byte); is {
-				row[i] = hex.EncodeToString(b)
-			}
-		}
+// ids returns the rows of a list of one column.
+func ids(ids []int64) [][]any {
+	rows := make([][]any, len(ids))
+	for i, id := range ids {
+		rows[i] = []any{id}
 	}
-	text, _ := json.Marshal(rows) // numbers and texts have no errors
-	return string(text)
+	return rows
 }
 
-// ids encodes a list of one column.
-func ids(ids []int64) string {
-	list := make([][]any, len(ids))
-	for i, id := range ids {
-		list[i] = []any{id}
+// execRows runs a statement on the rows of its list, if there are any.
+func (q *Queue) execRows(ctx context.Context, s statements, statement string, rows [][]any) (affected int64, err error) {
+	if len(rows) == 0 {
+		return 0, nil
 	}
-	return rows(list)
+	return s.exec(ctx, statement, q.dialect.args(rows)...)
+}
+
+// queryRows is the same for a query.
+func (q *Queue) queryRows(ctx context.Context, s statements, row func(scan func(...any) error) error, statement string, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return s.query(ctx, row, statement, q.dialect.args(rows)...)
 }
 
 // openIndex has the jobs that still need their batch, and counts their events.

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/hex"
@@ -117,18 +116,21 @@ type run struct {
 func (q *Queue) load(ctx context.Context, job *rivertype.JobRow, d delivery) (*run, error) {
 	r := &run{jobAttempt: jobAttempt{job.ID, job.Attempt}, q: q, row: job, receiver: d.Receiver, alone: d.Events <= 1}
 	var open int64
-	var events []byte
+	var batch []byte
 	var row *sql.Row
 	if prepared := q.prepared[q.queries.load]; prepared != nil {
 		row = prepared.QueryRowContext(ctx, job.ID)
 	} else {
 		row = q.db.QueryRowContext(ctx, q.queries.load, job.ID)
 	}
-	err := row.Scan(&open, &r.hashes, &events)
+	err := row.Scan(&open, &r.hashes, &batch)
+	if err == nil && open != 0 {
+		r.events, err = unpack(batch)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("durable: events of job %d: %w", job.ID, err)
 	}
-	r.open, r.events, r.keys = uint64(open), bytes.Split(events, []byte("\n")), slices.Clone(r.hashes) //nolint:gosec // the same bits
+	r.open, r.keys = uint64(open), slices.Clone(r.hashes) //nolint:gosec // the same bits
 	if have := len(r.events); bits.Len64(r.open) > min(have, len(r.hashes)/hashSize) {
 		return nil, fmt.Errorf("durable: job %d has %d events", job.ID, have)
 	}
