@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strconv"
@@ -230,51 +232,160 @@ func benchWork(b *testing.B, db database, workers int, receive func(context.Cont
 const steadyEnv = "ANYMAIL_BENCH_STEADY"
 
 // BenchmarkSteady lets 64 clients post single events while a receiver runs, and logs
-// how the queue, the memory and the database grow. A client whose event is refused
-// because the queue is full waits, as an ESP does, but for less time.
+// how the queue, the memory and the database grow.
 func BenchmarkSteady(b *testing.B) {
-	lasts := 5 * time.Second
-	if text := os.Getenv(steadyEnv); text != "" {
-		var err error
-		lasts, err = time.ParseDuration(text)
-		require.NoError(b, err)
-	}
+	lasts := steadyTime(b)
 	onEachBench(b, func(b *testing.B, fresh func(testing.TB) database) {
-		db := fresh(b)
-		var signals anymail.Signals
-		var done, accepted, refused atomic.Int64
-		connect(b, &signals, "crm", func(context.Context, *anymail.TrackingEvent) error { done.Add(1); return nil })
-		q := db.open(b, &signals, durable.WithMaxPending(100_000))
-		start(b, q)
+		s := newSteady(b, fresh(b))
 		began := time.Now()
-		var clients sync.WaitGroup
-		for range 64 {
-			clients.Go(func() {
-				for time.Since(began) < lasts {
-					for _, ev := range benchEvents(100) {
-						for q.Enqueue(b.Context(), []anymail.Event{ev}) != nil {
-							refused.Add(1)
-							time.Sleep(10 * time.Millisecond)
-						}
-						accepted.Add(1)
-					}
-				}
-			})
-		}
+		posted := make(chan struct{})
+		go func() { defer close(posted); s.post(b, lasts) }()
 		for range 10 {
-			before := accepted.Load()
+			before := s.accepted.Load()
 			time.Sleep(lasts / 10)
-			stats, err := q.Stats(b.Context())
+			stats, err := s.q.Stats(b.Context())
 			require.NoError(b, err)
 			b.Logf("%4.0f s: %6.0f events/s accepted, %d refusals, %d waiting, %.0f MiB RSS", time.Since(began).Seconds(),
-				float64(accepted.Load()-before)/(lasts/10).Seconds(), refused.Load(), stats.Pending+stats.Running, residentMiB())
+				float64(s.accepted.Load()-before)/(lasts/10).Seconds(), s.refused.Load(), stats.Pending+stats.Running, residentMiB())
 		}
-		clients.Wait()
-		report(b, float64(accepted.Load())/time.Since(began).Seconds(), "events/s")
-		settle(b, q)
-		require.Equal(b, accepted.Load(), done.Load())
-		b.Logf("%d events, each done once", done.Load())
+		<-posted
+		report(b, float64(s.accepted.Load())/time.Since(began).Seconds(), "events/s")
+		settle(b, s.q)
+		require.Equal(b, s.accepted.Load(), s.done.Load())
+		b.Logf("%d events, each done once", s.done.Load())
 	})
+}
+
+func steadyTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	text := os.Getenv(steadyEnv)
+	if text == "" {
+		return 5 * time.Second
+	}
+	lasts, err := time.ParseDuration(text)
+	require.NoError(tb, err)
+	return lasts
+}
+
+// steady is a queue with a receiver, and clients that post to it.
+type steady struct {
+	q                       *durable.Queue
+	accepted, refused, done atomic.Int64
+}
+
+func newSteady(tb testing.TB, db database) *steady {
+	tb.Helper()
+	s, signals := new(steady), new(anymail.Signals)
+	connect(tb, signals, "crm", func(context.Context, *anymail.TrackingEvent) error { s.done.Add(1); return nil })
+	s.q = db.open(tb, signals, durable.WithMaxPending(100_000))
+	start(tb, s.q)
+	return s
+}
+
+// post lets 64 clients post. A client whose event is refused because the queue is full
+// waits, as an ESP does, but for less time.
+func (s *steady) post(tb testing.TB, lasts time.Duration) {
+	tb.Helper()
+	began := time.Now()
+	var clients sync.WaitGroup
+	for range 64 {
+		clients.Go(func() {
+			for time.Since(began) < lasts {
+				for _, ev := range benchEvents(100) {
+					for s.q.Enqueue(tb.Context(), []anymail.Event{ev}) != nil {
+						s.refused.Add(1)
+						time.Sleep(10 * time.Millisecond)
+					}
+					s.accepted.Add(1)
+				}
+			}
+		})
+	}
+	clients.Wait()
+}
+
+// BenchmarkProcesses measures one and two processes on one PostgreSQL, each with
+// clients and a receiver as in BenchmarkSteady.
+func BenchmarkProcesses(b *testing.B) {
+	lasts := steadyTime(b)
+	for _, scale := range []struct{ processes, cores int }{{1, 1}, {1, 2}, {2, 1}, {2, 2}} {
+		b.Run(fmt.Sprintf("processes=%d/cores=%d", scale.processes, scale.cores), func(b *testing.B) {
+			db := onPostgres(b)
+			require.NoError(b, db.open(b, new(anymail.Signals)).Close()) // makes the tables
+			var all []*steadyProcess
+			for range scale.processes {
+				all = append(all, startSteady(b, db, scale.cores, lasts))
+			}
+			for _, p := range all {
+				p.goOn(b)
+			}
+			accepted, done, spent := int64(0), int64(0), time.Duration(0)
+			for _, p := range all {
+				accepted += p.read(b)
+			}
+			for _, p := range all {
+				p.goOn(b)
+				done += p.read(b)
+				require.NoError(b, p.cmd.Wait())
+				spent += p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+			}
+			require.Equal(b, accepted, done)
+			report(b, float64(accepted)/lasts.Seconds(), "events/s")
+			report(b, float64(spent.Microseconds())/float64(accepted), "cpu-µs/event")
+		})
+	}
+}
+
+// steadyProcess is a process that runs steadyChild.
+type steadyProcess struct {
+	cmd *exec.Cmd
+	in  io.Writer
+	out io.Reader
+}
+
+func (p *steadyProcess) goOn(tb testing.TB) {
+	tb.Helper()
+	_, err := fmt.Fprintln(p.in)
+	require.NoError(tb, err)
+}
+
+func (p *steadyProcess) read(tb testing.TB) (n int64) {
+	tb.Helper()
+	_, err := fmt.Fscanln(p.out, &n)
+	require.NoError(tb, err)
+	return n
+}
+
+const steadyChildEnv = "ANYMAIL_DURABLE_STEADY_CHILD"
+
+func startSteady(b *testing.B, db database, cores int, lasts time.Duration) *steadyProcess {
+	b.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), steadyChildEnv+"="+db.dsn, steadyEnv+"="+lasts.String(), fmt.Sprint("GOMAXPROCS=", cores))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(b, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	b.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })
+	p := &steadyProcess{cmd, in, bufio.NewReader(out)}
+	p.read(b) // it is ready
+	return p
+}
+
+// steadyChild says that it is ready, posts after it has read a line, and writes how
+// many of its events were accepted, and after another line how many it has done.
+func steadyChild(dsn string) {
+	t := new(childTB)
+	s := newSteady(t, database{"postgres", dsn, true})
+	fmt.Println(0)
+	_, _ = fmt.Scanln()
+	s.post(t, steadyTime(t))
+	fmt.Println(s.accepted.Load())
+	_, _ = fmt.Scanln()
+	settle(t, s.q)
+	fmt.Println(s.done.Load())
 }
 
 // floor returns a function that inserts the events of a request as one row of a

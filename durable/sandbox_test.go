@@ -230,6 +230,10 @@ func TestMain(m *testing.M) {
 		fmt.Println(httptest.NewServer(dispatcher(t, q)).URL)
 		select {}
 	}
+	if dsn := os.Getenv(steadyChildEnv); dsn != "" {
+		steadyChild(dsn)
+		return
+	}
 	sqlite.RegisterConnectionHook(limitDisk)
 	code := m.Run()
 	printTables(os.Stdout) // if benchmarks ran
