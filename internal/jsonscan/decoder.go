@@ -1,11 +1,9 @@
 package jsonscan
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 	"strings"
-	"unicode/utf8"
 )
 
 // MaxShared is the length of the longest text whose strings share a copy of it.
@@ -33,7 +31,7 @@ func (d *Decoder) Decode(text []byte, v any) error {
 	if len(text) <= MaxShared {
 		d.shared = string(text)
 	}
-	d.plain = bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text)
+	d.plain = isPlain(text)
 	from := space(text, 0)
 	if from == len(text) {
 		return ErrSyntax

@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"iter"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -186,14 +187,16 @@ func Unquote[T string | []byte](quoted T) string {
 	return string(text)
 }
 
-// isPlain reports whether text is ASCII without backslashes.
+// isPlain reports whether text is UTF-8 without backslashes, which stands for itself in
+// a JSON string.
 func isPlain[T string | []byte](text T) bool {
-	for i := range len(text) {
-		if text[i] == '\\' || text[i] >= utf8.RuneSelf {
-			return false
-		}
+	switch text := any(text).(type) {
+	case string:
+		return strings.IndexByte(text, '\\') < 0 && utf8.ValidString(text)
+	case []byte:
+		return bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text)
 	}
-	return true
+	return false
 }
 
 // UnquoteBytes is [Unquote] for a text that may be long. It copies the text once, into
