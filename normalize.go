@@ -275,11 +275,11 @@ func EventKey(esp string, parts ...string) string {
 	return b.String()[begin:]
 }
 
-// keyTexts hold texts of which about ten keys are parts, so that not each is an
-// allocation.
+// keyTexts holds texts whose parts are keys, so that few keys are allocations of their
+// own. A key that is kept keeps its text in memory.
 var keyTexts = sync.Pool{New: func() any { return new(strings.Builder) }}
 
-const keyText = 512
+const keyText = 512 // bytes of such a text
 
 // keyOf is the key of an event whose adapter set none. The ESP's event id
 // identifies an event, together with type and recipient, because one
