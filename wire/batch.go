@@ -143,8 +143,8 @@ func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)
 	d := jsonscan.NewDecoder(len(elements))
 	w := new(T)
 	for i, raw := range elements {
-		if len(space) == 0 { // an event that is kept keeps no more than its neighbors in memory
-			space = make([]anymail.TrackingEvent, min(16, len(elements)-i))
+		if len(space) == 0 { // an event that is kept keeps a few others in memory, and not all
+			space = make([]anymail.TrackingEvent, min(jsonscan.Together, len(elements)-i))
 		}
 		ev := &space[0]
 		space = space[1:]

@@ -17,13 +17,16 @@ type Decoder struct {
 	text   []byte
 	shared string   // a copy of text; "" if that is longer than MaxShared
 	plain  bool     // text is UTF-8 without backslashes, so no string needs unquoting
-	lists  int      // for how many strings of lists memory is allocated at a time
-	room   []string // what is left of it
+	lists  int      // for how many strings room is allocated at a time
+	room   []string // memory for the next lists
 }
 
-// NewDecoder returns a Decoder for that many texts. Short lists of strings share memory,
-// up to 16 strings.
-func NewDecoder(texts int) *Decoder { return &Decoder{lists: min(16, texts)} }
+// Together is how many events of a batch are allocated at a time, and how many strings
+// of their lists.
+const Together = 16
+
+// NewDecoder returns a Decoder for that many texts. Their lists of strings share memory.
+func NewDecoder(texts int) *Decoder { return &Decoder{lists: min(Together, texts)} }
 
 // Decode decodes text into v, a pointer.
 func (d *Decoder) Decode(text []byte, v any) error {
