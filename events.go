@@ -194,6 +194,10 @@ func (r *Raw) UnmarshalJSON(b []byte) error {
 }
 
 // Event is a [*TrackingEvent] or an [*InboundEvent].
+//
+// The strings of an event may be parts of one text of up to 4 KiB, and up to 16 events
+// of a request share memory. A key is a part of a text of 512 bytes. Copy a string
+// (strings.Clone) to keep it for long without the rest.
 type Event interface {
 	// Base returns the fields that every event has.
 	Base() *Common

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -258,10 +259,27 @@ func EventKey(esp string, parts ...string) string {
 		text = append(text, part...)
 	}
 	sum := sha256.Sum256(text)
-	key := append(space[:0], esp...)
-	key = append(key, ':')
-	return string(base64.RawURLEncoding.AppendEncode(key, sum[:18]))
+	var code [24]byte
+	base64.RawURLEncoding.Encode(code[:], sum[:18])
+	b := keyTexts.Get().(*strings.Builder)
+	defer keyTexts.Put(b)
+	begin := b.Len()
+	if end := begin + len(esp) + 1 + len(code); end > b.Cap() {
+		*b = strings.Builder{}
+		b.Grow(max(keyText, end-begin))
+		begin = 0
+	}
+	b.WriteString(esp)
+	b.WriteByte(':')
+	b.Write(code[:])
+	return b.String()[begin:]
 }
+
+// keyTexts holds texts whose parts are keys, so that few keys are allocations of their
+// own. A key that is kept keeps its text in memory.
+var keyTexts = sync.Pool{New: func() any { return new(strings.Builder) }}
+
+const keyText = 512 // bytes of such a text
 
 // keyOf is the key of an event whose adapter set none. The ESP's event id
 // identifies an event, together with type and recipient, because one

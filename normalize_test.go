@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -253,4 +254,18 @@ func TestNormalizeCleansText(t *testing.T) {
 	anymail.Normalize(untouched, "acme")
 	require.Equal(t, " jörg@example.com\t", untouched.Recipient)
 	require.Equal(t, "two\nlines", untouched.Description)
+}
+
+// Keys share memory, and making one does not change another.
+func TestKeysStay(t *testing.T) {
+	seen := map[string]string{}
+	for i := range 200 {
+		key := anymail.EventKey(strings.Repeat("x", i*7), strconv.Itoa(i))
+		require.NotContains(t, seen, key)
+		require.True(t, strings.HasPrefix(key, strings.Repeat("x", i*7)+":"))
+		seen[key] = strings.Clone(key)
+	}
+	for key, clone := range seen {
+		require.Equal(t, clone, key)
+	}
 }

@@ -139,14 +139,19 @@ func Batch[T any](p *anymail.Payload, fill func(w *T, ev *anymail.TrackingEvent)
 // The T is reused for the next element: fill must not keep it.
 func Events[T any](elements [][]byte, fill func(w *T, ev *anymail.TrackingEvent)) []anymail.Event {
 	events := make([]anymail.Event, len(elements))
-	space := make([]anymail.TrackingEvent, len(elements))
+	var space []anymail.TrackingEvent
+	d := jsonscan.NewDecoder(len(elements))
 	w := new(T)
 	for i, raw := range elements {
+		if len(space) == 0 { // an event that is kept keeps a few others in memory, and not all
+			space = make([]anymail.TrackingEvent, min(jsonscan.Together, len(elements)-i))
+		}
+		ev := &space[0]
+		space = space[1:]
+		events[i] = ev
 		var zero T
 		*w = zero
-		ev := &space[i]
-		events[i] = ev
-		if err := fillOne(w, ev, raw, fill); err != nil {
+		if err := fillOne(d, w, ev, raw, fill); err != nil {
 			*ev = *MalformedEvent(raw, err)
 		}
 		ev.Raw = raw
@@ -164,7 +169,7 @@ func AtLeastOne(events []anymail.Event, err error) ([]anymail.Event, error) {
 	return events, err
 }
 
-func fillOne[T any](w *T, ev *anymail.TrackingEvent, raw []byte, fill func(w *T, ev *anymail.TrackingEvent)) (err error) {
+func fillOne[T any](d *jsonscan.Decoder, w *T, ev *anymail.TrackingEvent, raw []byte, fill func(w *T, ev *anymail.TrackingEvent)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v) // one strange element must not cost the batch
@@ -173,7 +178,7 @@ func fillOne[T any](w *T, ev *anymail.TrackingEvent, raw []byte, fill func(w *T,
 	if len(raw) == 0 || raw[0] != '{' {
 		return errors.New("not an object")
 	}
-	if err := jsonscan.Decode(raw, w); err != nil {
+	if err := d.Decode(raw, w); err != nil {
 		return err
 	}
 	ev.Raw = raw

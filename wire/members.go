@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bytes"
-	"encoding/json"
 	"iter"
 
 	"github.com/goanymail/anymail/internal/jsonscan"
@@ -28,6 +26,10 @@ func Member(object []byte, name string) []byte {
 	return nil
 }
 
+// From returns object from the value of that [Member] on, or nothing. It does not look
+// for the end of the value, which [Members] does not need.
+func From(object []byte, name string) []byte { return object[jsonscan.Find(object, name):] }
+
 // StringMember returns the value of that [Member] if it is a string, and
 // otherwise "".
 func StringMember(object []byte, name string) string {
@@ -37,29 +39,5 @@ func StringMember(object []byte, name string) string {
 
 // Any returns the value of a JSON text as an event's metadata has it: a string,
 // bool, json.Number, nil, []any or map[string]any. White space around the text
-// has no effect.
-func Any(value []byte) any {
-	value = bytes.Trim(value, " \t\r\n")
-	if len(value) == 0 {
-		return nil
-	}
-	switch c := value[0]; {
-	case c == '"':
-		return jsonscan.Unquote(value)
-	case c == '{' || c == '[':
-		d := json.NewDecoder(bytes.NewReader(value))
-		d.UseNumber()
-		var v any
-		if d.Decode(&v) != nil {
-			return nil
-		}
-		return v
-	case string(value) == "true":
-		return true
-	case string(value) == "false":
-		return false
-	case (c == '-' || c >= '0' && c <= '9') && json.Valid(value):
-		return json.Number(value)
-	}
-	return nil
-}
+// has no effect. Strings may be parts of a value that is a string.
+func Any[T string | []byte](value T) any { return jsonscan.Any(string(value)) }

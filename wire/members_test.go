@@ -53,6 +53,20 @@ func TestMembersNested(t *testing.T) {
 	require.Equal(t, []string{"a", "b", "d"}, names)
 }
 
+func TestFrom(t *testing.T) {
+	for object, want := range map[string]string{
+		`{"a":{"in":1},"in":{"b":[2]},"in":3} `: `{"b":[2]},"in":3} `,
+		`{"\u0069n" : null}`:                    `null}`,
+		`{"a":{"in":1}}`:                        ``,
+		`["in",{"in":1}]`:                       ``,
+		`{"in":`:                                ``,
+		`{"a":{`:                                ``,
+		` `:                                     ``,
+	} {
+		require.Equal(t, want, string(wire.From([]byte(object), "in")), object)
+	}
+}
+
 func TestStringMember(t *testing.T) {
 	for object, want := range map[string]string{
 		`{"a":1,"type":"x\u0041"}`:             "xA",

@@ -3,8 +3,6 @@ package wire
 import (
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/internal/jsonscan"
 )
@@ -15,43 +13,63 @@ import (
 type Object[T any] struct{ Value T }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (o *Object[T]) UnmarshalJSON(b []byte) error {
+func (o *Object[T]) UnmarshalJSON(b []byte) error { return jsonscan.Decode(b, o) }
+
+// UnmarshalAt decodes a value of an event that is being decoded.
+func (o *Object[T]) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error) {
 	*o = Object[T]{}
-	if b[0] != '{' {
-		return nil
+	if d.Kind(from) != '{' {
+		return d.Skip(from)
 	}
-	err := jsonscan.Decode(b, &o.Value)
-	if err != nil {
+	if to, err = d.DecodeAt(from, &o.Value); err != nil {
 		*o = Object[T]{}
-		Salvage(b, &o.Value)
+		if b, _, err := d.Part(from); err == nil {
+			Salvage(b, &o.Value)
+		}
 	}
-	return err
+	return to, err
 }
 
-// Metadata is a JSON object that an ESP may also send as a string that holds
-// one, or as null, "" or [] if there is none. It drops anything else, which is
-// still in the event's Raw.
+// Metadata is a JSON object that an ESP may also send as a string that holds one, as
+// a list of objects that have a name and a value, or as null, "" or [] if there is none.
+// It drops anything else, which is still in the event's Raw.
 type Metadata anymail.Metadata
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (m *Metadata) UnmarshalJSON(b []byte) error {
+func (m *Metadata) UnmarshalJSON(b []byte) error { return jsonscan.Decode(b, m) }
+
+// UnmarshalAt decodes a value of an event that is being decoded.
+func (m *Metadata) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error) {
 	*m = nil
-	if b[0] == '"' {
-		b = []byte(strings.TrimSpace(jsonscan.Unquote(b)))
-		if !jsontext.Value(b).IsValid(jsonscan.Lenient) {
-			return nil
+	switch d.Kind(from) {
+	case '"':
+		text, to, err := d.String(from)
+		if strings.HasPrefix(strings.TrimSpace(text), "{") {
+			_ = Unmarshal([]byte(text), m) // what is not JSON is dropped
 		}
+		return to, err
+	case '[':
+		var pairs Headers
+		to, err = pairs.UnmarshalAt(d, from)
+		for _, pair := range pairs {
+			m.set(pair.Name, pair.Value)
+		}
+		return to, err
+	case '{':
+		return d.Members(from, func(name string, place int) (to int, err error) {
+			value, to, err := d.Any(place)
+			m.set(name, value)
+			return to, err
+		})
 	}
-	for name, value := range jsonscan.Members(b) {
-		if *m == nil {
-			*m = Metadata{}
-		}
-		if len(*m) == jsonscan.MaxElements {
-			break
-		}
-		(*m)[string(name)] = Any(value)
+	return d.Skip(from)
+}
+
+func (m *Metadata) set(name string, value any) {
+	if *m == nil {
+		*m = Metadata{}
 	}
-	return nil
+	(*m)[name] = value
 }
 
 // Event returns m as an event's metadata.
@@ -64,47 +82,55 @@ func (m Metadata) Event() anymail.Metadata { return anymail.Metadata(m) }
 type Headers anymail.Headers
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (hs *Headers) UnmarshalJSON(b []byte) error {
+func (hs *Headers) UnmarshalJSON(b []byte) error { return jsonscan.Decode(b, hs) }
+
+// UnmarshalAt decodes a value of an event that is being decoded.
+func (hs *Headers) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error) {
 	*hs = nil
-	for name, value := range jsonscan.Members(b) {
-		if value[0] != '[' {
-			hs.add(string(name), value)
-		}
-		for one := range jsonscan.Elements(value) {
-			if !hs.add(string(name), one) {
-				break
+	switch d.Kind(from) {
+	case '{':
+		return d.Members(from, func(name string, place int) (to int, err error) {
+			value := func(place int) (int, error) {
+				text, to, err := d.Text(place)
+				hs.add(name, text)
+				return to, err
 			}
-		}
-		if len(*hs) == jsonscan.MaxElements {
-			break
-		}
-	}
-	for object := range jsonscan.Elements(b) {
-		var name string
-		var value []byte
-		for member, text := range jsonscan.Members(object) {
-			switch {
-			case strings.EqualFold(string(member), "name"):
-				name = looseText(text)
-			case strings.EqualFold(string(member), "value"):
-				value = text
+			if d.Kind(place) == '[' {
+				return d.Elements(place, value)
 			}
-		}
-		if name != "" && !hs.add(name, value) {
-			break
-		}
+			return value(place)
+		})
+	case '[':
+		return d.Elements(from, func(place int) (to int, err error) {
+			if d.Kind(place) != '{' {
+				return d.Skip(place)
+			}
+			var field anymail.Header
+			to, err = d.Members(place, func(name string, place int) (to int, err error) {
+				switch {
+				case strings.EqualFold(name, "name"):
+					field.Name, to, err = d.Text(place)
+				case strings.EqualFold(name, "value"):
+					field.Value, to, err = d.Text(place)
+				default:
+					to, err = d.Skip(place)
+				}
+				return to, err
+			})
+			if field.Name != "" {
+				hs.add(field.Name, field.Value)
+			}
+			return to, err
+		})
 	}
-	return nil
+	return d.Skip(from)
 }
 
-// add adds a field and reports whether there is room for another.
-func (hs *Headers) add(name string, value []byte) bool {
-	h := anymail.Header{Name: name}
-	if len(value) > 0 {
-		h.Value = looseText(value)
+// add adds a field if there is room for it.
+func (hs *Headers) add(name, value string) {
+	if len(*hs) < jsonscan.MaxElements {
+		*hs = append(*hs, anymail.Header{Name: name, Value: value})
 	}
-	*hs = append(*hs, h)
-	return len(*hs) < jsonscan.MaxElements
 }
 
 // Message returns hs as a message's headers.

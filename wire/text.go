@@ -12,20 +12,13 @@ import (
 type Text string
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (t *Text) UnmarshalJSON(b []byte) error {
-	*t = Text(looseText(b))
-	return nil
-}
+func (t *Text) UnmarshalJSON(b []byte) error { return jsonscan.Decode(b, t) }
 
-// looseText returns a JSON value as [Text] keeps it.
-func looseText(value []byte) string {
-	switch value[0] {
-	case '"':
-		return jsonscan.Unquote(value)
-	case 'n':
-		return ""
-	}
-	return strings.ToValidUTF8(string(value), "\ufffd")
+// UnmarshalAt decodes a value of an event that is being decoded.
+func (t *Text) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error) {
+	text, to, err := d.Text(from)
+	*t = Text(text)
+	return to, err
 }
 
 // Bytes is a long string, such as a message as it was received, which is then not
@@ -49,21 +42,12 @@ func (t Text) String() string { return string(t) }
 type Strings []string
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (list *Strings) UnmarshalJSON(b []byte) error {
-	*list = nil
-	if b[0] != '[' {
-		if one := looseText(b); one != "" {
-			*list = Strings{one}
-		}
-		return nil
-	}
-	for value := range jsonscan.Elements(b) {
-		if len(*list) == jsonscan.MaxElements {
-			break
-		}
-		*list = append(*list, looseText(value))
-	}
-	return nil
+func (list *Strings) UnmarshalJSON(b []byte) error { return jsonscan.Decode(b, list) }
+
+// UnmarshalAt decodes a value of an event that is being decoded.
+func (list *Strings) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error) {
+	*list, to, err = d.Texts(from)
+	return to, err
 }
 
 // Addr reads an IP address. It returns the zero Addr for anything else.

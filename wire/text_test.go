@@ -41,6 +41,8 @@ func TestLooseTypes(t *testing.T) {
 			}},
 		{`{"Unix":1.79e9,"Milli":1.79e12,"Num":"1e999","RFC":"2026-09-21T14:13:20.000000000Z","Meta":"not json"}`,
 			loose{Unix: wire.Unix{Time: at}, Milli: wire.UnixMilli{Time: at}, RFC: wire.RFC3339{Time: at}}},
+		{`{"Meta":[{"name":"a","value":1},{"Value":"b\u0062","NAME":"b"},{"value":"no name"},7]}`, loose{Meta: wire.Metadata{"a": "1", "b": "bb"}}},
+		{`{"Meta":" {\"a\":[\"b\"]} "}`, loose{Meta: wire.Metadata{"a": []any{"b"}}}},
 		{`{"Unix":-5,"Milli":-5,"Num":"NaN","RFC":"0000-00-00T00:00:00Z","Meta":17}`, loose{}},
 		{`{"Unix":99999999999999,"Milli":9e99}`, loose{}},
 	}

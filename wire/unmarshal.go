@@ -46,7 +46,7 @@ func Salvage(object []byte, v any) bool {
 // Others is implemented by structs that take the members for which they have no
 // field.
 type Others interface {
-	// Other is called for each such member, in order. It must not keep value,
-	// which is the JSON text that [Any] reads.
-	Other(name string, value []byte)
+	// Other is called for each such member, in order. The value is the JSON text that
+	// [Any] reads.
+	Other(name, value string)
 }

@@ -87,7 +87,7 @@ type rest struct {
 	others anymail.Metadata
 }
 
-func (r *rest) Other(name string, value []byte) {
+func (r *rest) Other(name, value string) {
 	if r.others == nil {
 		r.others = anymail.Metadata{}
 	}

@@ -45,7 +45,7 @@ var origins = map[string]bool{
 }
 
 // Other implements [wire.Others].
-func (d *data) Other(name string, value []byte) {
+func (d *data) Other(name, value string) {
 	if !origins[name] {
 		return
 	}

@@ -120,14 +120,22 @@ func (a *Adapter) parse(ctx context.Context, p *anymail.Payload) ([]anymail.Even
 		return nil, err
 	}
 	var id string
-	if len(elements) == 1 { // as Resend posts it: the id is the request's
+	single := len(elements) == 1
+	if single { // as Resend posts it: the id is the request's
 		id = p.Header.Get(prefix(p) + "Id")
-		if a.config.APIKeys != nil && wire.StringMember(elements[0], "type") == receivedType {
+	}
+	var kind wire.Text
+	events := wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {
+		kind, ev.ID = w.Type, id
+		fill(w, ev)
+	})
+	if single && a.config.APIKeys != nil {
+		if kind == "" { // it did not decode
+			kind = wire.Text(wire.StringMember(elements[0], "type"))
+		}
+		if kind == receivedType {
 			return a.received(ctx, p, elements[0], id)
 		}
 	}
-	return wire.AtLeastOne(wire.Events(elements, func(w *event, ev *anymail.TrackingEvent) {
-		ev.ID = id
-		fill(w, ev)
-	}), nil)
+	return wire.AtLeastOne(events, nil)
 }

@@ -19,12 +19,12 @@ type event struct {
 }
 
 type data struct {
-	EmailID  wire.Text    `json:"email_id"`
-	SourceID wire.Text    `json:"source_id"` // the message that caused a suppression
-	To       wire.Strings `json:"to"`
-	Email    contact      `json:"email"`
-	Tags     tags         `json:"tags"`
-	Headers  wire.Headers `json:"headers"`
+	EmailID  wire.Text     `json:"email_id"`
+	SourceID wire.Text     `json:"source_id"` // the message that caused a suppression
+	To       wire.Strings  `json:"to"`
+	Email    contact       `json:"email"`
+	Tags     wire.Metadata `json:"tags"` // an object, or a list as in the send API
+	Headers  wire.Headers  `json:"headers"`
 
 	Bounce     wire.Object[bounce]     `json:"bounce"`
 	Suppressed wire.Object[suppressed] `json:"suppressed"`
@@ -66,30 +66,6 @@ func (c *contact) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	return wire.Unmarshal(b, (*string)(c))
-}
-
-// tags are an object, or a list of names and values as in the send API. They
-// are pairs, so metadata here.
-type tags anymail.Metadata
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (t *tags) UnmarshalJSON(b []byte) error {
-	*t = nil
-	if b[0] != '[' {
-		var object wire.Metadata
-		err := object.UnmarshalJSON(b)
-		*t = tags(object)
-		return err
-	}
-	var list wire.Headers
-	err := list.UnmarshalJSON(b)
-	for _, tag := range list {
-		if *t == nil {
-			*t = tags{}
-		}
-		(*t)[tag.Name] = tag.Value
-	}
-	return err
 }
 
 const receivedType = "email.received"
@@ -205,7 +181,7 @@ func bare(mailbox string) string {
 // Senders that need plain tags, or values other than strings, put them as JSON into
 // the headers X-Tags and X-Metadata.
 func labels(d *data) (plain []string, pairs anymail.Metadata) {
-	pairs = anymail.Metadata(d.Tags)
+	pairs = d.Tags.Event()
 	if text := d.Headers.Message().Get("X-Tags"); text != "" {
 		var list wire.Strings
 		_ = wire.Unmarshal([]byte(text), &list) // invalid JSON is still in Raw

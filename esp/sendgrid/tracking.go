@@ -54,7 +54,7 @@ func (t *timestamp) UnmarshalJSON(b []byte) error {
 }
 
 // Other implements [wire.Others].
-func (w *event) Other(name string, value []byte) {
+func (w *event) Other(name, value string) {
 	if first, own := otherMembers[name]; own && (first == "" || strings.IndexByte(first, value[0]) >= 0) {
 		return
 	}
@@ -62,7 +62,7 @@ func (w *event) Other(name string, value []byte) {
 }
 
 // keep keeps a custom argument.
-func (w *event) keep(name string, value []byte) {
+func (w *event) keep(name, value string) {
 	if w.arguments == nil {
 		w.arguments = anymail.Metadata{}
 	}
@@ -226,7 +226,7 @@ func (w *event) keepForeign(reader bool, raw []byte) {
 		{"useragent", w.UserAgent, reader},
 	} {
 		if field.value != "" && !field.own {
-			w.keep(field.name, wire.Member(raw, field.name))
+			w.keep(field.name, string(wire.Member(raw, field.name)))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package sparkpost
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/goanymail/anymail"
@@ -31,8 +32,8 @@ type record struct {
 	TargetURL wire.Text `json:"target_link_url"`
 	UserAgent wire.Text `json:"user_agent"`
 	Agent     wire.Object[struct {
-		Proxy      *bool `json:"is_proxy"`
-		Prefetched *bool `json:"is_prefetched"`
+		Proxy      wire.Text `json:"is_proxy"`
+		Prefetched wire.Text `json:"is_prefetched"`
 	}] `json:"user_agent_parsed"`
 	IP  wire.Text `json:"ip_address"` // the visitor's; in message events the receiving server's
 	Geo wire.Object[struct {
@@ -169,7 +170,7 @@ const maxClasses = 32
 // appendClasses appends the events of an element: none if SparkPost only tries the
 // URL, or else one. An element that is not an event is appended without a value.
 func appendClasses(list []classed, element []byte) []classed {
-	msys := wire.Member(element, "msys")
+	msys := wire.From(element, "msys")
 	if len(msys) == 0 || msys[0] != '{' {
 		return append(list, classed{raw: element})
 	}
@@ -198,10 +199,10 @@ func (a *Adapter) fill(r *record, ev *anymail.TrackingEvent) {
 	ev.MessageID = string(r.Transmission)
 	ev.Recipient = string(cmp.Or(r.RawRecipient, r.Recipient))
 	ev.Description = string(r.Reason)
+	ev.Tags = r.Tags
 	if r.Campaign != "" {
-		ev.Tags = append(ev.Tags, string(r.Campaign))
+		ev.Tags = slices.Insert(ev.Tags, 0, string(r.Campaign))
 	}
-	ev.Tags = append(ev.Tags, r.Tags...)
 	ev.Metadata = r.Metadata.Event()
 	ev.ClickURL = string(r.TargetURL)
 	ev.UserAgent = string(r.UserAgent)
@@ -232,13 +233,9 @@ func (a *Adapter) fill(r *record, ev *anymail.TrackingEvent) {
 
 // automated is Yes if SparkPost says so in one of two ways, and No only if it denies
 // both.
-func automated(proxy, prefetched *bool) anymail.Tri {
-	yes := func(b *bool) bool { return b != nil && *b }
-	switch {
-	case yes(proxy) || yes(prefetched):
-		return anymail.Yes
-	case proxy != nil && prefetched != nil:
-		return anymail.No
+func automated(proxy, prefetched wire.Text) anymail.Tri {
+	if either := wire.AnyOf(proxy, prefetched); either == anymail.Yes || proxy == prefetched {
+		return either
 	}
 	return anymail.Unsaid
 }

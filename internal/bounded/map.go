@@ -26,8 +26,10 @@ func (m *Map[K, V]) Get(key K) (V, bool) {
 
 // Set sets the value of key, as the latest entry.
 func (m *Map[K, V]) Set(key K, value V) {
-	if _, ok := m.recent[key]; !ok && len(m.recent) >= m.half {
-		m.older, m.recent = m.recent, make(map[K]V, m.half)
+	if len(m.recent) >= m.half {
+		if _, ok := m.recent[key]; !ok {
+			m.older, m.recent = m.recent, make(map[K]V, m.half)
+		}
 	}
 	m.recent[key] = value
 }

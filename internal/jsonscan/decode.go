@@ -8,7 +8,9 @@
 //   - [Decode] gives the result that the library gives with duplicate names
 //     allowed, of which the last one wins. There is one difference: of a slice's
 //     elements it decodes the first [MaxElements].
-//   - Every string that it makes is a copy of its own.
+//   - The strings that it makes of one text without escapes are parts of one copy of
+//     that text. So one that is kept keeps at most [MaxShared] bytes, and nothing of
+//     other texts. The strings of a longer text are copies of their own.
 //   - Errors name fields and rules, and quote nothing of the text.
 //
 // Adapters split a batch with the library, which checks it, and decode each
@@ -51,45 +53,25 @@ var (
 	errNotArray  = errors.New("not an array")
 )
 
-// Decode decodes text into v, a pointer to a struct or a slice.
-func Decode(text []byte, v any) error {
-	from := space(text, 0)
-	if from == len(text) {
-		return ErrSyntax
-	}
-	to := reflect.ValueOf(v).Elem()
-	_, err := decoderOf(to.Type())(text, from, to)
-	return err
-}
-
 // Others is implemented by structs that take the members for which they have no
-// field.
+// field. The value is JSON text.
 type Others interface {
-	Other(name string, value []byte)
+	Other(name, value string)
 }
 
-// decodeFunc decodes the value that begins at a place of text and returns its
+// decodeFunc decodes the value that begins at a place of the text and returns its
 // end.
-type decodeFunc func(text []byte, from int, v reflect.Value) (to int, err error)
+type decodeFunc func(d *Decoder, from int, v reflect.Value) (to int, err error)
 
 // between makes a decodeFunc of one that needs the value's end first.
 func between(decode func(value []byte, v reflect.Value) error) decodeFunc {
-	return func(text []byte, from int, v reflect.Value) (int, error) {
-		to, err := skip(text, from)
+	return func(d *Decoder, from int, v reflect.Value) (int, error) {
+		to, err := d.Skip(from)
 		if err != nil {
 			return to, err
 		}
-		return to, decode(text[from:to:to], v)
+		return to, decode(d.text[from:to:to], v)
 	}
-}
-
-// skip returns the end of the value at from.
-func skip(text []byte, from int) (int, error) {
-	to := endOfValue(text, from)
-	if to < 0 {
-		return to, ErrSyntax
-	}
-	return to, nil
 }
 
 // decoders holds the decodeFunc of each type that was decoded into. A program
@@ -107,6 +89,7 @@ func decoderOf(t reflect.Type) decodeFunc {
 var (
 	othersType      = reflect.TypeFor[Others]()
 	unmarshalerType = reflect.TypeFor[stdjson.Unmarshaler]()
+	atType          = reflect.TypeFor[Unmarshaler]()
 	fromType        = reflect.TypeFor[json.UnmarshalerFrom]()
 	fromTextType    = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
@@ -116,6 +99,8 @@ var (
 func compile(t reflect.Type, around []reflect.Type) decodeFunc {
 	pointer := reflect.PointerTo(t)
 	switch {
+	case pointer.Implements(atType):
+		return decodeItself
 	case pointer.Implements(unmarshalerType) && !pointer.Implements(fromType):
 		return between(decodeByMethod)
 	case pointer.Implements(fromType), pointer.Implements(fromTextType), slices.Contains(around, t):
@@ -123,7 +108,7 @@ func compile(t reflect.Type, around []reflect.Type) decodeFunc {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		return between(decodeString)
+		return decodeString
 	case reflect.Bool:
 		return between(decodeBool)
 	case reflect.Pointer:
@@ -140,22 +125,43 @@ func compile(t reflect.Type, around []reflect.Type) decodeFunc {
 	return between(decodeByLibrary)
 }
 
-// fields are the fields of a struct by the names of their members. If the struct
-// implements [Others], it gets the other members.
+// fields are the fields of a struct by the lengths of their members' names. If the
+// struct implements [Others], it gets the other members.
 type fields struct {
-	byName map[string]field
-	others bool
+	byLength [][]field
+	others   bool
 }
 
 type field struct {
+	name   string
 	index  int
 	decode decodeFunc
+}
+
+// find returns the field of a name, or nil.
+func (fs *fields) find(name []byte) *field {
+	if len(name) < len(fs.byLength) {
+		list := fs.byLength[len(name)]
+		for i := range list {
+			if list[i].name == string(name) {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (fs *fields) add(f field) {
+	for len(fs.byLength) <= len(f.name) {
+		fs.byLength = append(fs.byLength, nil)
+	}
+	fs.byLength[len(f.name)] = append(fs.byLength[len(f.name)], f)
 }
 
 // fieldsOf returns nil if a tag has more than a name, or a struct is embedded:
 // the library knows what that means.
 func fieldsOf(t reflect.Type, around []reflect.Type) *fields {
-	fs := &fields{byName: map[string]field{}, others: reflect.PointerTo(t).Implements(othersType)}
+	fs := &fields{others: reflect.PointerTo(t).Implements(othersType)}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -167,45 +173,44 @@ func fieldsOf(t reflect.Type, around []reflect.Type) *fields {
 		case name == "":
 			name = f.Name
 		}
-		fs.byName[name] = field{i, compile(f.Type, around)}
+		fs.add(field{name, i, compile(f.Type, around)})
 	}
 	return fs
 }
 
-func (fs *fields) decode(text []byte, from int, v reflect.Value) (int, error) {
-	switch text[from] {
+func (fs *fields) decode(d *Decoder, from int, v reflect.Value) (int, error) {
+	switch d.text[from] {
 	case '{':
 	case 'n':
 		v.SetZero()
-		return skip(text, from)
+		return d.Skip(from)
 	default:
 		return -1, errNotObject
 	}
 	at := from
-	for m, ok := nextName(text, at); ok; m, ok = nextName(text, at) {
-		name := text[m.name+1 : m.nameEnd-1]
-		f, known := fs.byName[string(name)]
+	for m, ok := nextName(d.text, at); ok; m, ok = nextName(d.text, at) {
+		f := fs.find(d.text[m.name+1 : m.nameEnd-1])
 		other := ""
-		if !known && (fs.others || slices.Contains(name, '\\')) {
-			other = Unquote(text[m.name:m.nameEnd])
-			f, known = fs.byName[other]
+		if f == nil && (fs.others || !d.plain) {
+			other = d.unquote(m.name, m.nameEnd)
+			f = fs.find([]byte(other))
 		}
 		var err error
-		if known {
-			at, err = f.decode(text, m.value, v.Field(f.index))
+		if f != nil {
+			at, err = f.decode(d, m.value, v.Field(f.index))
 		} else {
-			at, err = skip(text, m.value)
+			at, err = d.Skip(m.value)
 		}
 		switch {
-		case err != nil && known:
+		case err != nil && f != nil:
 			return -1, fmt.Errorf("%s: %w", v.Type().Field(f.index).Name, err)
 		case err != nil:
 			return -1, err
-		case !known && fs.others:
-			v.Addr().Interface().(Others).Other(other, text[m.value:at:at])
+		case f == nil && fs.others:
+			v.Addr().Interface().(Others).Other(other, d.part(m.value, at))
 		}
 	}
-	return closed(text, from, at, '}')
+	return closed(d.text, from, at, '}')
 }
 
 // closed returns the end of an object or array that begins at from and whose
@@ -220,16 +225,17 @@ func closed(text []byte, from, to int, bracket byte) (int, error) {
 	return to + 1, nil
 }
 
-func decodeString(value []byte, v reflect.Value) error {
-	switch value[0] {
+func decodeString(d *Decoder, from int, v reflect.Value) (int, error) {
+	switch d.text[from] {
 	case '"':
-		v.SetString(Unquote(value))
+		text, to, err := d.String(from)
+		v.SetString(text)
+		return to, err
 	case 'n':
 		v.SetString("")
-	default:
-		return errNotString
+		return d.Skip(from)
 	}
-	return nil
+	return -1, errNotString
 }
 
 func decodeBool(value []byte, v reflect.Value) error {
@@ -242,45 +248,41 @@ func decodeBool(value []byte, v reflect.Value) error {
 }
 
 func pointerTo(decode decodeFunc) decodeFunc {
-	return func(text []byte, from int, v reflect.Value) (int, error) {
-		if text[from] == 'n' {
+	return func(d *Decoder, from int, v reflect.Value) (int, error) {
+		if d.text[from] == 'n' {
 			v.SetZero()
-			return skip(text, from)
+			return d.Skip(from)
 		}
 		if v.IsNil() {
 			v.Set(reflect.New(v.Type().Elem()))
 		}
-		return decode(text, from, v.Elem())
+		return decode(d, from, v.Elem())
 	}
 }
 
 func sliceOf(decode decodeFunc) decodeFunc {
-	return func(text []byte, from int, v reflect.Value) (int, error) {
+	return func(d *Decoder, from int, v reflect.Value) (int, error) {
 		v.SetZero()
-		switch text[from] {
+		switch d.text[from] {
 		case '[':
 		case 'n':
-			return skip(text, from)
+			return d.Skip(from)
 		default:
 			return -1, errNotArray
 		}
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-		at := from
-		for place, ok := nextElement(text, at); ok; place, ok = nextElement(text, at) {
+		return d.Elements(from, func(place int) (int, error) {
 			n := v.Len()
-			if n == MaxElements {
-				return skip(text, from)
-			}
 			v.Grow(1)
 			v.SetLen(n + 1)
 			v.Index(n).SetZero()
-			var err error
-			if at, err = decode(text, place, v.Index(n)); err != nil {
-				return -1, err
-			}
-		}
-		return closed(text, from, at, ']')
+			return decode(d, place, v.Index(n))
+		})
 	}
+}
+
+func decodeItself(d *Decoder, from int, v reflect.Value) (int, error) {
+	return v.Addr().Interface().(Unmarshaler).UnmarshalAt(d, from)
 }
 
 func decodeByMethod(value []byte, v reflect.Value) error {

@@ -1,6 +1,8 @@
 package jsonscan_test
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"unsafe"
@@ -8,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail/internal/jsonscan"
+	"github.com/goanymail/anymail/wire"
 )
 
 type event struct {
@@ -18,8 +21,8 @@ type event struct {
 	others []string
 }
 
-func (e *event) Other(name string, value []byte) {
-	e.others = append(e.others, name+"="+string(value))
+func (e *event) Other(name, value string) {
+	e.others = append(e.others, name+"="+value)
 }
 
 func TestDecode(t *testing.T) {
@@ -32,15 +35,44 @@ func TestDecode(t *testing.T) {
 	require.Equal(t, []string{"x=[1, 2]", "y=null"}, got.others)
 }
 
-// A string that is kept keeps nothing else in memory.
-func TestStringsAreCopies(t *testing.T) {
-	text := []byte(`{"name":"ada","note":"` + strings.Repeat("x", 1000) + `"}`)
-	var got event
-	require.NoError(t, jsonscan.Decode(text, &got))
-	name, note := uintptr(unsafe.Pointer(unsafe.StringData(got.Name))), uintptr(unsafe.Pointer(unsafe.StringData(got.Note)))
-	require.Greater(t, max(name, note)-min(name, note), uintptr(len(`ada","note":"`)), "not parts of one text")
-	clear(text)
-	require.Equal(t, "ada", got.Name)
+// A string that is kept keeps its own text in memory, if that is short, and otherwise
+// nothing else.
+func TestSharedText(t *testing.T) {
+	d := jsonscan.NewDecoder(3)
+	decode := func(note string) (name, start uintptr) {
+		text := []byte(`{"name":"ada","note":"` + note + `"}`)
+		var got event
+		require.NoError(t, d.Decode(text, &got))
+		clear(text)
+		require.Equal(t, "ada", got.Name, "not a part of the caller's text")
+		return uintptr(unsafe.Pointer(unsafe.StringData(got.Name))), uintptr(unsafe.Pointer(unsafe.StringData(got.Note)))
+	}
+	const between = uintptr(len(`ada","note":"`))
+	name, note := decode("short")
+	require.Equal(t, between, note-name, "parts of one text")
+	next, _ := decode("short")
+	require.Greater(t, max(name, next)-min(name, next), between, "not parts of one text")
+	name, note = decode(strings.Repeat("x", jsonscan.MaxShared))
+	require.NotEqual(t, between, note-name, "copies of their own")
+}
+
+// Lists of neighboring texts share memory, and appending to one does not change another.
+func TestLists(t *testing.T) {
+	d := jsonscan.NewDecoder(100)
+	var lists []wire.Strings
+	for i := range 100 {
+		var list wire.Strings
+		require.NoError(t, d.Decode(fmt.Appendf(nil, `["%d"%s]`, i, strings.Repeat(`,"x\n"`, i%20)), &list))
+		require.Len(t, list, 1+i%20)
+		lists = append(lists, list)
+		_ = append(list, "appended")
+	}
+	for i, list := range lists {
+		require.Equal(t, strconv.Itoa(i), list[0])
+		for _, text := range list[1:] {
+			require.Equal(t, "x\n", text)
+		}
+	}
 }
 
 func TestElements(t *testing.T) {

@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"iter"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -138,6 +139,24 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
+// Find returns the place of the value of the first member of object that has this name,
+// or the end of object.
+func Find(object []byte, name string) int {
+	at := space(object, 0)
+	if at == len(object) || object[at] != '{' {
+		return len(object)
+	}
+	for m, ok := nextName(object, at); ok; m, ok = nextName(object, at) {
+		if quoted := object[m.name:m.nameEnd]; string(quoted[1:len(quoted)-1]) == name || Unquote(quoted) == name {
+			return m.value
+		}
+		if at = endOfValue(object, m.value); at < 0 {
+			break
+		}
+	}
+	return len(object)
+}
+
 // Elements returns the JSON texts of the elements of an array, slices of array.
 // It ends early if array is not a JSON array, or ceases to be one.
 func Elements(array []byte) iter.Seq[[]byte] {
@@ -154,17 +173,30 @@ func Elements(array []byte) iter.Seq[[]byte] {
 	}
 }
 
-// Unquote returns the text of a JSON string. Invalid UTF-8 becomes U+FFFD.
-func Unquote(quoted []byte) string {
+// Unquote returns the text of a JSON string. Invalid UTF-8 becomes U+FFFD. The text of
+// a string is a part of it if possible.
+func Unquote[T string | []byte](quoted T) string {
 	if len(quoted) < 2 {
 		return ""
 	}
-	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+	if inner := quoted[1 : len(quoted)-1]; isPlain(inner) {
 		return string(inner)
 	}
 	var space [256]byte
 	text, _ := jsontext.AppendUnquote(space[:0], quoted) // the error is about invalid UTF-8
 	return string(text)
+}
+
+// isPlain reports whether text is UTF-8 without backslashes, which stands for itself in
+// a JSON string.
+func isPlain[T string | []byte](text T) bool {
+	switch text := any(text).(type) {
+	case string:
+		return strings.IndexByte(text, '\\') < 0 && utf8.ValidString(text)
+	case []byte:
+		return bytes.IndexByte(text, '\\') < 0 && utf8.Valid(text)
+	}
+	return false
 }
 
 // UnquoteBytes is [Unquote] for a text that may be long. It copies the text once, into

@@ -201,7 +201,7 @@ var mutations = []mutation{
 	{test: "TestConcurrentDuplicates", file: "idempotency.go", edits: []string{`if _, ok := sh.running[id]; ok {`, `if false {`}},
 	{pkg: "sqlstore", test: "TestConcurrentDuplicatesRunEachReceiverOnce", file: "sqlstore/store.go", edits: []string{`case holder == owner:`, `case holder == owner || !done:`}},
 	{pkg: "sqlstore", test: "TestAKilledProcessRunsAReceiverOnceMoreAtMost", file: "sqlstore/store.go", edits: []string{"default:\n\t\t\tclaims[key] = anymail.ClaimBusy", "default:\n\t\t\tclaims[key] = anymail.ClaimDone"}},
-	{test: "TestMemoryStoreIsBounded", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
+	{test: "TestMemoryStoreIsBounded", file: "internal/bounded/map.go", edits: []string{`if len(m.recent) >= m.half {`, `if false {`}},
 
 	// rates
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case addr.IsValid() && s.perAddress != nil && !s.perAddress.Allow(addr, now):`, `case false:`}},
@@ -209,7 +209,7 @@ var mutations = []mutation{
 	{test: "TestRateLimits", file: "guard.go", edits: []string{`case addr.IsValid() && s.failures != nil && !s.failures.Peek(addr, now):`, `case false:`}},
 	{test: "TestExpectedRefusalsDoNotLockOut", file: "response.go", edits: []string{` && !challenged ||`, ` ||`}},
 	{test: "TestExpectedRefusalsDoNotLockOut", file: "response.go", edits: []string{`if kind == ErrUnauthenticated && !challenged`, `if errors.Is(err, ErrUnauthenticated) && !challenged`}},
-	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`!ok && len(m.recent) >= m.half {`, `false && ok {`}},
+	{pkg: "internal/ratelimit", test: "TestMillionAddresses", file: "internal/bounded/map.go", edits: []string{`if len(m.recent) >= m.half {`, `if false {`}},
 	{pkg: "internal/ratelimit", test: "TestClockJumps", file: "internal/ratelimit/ratelimit.go", edits: []string{`due = latest // the clock`, `// the clock`}},
 	{test: "TestStoreFailsInTheMiddleOfABatch", file: "signals.go", edits: []string{"t.errs = append(t.errs, noted)\n\t\t\t\treturn", "t.errs = append(t.errs, noted)\n\t\t\t\ti--"}},
 	{pkg: "internal/ratelimit", test: "TestIPv6NetworksCountAsOne", file: "internal/ratelimit/ratelimit.go", edits: []string{`Prefix(64)`, `Prefix(128)`}},
