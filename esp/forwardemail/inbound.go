@@ -16,7 +16,7 @@ import (
 // mailparser of Node.js makes them.
 // https://forwardemail.net/en/faq#do-you-support-webhooks
 type message struct {
-	Raw         wire.Bytes              `json:"raw"`        // not with ?raw=false in the URL
+	Raw         wire.Source             `json:"raw"`        // not with ?raw=false in the URL
 	Recipients  wire.Strings            `json:"recipients"` // all that share the URL
 	Session     wire.Object[session]    `json:"session"`
 	Headers     text                    `json:"headers"` // the block as it was received
@@ -96,8 +96,8 @@ func (c *content) UnmarshalJSON(b []byte) error {
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
-		if len(w.Raw) > 0 {
-			ev.Message = rawmime.ParseText(w.Raw, string(w.Text), string(w.HTML), p.Limits)
+		if !w.Raw.Empty() {
+			ev.Message = rawmime.ParseText(w.Raw.Decode(p), string(w.Text), string(w.HTML), p.Limits)
 		} else {
 			w.fill(&ev.Message)
 		}
