@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"strconv"
+	"math"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
@@ -84,15 +84,24 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	}
 	decoded := make(content, 0, 1+bytes.Count(list, []byte(",")))
 	for number := range bytes.SplitSeq(list, []byte(",")) {
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(number)), 10, 8)
-		if err != nil {
-			return errors.New("not a list of bytes")
+		n := 0
+		number = bytes.TrimSpace(number)
+		for _, digit := range number {
+			if digit < '0' || digit > '9' {
+				return errNotBytes
+			}
+			n = min(10*n+int(digit-'0'), math.MaxUint8+1)
+		}
+		if len(number) == 0 || n > math.MaxUint8 {
+			return errNotBytes
 		}
 		decoded = append(decoded, byte(n))
 	}
 	*c = decoded
 	return nil
 }
+
+var errNotBytes = errors.New("not a list of bytes")
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
