@@ -123,7 +123,7 @@ func received(base *anymail.Common, p *anymail.Payload) anymail.Event {
 		Msg wire.Object[mail] `json:"msg"`
 	}
 	ev := &anymail.InboundEvent{Common: *base}
-	err := wire.Unmarshal(base.Raw, &w)
+	err := wire.UnmarshalElement(base.Raw, &w)
 	if err != nil {
 		p.KeepRaw()
 	}

@@ -108,7 +108,7 @@ func (a *Adapter) verifier() anymail.Verifier {
 // isEmptyBatch reports whether p has no events: with it Mandrill tests a URL.
 func isEmptyBatch(p *anymail.Payload) bool {
 	form, err := p.TakeForm()
-	return err == nil && form.Fields.Get(eventsField) == "[]"
+	return err == nil && string(form.Fields.Bytes(eventsField)) == "[]"
 }
 
 // answerTest answers an empty batch.

@@ -25,7 +25,7 @@ type message struct {
 // message in it.
 func received(c classed, p *anymail.Payload) anymail.Event {
 	var w message
-	err := wire.Unmarshal(c.value, &w)
+	err := wire.UnmarshalElement(c.value, &w)
 	if err != nil {
 		p.KeepRaw()
 	}
