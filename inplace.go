@@ -1,9 +1,15 @@
 package anymail
 
+import (
+	"bytes"
+	"encoding/base64"
+
+	"github.com/goanymail/anymail/internal/mimefield"
+)
+
 // WithoutInboundRaw leaves Raw out of the events of received messages, which have
 // RawMIME if the ESP gives the source of the message. Events of type
-// [EventInboundFailed] keep it, except for a form of more than 64 KiB that is not
-// multipart/form-data.
+// [EventInboundFailed] keep it.
 //
 // A message that arrives in a JSON string or in a form then needs no memory in addition
 // to the body, in which it is decoded. That is not so if there is a Rejected hook, since
@@ -50,10 +56,34 @@ func (p *Payload) TakeForm() (*Form, error) {
 }
 
 // InboundForm is [Payload.TakeForm] for a parser of received messages whose Raw is Body,
-// and [Payload.Form] if Raw is wanted: see [WithoutInboundRaw].
-func (p *Payload) InboundForm() (*Form, error) {
-	if p.dropsRaw {
+// if Raw is not wanted and the named field holds the source of a message, which may be in
+// base64. Otherwise it is [Payload.Form].
+func (p *Payload) InboundForm(source string) (*Form, error) {
+	if p.DecodesInPlace(len(p.Body)) && p.MediaType() == mediaURLEncoded && hasSource(p.Body, source) {
 		return p.TakeForm()
 	}
 	return p.Form()
+}
+
+// hasSource reports whether a field of a form begins with a header field. What makes no
+// message of it then is not a failure to read it, so that Raw is not needed.
+func hasSource(form []byte, field string) bool {
+	for pair := range bytes.SplitSeq(form, []byte{'&'}) {
+		name, value, _ := bytes.Cut(pair, []byte{'='})
+		key, ok := unescape(name, false)
+		if !ok || string(key) != field || len(value) <= inPlaceOver {
+			continue
+		}
+		const enough = 600 // for the name of a header field, each byte of it escaped
+		begin := value[:enough]
+		if i := bytes.LastIndexByte(begin, '%'); i > enough-len("%00") {
+			begin = begin[:i]
+		}
+		begin, _ = unescape(begin, false)
+		const line = 60 // in base64, the shortest one that is usual
+		var decoded [line / 4 * 3]byte
+		n, _ := base64.StdEncoding.Decode(decoded[:], begin[:min(len(begin), line)])
+		return mimefield.IsField(begin) || mimefield.IsField(decoded[:n])
+	}
+	return false
 }

@@ -19,7 +19,7 @@ import (
 // parts, or store(notify=...) with the URL of the message. The fields say which.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	form, err := p.InboundForm()
+	form, err := p.InboundForm("body-mime")
 	if err != nil {
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func parseJSON(p *anymail.Payload) ([]anymail.Event, error) {
 }
 
 func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
-	form, err := p.InboundForm()
+	form, err := p.InboundForm("message")
 	if err != nil {
 		return nil, err
 	}
