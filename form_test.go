@@ -367,11 +367,12 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// isClosed reports whether nothing follows the last closing delimiter on its line.
+// isClosed reports whether the last closing delimiter begins a line and nothing follows
+// it there.
 func isClosed(body []byte, boundary string) bool {
 	closing := []byte("--" + boundary + "--")
 	at := bytes.LastIndex(body, closing)
-	if boundary == "" || at < 0 {
+	if boundary == "" || at < 0 || at > 0 && body[at-1] != '\n' {
 		return false
 	}
 	line, _, _ := bytes.Cut(body[at+len(closing):], []byte{'\n'})
