@@ -3,6 +3,7 @@ package jsonscan
 import (
 	"bytes"
 	"iter"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -183,7 +184,7 @@ func unquoteTo(quoted []byte, inPlace bool) []byte {
 	}
 	if !utf8.Valid(quoted) { // U+FFFD is longer than what it replaces
 		text, _ := jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted)
-		return text
+		return slices.Clip(text)
 	}
 	text := quoted[1:1]
 	if !inPlace {
@@ -192,7 +193,7 @@ func unquoteTo(quoted []byte, inPlace bool) []byte {
 	for piece := range Pieces(quoted) {
 		text = append(text, piece...)
 	}
-	return text[:len(text):len(text)]
+	return slices.Clip(text)
 }
 
 // Pieces returns the text of a JSON string in pieces, so that a long one need not be
