@@ -156,7 +156,8 @@ type Payload struct {
 	URL    string
 	Header http.Header
 	// Body is the body byte for byte, as signatures need it, with a gzip content
-	// encoding undone. Events may refer to it; it must not be changed.
+	// encoding undone. Events may refer to it; it must not be changed, except by what
+	// DecodesInPlace allows.
 	Body []byte
 	// RemoteAddr is the ESP's address, also behind trusted proxies.
 	RemoteAddr netip.Addr
@@ -169,6 +170,8 @@ type Payload struct {
 	Limits Limits
 
 	authentic bool   // it passed the Verifier, if there is one
+	bodyFree  bool   // no hook gets Body, so that it may be changed
+	dropsRaw  bool   // see WithoutInboundRaw
 	secret    int    // index of the shared secret that matched, or -1
 	visit     *visit // what counts the memory; nil if no Dispatcher made the payload
 	media     string // what MediaType found

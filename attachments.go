@@ -43,8 +43,8 @@ type AttachmentInfo struct {
 // queue get the event. Raw MIME is decoded while the store reads it. An ESP that posts
 // JSON or a form has its attachments in memory until they are stored.
 //
-// An event of which an attachment was stored has neither Raw nor RawMIME, since these
-// contain it. If one cannot be stored, the request is answered with 503 and the ESP
+// Received messages have no Raw, as with [WithoutInboundRaw], and no RawMIME if an
+// attachment was stored, since these contain it. If one cannot be stored, the request is answered with 503 and the ESP
 // retries. What was stored then, or for an event whose receivers fail for good, is left
 // in the store: name objects after Key and Index so that a retry overwrites them, or
 // let the store delete objects to which nothing refers.
@@ -56,7 +56,7 @@ func WithAttachmentStore(store AttachmentStore, keep int) Option {
 		case keep < 0:
 			s.fail("WithAttachmentStore", "must keep at least 0 bytes, not %d", keep)
 		}
-		s.attachments, s.keepAttachment = store, keep
+		s.attachments, s.keepAttachment, s.noInboundRaw = store, keep, true
 	}
 }
 
@@ -86,7 +86,7 @@ func (ep *endpoint) storeAttachments(ctx context.Context, ev *InboundEvent) erro
 		a.Content, a.Deferred, a.Size, stored = nil, nil, content.size, true
 	}
 	if stored {
-		ev.Raw, ev.Message.RawMIME = nil, nil
+		ev.Raw, ev.Message.RawMIME = nil, nil // of any type
 	}
 	return nil
 }

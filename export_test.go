@@ -21,6 +21,11 @@ func UnusedPhrases(answers []string, codes func(string) (int, string)) (unused [
 	return unused
 }
 
+// TakeForm decodes a form in the memory of the body, however small it is.
+func TakeForm(contentType string, body []byte) (*Form, error) {
+	return parseForm(contentType, body, Limits{}, formOptions{inPlace: true})
+}
+
 // DefaultMemory is the default of WithMaxMemory.
 func DefaultMemory() int64 { return defaultMemory() }
 

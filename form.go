@@ -2,10 +2,10 @@ package anymail
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
 	"mime"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -83,9 +83,32 @@ func (f *Form) File(field string) (FormFile, bool) {
 // Limits. It is not safe for concurrent use.
 func (p *Payload) Form() (*Form, error) {
 	if p.form == nil && p.formErr == nil {
-		p.form, p.formErr = parseForm(p.Header.Get("Content-Type"), p.Body, p.Limits)
+		p.form, p.formErr = parseForm(p.Header.Get("Content-Type"), p.Body, p.Limits, formOptions{})
 	}
 	return p.form, p.formErr
+}
+
+// FormFields returns some fields of the form. It is for a Verifier that needs only
+// these: it does not decode the values of the others.
+func (p *Payload) FormFields(names ...string) (Fields, error) {
+	if p.form == nil && p.formErr == nil && p.MediaType() == mediaURLEncoded {
+		form, err := parseForm(p.Header.Get("Content-Type"), p.Body, p.Limits, formOptions{only: names})
+		if err != nil {
+			return nil, err
+		}
+		return form.Fields, nil
+	}
+	form, err := p.Form()
+	if err != nil {
+		return nil, err
+	}
+	return form.Fields, nil
+}
+
+// formOptions are for forms that are URL-encoded. Others are not copied anyway.
+type formOptions struct {
+	inPlace bool     // decode in the memory of the body
+	only    []string // leave out other fields, unless it is nil
 }
 
 const (
@@ -93,7 +116,7 @@ const (
 	mediaMultipart  = "multipart/form-data"
 )
 
-func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
+func parseForm(contentType string, body []byte, limits Limits, options formOptions) (*Form, error) {
 	limits = limits.OrDefaults()
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -104,7 +127,7 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 		if bytes.Count(body, []byte{'&'}) >= limits.FormFields {
 			return nil, Because(ErrTooLarge, "too many form fields", fmt.Errorf("the limit is %d", limits.FormFields))
 		}
-		return parseURLEncoded(body)
+		return parseURLEncoded(body, options)
 	case mediaMultipart:
 		return parseMultipart(params["boundary"], body, limits)
 	}
@@ -113,16 +136,23 @@ func parseForm(contentType string, body []byte, limits Limits) (*Form, error) {
 
 // parseURLEncoded reads what [url.ParseQuery] does, but copies a value only if
 // something in it is escaped.
-func parseURLEncoded(body []byte) (*Form, error) {
+func parseURLEncoded(body []byte, options formOptions) (*Form, error) {
 	form := &Form{Fields: Fields{}}
 	for pair := range bytes.SplitSeq(body, []byte{'&'}) {
 		if len(pair) == 0 {
 			continue
 		}
 		name, value, _ := bytes.Cut(pair, []byte{'='})
-		key, ok := unescape(name)
-		text, alright := unescape(value)
-		if !ok || !alright || bytes.IndexByte(pair, ';') >= 0 {
+		semicolon := bytes.IndexByte(pair, ';') >= 0
+		key, ok := unescape(name, options.inPlace)
+		if !ok || semicolon {
+			return nil, Malformed("form encoding", nil)
+		}
+		if options.only != nil && !slices.Contains(options.only, string(key)) {
+			continue
+		}
+		text, ok := unescape(value, options.inPlace)
+		if !ok {
 			return nil, Malformed("form encoding", nil)
 		}
 		form.Fields[string(key)] = append(form.Fields[string(key)], text)
@@ -130,8 +160,9 @@ func parseURLEncoded(body []byte) (*Form, error) {
 	return form, nil
 }
 
-// unescape undoes the encoding of a name or value.
-func unescape(s []byte) ([]byte, bool) {
+// unescape undoes the encoding of a name or value, which never makes it longer. It
+// copies what lies between escapes at once: it reads as much as a request has.
+func unescape(s []byte, inPlace bool) ([]byte, bool) {
 	escapes := bytes.Count(s, []byte{'%'})
 	if escapes == 0 && bytes.IndexByte(s, '+') < 0 {
 		return s[:len(s):len(s)], true
@@ -139,27 +170,36 @@ func unescape(s []byte) ([]byte, bool) {
 	if len(s) < 3*escapes {
 		return nil, false
 	}
-	text := make([]byte, 0, len(s)-2*escapes)
-	for len(s) > 0 {
-		switch c := s[0]; c {
-		case '%':
-			if len(s) < 3 {
-				return nil, false
-			}
-			var one [1]byte
-			if _, err := hex.Decode(one[:], s[1:3]); err != nil {
-				return nil, false
-			}
-			text, s = append(text, one[0]), s[3:]
-			continue
-		case '+':
-			text = append(text, ' ')
-		default:
-			text = append(text, c)
-		}
-		s = s[1:]
+	text := s[:0:len(s)]
+	if !inPlace {
+		text = make([]byte, 0, len(s)-2*escapes)
 	}
-	return text, true
+	plus := indexFrom(s, '+', 0)
+	for at := 0; ; {
+		escape := indexFrom(s, '%', at)
+		for plus < escape {
+			text = append(append(text, s[at:plus]...), ' ')
+			at = plus + 1
+			plus = indexFrom(s, '+', at)
+		}
+		text = append(text, s[at:escape]...)
+		if escape == len(s) {
+			return text, true
+		}
+		c, ok := mimefield.HexByte(s[escape+1:])
+		if !ok {
+			return nil, false
+		}
+		text, at = append(text, c), escape+3
+	}
+}
+
+// indexFrom returns the position of the first c at from or after it, or the end.
+func indexFrom(s []byte, c byte, from int) int {
+	if i := bytes.IndexByte(s[from:], c); i >= 0 {
+		return from + i
+	}
+	return len(s)
 }
 
 // parseMultipart reads what [mime/multipart] does, but without copies, and it

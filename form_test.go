@@ -298,6 +298,29 @@ func FuzzFormPart(f *testing.F) {
 	})
 }
 
+func TestFormFields(t *testing.T) {
+	fields := func(contentType, body string) (anymail.Fields, error) {
+		p := &anymail.Payload{Header: http.Header{"Content-Type": {contentType}}, Body: []byte(body)}
+		return p.FormFields("a", "b c")
+	}
+	const urlEncoded, multipart = "application/x-www-form-urlencoded; charset=utf-8", "multipart/form-data; boundary=b"
+	got, err := fields(urlEncoded, "a=1+%2B&b+c=2&d=%zz&a=3")
+	require.NoError(t, err, "a field that is not wanted is not decoded")
+	require.Equal(t, anymail.Fields{"a": {[]byte("1 +"), []byte("3")}, "b c": {[]byte("2")}}, got)
+	got, err = fields(multipart, "--b\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--b--\r\n")
+	require.NoError(t, err)
+	require.Equal(t, "1", got.Get("a"))
+	for body, want := range map[string]error{
+		"a=%zz":                      anymail.ErrMalformed,
+		strings.Repeat("a=1&", 2000): anymail.ErrTooLarge,
+	} {
+		_, err = fields(urlEncoded, body)
+		require.ErrorIs(t, err, want)
+	}
+	_, err = fields("text/plain", "a=1")
+	require.ErrorIs(t, err, anymail.ErrUnsupportedMedia)
+}
+
 // FuzzForm compares with the standard library, which makes copies, as far as
 // that can read a form.
 func FuzzForm(f *testing.F) {
@@ -310,6 +333,9 @@ func FuzzForm(f *testing.F) {
 		if (form == nil) == (err == nil) {
 			t.Fatal("must return either a form or an error")
 		}
+		taken, errTaken := anymail.TakeForm(contentType, bytes.Clone(body))
+		require.Empty(t, cmp.Diff(form, taken, cmpopts.EquateEmpty()), "decoded in place")
+		require.Equal(t, err, errTaken)
 		if errors.Is(err, anymail.ErrTooLarge) || errors.Is(err, anymail.ErrUnsupportedMedia) {
 			return
 		}
@@ -341,11 +367,12 @@ func FuzzForm(f *testing.F) {
 	})
 }
 
-// isClosed reports whether nothing follows the last closing delimiter on its line.
+// isClosed reports whether the last closing delimiter begins a line and nothing follows
+// it there.
 func isClosed(body []byte, boundary string) bool {
 	closing := []byte("--" + boundary + "--")
 	at := bytes.LastIndex(body, closing)
-	if boundary == "" || at < 0 {
+	if boundary == "" || at < 0 || at > 0 && body[at-1] != '\n' {
 		return false
 	}
 	line, _, _ := bytes.Cut(body[at+len(closing):], []byte{'\n'})

@@ -319,12 +319,12 @@ func sumMessage(m *InboundMessage) []byte {
 		write(header.Name, header.Value)
 	}
 	for _, a := range m.Attachments {
-		size := a.Size
-		if a.Deferred != nil { // count it, so that the key is that of the decoded message
-			size, _ = io.Copy(io.Discard, a.Open())
+		content := sha256.New() // whose size is not known if it is not decoded yet
+		size, _ := io.Copy(content, a.Open())
+		if a.Deferred == nil {
+			size = a.Size // perhaps of a content that is not here
 		}
-		write(a.Filename, a.ContentType, a.ContentID, strconv.FormatInt(size, 10))
-		_, _ = io.Copy(h, a.Open())
+		write(a.Filename, a.ContentType, a.ContentID, strconv.FormatInt(size, 10), string(content.Sum(nil)))
 	}
 	return h.Sum(nil)
 }

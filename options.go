@@ -42,6 +42,7 @@ type settings struct {
 	window           time.Duration
 	noReplayCheck    bool
 	accountKeys      bool
+	noInboundRaw     bool
 	attachments      AttachmentStore // nil for none
 	keepAttachment   int             // bytes of an attachment that stays in its event
 	store            IdempotencyStore

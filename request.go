@@ -235,6 +235,8 @@ func (ep *endpoint) receive(ctx context.Context, w http.ResponseWriter, r *http.
 		ReceivedAt:   ep.settings.now(),
 		SecretProved: v.proved,
 		Limits:       ep.limits,
+		bodyFree:     !ep.settings.hooks.wantRejections(),
+		dropsRaw:     ep.settings.noInboundRaw,
 		secret:       secret,
 		visit:        v,
 	}, nil
@@ -344,6 +346,9 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 	if err != nil {
 		return nil, nil, err
 	}
+	if p.bodyFree {
+		p.Body, p.form = nil, nil // nothing but the events needs the memory from now on
+	}
 	for _, ev := range events {
 		Normalize(ev, ep.info.ESP)
 		ev.Base().Account = ep.info.Name
@@ -352,6 +357,9 @@ func (ep *endpoint) parse(ctx context.Context, p *Payload) ([]Event, *Reply, err
 		if events, err = ep.withReports(ctx, events); err != nil {
 			return nil, nil, err
 		}
+	}
+	if ep.settings.noInboundRaw {
+		dropRaw(events)
 	}
 	if ep.settings.accountKeys {
 		for _, ev := range events {

@@ -7,7 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
+	"github.com/goanymail/anymail/wire"
 )
 
 func TestDecodeBase64(t *testing.T) {
@@ -57,4 +59,19 @@ func TestBase64(t *testing.T) {
 		require.Equal(t, want, string(content), in)
 	}
 	require.Error(t, json.Unmarshal([]byte(`[1]`), new(inbound.Base64)))
+}
+
+func TestDecodeBase64Source(t *testing.T) {
+	for text, want := range map[string]string{
+		`"Z3LD\nvMOf\r\nZQ=="`: "grüße",
+		`"_\/8=\u0051Q=="`:     "\xff\xffA",
+		`""`:                   "",
+		`null`:                 "",
+	} {
+		var source wire.Source
+		require.NoError(t, json.Unmarshal([]byte(text), &source), text)
+		require.Equal(t, want, string(inbound.DecodeBase64Source(source, &anymail.Payload{})), text)
+		require.Equal(t, want, string(inbound.DecodeBase64Source(source, nil)), text)
+	}
+	require.Equal(t, "grüße", string(inbound.DecodeBase64Field([]byte("Z3LDvMOfZQ=="), &anymail.Payload{})))
 }

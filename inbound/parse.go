@@ -9,7 +9,8 @@ import (
 // From it, fill sets what there is of the event: id, time and message. Parse sets type
 // and raw, and opens attachments in TNEF unless fill has parsed the whole source.
 //
-// A body that does not decode is decoded member by member ([wire.Salvage]). Its event,
+// The source of the message, if there is one, should be a [wire.Source]. A body that does
+// not decode is decoded member by member ([wire.Salvage]). Its event,
 // and one without any content, is an [anymail.EventInboundFailed] with what there is.
 // A message within a member should be a [wire.Object], of which the same holds. Parse
 // returns [anymail.ErrMalformed] if the body is not a JSON object.
@@ -22,6 +23,7 @@ func Parse[T any](p *anymail.Payload, fill func(w *T, ev *anymail.InboundEvent))
 			return nil, anymail.Malformed("inbound message", err)
 		}
 		ev.Type = anymail.EventInboundFailed
+		p.KeepRaw()
 	}
 	fill(&w, ev)
 	if ev.Message.RawMIME == nil {

@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/internal/jsonscan"
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 // Text is a string that an ESP may also send as a number, a bool or null. It
@@ -21,18 +23,38 @@ func (t *Text) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error) {
 	return to, err
 }
 
-// Bytes is a long string, such as a message as it was received, which is then not
-// copied to be parsed. Anything but a string is empty.
-type Bytes []byte
+// Source is the JSON string that holds the source of a message: a part of the payload,
+// not decoded yet. It is empty for an empty string and for anything but a string.
+type Source struct{ quoted []byte }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (text *Bytes) UnmarshalJSON(b []byte) error {
-	*text = nil
-	if b[0] == '"' {
-		*text = jsonscan.UnquoteBytes(b)
+func (s *Source) UnmarshalJSON(b []byte) error {
+	s.quoted = nil
+	if b[0] == '"' && len(b) > len(`""`) {
+		s.quoted = b
 	}
 	return nil
 }
+
+// Empty reports whether there is no source.
+func (s Source) Empty() bool { return s.quoted == nil }
+
+// JSON returns the JSON string, or nil.
+func (s Source) JSON() []byte { return s.quoted }
+
+// Decode returns the text of the JSON string. It decodes a part of the payload's Body in
+// place if [anymail.Payload.DecodesInPlace] allows that, so that it can be called once.
+// A source that does not belong to a payload, which is nil then, is always decoded so.
+func (s Source) Decode(p *anymail.Payload) []byte {
+	// A text that does not begin with a header field may not be a message.
+	if p == nil || p.DecodesInPlace(len(s.quoted)) && mimefield.IsField(jsonscan.UnquoteBytes(s.quoted[:longName])) {
+		return jsonscan.UnquoteInPlace(s.quoted)
+	}
+	return jsonscan.UnquoteBytes(s.quoted)
+}
+
+// longName is more than the name of a header field has.
+const longName = 200
 
 // String returns the text.
 func (t Text) String() string { return string(t) }

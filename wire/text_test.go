@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/wire"
 )
 
@@ -67,4 +68,21 @@ func TestTextIsUTF8(t *testing.T) {
 	var text wire.Text
 	require.NoError(t, wire.Unmarshal([]byte("{\"a\":\"\xff\"}"), &text))
 	require.Equal(t, wire.Text("{\"a\":\"\ufffd\"}"), text)
+}
+
+func TestSource(t *testing.T) {
+	for text, want := range map[string]string{
+		`"a\r\n\u00e9"`: "a\r\né",
+		`""`:            "",
+		`null`:          "",
+		`["a"]`:         "",
+		`12`:            "",
+	} {
+		var got struct{ Source wire.Source }
+		require.NoError(t, wire.Unmarshal([]byte(`{"Source":`+text+`}`), &got), text)
+		require.Equal(t, want == "", got.Source.Empty(), text)
+		require.Equal(t, want, string(got.Source.Decode(&anymail.Payload{})), text)
+		require.Equal(t, want, string(got.Source.Decode(&anymail.Payload{})), "a payload that must not change was not changed")
+		require.Equal(t, want, string(got.Source.Decode(nil)), text)
+	}
 }

@@ -24,6 +24,10 @@ func Unmarshal(raw []byte, v any) error {
 	return jsonscan.Decode(raw, v)
 }
 
+// UnmarshalElement is [Unmarshal] for an element that [Split] returned or a part of it,
+// which has been checked. V is a pointer to a struct or a slice.
+func UnmarshalElement(element []byte, v any) error { return jsonscan.Decode(element, v) }
+
 // Salvage decodes the members of a JSON object into v, a pointer to a struct, one
 // by one, and leaves out those that do not decode. It is for an object that
 // [Unmarshal] refuses. It reports whether object is a JSON object at all.

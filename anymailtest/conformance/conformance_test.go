@@ -393,7 +393,7 @@ type event struct {
 type mail struct {
 	ID     string      `json:"id"`
 	Time   wire.Unix   `json:"time"`
-	Source wire.Bytes  `json:"source"`
+	Source wire.Source `json:"source"`
 	From   string      `json:"from"`
 	To     string      `json:"to"`
 	SPF    string      `json:"spf"`
@@ -426,8 +426,8 @@ func parseMail(p *anymail.Payload) ([]anymail.Event, error) {
 	return inbound.Parse(p, func(w *mail, ev *anymail.InboundEvent) {
 		ev.ID, ev.Timestamp = w.ID, w.Time.Time
 		m := &ev.Message
-		if len(w.Source) > 0 {
-			*m = rawmime.ParseText(w.Source, "", "", p.Limits)
+		if !w.Source.Empty() {
+			*m = rawmime.ParseText(w.Source.Decode(p), "", "", p.Limits)
 		}
 		m.EnvelopeSender, m.Authentication.SPF, m.SpamScore, m.SpamDetected = w.From, w.SPF, w.Score.Pointer(), wire.AnyOf(w.Spam)
 		inbound.SetEnvelopeRecipients(m, w.To)

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"strconv"
+	"math"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
@@ -16,7 +16,7 @@ import (
 // mailparser of Node.js makes them.
 // https://forwardemail.net/en/faq#do-you-support-webhooks
 type message struct {
-	Raw         wire.Bytes              `json:"raw"`        // not with ?raw=false in the URL
+	Raw         wire.Source             `json:"raw"`        // not with ?raw=false in the URL
 	Recipients  wire.Strings            `json:"recipients"` // all that share the URL
 	Session     wire.Object[session]    `json:"session"`
 	Headers     text                    `json:"headers"` // the block as it was received
@@ -84,9 +84,16 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	}
 	decoded := make(content, 0, 1+bytes.Count(list, []byte(",")))
 	for number := range bytes.SplitSeq(list, []byte(",")) {
-		n, err := strconv.ParseUint(string(bytes.TrimSpace(number)), 10, 8)
-		if err != nil {
-			return errors.New("not a list of bytes")
+		n := 0
+		number = bytes.TrimSpace(number)
+		for _, digit := range number {
+			if digit < '0' || digit > '9' {
+				return errNotBytes
+			}
+			n = min(10*n+int(digit-'0'), math.MaxUint8+1)
+		}
+		if len(number) == 0 || n > math.MaxUint8 {
+			return errNotBytes
 		}
 		decoded = append(decoded, byte(n))
 	}
@@ -94,10 +101,12 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+var errNotBytes = errors.New("not a list of bytes")
+
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
-		if len(w.Raw) > 0 {
-			ev.Message = rawmime.ParseText(w.Raw, string(w.Text), string(w.HTML), p.Limits)
+		if !w.Raw.Empty() {
+			ev.Message = rawmime.ParseText(w.Raw.Decode(p), string(w.Text), string(w.HTML), p.Limits)
 		} else {
 			w.fill(&ev.Message)
 		}

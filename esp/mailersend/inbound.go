@@ -30,7 +30,7 @@ type content struct {
 	Headers     wire.Headers            `json:"headers"`
 	Text        string                  `json:"text"`
 	HTML        string                  `json:"html"`
-	Raw         wire.Bytes              `json:"raw"`
+	Raw         wire.Source             `json:"raw"`
 	Attachments []attachment            `json:"attachments"`
 	SPF         wire.Object[spfCheck]   `json:"spf_check"`
 	DKIM        wire.Text               `json:"dkim_check"`
@@ -81,8 +81,8 @@ func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 		d, m := &w.Data.Value, &ev.Message
 		ev.ID = string(d.ID)
 		ev.Timestamp = cmp.Or(d.CreatedAt.Time, w.CreatedAt.Time)
-		if len(d.Raw) > 0 {
-			*m = rawmime.ParseText(d.Raw, d.Text, d.HTML, p.Limits)
+		if !d.Raw.Empty() {
+			*m = rawmime.ParseText(d.Raw.Decode(p), d.Text, d.HTML, p.Limits)
 		} else {
 			d.fill(m)
 		}

@@ -19,7 +19,7 @@ import (
 // parts, or store(notify=...) with the URL of the message. The fields say which.
 // https://documentation.mailgun.com/docs/mailgun/user-manual/receive-forward-store/receive-http
 func (a *Adapter) parseInbound(ctx context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	form, err := p.Form()
+	form, err := p.InboundForm("body-mime")
 	if err != nil {
 		return nil, err
 	}
@@ -90,19 +90,19 @@ func (a *Adapter) rawMIME(ctx context.Context, p *anymail.Payload, v anymail.Fie
 		return nil, err
 	}
 	var stored struct {
-		MIME wire.Bytes `json:"body-mime"`
+		MIME wire.Source `json:"body-mime"`
 	}
 	err = a.api.Budget(p).JSON(ctx, at, http.Header{
 		"Accept":        {"message/rfc2822"},
 		"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte("api:"+key))},
 	}, &stored)
-	if err == nil && len(stored.MIME) == 0 {
+	if err == nil && stored.MIME.Empty() {
 		err = anymail.Because(anymail.ErrUnavailable, "Mailgun's store did not give the raw message", nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return stored.MIME, nil
+	return stored.MIME.Decode(nil), nil
 }
 
 // fromFields makes the message from the parts that Mailgun parsed.

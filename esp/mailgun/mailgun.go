@@ -132,7 +132,7 @@ func readSignature(p *anymail.Payload) (s signature, err error) {
 		}
 		return s, nil
 	}
-	form, err := p.Form()
+	fields, err := p.FormFields("timestamp", "token", "signature", "parent-signature")
 	switch {
 	case errors.Is(err, anymail.ErrTooLarge):
 		return s, err
@@ -140,10 +140,10 @@ func readSignature(p *anymail.Payload) (s signature, err error) {
 		return s, anymail.Unauthenticated(verify.ReasonMissing)
 	}
 	return signature{
-		Timestamp: wire.Text(own(form.Fields, "timestamp")),
-		Token:     own(form.Fields, "token"),
-		Own:       own(form.Fields, "signature"),
-		Parent:    own(form.Fields, "parent-signature"),
+		Timestamp: wire.Text(own(fields, "timestamp")),
+		Token:     own(fields, "token"),
+		Own:       own(fields, "signature"),
+		Parent:    own(fields, "parent-signature"),
 	}, nil
 }
 

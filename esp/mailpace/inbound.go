@@ -24,7 +24,7 @@ type message struct {
 	Headers     wire.Strings `json:"headers"` // lines
 	HTML        string       `json:"html"`
 	Text        string       `json:"text"`
-	Raw         wire.Bytes   `json:"raw"`
+	Raw         wire.Source  `json:"raw"`
 	Attachments []attachment `json:"attachments"`
 }
 
@@ -39,8 +39,8 @@ type attachment struct {
 
 func parseInbound(p *anymail.Payload) ([]anymail.Event, error) {
 	return inbound.Parse(p, func(w *message, ev *anymail.InboundEvent) {
-		if len(w.Raw) > 0 {
-			ev.Message = rawmime.ParseText(w.Raw, w.Text, w.HTML, p.Limits)
+		if !w.Raw.Empty() {
+			ev.Message = rawmime.ParseText(w.Raw.Decode(p), w.Text, w.HTML, p.Limits)
 		} else {
 			w.fill(&ev.Message)
 		}

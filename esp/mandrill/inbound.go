@@ -3,7 +3,6 @@ package mandrill
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/goanymail/anymail"
 	"github.com/goanymail/anymail/inbound"
@@ -14,7 +13,7 @@ import (
 // mail is a received message: the whole one in RawMsg, and Mandrill's parsed form.
 // https://mandrill.zendesk.com/hc/en-us/articles/205583207
 type mail struct {
-	RawMsg    wire.Bytes   `json:"raw_msg"`
+	RawMsg    wire.Source  `json:"raw_msg"`
 	Headers   wire.Headers `json:"headers"`
 	Text      wire.Text    `json:"text"`
 	HTML      wire.Text    `json:"html"`
@@ -119,33 +118,36 @@ func (f *file) content() []byte {
 
 // received makes the event of a received message: inbound_failed if there is no
 // message in it.
-func received(base *anymail.Common, limits anymail.Limits) anymail.Event {
+func received(base *anymail.Common, p *anymail.Payload) anymail.Event {
 	var w struct {
 		Msg wire.Object[mail] `json:"msg"`
 	}
 	ev := &anymail.InboundEvent{Common: *base}
-	err := wire.Unmarshal(base.Raw, &w)
-	w.Msg.Value.fill(&ev.Message, limits)
+	err := wire.UnmarshalElement(base.Raw, &w)
+	if err != nil {
+		p.KeepRaw()
+	}
+	w.Msg.Value.fill(&ev.Message, p)
 	if err != nil || inbound.IsEmpty(&ev.Message) {
 		ev.Type = anymail.EventInboundFailed
 	}
 	return ev
 }
 
-func (w *mail) fill(m *anymail.InboundMessage, limits anymail.Limits) {
-	raw := []byte(w.RawMsg)
+func (w *mail) fill(m *anymail.InboundMessage, p *anymail.Payload) {
+	raw := w.RawMsg.Decode(p)
 	if len(raw) > 0 {
-		*m = rawmime.Parse(raw, limits)
+		*m = rawmime.Parse(raw, p.Limits)
 		// Mandrill's own, if it is on top. Mandrill does not document it, and further
 		// down it is the sender's.
 		m.EnvelopeSender = wire.TrimID(inbound.ServerHeaders(m.Headers).Get("Return-Path"))
 	} else {
 		inbound.SetHeaders(m, w.Headers.Message())
 	}
-	if len(raw) == 0 || bytes.ContainsRune(raw, utf8.RuneError) {
+	if len(raw) == 0 || bytes.Contains(raw, []byte("\ufffd")) {
 		// A JSON string cannot hold text that is not UTF-8, but Mandrill decoded
 		// it before.
-		w.fillParsed(m, limits)
+		w.fillParsed(m, p.Limits)
 	}
 	inbound.SetEnvelopeRecipients(m, string(w.Email))
 	m.SpamScore = w.SpamReport.Value.Score.Pointer()

@@ -107,8 +107,8 @@ func (a *Adapter) verifier() anymail.Verifier {
 
 // isEmptyBatch reports whether p has no events: with it Mandrill tests a URL.
 func isEmptyBatch(p *anymail.Payload) bool {
-	form, err := p.Form()
-	return err == nil && form.Fields.Get(eventsField) == "[]"
+	form, err := p.TakeForm()
+	return err == nil && string(form.Fields.Bytes(eventsField)) == "[]"
 }
 
 // answerTest answers an empty batch.
@@ -125,7 +125,7 @@ func (a *Adapter) claims(p *anymail.Payload) ([]verify.SignedContent, error) {
 	if err != nil {
 		return nil, err // before reading a body that may be large
 	}
-	form, err := p.Form()
+	form, err := p.TakeForm()
 	if err != nil {
 		return nil, anymail.Unauthenticated("no form to verify")
 	}

@@ -131,7 +131,7 @@ func word(s wire.Text) string {
 }
 
 func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
-	form, err := p.Form()
+	form, err := p.TakeForm()
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func parse(_ context.Context, p *anymail.Payload) ([]anymail.Event, error) {
 	list := wire.Events(elements, fill)
 	for i, ev := range list {
 		if ev.Base().Type == anymail.EventInbound {
-			list[i] = received(ev.Base(), p.Limits)
+			list[i] = received(ev.Base(), p)
 		}
 	}
 	return wire.AtLeastOne(list, nil) // "[]" was answered before

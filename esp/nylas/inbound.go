@@ -120,12 +120,12 @@ func (a *Adapter) source(ctx context.Context, p *anymail.Payload, grant, id stri
 	at := "https://" + a.apiHost + "/v3/grants/" + url.PathEscape(grant) + "/messages/" + url.PathEscape(id) + "?fields=raw_mime"
 	var answer struct {
 		Data struct {
-			MIME inbound.Base64 `json:"raw_mime"`
+			MIME wire.Source `json:"raw_mime"`
 		} `json:"data"`
 	}
 	err = a.api.Budget(p).JSON(ctx, at, http.Header{"Authorization": {"Bearer " + key}, "Accept": {"application/json"}}, &answer)
 	if err != nil && !fetch.Final(err) {
 		return nil, err
 	}
-	return answer.Data.MIME, nil
+	return inbound.DecodeBase64Source(answer.Data.MIME, nil), nil
 }

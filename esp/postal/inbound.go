@@ -20,8 +20,8 @@ type received struct {
 	RcptTo   wire.Text `json:"rcpt_to"`
 	MailFrom wire.Text `json:"mail_from"`
 
-	Message *wire.Bytes `json:"message"`
-	Base64  wire.Text   `json:"base64"`
+	Message *wire.Source `json:"message"`
+	Base64  wire.Text    `json:"base64"`
 
 	Token       wire.Text    `json:"token"`
 	Time        wire.Unix    `json:"timestamp"`
@@ -58,11 +58,19 @@ func parseJSON(p *anymail.Payload) ([]anymail.Event, error) {
 			return nil, anymail.Malformed("inbound message", err)
 		}
 	}
-	return []anymail.Event{w.event(p, err == nil)}, nil
+	if err != nil {
+		p.KeepRaw()
+	}
+	c := content{raw: p.Body, decoded: err == nil, identity: func() string { return string(p.Body) }}
+	if w.Message != nil {
+		c.plain = func() []byte { return w.Message.Decode(p) }
+		c.base64 = func() []byte { return inbound.DecodeBase64Source(*w.Message, p) }
+	}
+	return []anymail.Event{w.event(p, c)}, nil
 }
 
 func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
-	form, err := p.Form()
+	form, err := p.InboundForm("message")
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +86,11 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		InReplyTo: text("in_reply_to"), References: text("references"), AutoSubmit: text("auto_submitted"),
 		Text: v.Get("plain_body"), Replies: v.Get("replies_from_plain_body"), HTML: v.Get("html_body"),
 	}
+	c := content{raw: p.Body, decoded: true, identity: func() string { return wire.FormKey(ESP, form) }}
 	if v.Has("message") {
-		raw := wire.Bytes(form.Fields.Bytes("message")) // may be in any charset
-		w.Message = &raw
+		raw := form.Fields.Bytes("message") // may be in any charset
+		c.plain = func() []byte { return raw }
+		c.base64 = func() []byte { return inbound.DecodeBase64Field(raw, p) }
 	}
 	for _, replyTo := range append(v.All("reply_to"), v.All("reply_to[]")...) {
 		if replyTo != "" {
@@ -88,7 +98,7 @@ func parseForm(p *anymail.Payload) ([]anymail.Event, error) {
 		}
 	}
 	w.Attachments = formAttachments(v)
-	return []anymail.Event{w.event(p, true)}, nil
+	return []anymail.Event{w.event(p, c)}, nil
 }
 
 // formAttachments reads attachments[0][filename] and so on.
@@ -105,19 +115,29 @@ func formAttachments(v anymail.Fields) (list []attachment) {
 	}
 }
 
+// content is what JSON and forms hold in their own ways.
+type content struct {
+	raw           anymail.Raw
+	decoded       bool          // all of it
+	identity      func() string // of the whole
+	plain, base64 func() []byte // decode the source of the message; nil without one
+}
+
 // event makes the event. The message failed if it could not be decoded, or if there is
 // nothing in it.
-func (w *received) event(p *anymail.Payload, decoded bool) anymail.Event {
+func (w *received) event(p *anymail.Payload, c content) anymail.Event {
 	ev := &anymail.InboundEvent{Common: anymail.Common{
-		Type: anymail.EventInbound, ID: string(w.ID), Timestamp: w.Time.Time, Raw: p.Body,
+		Type: anymail.EventInbound, ID: string(w.ID), Timestamp: w.Time.Time, Raw: c.raw,
 	}}
 	identity := []string{string(w.ID), string(w.Token), string(w.RcptTo)}
+	decoded := c.decoded
 	switch {
-	case w.Message != nil:
-		raw := []byte(*w.Message)
-		if w.Base64 != "false" && w.Base64 != "0" {
-			raw = inbound.DecodeBase64(raw)
+	case c.plain != nil:
+		decode := c.base64
+		if w.Base64 == "false" || w.Base64 == "0" {
+			decode = c.plain
 		}
+		raw := decode()
 		decoded = decoded && len(raw) > 0
 		ev.Message = rawmime.Parse(raw, p.Limits)
 		spamHeaders(&ev.Message)
@@ -128,12 +148,12 @@ func (w *received) event(p *anymail.Payload, decoded bool) anymail.Event {
 		w.fill(&ev.Message)
 		inbound.OpenTNEF(&ev.Message, p.Limits)
 		if w.Token == "" { // it is random
-			identity = append(identity, string(p.Body))
+			identity = append(identity, c.identity())
 		}
 	}
 	if !decoded {
 		ev.Type = anymail.EventInboundFailed
-		identity = append(identity, string(ev.Type), string(p.Body))
+		identity = append(identity, string(ev.Type), c.identity())
 	}
 	// The id is unique at one mail server; an installation has several.
 	ev.Key = anymail.EventKey(ESP, identity...)

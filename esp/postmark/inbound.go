@@ -33,7 +33,7 @@ type message struct {
 		Content                      inbound.Base64
 		Data                         inbound.Base64 // instead of Content in Postmark's test
 	}
-	RawEmail wire.Bytes
+	RawEmail wire.Source
 }
 
 type mailbox struct{ Email, Name string }
@@ -61,20 +61,21 @@ func parseInbound(_ context.Context, p *anymail.Payload) ([]anymail.Event, error
 			return nil, anymail.Malformed("inbound message", err)
 		}
 		ev.Type = anymail.EventInboundFailed
+		p.KeepRaw()
 	}
 	isMessage := w.MessageID != "" || w.FromFull.Email != "" || wire.Member(p.Body, "FromFull") != nil
 	if w.RecordType != "" && w.RecordType != inboundRecord || !isMessage {
 		return nil, anymail.Malformed("not an inbound message: is it an event whose URL should be that of the tracking endpoint?", nil)
 	}
 	ev.ID = w.MessageID
-	w.fill(&ev.Message, p.Limits)
 	if ev.ID == checkID {
 		ev.Key = testKey(p, ev.Raw) // each time that the user presses the button is an event
 	}
+	w.fill(&ev.Message, p)
 	return []anymail.Event{ev}, nil
 }
 
-func (w *message) fill(m *anymail.InboundMessage, limits anymail.Limits) {
+func (w *message) fill(m *anymail.InboundMessage, p *anymail.Payload) {
 	inbound.SetEnvelopeRecipients(m, w.OriginalRecipient)
 	m.From = addresses(w.FromFull)
 	m.To, m.CC, m.BCC = addresses(w.ToFull...), addresses(w.CcFull...), addresses(w.BccFull...)
@@ -88,13 +89,13 @@ func (w *message) fill(m *anymail.InboundMessage, limits anymail.Limits) {
 		}
 		m.Attachments = append(m.Attachments, inbound.NewAttachment(a.Name, a.ContentType, "", a.ContentID, a.Content))
 	}
-	inbound.OpenTNEF(m, limits)
+	inbound.OpenTNEF(m, p.Limits)
 	headers := w.Headers.Message()
 	fromHeaders(m, ownHeaders(headers))
-	if len(w.RawEmail) > 0 {
+	if !w.RawEmail.Empty() {
 		// Text and attachments stay those that Postmark decoded: a JSON string
 		// cannot hold a message with bytes that are not UTF-8.
-		m.RawMIME = rawEmail(w.RawEmail)
+		m.RawMIME = rawEmail(w.RawEmail.Decode(p))
 		headers = allHeaders(headers, inbound.ParseHeaders(m.RawMIME))
 	}
 	inbound.SetHeaders(m, headers)

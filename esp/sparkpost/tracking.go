@@ -152,7 +152,7 @@ func (a *Adapter) parse(_ context.Context, p *anymail.Payload) ([]anymail.Event,
 	for i, c := range found {
 		events[i].Base().Raw = c.raw
 		if c.relay {
-			events[i] = received(c, p.Limits)
+			events[i] = received(c, p)
 		}
 	}
 	return wire.AtLeastOne(events, nil)

@@ -1,12 +1,14 @@
 package jsonscan_test
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 	"unsafe"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail/internal/jsonscan"
@@ -102,4 +104,26 @@ func TestInvalidTextEndsEarly(t *testing.T) {
 	for end := range len(whole) {
 		require.Error(t, jsonscan.Decode([]byte(whole[:end]), new(event)), whole[:end])
 	}
+}
+
+// FuzzUnquote compares with the library.
+func FuzzUnquote(f *testing.F) {
+	for _, seed := range []string{`a\r\n\"\\\/\b\f\t`, `\u00e9\ud83d\ude00`, `\ud83d\u0041\udc00\ud800`, "\xff\u00e9", `\ud83d\ud83d\ude00`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, inner string) {
+		quoted := []byte(`"` + inner + `"`)
+		for end := range min(len(quoted), 100) { // no part of it makes anything panic
+			jsonscan.UnquoteInPlace(bytes.Clone(quoted[:end]))
+		}
+		if !jsontext.Value(quoted).IsValid(jsonscan.Lenient) || bytes.IndexByte(quoted, '"') != 0 {
+			return
+		}
+		want, _ := jsontext.AppendUnquote(nil, quoted)
+		require.Equal(t, string(want), string(jsonscan.UnquoteBytes(quoted)))
+		require.Equal(t, string(want), jsonscan.Unquote(quoted))
+		got := jsonscan.UnquoteInPlace(bytes.Clone(quoted))
+		require.Equal(t, string(want), string(got))
+		require.Equal(t, len(got), cap(got))
+	})
 }

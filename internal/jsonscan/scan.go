@@ -3,10 +3,14 @@ package jsonscan
 import (
 	"bytes"
 	"iter"
+	"slices"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/goanymail/anymail/internal/mimefield"
 )
 
 // The functions below find where values end, which is all that valid JSON needs.
@@ -199,9 +203,91 @@ func isPlain[T string | []byte](text T) bool {
 	return false
 }
 
-// UnquoteBytes is [Unquote] for a text that may be long. It copies the text once, into
-// as much memory as the JSON string takes.
-func UnquoteBytes(quoted []byte) []byte {
-	text, _ := jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted)
-	return text
+// UnquoteBytes is [Unquote] for a text that may be long. It copies the text once.
+func UnquoteBytes(quoted []byte) []byte { return unquoteTo(quoted, false) }
+
+// UnquoteInPlace is UnquoteBytes in the memory of the JSON string, if the text takes no
+// more.
+func UnquoteInPlace(quoted []byte) []byte { return unquoteTo(quoted, true) }
+
+func unquoteTo(quoted []byte, inPlace bool) []byte {
+	if len(quoted) < 2 {
+		return nil
+	}
+	if !utf8.Valid(quoted) { // U+FFFD is longer than what it replaces
+		text, _ := jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted)
+		return slices.Clip(text)
+	}
+	text := quoted[1:1]
+	if !inPlace {
+		text = make([]byte, 0, len(quoted)-2)
+	}
+	for piece := range Pieces(quoted) {
+		text = append(text, piece...)
+	}
+	return slices.Clip(text)
+}
+
+// Pieces returns the text of a JSON string in pieces, so that a long one need not be
+// copied to be read. A piece is valid until the next one. Together they are never longer
+// than what they were made from, so that they can be moved to its start, one by one. They
+// hold the invalid UTF-8 that the string has.
+func Pieces(quoted []byte) iter.Seq[[]byte] {
+	return func(yield func(piece []byte) bool) {
+		var space [utf8.UTFMax]byte
+		for inner := quoted[1 : len(quoted)-1]; len(inner) > 0; {
+			i := bytes.IndexByte(inner, '\\')
+			if i < 0 || i+1 == len(inner) {
+				yield(inner)
+				return
+			}
+			if i > 0 && !yield(inner[:i]) {
+				return
+			}
+			var r rune
+			if r, inner = cutEscape(inner[i+1:]); !yield(utf8.AppendRune(space[:0], r)) {
+				return
+			}
+		}
+	}
+}
+
+// cutEscape cuts what follows a backslash. Half of a surrogate pair becomes U+FFFD when
+// it is encoded.
+func cutEscape(s []byte) (r rune, rest []byte) {
+	switch rest = s[1:]; s[0] {
+	case 'b':
+		return '\b', rest
+	case 'f':
+		return '\f', rest
+	case 'n':
+		return '\n', rest
+	case 'r':
+		return '\r', rest
+	case 't':
+		return '\t', rest
+	case 'u':
+		r, rest = cutUnit(rest)
+		if utf16.IsSurrogate(r) && bytes.HasPrefix(rest, []byte(`\u`)) {
+			low, after := cutUnit(rest[2:])
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, after
+			}
+		}
+		return r, rest
+	}
+	return rune(s[0]), rest
+}
+
+// cutUnit cuts the four digits of a UTF-16 code unit.
+func cutUnit(s []byte) (unit rune, rest []byte) {
+	if len(s) < 4 {
+		return utf8.RuneError, nil
+	}
+	high, ok := mimefield.HexByte(s)
+	low, alsoOK := mimefield.HexByte(s[2:])
+	if !ok || !alsoOK {
+		return utf8.RuneError, s[4:]
+	}
+	return rune(high)<<8 | rune(low), s[4:]
 }

@@ -218,6 +218,8 @@ var mutations = []mutation{
 	// bounds
 	{test: "TestBodySize", file: "body.go", edits: []string{`case int64(len(buf)) > most:`, `case false:`}},
 	{test: "TestBodySize", file: "body.go", edits: []string{`http.MaxBytesReader(w, r.Body, limits.Body)`, `r.Body`, `case int64(len(buf)) > most:`, `case false:`}},
+	{test: "TestRejectionOfDecodedMessage", file: "request.go", edits: []string{`!ep.settings.hooks.wantRejections()`, `true`}},
+	{pkg: "esp/all", test: "TestInPlace", file: "inbound/base64.go", edits: []string{`p.DecodesInPlace(len(quoted)) && beginsMessage(jsonscan.UnquoteBytes(quoted[:longName])):`, `true:`}},
 	{test: "TestBodySize", file: "body.go", edits: []string{`if r.ContentLength > limits.Body {`, `if false {`}},
 	{test: "TestSlowBodies", file: "request.go", edits: []string{`		v.progress(0)
 `, ``}},

@@ -52,17 +52,28 @@ func CutBase64(body []byte) (encoded, plain []byte) {
 // isPlainBase64 reports whether b is base64 and nothing else.
 func isPlainBase64(b []byte) bool {
 	count, padding := 0, 0
-	for _, c := range b {
-		switch {
-		case base64Values[c] < 64:
-			if padding > 0 {
+	for line := range bytes.Lines(b) {
+		line = bytes.TrimRight(line, "\r\n")
+		var values byte
+		for _, c := range line {
+			values |= base64Values[c]
+		}
+		if values < 64 && padding == 0 { // as nearly every line is
+			count += len(line)
+			continue
+		}
+		for _, c := range line {
+			switch {
+			case base64Values[c] < 64:
+				if padding > 0 {
+					return false
+				}
+				count++
+			case c == '=':
+				padding++
+			case c != '\r' && c != ' ' && c != '\t':
 				return false
 			}
-			count++
-		case c == '=':
-			padding++
-		case c != '\n' && c != '\r' && c != ' ' && c != '\t':
-			return false
 		}
 	}
 	if bytes.IndexByte(bytes.TrimSpace(b), ' ') >= 0 || padding > 2 {

@@ -22,6 +22,12 @@ const (
 	attachmentsNone   = "none"
 )
 
+// needInboundRaw reports whether a sink gets the Raw of received mail that could be
+// read. It needs memory, and space in a queue.
+func needInboundRaw(sinks []Sink) bool {
+	return slices.ContainsFunc(sinks, func(s Sink) bool { return s.Raw == anymail.Yes && s.wants(anymail.KindInbound) })
+}
+
 // reduced returns the event as a sink gets it: ev, or a copy without what the sink
 // does not want, of which the attachments may be in files of dir.
 func (s *Sink) reduced(ev anymail.Event, dir *attachmentDir) (anymail.Event, error) {

@@ -65,6 +65,20 @@ func TestContentOfInboundMail(t *testing.T) {
 	}
 }
 
+func TestNeedInboundRaw(t *testing.T) {
+	for _, test := range []struct {
+		sinks []Sink
+		want  bool
+	}{
+		{[]Sink{{}, {Raw: anymail.No}}, false},
+		{[]Sink{{Raw: anymail.Yes, Kinds: []string{"tracking"}}}, false},
+		{[]Sink{{}, {Raw: anymail.Yes, Kinds: []string{"inbound"}}}, true},
+		{[]Sink{{Raw: anymail.Yes}}, true},
+	} {
+		require.Equal(t, test.want, needInboundRaw(test.sinks))
+	}
+}
+
 // Raw is everything that is known of mail that could not be read, and little of a
 // tracking event.
 func TestContentThatIsOnlyInRaw(t *testing.T) {

@@ -180,6 +180,9 @@ func (g *Gateway) newDispatcher(c *Config) (*anymail.Dispatcher, error) {
 	if g.refused != nil {
 		options = append(options, g.refused.Option())
 	}
+	if !needInboundRaw(c.Sinks) {
+		options = append(options, anymail.WithoutInboundRaw())
+	}
 	if g.queue != nil {
 		options = append(options, anymail.WithQueue(g.queue))
 	}
