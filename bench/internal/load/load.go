@@ -82,7 +82,7 @@ type connection struct {
 
 func (c *connection) close() {
 	if c.conn != nil {
-		c.conn.Close()
+		_ = c.conn.Close()
 		c.conn = nil
 	}
 }
