@@ -4,5 +4,6 @@
 // depends on these libraries or has to download them: use GOWORK=off.
 //
 // ../bench.sh runs all benchmarks and prints tables; docs/benchmarks.md has its
-// figures and describes what is measured.
+// figures and describes what is measured. reference.sh compares servers: one with the
+// Dispatcher, one with django-anymail.
 package bench

@@ -13,7 +13,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"runtime"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/goanymail/anymail/bench/internal/load"
 	"github.com/goanymail/anymail/esp/mailgun/mailgunsim"
 	"github.com/goanymail/anymail/esp/postmark/postmarksim"
 	"github.com/goanymail/anymail/esp/resend/resendsim"
@@ -49,7 +49,7 @@ const (
 	serverRounds   = 11   // of each handler, by turns
 	roundRequests  = 2048 // in each round
 	serverRequests = 1024 // different ones
-	connections    = 8    // kept alive, each with one request at a time
+	connections    = 8    // of a round, kept alive, each with one request at a time
 )
 
 // BenchmarkServer measures the processor time that a process with an http.Server takes
@@ -124,7 +124,9 @@ func serve(b *testing.B, h http.Handler, requests []simulator.Request) func() ti
 	})
 	var texts [][]byte
 	for _, r := range requests {
-		texts = append(texts, text(b, r))
+		text, err := load.Text(r)
+		require.NoError(b, err)
+		texts = append(texts, text)
 	}
 	require.NoError(b, gob.NewEncoder(input).Encode(texts))
 	round := func() time.Duration {
@@ -136,22 +138,8 @@ func serve(b *testing.B, h http.Handler, requests []simulator.Request) func() ti
 		require.NoError(b, err)
 		return cpuTime() - begin
 	}
-	round() // opens the connections
+	round() // warms up
 	return round
-}
-
-// text returns a request as it is sent.
-func text(b testing.TB, r simulator.Request) []byte {
-	b.Helper()
-	target, err := url.Parse(r.URL)
-	require.NoError(b, err)
-	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\nAccept-Encoding: gzip\r\nContent-Length: %d\r\n", target.RequestURI(), target.Host, len(r.Body))
-	for name, values := range r.Header {
-		for _, value := range values {
-			head += name + ": " + value + "\r\n"
-		}
-	}
-	return append([]byte(head+"\r\n"), r.Body...)
 }
 
 // clientVariable has the address that a client sends to.
@@ -176,54 +164,18 @@ func runClient(address string) error {
 	if err := gob.NewDecoder(input).Decode(&texts); err != nil {
 		return err
 	}
-	var conns []net.Conn
-	for range connections {
-		conn, err := net.Dial("tcp", address)
-		if err != nil {
-			return err
-		}
-		conns = append(conns, conn)
-	}
-	for next := 0; ; next += roundRequests {
+	texts = slices.Repeat(texts, roundRequests/len(texts))
+	for {
 		if _, err := input.ReadByte(); err != nil {
 			return nil //nolint:nilerr // no more rounds
 		}
-		done := make(chan error)
-		for c, conn := range conns {
-			go func() {
-				answers := bufio.NewReader(conn)
-				var err error
-				for i := c; i < roundRequests && err == nil; i += connections {
-					err = send(conn, answers, texts[(next+i)%len(texts)])
-				}
-				done <- err
-			}()
-		}
-		for range conns {
-			if err := <-done; err != nil {
-				return err
-			}
+		if err := load.Post(address, connections, texts); err != nil {
+			return err
 		}
 		if _, err := os.Stdout.Write([]byte{'\n'}); err != nil {
 			return err
 		}
 	}
-}
-
-func send(conn net.Conn, answers *bufio.Reader, text []byte) error {
-	if _, err := conn.Write(text); err != nil {
-		return err
-	}
-	answer, err := http.ReadResponse(answers, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d", answer.StatusCode)
-	}
-	_, err = io.Copy(io.Discard, answer.Body)
-	return err
 }
 
 // bareHandler reads the body and answers 200 if process returns no error.

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/goanymail/anymail"
+	"github.com/goanymail/anymail/bench/internal/load"
 	"github.com/goanymail/anymail/simulator"
 )
 
@@ -81,18 +82,8 @@ func newWorld(b testing.TB, sim *simulator.Simulator, n, batch int, samples ...s
 
 func newRequest(b testing.TB, sim *simulator.Simulator, c simulator.Credential, at time.Time, batch int, samples []string) simulator.Request {
 	b.Helper()
-	var parts []simulator.Request
-	for i := range batch {
-		sample, ok := sim.Sample(samples[i%len(samples)])
-		require.True(b, ok, samples[i%len(samples)])
-		parts = append(parts, sample.Make(simulator.NewParams()))
-	}
-	r := parts[0]
-	if batch > 1 {
-		var err error
-		r, err = sim.Batch(parts)
-		require.NoError(b, err)
-	}
+	r, err := load.Make(sim, batch, samples)
+	require.NoError(b, err)
 	r.URL = "https://hooks.example.com/" + sim.ESP + "/" + r.Endpoint
 	if sim.Sign != nil {
 		require.NoError(b, sim.Sign(&r, c, at))

@@ -1,7 +1,8 @@
 // Table reads the output of "go test -bench" and writes it as tables in Markdown,
 // with the best of the repetitions of each figure. With -write FILE it puts them
-// into that file, between two comments. With -plots DIR it draws the curves of
-// BenchmarkGrowth and BenchmarkKeys into that folder.
+// into that file, between two comments that name the script. With -plots DIR it draws
+// the curves of BenchmarkGrowth and BenchmarkKeys into that folder. From the output of
+// ../reference it makes that program's table, of medians.
 package main
 
 import (
@@ -18,10 +19,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-const (
-	begin = "<!-- figures: written by bench.sh -->\n"
-	end   = "<!-- end of figures -->\n"
-)
+const end = "<!-- end of figures -->\n"
 
 func main() {
 	log.SetFlags(0)
@@ -37,21 +35,25 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	tables := fs.tables()
+	script, tables := "bench.sh", fs.tables
+	if fs.reference != "" {
+		script, tables = "bench/reference.sh", fs.referenceTable
+	}
 	if *file == "" {
-		fmt.Print(tables)
+		fmt.Print(tables())
 		return
 	}
 	text, err := os.ReadFile(*file)
 	if err != nil {
 		log.Fatal(err)
 	}
+	begin := "<!-- figures: written by " + script + " -->\n"
 	before, rest, ok := bytes.Cut(text, []byte(begin))
 	_, after, ok2 := bytes.Cut(rest, []byte(end))
 	if !ok || !ok2 {
-		log.Fatalf("%s has no comments to write between", *file)
+		log.Fatalf("%s has no comments to write the figures of %s between", *file, script)
 	}
-	text = bytes.Join([][]byte{before, []byte(begin), []byte(tables), []byte(end), after}, nil)
+	text = bytes.Join([][]byte{before, []byte(begin), []byte(tables()), []byte(end), after}, nil)
 	if err := os.WriteFile(*file, text, 0o644); err != nil { //nolint:gosec // a page of the documentation
 		log.Fatal(err)
 	}
@@ -59,9 +61,10 @@ func main() {
 
 // figures holds all values by benchmark and unit.
 type figures struct {
-	names  []string // in order
-	values map[string]map[string][]float64
-	cpu    string
+	names     []string // in order
+	values    map[string]map[string][]float64
+	cpu       string
+	reference string // what anymail was compared with, by ../reference
 }
 
 func read(r io.Reader) (*figures, error) {
@@ -72,7 +75,7 @@ func read(r io.Reader) (*figures, error) {
 		if !ok {
 			continue
 		}
-		fs.cpu = result.GetConfig("cpu")
+		fs.cpu, fs.reference = result.GetConfig("cpu"), result.GetConfig("reference")
 		name := result.Name.String()
 		if fs.values[name] == nil {
 			fs.values[name] = map[string][]float64{}
@@ -103,8 +106,10 @@ func (fs *figures) best(name, unit string) float64 {
 }
 
 // median returns the median of the repetitions.
-func (fs *figures) median(name, unit string) float64 {
-	list := slices.Sorted(slices.Values(fs.values[name][unit]))
+func (fs *figures) median(name, unit string) float64 { return median(fs.values[name][unit]) }
+
+func median(list []float64) float64 {
+	list = slices.Sorted(slices.Values(list))
 	if len(list) == 0 {
 		return 0
 	}
@@ -136,12 +141,44 @@ func (fs *figures) tables() string {
 	for _, units := range fs.values {
 		count = max(count, len(units["ns/op"]))
 	}
-	fmt.Fprintf(&b, "\n%s, %d processors, %s %s/%s; the best of %d runs.\n", fs.cpu, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, count)
+	fmt.Fprintf(&b, "\n%s; the best of %d runs.\n", fs.machine(), count)
 	fs.requests(&b)
 	fs.servers(&b)
 	fs.inbound(&b)
 	fs.keys(&b)
 	fs.json(&b)
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func (fs *figures) machine() string {
+	return fmt.Sprintf("%s, %d processors, %s %s/%s", fs.cpu, runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// referenceTable has django-anymail's figure before anymail's, and the median of the
+// rounds' ratios.
+func (fs *figures) referenceTable() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s; %s.\n", fs.machine(), fs.reference)
+	b.WriteString("\n| request | rounds | requests/s | × | events/s | processor µs for a request | × | MB of memory | × |\n" +
+		"| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, request := range fs.below("Reference") {
+		values := fs.values["Reference/"+request]
+		pair := func(unit string, times float64) string {
+			return number(times*median(values["django-anymail-"+unit])) + ", " + number(times*median(values["anymail-"+unit]))
+		}
+		ratio := func(unit, dividend, divisor string) float64 {
+			var all []float64
+			for i, v := range values[dividend+"-"+unit] {
+				all = append(all, v/values[divisor+"-"+unit][i])
+			}
+			return median(all)
+		}
+		events := median(values["events"])
+		fmt.Fprintf(&b, "| %s | %d | %s | %.1f | %s | %s | %.1f | %s | %.1f |\n", request, len(values["events"]),
+			pair("requests/s", 1), ratio("requests/s", "anymail", "django-anymail"), pair("requests/s", events),
+			pair("µs", 1), ratio("µs", "django-anymail", "anymail"), pair("MB", 1), ratio("MB", "django-anymail", "anymail"))
+	}
 	b.WriteByte('\n')
 	return b.String()
 }
