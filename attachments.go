@@ -44,10 +44,10 @@ type AttachmentInfo struct {
 // JSON or a form has its attachments in memory until they are stored.
 //
 // Received messages have no Raw, as with [WithoutInboundRaw], and no RawMIME if an
-// attachment was stored, since these contain it. If one cannot be stored, the request is answered with 503 and the ESP
-// retries. What was stored then, or for an event whose receivers fail for good, is left
-// in the store: name objects after Key and Index so that a retry overwrites them, or
-// let the store delete objects to which nothing refers.
+// attachment was stored, since these contain it. If one cannot be stored, the request is
+// answered with 503 and the ESP retries. What was stored then, or for an event whose
+// receivers fail for good, is left in the store: name objects after Key and Index so that
+// a retry overwrites them, or let the store delete objects to which nothing refers.
 func WithAttachmentStore(store AttachmentStore, keep int) Option {
 	return func(s *settings) {
 		switch {
