@@ -57,8 +57,6 @@ func parseJSON(p *anymail.Payload) ([]anymail.Event, error) {
 		if !wire.Salvage(p.Body, &w) {
 			return nil, anymail.Malformed("inbound message", err)
 		}
-	}
-	if err != nil {
 		p.KeepRaw()
 	}
 	c := content{raw: p.Body, decoded: err == nil, identity: func() string { return string(p.Body) }}
