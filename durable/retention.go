@@ -91,11 +91,12 @@ func (q *Queue) forget(ctx context.Context, s session, jobs []int64) error {
 // removeBatches removes the batches that no job needs any more. With the lock, of
 // two transactions that end the last two jobs of a batch, the second removes it.
 func (q *Queue) removeBatches(ctx context.Context, s statements, batches []int64) error {
+	rows := ids(batches)
 	if q.dialect.lock != "" {
-		if _, err := q.execRows(ctx, s, q.queries.lockBatches, ids(batches)); err != nil {
+		if _, err := q.execRows(ctx, s, q.queries.lockBatches, rows); err != nil {
 			return err
 		}
 	}
-	_, err := q.execRows(ctx, s, q.queries.removeBatches, ids(batches))
+	_, err := q.execRows(ctx, s, q.queries.removeBatches, rows)
 	return err
 }
