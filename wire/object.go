@@ -30,9 +30,9 @@ func (o *Object[T]) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err erro
 	return to, err
 }
 
-// Metadata is a JSON object that an ESP may also send as a string that holds one, as
-// a list of objects that have a name and a value, or as null, "" or [] if there is none.
-// It drops anything else, which is still in the event's Raw.
+// Metadata is a JSON object that an ESP may also send as a string that holds one, or as
+// a list of objects with a name and a value each. It is nil for null, "" and [], and for
+// anything else, which is still in the event's Raw.
 type Metadata anymail.Metadata
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -45,7 +45,7 @@ func (m *Metadata) UnmarshalAt(d *jsonscan.Decoder, from int) (to int, err error
 	case '"':
 		text, to, err := d.String(from)
 		if strings.HasPrefix(strings.TrimSpace(text), "{") {
-			_ = Unmarshal([]byte(text), m) // what is not JSON is dropped
+			_ = Unmarshal([]byte(text), m) // m stays nil if the text is not valid JSON
 		}
 		return to, err
 	case '[':
